@@ -1,0 +1,1 @@
+"""The control plane: watches, decides and records. It never imports or runs a user's code."""

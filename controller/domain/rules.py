@@ -1,0 +1,368 @@
+"""A policy after parsing: what a team reviewed, as frozen values with every default filled in.
+
+The file format (keys, spellings, positions) lives in :mod:`controller.rulefmt`; nothing here knows YAML.
+``line`` fields (1-based) point into the policy's text so that an explanation can quote the rule that decided.
+Durations are :class:`datetime.timedelta`; shares and percentages are fractions (``0.03`` for 3 %).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+SERVABLE = "servable"
+"""Name of the gate that is always on: the challenger loads in a fresh process and its input schema fits."""
+
+
+class Mode(StrEnum):
+    """Whether a policy's decisions take effect."""
+
+    ENFORCE = "enforce"
+    AUDIT = "audit"
+
+
+class Comparison(StrEnum):
+    """What a gate or condition asks of a metric."""
+
+    BETTER_THAN = "better_than"
+    NOT_WORSE_THAN = "not_worse_than"
+    AT_MOST = "at_most"
+    AT_LEAST = "at_least"
+
+
+class Reference(StrEnum):
+    """Whom a metric is compared with."""
+
+    CHAMPION = "champion"
+    ANCHOR = "anchor"
+    PREVIOUS = "previous"
+    BASELINE = "baseline"
+    TRAINING = "training"
+
+
+class WhenInconclusive(StrEnum):
+    """Where a challenger goes whose evidence is not enough either way."""
+
+    HOLD = "hold"
+    WAIT = "wait"
+    APPROVAL = "approval"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Margin:
+    """A tolerance: ``value`` in the metric's unit, or a fraction of the reference when ``relative``."""
+
+    value: float = 0.0
+    relative: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expectation:
+    """What a batch must satisfy before it counts as data. ``column`` is None for the batch as a whole."""
+
+    column: str | None
+    check: str
+    value: Any
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Holdout:
+    """The newest labelled rows, kept from training. ``last`` is a span of the time column, ``fraction`` a share of rows."""
+
+    last: timedelta | None = None
+    fraction: float | None = None
+    min_rows: int = 100
+    by: Literal["time", "rows", "group"] = "time"
+    group: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataSection:
+    """Where rows come from and what their columns mean."""
+
+    source: str
+    target: str
+    time: str | None = None
+    key: str | None = None
+    label_delay: timedelta = timedelta(0)
+    features: tuple[str, ...] | None = None
+    expect: tuple[Expectation, ...] = ()
+    holdout: Holdout = field(default_factory=Holdout)
+    poll: timedelta | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Search:
+    """A hyper-parameter search inside one training run."""
+
+    trials: int
+    metric: str
+    space: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """One way to train: a Python entry point ``module:function`` or a command, never both."""
+
+    name: str
+    entrypoint: str | None = None
+    command: tuple[str, ...] | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    search: Search | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainSection:
+    """How challengers are made. Recipes are tried in order; ``memory`` is a limit in bytes."""
+
+    recipes: tuple[Recipe, ...]
+    window: timedelta | None = None
+    seed: int = 0
+    timeout: timedelta = timedelta(hours=1)
+    retries: int = 1
+    queue: str = "default"
+    memory: int | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScheduleTrigger:
+    """Fires at the times of a cron line, or every ``every``; wall-clock times are those of ``timezone``."""
+
+    name: str
+    cron: str | None = None
+    every: timedelta | None = None
+    timezone: str = "UTC"
+    line: int = 0
+    kind: Literal["schedule"] = "schedule"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewDataTrigger:
+    """Fires once enough rows or files have arrived since the last training that it caused."""
+
+    name: str
+    rows: int | None = None
+    files: int | None = None
+    line: int = 0
+    kind: Literal["new_data"] = "new_data"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DriftTrigger:
+    """Fires when a distance between reference and current profile stays above a threshold."""
+
+    name: str
+    metric: str
+    above: float
+    columns: tuple[str, ...] | None = None
+    for_batches: int = 1
+    for_duration: timedelta | None = None
+    keep_firing_for: timedelta | None = None
+    reference: str = "training"
+    line: int = 0
+    kind: Literal["drift"] = "drift"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecayTrigger:
+    """Fires when a labelled metric is worse than its reference by more than ``margin``."""
+
+    name: str
+    metric: str
+    worse_than: Reference = Reference.TRAINING
+    margin: Margin = Margin()
+    window: timedelta = timedelta(days=7)
+    min_labels: int = 100
+    for_batches: int = 1
+    for_duration: timedelta | None = None
+    keep_firing_for: timedelta | None = None
+    line: int = 0
+    kind: Literal["decay"] = "decay"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SkewTrigger:
+    """Fires when serving data differ from training data by more than ``above``."""
+
+    name: str
+    metric: str
+    above: float
+    columns: tuple[str, ...] | None = None
+    for_batches: int = 1
+    for_duration: timedelta | None = None
+    keep_firing_for: timedelta | None = None
+    line: int = 0
+    kind: Literal["skew"] = "skew"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebhookTrigger:
+    """Fires on an event of a CloudEvents type that was delivered to the API."""
+
+    name: str
+    type: str
+    line: int = 0
+    kind: Literal["webhook"] = "webhook"
+
+
+Trigger = (
+    ScheduleTrigger | NewDataTrigger | DriftTrigger | DecayTrigger | SkewTrigger | WebhookTrigger
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """How often and how many trainings at once. ``queue_while_running`` says what a cause meets meanwhile."""
+
+    cooldown: timedelta = timedelta(0)
+    runs_per_day: int | None = None
+    concurrency: int = 1
+    queue_while_running: Literal["coalesce", "skip"] = "coalesce"
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Slices:
+    """Repeat a gate on each value of one or two columns that has at least ``min_rows`` rows."""
+
+    by: tuple[str, ...]
+    min_rows: int = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gate:
+    """One thing a challenger must prove. Exactly one of ``reference`` and ``threshold`` is set."""
+
+    name: str
+    metric: str
+    comparison: Comparison
+    reference: Reference | None = None
+    threshold: float | None = None
+    margin: Margin = Margin()
+    confidence: float = 0.95
+    test: str = "auto"
+    slices: Slices | None = None
+    dry_run: bool = False
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ErrorBudget:
+    """The share of false promotions that the team accepts over the policy's life."""
+
+    false_promotions: float
+    holdout_steps: int | None = None
+    adaptivity: Literal["none", "full", "first_change"] = "none"
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RolloutStep:
+    """A stage between challenger and champion. ``traffic`` is a fraction; shadow means none is answered."""
+
+    shadow: timedelta | None = None
+    traffic: float | None = None
+    soak: timedelta | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Approval:
+    """When people must agree, who (groups of the server's settings), how many, and for how long it waits."""
+
+    when: Literal["inconclusive", "always", "never"] = "never"
+    groups: tuple[str, ...] = ()
+    count: int = 1
+    expires: timedelta = timedelta(days=3)
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RollbackCondition:
+    """A reason to take the champion back: a metric that decayed, or a rate above a threshold."""
+
+    name: str
+    metric: str
+    worse_than: Reference | None = None
+    margin: Margin = Margin()
+    threshold: float | None = None
+    window: timedelta = timedelta(days=1)
+    min_samples: int = 100
+    confidence: float = 0.95
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RollbackSection:
+    """When a champion is taken back, to whom, and whether automatic promotion then rests."""
+
+    when: tuple[RollbackCondition, ...] = ()
+    to: Literal["last_verified", "previous"] = "last_verified"
+    then: Literal["hold", "resume"] = "hold"
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unimproving:
+    """What to do when ``after`` retrainings in a row bring less than ``smallest_useful`` (a fraction)."""
+
+    after: int = 5
+    smallest_useful: float = 0.005
+    stretch_factor: float = 2.0
+    stretch_up_to: timedelta = timedelta(days=60)
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deprecate:
+    """Which superseded versions leave: all but the newest ``keep``, ``after`` a while, ``unless`` needed."""
+
+    keep: int = 3
+    after: timedelta = timedelta(days=30)
+    unless: tuple[str, ...] = ("serving", "consumers", "rollback_target")
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Silenced:
+    """A lint that a team switched off, with its reason."""
+
+    lint: str
+    reason: str
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """One model's rules, whole."""
+
+    model: str
+    data: DataSection
+    train: TrainSection
+    triggers: tuple[Trigger, ...] = ()
+    limits: Limits = Limits()
+    promote: tuple[Gate, ...] = ()
+    version: int = 1
+    owner: str | None = None
+    description: str = ""
+    mode: Mode = Mode.ENFORCE
+    inconclusive: WhenInconclusive = WhenInconclusive.HOLD
+    error_budget: ErrorBudget | None = None
+    rollout: tuple[RolloutStep, ...] = ()
+    approval: Approval = Approval()
+    rollback: RollbackSection = RollbackSection()
+    unimproving: Unimproving | None = None
+    deprecate: Deprecate | None = None
+    notify: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    silenced: tuple[Silenced, ...] = ()
+
+    def recipe(self, name: str) -> Recipe:
+        """The recipe called ``name``; the first one if it is gone from the policy."""
+        return next((r for r in self.train.recipes if r.name == name), self.train.recipes[0])
