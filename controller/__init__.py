@@ -1,1 +1,6 @@
-"""The control plane: watches, decides and records. It never imports or runs a user's code."""
+"""The control plane: decides which model holds the seat.
+
+Imports nothing, so that `incumbent --version` and every worker start quickly.
+"""
+
+__version__ = "0.1.0"

@@ -26,7 +26,9 @@ class IncumbentError(Exception):
     code = "error"
     exit_code = 5
 
-    def __init__(self, message: str, *, hint: str = "", details: dict[str, object] | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", details: dict[str, object] | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint

@@ -71,7 +71,10 @@ class Expectation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Holdout:
-    """The newest labelled rows, kept from training. ``last`` is a span of the time column, ``fraction`` a share of rows."""
+    """The newest labelled rows, kept from training.
+
+    ``last`` is a span of the time column, ``fraction`` a share of rows.
+    """
 
     last: timedelta | None = None
     fraction: float | None = None

@@ -1,0 +1,60 @@
+# `make help` lists the targets. `make demo` and `make test` do their own set-up, whole: they need
+# Python 3.11 to 3.13 with venv, git and make, and nothing else.
+
+# The first interpreter that is new enough; PYTHON=/path/to/python chooses another one.
+PYTHON ?= $(shell scripts/find-python)
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := $(wildcard locks/*.txt)
+
+# A second run costs no time: each stamp is newer than what it was made from.
+DEMO := $(VENV)/.ready-demo
+DEV := $(VENV)/.ready-dev
+
+# Another interpreter than the one that made the environment makes it anew.
+ifneq ($(filter command environment,$(firstword $(origin PYTHON))),)
+  $(shell scripts/same-python "$(VENV)" "$(PYTHON)")
+endif
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check fix lock bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(DEMO) ## see it work: data arrives, models train, one wins the seat
+	@$(BIN)/incumbent demo
+
+test: $(DEV) ## every test
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV) ## format, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fix: $(DEV) ## what the formatter and the linter can mend
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+bench: $(DEV) ## measure it on this machine
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock: $(DEV) ## resolve the dependencies again (UPGRADE=1 takes the newest)
+	@scripts/lock $(if $(UPGRADE),--upgrade)
+
+.venv: $(DEV) ## the environment of the tests and checks, in .venv
+
+$(DEMO): locks/bootstrap.txt locks/demo.txt pyproject.toml
+	@scripts/set-up "$(VENV)" "$(PYTHON)" demo
+	@touch $@
+
+$(DEV): locks/bootstrap.txt locks/dev.txt pyproject.toml
+	@scripts/set-up "$(VENV)" "$(PYTHON)" dev
+	@touch $@ $(DEMO)
+
+clean: ## remove the environment, caches and build results
+	rm -rf $(VENV) build dist site .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

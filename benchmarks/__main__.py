@@ -1,0 +1,29 @@
+"""`make bench`: runs the benchmarks of the index, one after the other, each in its own process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+# Module under benchmarks/ -> what it measures. Each runs alone: `python -m benchmarks.NAME`.
+INDEX: dict[str, str] = {}
+
+
+def main(names: list[str]) -> int:
+    """Runs the named benchmarks, or all; 1 if one failed, 2 for an unknown name."""
+    unknown = [name for name in names if name not in INDEX]
+    if unknown:
+        print(f"no benchmark named {unknown[0]}; there are: {', '.join(INDEX)}", file=sys.stderr)
+        return 2
+    failed = []
+    for name in names or INDEX:
+        print(f"\n== {name}: {INDEX[name]}", flush=True)
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode:
+            failed.append(name)
+    if failed:
+        print(f"\nfailed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The doorbell: tells Celery workers that a run waits, and nothing more."""

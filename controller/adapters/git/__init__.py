@@ -1,0 +1,1 @@
+"""Rules from a git repository, with the evidence that they were reviewed."""

@@ -1,0 +1,1 @@
+"""The ports over SQLAlchemy: tables, migrations, SQLite and PostgreSQL."""

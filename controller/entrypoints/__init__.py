@@ -1,0 +1,1 @@
+"""Where a process starts: the command line, the API, the page."""
