@@ -1,0 +1,108 @@
+"""A signal: something happened that a model's rules may care about. The inbox keeps each exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class SignalKind(StrEnum):
+    """What happened. The first group may cause a training, the second reports work, the third is a person's."""
+
+    SCHEDULE = "schedule"
+    NEW_DATA = "new_data"
+    DRIFT = "drift"
+    DECAY = "decay"
+    SKEW = "skew"
+    WEBHOOK = "webhook"
+    MANUAL = "manual"
+    SCHEMA_CHANGED = "schema_changed"
+    QUARANTINED = "quarantined"
+
+    RUN_FINISHED = "run_finished"
+    RUN_FAILED = "run_failed"
+    METRIC = "metric"
+    LIFECYCLE = "lifecycle"
+
+    APPROVAL = "approval"
+    PROMOTE = "promote"
+    REJECT = "reject"
+    ROLLBACK = "rollback"
+    HOLD = "hold"
+    RELEASE = "release"
+    CANCEL = "cancel"
+    FOREIGN_MOVE = "foreign_move"
+
+
+TRAINING_CAUSES = frozenset(
+    {
+        SignalKind.SCHEDULE,
+        SignalKind.NEW_DATA,
+        SignalKind.DRIFT,
+        SignalKind.DECAY,
+        SignalKind.SKEW,
+        SignalKind.WEBHOOK,
+        SignalKind.MANUAL,
+    }
+)
+
+
+class SignalStatus(StrEnum):
+    """Every signal ends as handled, skipped or failed; deferred waits with a reason."""
+
+    OPEN = "open"
+    DEFERRED = "deferred"
+    HANDLED = "handled"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen with the signal."""
+        return self in {SignalStatus.HANDLED, SignalStatus.SKIPPED, SignalStatus.FAILED}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewSignal:
+    """A signal before it is in the inbox. ``key`` makes it idempotent: the same key is the same signal.
+
+    ``actor`` is who caused it: ``system``, ``worker``, ``person:NAME`` or ``webhook:NAME``.
+    """
+
+    key: str
+    model: str
+    kind: SignalKind
+    occurred_at: datetime
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    trigger: str | None = None
+    actor: str = "system"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signal:
+    """A signal in the inbox; ``id`` rises in the order of acceptance."""
+
+    id: int
+    key: str
+    model: str
+    kind: SignalKind
+    occurred_at: datetime
+    received_at: datetime
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    trigger: str | None = None
+    actor: str = "system"
+    status: SignalStatus = SignalStatus.OPEN
+    reason: str = ""
+    decision: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignalAnswer:
+    """What a decision says to one signal."""
+
+    signal: int
+    status: SignalStatus
+    reason: str

@@ -1,0 +1,95 @@
+"""Everything that one decision may look at, read once. What is not in here can't influence a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from controller.domain.decisions import RulesRef
+from controller.domain.runs import RunView
+from controller.domain.signals import Signal
+from controller.domain.versions import Reign, VersionState, VersionView
+
+FORMAT = 1
+"""Version of the snapshot's shape; a reader that meets a higher one refuses instead of guessing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataView:
+    """What is known of the model's data: batches up to ``through``, rows in all of them."""
+
+    through: int = 0
+    batches: int = 0
+    rows: int = 0
+    digest: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HoldView:
+    """Automatic promotion rests."""
+
+    reason: str
+    actor: str
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BudgetView:
+    """The error budget's book: how many tests there were, and which of them (0-based) promoted."""
+
+    tests: int = 0
+    rejections: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApprovalView:
+    """One person's word on a held challenger."""
+
+    version: int
+    actor: str
+    agrees: bool
+    evidence: str
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """One model at one moment.
+
+    ``signals`` are those not ended, oldest first. ``runs`` holds all that have not ended, those ordered in the
+    last day, and the newest of each kind. ``versions`` holds all that are not archived, rejected or failed, and
+    those that a signal names. ``history`` are the reigns, newest first.
+    """
+
+    model: str
+    generation: int
+    next_version: int
+    next_run: int
+    rules: RulesRef
+    signals: tuple[Signal, ...] = ()
+    versions: tuple[VersionView, ...] = ()
+    runs: tuple[RunView, ...] = ()
+    history: tuple[Reign, ...] = ()
+    data: DataView = DataView()
+    hold: HoldView | None = None
+    budget: BudgetView = BudgetView()
+    approvals: tuple[ApprovalView, ...] = ()
+    last_fired: Mapping[str, datetime] = field(default_factory=dict)
+    """When each trigger last ordered a training."""
+    recipe_index: int = 0
+    format: int = FORMAT
+
+    @property
+    def champion(self) -> VersionView | None:
+        """The version in the seat."""
+        return next((v for v in self.versions if v.state is VersionState.CHAMPION), None)
+
+    def version(self, number: int) -> VersionView | None:
+        """The version with that number, if the snapshot holds it."""
+        return next((v for v in self.versions if v.number == number), None)
+
+    def run(self, identity: str) -> RunView | None:
+        """The run with that id, if the snapshot holds it."""
+        return next((r for r in self.runs if r.id == identity), None)

@@ -1,0 +1,93 @@
+"""A model's versions and the life cycle they go through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from controller.domain.evidence import Evaluation
+
+
+class VersionState(StrEnum):
+    """Where a version stands; the fold of its facts."""
+
+    CANDIDATE = "candidate"
+    CHALLENGER = "challenger"
+    CHAMPION = "champion"
+    SUPERSEDED = "superseded"
+    DEPRECATED = "deprecated"
+    ARCHIVED = "archived"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+_S = VersionState
+VERSION_MOVES: Mapping[VersionState, frozenset[VersionState]] = {
+    _S.CANDIDATE: frozenset({_S.CHALLENGER, _S.CHAMPION, _S.REJECTED, _S.FAILED}),
+    _S.CHALLENGER: frozenset({_S.CHAMPION, _S.REJECTED, _S.FAILED}),
+    _S.CHAMPION: frozenset({_S.SUPERSEDED, _S.REJECTED}),
+    _S.SUPERSEDED: frozenset({_S.CHAMPION, _S.DEPRECATED, _S.REJECTED}),
+    _S.DEPRECATED: frozenset({_S.CHAMPION, _S.SUPERSEDED, _S.ARCHIVED}),
+    _S.ARCHIVED: frozenset({_S.DEPRECATED}),
+    _S.REJECTED: frozenset({_S.ARCHIVED}),
+    _S.FAILED: frozenset({_S.ARCHIVED}),
+}
+"""Every legal move of a version; the database holds the same table. Archiving can be undone by a person only
+while the artifact is still there."""
+
+SEATED_BEFORE = frozenset({_S.SUPERSEDED, _S.DEPRECATED})
+"""States of a version that was champion once and may be again by a rollback."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VersionView:
+    """What a decision needs to know of a version. ``verified`` means that it was loaded and answered in a fresh
+    process; ``metrics`` are those that its training reported."""
+
+    number: int
+    state: VersionState
+    run: str
+    digest: str
+    recipe: str
+    created_at: datetime
+    data_through: int = 0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    evaluation: Evaluation | None = None
+    verified: bool = False
+    promoted_at: datetime | None = None
+    state_since: datetime | None = None
+    blockers: tuple[str, ...] = ()
+    """Who still needs it (consumers, pins, holds), each as one short phrase."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Version:
+    """A version as the registry holds it: the immutable part plus its present state."""
+
+    model: str
+    number: int
+    state: VersionState
+    run: str
+    digest: str
+    recipe: str
+    created_at: datetime
+    size: int = 0
+    data_through: int = 0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    lineage: str | None = None
+    decision: int | None = None
+    verified: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reign:
+    """One stretch of time in which a version was champion; ``until`` is None for the one that sits now."""
+
+    version: int
+    generation: int
+    since: datetime
+    until: datetime | None = None
+    ended_by: str = ""
+    """``promotion`` or ``rollback``; empty while it lasts."""
