@@ -20,7 +20,7 @@ def _adapter(shape: Any) -> TypeAdapter[Any]:
 def load(shape: type[T], text: str | bytes) -> T:
     """``text`` (JSON) as a value of ``shape``; raises :class:`IntegrityError` if it does not have that shape."""
     try:
-        value: T = _adapter(shape).validate_json(text)
+        value: T = _adapter(shape).validate_json(text)  # type: ignore[arg-type]
     except ValidationError as error:
         raise _misshapen(shape, error) from error
     return value

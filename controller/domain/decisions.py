@@ -198,7 +198,10 @@ Action = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """The answer of :func:`controller.policy.decide.decide`. ``code`` is the version of the deciding code."""
+    """The answer of :func:`controller.policy.decide.decide`. ``code`` is the version of the deciding code.
+
+    ``answers`` holds only answers that differ from what the signal was told before.
+    """
 
     model: str
     verdict: Verdict
@@ -211,6 +214,8 @@ class Decision:
     challenger: int | None = None
     actions: tuple[Action, ...] = ()
     answers: tuple[SignalAnswer, ...] = ()
+    wake_at: datetime | None = None
+    """When time alone could change the answer (a cooldown ends, an approval expires); None if it can't."""
 
     @property
     def changes(self) -> bool:
