@@ -128,11 +128,15 @@ class DecisionLog(Protocol):
 class Registry(Protocol):
     """Versions, their states as the fold of facts, and the seat. Moves and seats are checked by the database."""
 
-    def register(self, model: str, action: RegisterVersion, *, decision: int, at: datetime) -> Version:
+    def register(
+        self, model: str, action: RegisterVersion, *, decision: int, at: datetime
+    ) -> Version:
         """Enter a version as candidate. Its number must be the model's next one (else Conflict)."""
         ...
 
-    def move(self, model: str, action: MoveVersion, *, decision: int, at: datetime, actor: str) -> None:
+    def move(
+        self, model: str, action: MoveVersion, *, decision: int, at: datetime, actor: str
+    ) -> None:
         """Move a version; IllegalTransition if the life cycle has no such move, Conflict if it is not ``before``."""
         ...
 
@@ -172,7 +176,7 @@ class ModelState:
     next_version: int = 1
     next_run: int = 1
     hold: HoldView | None = None
-    budget: BudgetView = BudgetView()
+    budget: BudgetView = field(default_factory=BudgetView)
     wake_at: datetime | None = None
     last_fired: Mapping[str, datetime] = field(default_factory=dict)
     recipe_index: int = 0
@@ -199,7 +203,9 @@ class ModelBook(Protocol):
 
     def record_test(self, model: str, test: RecordTest, *, decision: int) -> None: ...
 
-    def record_approval(self, model: str, approval: RecordApproval, *, decision: int, at: datetime) -> None: ...
+    def record_approval(
+        self, model: str, approval: RecordApproval, *, decision: int, at: datetime
+    ) -> None: ...
 
     def approvals(self, model: str) -> tuple[ApprovalView, ...]: ...
 
@@ -233,10 +239,12 @@ class RunStore(Protocol):
     def find(self, query: Query) -> list[Run]: ...
 
     def claim(self, run: str, fence: int, *, worker: str, lease: timedelta) -> Run | None:
-        """queued with that fence → running with fence + 1 and attempt + 1; None if it was not to be had."""
+        """Queued with that fence → running with fence + 1 and attempt + 1; None if it was not to be had."""
         ...
 
-    def heartbeat(self, run: str, fence: int, *, lease: timedelta, progress: float | None = None) -> Pulse:
+    def heartbeat(
+        self, run: str, fence: int, *, lease: timedelta, progress: float | None = None
+    ) -> Pulse:
         """Extend the lease of a running run that still has this fence."""
         ...
 
@@ -253,7 +261,8 @@ class RunStore(Protocol):
 
     def reclaim(self, *, at: datetime) -> list[Run]:
         """Take back what is silent: running with a lease that ran out → queued with fence + 1, or → dead with its
-        signal once attempts exceed the spec's retries. Returns the runs as they are now."""
+        signal once attempts exceed the spec's retries. Returns the runs as they are now.
+        """
         ...
 
 

@@ -30,7 +30,7 @@ class Verdict(StrEnum):
 class Result(StrEnum):
     """The outcome of one node: the first four for gates, the next three for triggers, the rest for steps."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - the word of a verdict
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
     ERROR = "error"
@@ -112,7 +112,8 @@ class MoveVersion:
 class SetChampion:
     """Seat ``version``: a compare-and-set on the generation (and so on the champion) that the snapshot saw.
 
-    The version that leaves the seat is moved by a :class:`MoveVersion` beside it, before this action."""
+    The version that leaves the seat is moved by a :class:`MoveVersion` beside it, before this action.
+    """
 
     version: int
     generation: int

@@ -44,7 +44,8 @@ SEATED_BEFORE = frozenset({_S.SUPERSEDED, _S.DEPRECATED})
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VersionView:
     """What a decision needs to know of a version. ``verified`` means that it was loaded and answered in a fresh
-    process; ``metrics`` are those that its training reported."""
+    process; ``metrics`` are those that its training reported.
+    """
 
     number: int
     state: VersionState
