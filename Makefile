@@ -33,7 +33,7 @@ check: $(DEV) ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 fix: $(DEV) ## what the formatter and the linter can mend
 	@$(BIN)/ruff check --fix-only .
