@@ -9,7 +9,7 @@ heartbeats are measured by the store's own clock (the database's on PostgreSQL),
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ from controller.domain.evidence import Evaluation
 from controller.domain.runs import Run, RunState
 from controller.domain.signals import NewSignal, Signal, SignalAnswer
 from controller.domain.snapshot import ApprovalView, BudgetView, DataView, HoldView
-from controller.domain.versions import Reign, Version
+from controller.domain.versions import Reign, Version, VersionFact, VersionState
 
 
 class Clock(Protocol):
@@ -55,7 +55,8 @@ class Accepted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Query:
-    """A filter for lists; None means any. Newest first, ``before`` is an exclusive id to page on.
+    """A filter for lists; None means any. Newest first, ``before`` is an exclusive id to page on (of runs: a
+    run's number, which needs ``model``). ``since`` is inclusive, ``until`` is not.
 
     ``kinds`` are signal kinds, run kinds, or verdicts; ``states`` are signal statuses, run or version states.
     """
@@ -153,16 +154,33 @@ class Registry(Protocol):
 
     def mark_verified(self, model: str, version: int, *, decision: int, at: datetime) -> None: ...
 
-    def versions(self, model: str) -> list[Version]:
-        """All versions, newest first."""
+    def versions(
+        self,
+        model: str,
+        *,
+        states: Collection[VersionState] | None = None,
+        numbers: Collection[int] | None = None,
+        limit: int | None = None,
+    ) -> list[Version]:
+        """All versions, newest first; only those in ``states`` and with one of ``numbers`` where these are given."""
         ...
 
-    def evaluations(self, model: str) -> Mapping[int, Evaluation]:
-        """The newest evaluation of each version that has one."""
+    def evaluations(
+        self, model: str, numbers: Collection[int] | None = None
+    ) -> Mapping[int, Evaluation]:
+        """The newest evaluation of each version (of each one in ``numbers``) that has one."""
         ...
 
     def history(self, model: str, limit: int = 20) -> list[Reign]:
         """Who sat in the seat, newest first."""
+        ...
+
+
+class FactLog(Protocol):
+    """What ever happened to versions. The registry writes it; nobody changes it."""
+
+    def of(self, model: str, version: int | None = None) -> list[VersionFact]:
+        """Every move of the model's versions (of one version), oldest first."""
         ...
 
 
@@ -428,6 +446,8 @@ class Transaction(Protocol):
     def decisions(self) -> DecisionLog: ...
     @property
     def registry(self) -> Registry: ...
+    @property
+    def facts(self) -> FactLog: ...
     @property
     def models(self) -> ModelBook: ...
     @property

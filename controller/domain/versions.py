@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from controller.domain.errors import IllegalTransition
 from controller.domain.evidence import Evaluation
 
 
@@ -80,6 +81,27 @@ class Version:
     lineage: str | None = None
     decision: int | None = None
     verified: bool = False
+    promoted_at: datetime | None = None
+    """When it last took the seat."""
+    state_since: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VersionFact:
+    """One move of a version: who, why, by which decision, when. ``before`` is None for its entry as candidate.
+
+    Facts are numbered over all models in the order they were written; a version's state is the fold of its facts.
+    """
+
+    id: int
+    model: str
+    version: int
+    before: VersionState | None
+    after: VersionState
+    actor: str
+    reason: str
+    decision: int
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,3 +114,18 @@ class Reign:
     until: datetime | None = None
     ended_by: str = ""
     """``promotion`` or ``rollback``; empty while it lasts."""
+
+
+LIVING = frozenset(VersionState) - {_S.ARCHIVED, _S.REJECTED, _S.FAILED}
+"""States of a version that a decision may still do something with."""
+
+
+def check_move(before: VersionState, after: VersionState) -> None:
+    """Raise :class:`~controller.domain.errors.IllegalTransition` unless the life cycle has this move."""
+    if after not in VERSION_MOVES[before]:
+        raise IllegalTransition(f"A version cannot go from {before} to {after}.")
+
+
+def fold(facts: Iterable[VersionFact]) -> dict[tuple[str, int], VersionState]:
+    """The present state of each version that ``facts`` (oldest first) speak of."""
+    return {(fact.model, fact.version): fact.after for fact in facts}

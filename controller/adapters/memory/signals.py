@@ -1,0 +1,101 @@
+"""The inbox in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from controller.adapters.memory.tables import Tables
+from controller.domain.errors import Conflict
+from controller.domain.signals import NewSignal, Signal, SignalAnswer, SignalStatus
+from controller.ports import Accepted, Query
+
+
+class MemorySignals:
+    """Keeps signals by id, and of each model those that wait."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def append(self, signals: Sequence[NewSignal], at: datetime) -> list[Accepted]:
+        return [self._append(signal, at) for signal in signals]
+
+    def _append(self, new: NewSignal, at: datetime) -> Accepted:
+        known = self._tables.signal_keys.get(new.key)
+        if known is not None:
+            return Accepted(id=known, fresh=False)
+        number = len(self._tables.signals) + 1
+        self._tables.signals[number] = Signal(
+            id=number,
+            key=new.key,
+            model=new.model,
+            kind=new.kind,
+            occurred_at=new.occurred_at,
+            received_at=at,
+            payload=new.payload,
+            trigger=new.trigger,
+            actor=new.actor,
+        )
+        self._tables.signal_keys[new.key] = number
+        self._tables.waiting[new.model] = (*(self._tables.waiting.get(new.model) or ()), number)
+        return Accepted(id=number, fresh=True)
+
+    def pending(self, model: str, limit: int = 1000) -> tuple[Signal, ...]:
+        waiting = self._tables.waiting.get(model) or ()
+        return tuple(self._tables.signals[number] for number in waiting[:limit])
+
+    def answer(self, answers: Sequence[SignalAnswer], decision: int) -> None:
+        if answers and decision not in self._tables.decisions:
+            raise Conflict(f"There is no decision {decision}.")
+        for answer in answers:
+            self._answer(answer, decision)
+
+    def _answer(self, answer: SignalAnswer, decision: int) -> None:
+        signal = self._tables.signals.get(answer.signal)
+        if signal is None:
+            raise Conflict(f"There is no signal {answer.signal} to answer.")
+        if signal.status.ended:
+            raise Conflict(
+                f"Signal {signal.id} has ended as {signal.status}; it is not answered again."
+            )
+        self._tables.signals[signal.id] = replace(
+            signal, status=answer.status, reason=answer.reason, decision=decision
+        )
+        if answer.status.ended:
+            left = tuple(n for n in self._tables.waiting[signal.model] if n != signal.id)
+            self._tables.waiting[signal.model] = left
+
+    def get(self, signal: int) -> Signal | None:
+        return self._tables.signals.get(signal)
+
+    def by_key(self, key: str) -> Signal | None:
+        number = self._tables.signal_keys.get(key)
+        return None if number is None else self._tables.signals[number]
+
+    def find(self, query: Query) -> list[Signal]:
+        found: list[Signal] = []
+        for signal in self._tables.signals.newest():
+            if len(found) >= query.limit:
+                break
+            if (
+                (query.model is None or signal.model == query.model)
+                and (not query.kinds or signal.kind in query.kinds)
+                and (not query.states or signal.status in query.states)
+                and (query.since is None or signal.received_at >= query.since)
+                and (query.until is None or signal.received_at < query.until)
+                and (query.before is None or signal.id < query.before)
+            ):
+                found.append(signal)
+        return found
+
+    def count_waiting(self) -> int:
+        return sum(len(waiting) for waiting in self._tables.waiting.values())
+
+    def oldest_open(self, model: str) -> datetime | None:
+        """When the model's oldest open signal was received."""
+        for number in self._tables.waiting.get(model) or ():
+            signal = self._tables.signals[number]
+            if signal.status is SignalStatus.OPEN:
+                return signal.received_at
+        return None

@@ -1,0 +1,41 @@
+"""Sources of data and rules that a test or a replay fills by hand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from controller.ports import Batch, Poll, RuleText
+
+
+class MemoryDataSource:
+    """Batches in the order they were put in; the cursor is how many have been seen."""
+
+    def __init__(self, batches: Sequence[Batch] = ()) -> None:
+        self._lock = threading.Lock()
+        self._batches = list(batches)
+        self.problems: tuple[str, ...] = ()
+
+    def arrive(self, *batches: Batch) -> None:
+        """New data is there."""
+        with self._lock:
+            self._batches.extend(batches)
+
+    def poll(self, cursor: str | None) -> Poll:
+        with self._lock:
+            seen = int(cursor or "0")
+            return Poll(
+                batches=tuple(self._batches[seen:]),
+                cursor=str(len(self._batches)),
+                problems=self.problems,
+            )
+
+
+class MemoryRules:
+    """The rule texts that were last set."""
+
+    def __init__(self, texts: Sequence[RuleText] = ()) -> None:
+        self.texts = list(texts)
+
+    def read(self) -> list[RuleText]:
+        return list(self.texts)

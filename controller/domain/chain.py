@@ -1,0 +1,83 @@
+"""The hash chain of decisions: every record names the hash of the one before it.
+
+Whoever writes (each adapter) and whoever checks (``verify``) uses this one computation, which needs the standard
+library alone. Removing, editing or reordering a record changes a hash that a later record, or the head, names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from controller.domain.canonical import GENESIS, digest
+from controller.domain.decisions import DecisionRecord
+
+
+def hash_of(record: DecisionRecord) -> str:
+    """SHA-256 in hex over the canonical JSON of all fields but ``hash`` itself.
+
+    The fields are named one by one: a field that a later version adds must not change the hashes of old records.
+    """
+    rules = record.rules
+    covered = {
+        "id": record.id,
+        "model": record.model,
+        "decided_at": record.decided_at,
+        "rules": {
+            "path": rules.path,
+            "blob": rules.blob,
+            "revision": rules.revision,
+            "review": rules.review,
+            "reviewers": rules.reviewers,
+        },
+        "snapshot": record.snapshot,
+        "decision": record.decision,
+        "prev_hash": record.prev_hash,
+        "actor": record.actor,
+    }
+    return digest(covered)
+
+
+def seal(record: DecisionRecord) -> DecisionRecord:
+    """``record`` with the hash that belongs to it."""
+    return replace(record, hash=hash_of(record))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Break:
+    """The first record that does not fit, and what is wrong with it, in one sentence."""
+
+    decision: int
+    sentence: str
+
+
+def find_break(
+    records: Iterable[DecisionRecord], head: tuple[int, str] | None = None
+) -> Break | None:
+    """The first place where the chain is broken, None if it is whole.
+
+    ``records`` is the whole log from number 1, oldest first. With ``head`` (id and hash of the newest record, as
+    kept elsewhere) a log whose end was cut off is found too.
+    """
+    number, before = 0, GENESIS
+    for record in records:
+        number += 1
+        if record.id != number:
+            return Break(decision=number, sentence=f"Decision {number} is missing.")
+        if record.prev_hash != before:
+            return Break(
+                decision=number,
+                sentence=f"Decision {number} does not follow the one before it: its prev_hash differs.",
+            )
+        if record.hash != hash_of(record):
+            return Break(
+                decision=number, sentence=f"Decision {number} was changed: its hash does not match."
+            )
+        before = record.hash
+    if head is not None and head != (number, before):
+        return Break(
+            decision=head[0],
+            sentence=f"The chain ends at decision {number}, but its head names decision {head[0]}"
+            f" with hash {head[1][:12]}.",
+        )
+    return None

@@ -1,0 +1,33 @@
+"""What the end of a run tells the inbox, so that every store says it in the same words and under the same key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from controller.domain.runs import Run, RunState
+from controller.domain.signals import NewSignal, SignalKind
+
+
+def ending_signal(run: Run, at: datetime, *, actor: str) -> NewSignal:
+    """The one signal of an ended run. Its payload is the run's result and, whatever that says, the run's own fields."""
+    finished = run.state is RunState.DONE
+    return NewSignal(
+        key=f"run:{run.id}:{run.state}",
+        model=run.model,
+        kind=SignalKind.RUN_FINISHED if finished else SignalKind.RUN_FAILED,
+        occurred_at=at,
+        payload={
+            **run.result,
+            "run": run.id,
+            "kind": run.spec.kind.value,
+            "state": run.state.value,
+            "reason": run.reason,
+        },
+        actor=actor,
+    )
+
+
+def lost_sentence(run: Run) -> str:
+    """Why a run is given up after its last attempt fell silent."""
+    tries = "attempt" if run.attempt == 1 else "attempts"
+    return f"The worker of {run.id} fell silent, and its {run.attempt} {tries} are used up."
