@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from controller.domain.decisions import RulesRef
+from controller.domain.evidence import Evaluation
 from controller.domain.runs import RunView
 from controller.domain.signals import Signal
 from controller.domain.versions import Reign, VersionState, VersionView
@@ -36,10 +37,15 @@ class HoldView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BudgetView:
-    """The error budget's book: how many tests there were, and which of them (0-based) promoted."""
+    """The error budget's book: how many tests there were, and which of them (0-based) rejected "no better".
+
+    ``levels`` maps a version's number (as text, as JSON keys are) to the level that it was judged at, so that
+    looking at a waiting challenger again costs no second test.
+    """
 
     tests: int = 0
     rejections: tuple[int, ...] = ()
+    levels: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +82,8 @@ class Snapshot:
     hold: HoldView | None = None
     budget: BudgetView = BudgetView()
     approvals: tuple[ApprovalView, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    """What finished evaluation runs report, for the signals in here that announce them."""
     last_fired: Mapping[str, datetime] = field(default_factory=dict)
     """When each trigger last ordered a training."""
     recipe_index: int = 0
@@ -89,6 +97,10 @@ class Snapshot:
     def version(self, number: int) -> VersionView | None:
         """The version with that number, if the snapshot holds it."""
         return next((v for v in self.versions if v.number == number), None)
+
+    def evaluation(self, run: str) -> Evaluation | None:
+        """The report of an evaluation run that has just finished."""
+        return next((e for e in self.evaluations if e.run == run), None)
 
     def run(self, identity: str) -> RunView | None:
         """The run with that id, if the snapshot holds it."""

@@ -1,4 +1,1 @@
-"""The decision itself: conditions, gates, budgets, `decide` and `explain`.
-
-Pure and standard library only, so that any decision can be derived again, anywhere, from its snapshot.
-"""
+"""Deciding: pure functions of a snapshot, the rules and the time. Standard library only, no I/O at all."""

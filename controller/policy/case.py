@@ -1,0 +1,74 @@
+"""What a reason gets to look at, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from controller.domain.decisions import Action, Notify, Outcome, Verdict
+from controller.domain.rules import Policy
+from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
+from controller.domain.snapshot import Snapshot
+from controller.domain.versions import VersionView
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One model's snapshot, its rules and the time: everything that deciding may depend on."""
+
+    snapshot: Snapshot
+    policy: Policy
+    now: datetime
+
+    @property
+    def champion(self) -> VersionView | None:
+        """Who sits in the seat."""
+        return self.snapshot.champion
+
+    @property
+    def seat(self) -> str:
+        """How a sentence speaks of the seat."""
+        return f"champion v{self.champion.number}" if self.champion else "the empty seat"
+
+    @property
+    def seat_stays(self) -> str:
+        """The end of a sentence in which nothing was promoted."""
+        if self.champion is None:
+            return "the seat stays empty"
+        return f"champion v{self.champion.number} stays"
+
+    def signals(self, *kinds: SignalKind) -> tuple[Signal, ...]:
+        """The signals of these kinds that have not ended, oldest first."""
+        return tuple(signal for signal in self.snapshot.signals if signal.kind in kinds)
+
+    def notices(self, event: str, sentence: str) -> tuple[Notify, ...]:
+        """A notification for the channels that the policy names for ``event``; none if it names none."""
+        channels = tuple(self.policy.notify.get(event, ()))
+        return (Notify(event=event, channels=channels, sentence=sentence),) if channels else ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What one reason found. With a verdict it wants to act and ends the search; without one it only explains."""
+
+    node: Outcome
+    verdict: Verdict | None = None
+    actions: tuple[Action, ...] = ()
+    answers: tuple[SignalAnswer, ...] = ()
+    challenger: int | None = None
+    champion_after: int | None = None
+    wake_at: datetime | None = None
+
+
+def answer_all(
+    signals: Iterable[Signal], status: SignalStatus, reason: str
+) -> tuple[SignalAnswer, ...]:
+    """The same answer to each of ``signals``."""
+    return tuple(SignalAnswer(signal=s.id, status=status, reason=reason) for s in signals)
+
+
+def earliest(*moments: datetime | None) -> datetime | None:
+    """The first of those moments that are known."""
+    known = [moment for moment in moments if moment is not None]
+    return min(known) if known else None

@@ -1,0 +1,72 @@
+"""How numbers, times and names stand in sentences, the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from controller.domain.rules import Comparison, Gate, Margin
+
+
+def number(value: float | None) -> str:
+    """Four significant digits, thousands separated: ``14.21``, ``336,776``, ``0.0087``."""
+    if value is None:
+        return "no value"
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}" if size >= 1e-4 else f"{value:.2e}"
+
+
+def percent(fraction: float) -> str:
+    """``0.025`` as ``2.5 %``."""
+    return f"{fraction * 100:.4g} %"
+
+
+def moment(at: datetime) -> str:
+    """``2013-02-01 00:00 UTC``; seconds only where they are not zero."""
+    utc = at.astimezone(UTC)
+    return utc.strftime("%Y-%m-%d %H:%M:%S UTC" if utc.second else "%Y-%m-%d %H:%M UTC")
+
+
+def duration(span: timedelta) -> str:
+    """``6h``, ``2d``, ``1h30m``; zero is ``0s``."""
+    seconds = int(span.total_seconds())
+    parts = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def listing(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    if len(names) <= 1:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def count(quantity: int, noun: str) -> str:
+    """``1 row``, ``20,000 rows``."""
+    return f"{quantity:,} {noun}" if quantity == 1 else f"{quantity:,} {noun}s"
+
+
+def margin(allowed: Margin) -> str:
+    """``2 %`` or ``0.5``."""
+    return percent(allowed.value) if allowed.relative else number(allowed.value)
+
+
+def need(gate: Gate) -> str:
+    """What a gate asks for, in words."""
+    if gate.comparison is Comparison.AT_MOST:
+        return f"at most {number(gate.threshold)}"
+    if gate.comparison is Comparison.AT_LEAST:
+        return f"at least {number(gate.threshold)}"
+    if gate.comparison is Comparison.BETTER_THAN:
+        return f"better by {margin(gate.margin)}" if gate.margin.value else "better at all"
+    return (
+        f"not worse by more than {margin(gate.margin)}" if gate.margin.value else "not worse at all"
+    )
