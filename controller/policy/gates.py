@@ -42,9 +42,7 @@ def judge_gates(
     each gate is judged at its own confidence.
     """
     servable = Gate(name=SERVABLE, metric=SERVABLE, comparison=Comparison.AT_LEAST, threshold=1.0)
-    judged = [
-        GateVerdict(servable, _judge_servable(servable, evaluation.for_gate(SERVABLE)))
-    ]
+    judged = [GateVerdict(servable, _judge_servable(servable, evaluation.for_gate(SERVABLE)))]
     for gate in gates:
         if gate.name == SERVABLE:
             continue

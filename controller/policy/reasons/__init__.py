@@ -1,1 +1,1 @@
-"""One module a reason to act, in the order in which `decide` asks them."""
+"""One reason a file; :mod:`controller.policy.decide` ranks them."""

@@ -1,0 +1,150 @@
+"""The one decision function. Backtest, plan, verify and the running engine all call this and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from controller.domain.decisions import (
+    Action,
+    Decision,
+    Notify,
+    Outcome,
+    RecordEvaluation,
+    RegisterVersion,
+    Result,
+    Verdict,
+)
+from controller.domain.rules import Mode, Policy
+from controller.domain.signals import SignalAnswer, SignalStatus
+from controller.domain.snapshot import Snapshot
+from controller.policy.case import Case, Finding, earliest
+from controller.policy.reasons.admit import admit
+from controller.policy.reasons.promote import promote
+from controller.policy.reasons.report import report
+from controller.policy.reasons.restrain import restrain
+from controller.policy.reasons.retire import retire
+from controller.policy.reasons.roll_back import roll_back
+from controller.policy.reasons.train import train
+
+CODE = "1"
+"""Version of the deciding code; raised whenever the same snapshot and rules could be decided otherwise."""
+
+Reason = Callable[[Case], Finding | None]
+
+REASONS: tuple[Reason, ...] = (
+    restrain,  # a person's hold, release, cancel or reject outranks every automatism
+    roll_back,  # a bad champion harms now
+    promote,  # then evidence that is there is used
+    retire,  # then what has left the seat is tidied up
+    admit,  # a finished training becomes a candidate
+    report,  # a failed one gets its sentence
+    train,  # and only then new work is ordered
+)
+"""Every reason to act, the most urgent first. The first that wants to act decides; the others wait a tick."""
+
+_KEPT_IN_AUDIT = (RegisterVersion, RecordEvaluation, Notify)
+"""Facts and messages stay in ``mode: audit``; whatever would move a model or start work is left out."""
+
+
+def decide(snapshot: Snapshot, rules: Policy, now: datetime) -> Decision:
+    """What to do about one model, and why. Pure: the same arguments give the same bytes.
+
+    Args:
+        snapshot: the model's state, read once.
+        rules: the policy in force.
+        now: the decision clock, timezone-aware.
+
+    Returns:
+        A decision for every call. One that ``changes`` nothing need not be written down.
+    """
+    case = Case(snapshot, rules, now)
+    findings: list[Finding] = []
+    for reason in REASONS:
+        finding = reason(case)
+        if finding is None:
+            continue
+        findings.append(finding)
+        if finding.verdict is not None:
+            break
+    decision = _compose(case, findings)
+    return _audited(decision) if rules.mode is Mode.AUDIT else decision
+
+
+def _compose(case: Case, findings: list[Finding]) -> Decision:
+    acting = next((f for f in findings if f.verdict is not None), None)
+    sitting = case.champion.number if case.champion else None
+    after = sitting
+    if acting is not None and acting.champion_after is not None:
+        after = acting.champion_after
+    return Decision(
+        model=case.snapshot.model,
+        verdict=acting.verdict if acting and acting.verdict else Verdict.NONE,
+        reason=_reason(case, findings, acting),
+        tree=_tree(case, findings, acting),
+        decided_at=case.now,
+        code=CODE,
+        champion_before=sitting,
+        champion_after=after,
+        challenger=acting.challenger if acting else None,
+        actions=acting.actions if acting else (),
+        answers=_news(case, findings),
+        wake_at=earliest(*(f.wake_at for f in findings)),
+    )
+
+
+def _reason(case: Case, findings: list[Finding], acting: Finding | None) -> str:
+    if acting is not None:
+        return acting.node.sentence
+    if findings:
+        return findings[-1].node.sentence
+    return f"nothing has happened; {case.seat_stays}"
+
+
+def _tree(case: Case, findings: list[Finding], acting: Finding | None) -> Outcome:
+    return Outcome(
+        name="decide",
+        result=acting.node.result if acting else Result.IDLE,
+        sentence=_reason(case, findings, acting),
+        values={"champion": case.champion.number if case.champion else None},
+        children=tuple(f.node for f in findings),
+    )
+
+
+def _news(case: Case, findings: list[Finding]) -> tuple[SignalAnswer, ...]:
+    """Only answers that differ from what a signal was told before; no signal stays without one."""
+    told = {s.id: (s.status, s.reason) for s in case.snapshot.signals}
+    answers = {a.signal: a for f in findings for a in f.answers}
+    if not any(f.verdict is not None for f in findings):
+        for signal in case.snapshot.signals:
+            if signal.status is SignalStatus.OPEN and signal.id not in answers:
+                reason = f"no rule of the policy asks for a signal of kind {signal.kind.value}"
+                answers[signal.id] = SignalAnswer(
+                    signal=signal.id, status=SignalStatus.SKIPPED, reason=reason
+                )
+    return tuple(
+        answer
+        for key, answer in sorted(answers.items())
+        if told.get(key) != (answer.status, answer.reason)
+    )
+
+
+def _audited(decision: Decision) -> Decision:
+    """Decide and record, change nothing: the actions that would have followed are named in the reason."""
+    kept = tuple(a for a in decision.actions if isinstance(a, _KEPT_IN_AUDIT))
+    dropped: tuple[Action, ...] = tuple(a for a in decision.actions if a not in kept)
+    if not dropped:
+        return decision
+    return replace(
+        decision,
+        reason=f"audit mode, nothing was changed: {decision.reason}",
+        champion_after=decision.champion_before,
+        actions=kept,
+        answers=tuple(
+            replace(a, status=SignalStatus.SKIPPED, reason=f"audit mode: {a.reason}")
+            if a.status is SignalStatus.HANDLED
+            else a
+            for a in decision.answers
+        ),
+    )

@@ -1,0 +1,69 @@
+"""Limits: whether a training may start now, and when it may if not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from controller.domain.runs import RunKind, RunState, RunView
+from controller.policy.case import Case
+from controller.policy.phrase import count, duration, moment
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limited:
+    """Why no training may start. ``until`` is when to look again, None if an event will tell."""
+
+    sentence: str
+    until: datetime | None = None
+    by_running: bool = False
+
+
+def limit(case: Case) -> Limited | None:
+    """The first limit that is in the way: data, concurrency, cooldown, runs per day."""
+    if case.snapshot.data.batches == 0:
+        return Limited(sentence="there is no data yet")
+    trainings = [run for run in case.snapshot.runs if run.kind is RunKind.TRAIN]
+    return _concurrency(case, trainings) or _cooldown(case, trainings) or _per_day(case, trainings)
+
+
+def _concurrency(case: Case, trainings: list[RunView]) -> Limited | None:
+    active = [run for run in trainings if not run.state.ended]
+    allowed = case.policy.limits.concurrency
+    if len(active) < allowed:
+        return None
+    names = ", ".join(run.id for run in active)
+    return Limited(
+        sentence=f"{names} is at work and {count(allowed, 'training')} at once is allowed",
+        by_running=True,
+    )
+
+
+def _cooldown(case: Case, trainings: list[RunView]) -> Limited | None:
+    cooldown = case.policy.limits.cooldown
+    counted = [run for run in trainings if run.state is not RunState.CANCELLED]
+    if not cooldown or not counted:
+        return None
+    until = max(run.ordered_at for run in counted) + cooldown
+    if until <= case.now:
+        return None
+    return Limited(
+        sentence=f"cooldown of {duration(cooldown)} lasts until {moment(until)}", until=until
+    )
+
+
+def _per_day(case: Case, trainings: list[RunView]) -> Limited | None:
+    allowed = case.policy.limits.runs_per_day
+    if allowed is None:
+        return None
+    recent = sorted(run.ordered_at for run in trainings if case.now - run.ordered_at < _DAY)
+    if len(recent) < allowed:
+        return None
+    until = recent[len(recent) - allowed] + _DAY
+    return Limited(
+        sentence=f"{count(allowed, 'training')} a day is the limit, the next may start "
+        f"at {moment(until)}",
+        until=until,
+    )

@@ -1,0 +1,124 @@
+"""The orders that a decision gives to workers: complete, so that a worker never needs the policy."""
+
+from __future__ import annotations
+
+from controller.domain.decisions import StartRun
+from controller.domain.rules import Comparison, Recipe, Reference
+from controller.domain.runs import Cause, RunKind, RunSpec, run_id
+from controller.domain.versions import VersionView
+from controller.policy.case import Case
+
+
+def recipe_in_turn(case: Case) -> Recipe:
+    """The recipe whose turn it is; after the last one comes the first again."""
+    recipes = case.policy.train.recipes
+    return recipes[case.snapshot.recipe_index % len(recipes)]
+
+
+def order_training(case: Case, causes: tuple[Cause, ...]) -> StartRun:
+    """Train a challenger on all data that the snapshot knows of."""
+    recipe, train = recipe_in_turn(case), case.policy.train
+    spec = RunSpec(
+        kind=RunKind.TRAIN,
+        model=case.snapshot.model,
+        data=case.policy.data,
+        data_through=case.snapshot.data.through,
+        seed=train.seed,
+        recipe=recipe.name,
+        entrypoint=recipe.entrypoint,
+        command=recipe.command,
+        params=recipe.params,
+        search=recipe.search,
+        window=train.window,
+        timeout=train.timeout,
+        memory=train.memory,
+        retries=train.retries,
+        queue=train.queue,
+        causes=causes,
+    )
+    return _numbered(case, spec)
+
+
+def order_evaluation(case: Case, challenger: int, recipe_name: str, cause: Cause) -> StartRun:
+    """Score a challenger, the champion and the anchor on the same holdout rows of the newest data."""
+    recipe, train = case.policy.recipe(recipe_name), case.policy.train
+    anchor = anchor_of(case)
+    spec = RunSpec(
+        kind=RunKind.EVALUATE,
+        model=case.snapshot.model,
+        data=case.policy.data,
+        data_through=case.snapshot.data.through,
+        seed=train.seed,
+        recipe=recipe.name,
+        entrypoint=recipe.entrypoint,
+        command=recipe.command,
+        params=recipe.params,
+        window=train.window,
+        timeout=train.timeout,
+        memory=train.memory,
+        retries=max(train.retries, 1),
+        queue=train.queue,
+        causes=(cause,),
+        version=challenger,
+        champion=case.champion.number if case.champion else None,
+        anchor=anchor.number if anchor else None,
+        gates=case.policy.promote,
+    )
+    return _numbered(case, spec)
+
+
+def order_verification(case: Case, version: VersionView, cause: Cause) -> StartRun:
+    """Load a version in a fresh process and let it answer for stored rows, before it may take the seat back."""
+    recipe, train = case.policy.recipe(version.recipe), case.policy.train
+    spec = RunSpec(
+        kind=RunKind.VERIFY,
+        model=case.snapshot.model,
+        data=case.policy.data,
+        data_through=case.snapshot.data.through,
+        seed=train.seed,
+        recipe=recipe.name,
+        entrypoint=recipe.entrypoint,
+        command=recipe.command,
+        params=recipe.params,
+        timeout=train.timeout,
+        memory=train.memory,
+        retries=max(train.retries, 1),
+        queue=train.queue,
+        causes=(cause,),
+        version=version.number,
+    )
+    return _numbered(case, spec)
+
+
+def anchor_of(case: Case) -> VersionView | None:
+    """The best proven champion: the newest one that took the seat by a passed "better than the champion".
+
+    A champion that was only shown to be no worse does not become the anchor, so a chain of small losses is
+    always held against the same version. Without any such promotion it is the oldest champion still known.
+    """
+    known = (case.snapshot.version(reign.version) for reign in case.snapshot.history)
+    seated = [view for view in known if view is not None]
+    proven = (view for view in seated if _won(case, view))
+    return next(proven, seated[-1] if seated else None)
+
+
+def _won(case: Case, view: VersionView) -> bool:
+    if view.evaluation is None:
+        return False
+    superior = [
+        gate
+        for gate in case.policy.promote
+        if gate.comparison is Comparison.BETTER_THAN and gate.reference is Reference.CHAMPION
+    ]
+    for gate in superior:
+        evidence = view.evaluation.for_gate(gate.name)
+        if evidence is None or evidence.p_pass is None:
+            return False
+        if evidence.p_pass > round(1.0 - gate.confidence, 12):
+            return False
+    return bool(superior)
+
+
+def _numbered(case: Case, spec: RunSpec) -> StartRun:
+    number = case.snapshot.next_run
+    return StartRun(run=run_id(case.snapshot.model, number), number=number, spec=spec)

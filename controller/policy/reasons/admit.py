@@ -1,0 +1,60 @@
+"""Admit: a training that finished becomes a candidate, and its evaluation is ordered."""
+
+from __future__ import annotations
+
+from controller.domain.decisions import Outcome, RegisterVersion, Result, Verdict
+from controller.domain.runs import Cause, RunKind
+from controller.domain.signals import Signal, SignalKind, SignalStatus
+from controller.policy.case import Case, Finding, answer_all
+from controller.policy.orders import order_evaluation
+
+
+def admit(case: Case) -> Finding | None:
+    """The oldest finished training; one a decision."""
+    for signal in case.signals(SignalKind.RUN_FINISHED):
+        if signal.payload.get("kind") == RunKind.TRAIN.value:
+            return _admit(case, signal)
+    return None
+
+
+def _admit(case: Case, signal: Signal) -> Finding:
+    payload = signal.payload
+    run = str(payload.get("run", ""))
+    digest = payload.get("digest")
+    if not isinstance(digest, str) or len(digest) != 64:
+        sentence = f"{run} reported no model; {case.seat_stays}"
+        return Finding(
+            node=Outcome(name="admit", result=Result.ERROR, sentence=sentence),
+            verdict=Verdict.NONE,
+            answers=answer_all((signal,), SignalStatus.FAILED, sentence),
+        )
+    number = case.snapshot.next_version
+    recipe = str(payload.get("recipe") or case.policy.train.recipes[0].name)
+    metrics = payload.get("metrics") or {}
+    lineage = payload.get("lineage")
+    register = RegisterVersion(
+        version=number,
+        run=run,
+        digest=digest,
+        recipe=recipe,
+        size=int(payload.get("size") or 0),
+        data_through=int(payload.get("data_through") or 0),
+        metrics={name: float(value) for name, value in sorted(metrics.items())},
+        lineage=lineage if isinstance(lineage, str) else None,
+    )
+    cause = Cause(trigger="trained", signals=(signal.id,), sentence=f"{run} finished")
+    evaluate = order_evaluation(case, number, recipe, cause)
+    opponent = case.seat if case.champion else "the baseline (the seat is empty)"
+    sentence = f"{run} trained v{number}; {evaluate.run} holds it against {opponent}"
+    return Finding(
+        node=Outcome(
+            name="admit",
+            result=Result.DONE,
+            sentence=sentence,
+            values={"run": run, "version": number, "evaluation": evaluate.run},
+        ),
+        verdict=Verdict.NONE,
+        actions=(register, evaluate),
+        answers=answer_all((signal,), SignalStatus.HANDLED, sentence),
+        challenger=number,
+    )

@@ -1,0 +1,77 @@
+"""Report: work that failed, and news that ask for no action, get their one sentence."""
+
+from __future__ import annotations
+
+from controller.domain.decisions import Action, MoveVersion, Outcome, Result, Verdict
+from controller.domain.runs import RunKind
+from controller.domain.signals import Signal, SignalKind, SignalStatus
+from controller.domain.versions import VERSION_MOVES, VersionState
+from controller.policy.case import Case, Finding, answer_all
+
+_NEWS = (SignalKind.SCHEMA_CHANGED, SignalKind.QUARANTINED, SignalKind.FOREIGN_MOVE)
+
+
+def report(case: Case) -> Finding | None:
+    """The oldest failed run, else the oldest piece of news."""
+    failed = case.signals(SignalKind.RUN_FAILED)
+    if failed:
+        return _failed(case, failed[0])
+    news = case.signals(*_NEWS)
+    if news:
+        return _news(case, news[0])
+    return None
+
+
+def _failed(case: Case, signal: Signal) -> Finding:
+    payload = signal.payload
+    run, why = str(payload.get("run", "")), str(payload.get("reason") or "no reason was reported")
+    kind = str(payload.get("kind", RunKind.TRAIN.value))
+    view = case.snapshot.run(run)
+    number = view.version if view is not None else None
+    version = case.snapshot.version(number) if number is not None else None
+    actions: tuple[Action, ...] = ()
+    verdict = Verdict.NONE
+    subject = {RunKind.TRAIN.value: "training", RunKind.EVALUATE.value: "evaluation"}.get(
+        kind, kind
+    )
+    sentence = f"{subject} {run} failed: {why}; {case.seat_stays}"
+    judged_now = kind == RunKind.EVALUATE.value and version is not None
+    if judged_now and version is not None and VersionState.FAILED in VERSION_MOVES[version.state]:
+        verdict = Verdict.REJECT
+        sentence = (
+            f"v{version.number} could not be judged, evaluation {run} failed: {why}; "
+            f"{case.seat_stays}"
+        )
+        actions = (
+            MoveVersion(
+                version=version.number,
+                before=version.state,
+                after=VersionState.FAILED,
+                reason=sentence,
+            ),
+        )
+    return Finding(
+        node=Outcome(
+            name=f"{subject} failed",
+            result=Result.ERROR,
+            sentence=sentence,
+            values={"run": run, "state": payload.get("state"), "version": number},
+        ),
+        verdict=verdict,
+        actions=(*actions, *case.notices("failed", sentence)),
+        answers=answer_all((signal,), SignalStatus.HANDLED, sentence),
+        challenger=number if kind == RunKind.EVALUATE.value else None,
+    )
+
+
+def _news(case: Case, signal: Signal) -> Finding:
+    said = signal.payload.get("sentence") or signal.kind.value.replace("_", " ")
+    sentence = f"{said}; {case.seat_stays}"
+    return Finding(
+        node=Outcome(
+            name=signal.kind.value, result=Result.DONE, sentence=sentence, values=signal.payload
+        ),
+        verdict=Verdict.NONE,
+        actions=case.notices(signal.kind.value, sentence),
+        answers=answer_all((signal,), SignalStatus.HANDLED, sentence),
+    )

@@ -1,0 +1,133 @@
+"""A person's word about the seat and the work: hold, release, cancel, reject."""
+
+from __future__ import annotations
+
+from controller.domain.decisions import (
+    Action,
+    CancelRun,
+    LiftHold,
+    MoveVersion,
+    Outcome,
+    PlaceHold,
+    Result,
+    Verdict,
+)
+from controller.domain.signals import Signal, SignalKind, SignalStatus
+from controller.domain.versions import VERSION_MOVES, VersionState
+from controller.policy.case import Case, Finding, answer_all
+
+
+def restrain(case: Case) -> Finding | None:
+    """Carry out the oldest such word; each is one decision of its own."""
+    waiting = case.signals(
+        SignalKind.HOLD, SignalKind.RELEASE, SignalKind.CANCEL, SignalKind.REJECT
+    )
+    if not waiting:
+        return None
+    signal = waiting[0]
+    return {
+        SignalKind.HOLD: _hold,
+        SignalKind.RELEASE: _release,
+        SignalKind.CANCEL: _cancel,
+        SignalKind.REJECT: _reject,
+    }[signal.kind](case, signal)
+
+
+def _why(signal: Signal) -> str:
+    return str(signal.payload.get("reason") or "no reason given")
+
+
+def _hold(case: Case, signal: Signal) -> Finding:
+    sentence = f"{signal.actor} put automatic promotion on hold: {_why(signal)}"
+    if case.snapshot.hold is not None:
+        return _pointless(signal, f"automatic promotion already rests: {case.snapshot.hold.reason}")
+    return _done(signal, sentence, Verdict.HOLD, PlaceHold(reason=_why(signal), actor=signal.actor))
+
+
+def _release(case: Case, signal: Signal) -> Finding:
+    if case.snapshot.hold is None:
+        return _pointless(signal, "there is no hold to release")
+    sentence = f"{signal.actor} released the hold: {_why(signal)}"
+    finding = _done(
+        signal, sentence, Verdict.NONE, LiftHold(reason=_why(signal), actor=signal.actor)
+    )
+    # A challenger that waited for the release is looked at again at once.
+    return Finding(
+        node=finding.node,
+        verdict=finding.verdict,
+        actions=finding.actions,
+        answers=finding.answers,
+        wake_at=case.now,
+    )
+
+
+def _cancel(case: Case, signal: Signal) -> Finding:
+    identity = str(signal.payload.get("run", ""))
+    run = case.snapshot.run(identity)
+    if run is None or run.state.ended:
+        state = f"it is {run.state.value}" if run else "there is no such run"
+        return _pointless(signal, f"{identity or 'a run'} cannot be cancelled: {state}")
+    sentence = f"{signal.actor} cancelled {identity}: {_why(signal)}"
+    return _done(
+        signal,
+        sentence,
+        Verdict.NONE,
+        CancelRun(run=identity, reason=f"cancelled by {signal.actor}: {_why(signal)}"),
+    )
+
+
+def _reject(case: Case, signal: Signal) -> Finding:
+    number = signal.payload.get("version")
+    version = case.snapshot.version(number) if isinstance(number, int) else None
+    if version is None:
+        return _pointless(signal, f"v{number} cannot be rejected: it is not in play")
+    if version.state is VersionState.CHAMPION:
+        return _pointless(signal, f"v{number} is the champion: roll back instead of rejecting it")
+    if VersionState.REJECTED not in VERSION_MOVES[version.state]:
+        return _pointless(signal, f"v{number} cannot be rejected: it is {version.state.value}")
+    sentence = f"{signal.actor} rejected v{number}: {_why(signal)}; {case.seat_stays}"
+    finding = _done(
+        signal,
+        sentence,
+        Verdict.REJECT,
+        MoveVersion(
+            version=version.number,
+            before=version.state,
+            after=VersionState.REJECTED,
+            reason=sentence,
+        ),
+    )
+    return Finding(
+        node=finding.node,
+        verdict=finding.verdict,
+        actions=finding.actions,
+        answers=finding.answers,
+        challenger=version.number,
+    )
+
+
+def _done(signal: Signal, sentence: str, verdict: Verdict, action: Action) -> Finding:
+    return Finding(
+        node=Outcome(
+            name=signal.kind.value,
+            result=Result.DONE,
+            sentence=sentence,
+            values={"signal": signal.id, "actor": signal.actor},
+        ),
+        verdict=verdict,
+        actions=(action,),
+        answers=answer_all((signal,), SignalStatus.HANDLED, sentence),
+    )
+
+
+def _pointless(signal: Signal, sentence: str) -> Finding:
+    return Finding(
+        node=Outcome(
+            name=signal.kind.value,
+            result=Result.SKIPPED,
+            sentence=sentence,
+            values={"signal": signal.id, "actor": signal.actor},
+        ),
+        verdict=Verdict.NONE,
+        answers=answer_all((signal,), SignalStatus.SKIPPED, sentence),
+    )

@@ -1,0 +1,158 @@
+"""Train: a trigger fires, the limits allow it, and a challenger is ordered. All causes go on the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from controller.domain.decisions import Outcome, Result, Verdict
+from controller.domain.runs import Cause
+from controller.domain.signals import (
+    TRAINING_CAUSES,
+    Signal,
+    SignalAnswer,
+    SignalKind,
+    SignalStatus,
+)
+from controller.policy.case import Case, Finding, answer_all, earliest
+from controller.policy.limits import Limited, limit
+from controller.policy.orders import order_training
+from controller.policy.phrase import listing
+from controller.policy.triggers import TriggerVerdict, judge_triggers
+
+
+def train(case: Case) -> Finding | None:
+    """Every trigger is judged; those that fire become the causes of one training."""
+    waiting = case.signals(*TRAINING_CAUSES)
+    verdicts = judge_triggers(case)
+    if not waiting:
+        return None
+    firing = tuple(v for v in verdicts if v.result is Result.FIRING and v.signals)
+    orphans = _orphans(waiting, verdicts)
+    if not firing:
+        return _quiet(case, verdicts, orphans)
+    limited = limit(case)
+    if limited is not None:
+        return _limited(case, verdicts, firing, limited, orphans)
+    return _start(case, verdicts, firing, orphans)
+
+
+def _orphans(
+    waiting: tuple[Signal, ...], verdicts: tuple[TriggerVerdict, ...]
+) -> tuple[Signal, ...]:
+    known = {s.id for v in verdicts for s in (*v.signals, *v.spent)}
+    return tuple(signal for signal in waiting if signal.id not in known)
+
+
+def _start(
+    case: Case,
+    verdicts: tuple[TriggerVerdict, ...],
+    firing: tuple[TriggerVerdict, ...],
+    orphans: tuple[Signal, ...],
+) -> Finding:
+    causes = tuple(
+        Cause(trigger=v.trigger, signals=tuple(s.id for s in v.signals), sentence=v.sentence)
+        for v in firing
+    )
+    order = order_training(case, causes)
+    why = listing([f"{v.trigger} ({v.sentence})" for v in firing])
+    sentence = f"{order.run} trains a challenger with '{order.spec.recipe}' because of {why}"
+    used = _distinct(signal for v in firing for signal in v.signals)
+    return Finding(
+        node=_node(sentence, Result.FIRING, verdicts, {"run": order.run}),
+        verdict=Verdict.TRAIN,
+        actions=(order, *case.notices("training", sentence)),
+        answers=(
+            *answer_all(used, SignalStatus.HANDLED, f"{order.run} was started"),
+            *_leftovers(verdicts, orphans, {signal.id for signal in used}),
+        ),
+    )
+
+
+def _limited(
+    case: Case,
+    verdicts: tuple[TriggerVerdict, ...],
+    firing: tuple[TriggerVerdict, ...],
+    limited: Limited,
+    orphans: tuple[Signal, ...],
+) -> Finding:
+    used = _distinct(signal for v in firing for signal in v.signals)
+    skip = limited.by_running and case.policy.limits.queue_while_running == "skip"
+    status = SignalStatus.SKIPPED if skip else SignalStatus.DEFERRED
+    tail = "the policy skips what comes meanwhile" if skip else "it waits"
+    reason = f"{limited.sentence}; {tail}"
+    return Finding(
+        node=_node(reason, Result.BLOCKED, verdicts, {}),
+        answers=(
+            *answer_all(used, status, reason),
+            *_leftovers(verdicts, orphans, {signal.id for signal in used}),
+        ),
+        wake_at=earliest(limited.until, *(v.wake_at for v in verdicts)),
+    )
+
+
+def _quiet(
+    case: Case, verdicts: tuple[TriggerVerdict, ...], orphans: tuple[Signal, ...]
+) -> Finding:
+    pending = [v for v in verdicts if v.result is Result.PENDING]
+    sentence = (
+        f"{case.seat} is not challenged: "
+        + "; ".join(f"{v.trigger}: {v.sentence}" for v in pending)
+        if pending
+        else f"{case.seat} is not challenged: no trigger fires"
+    )
+    return Finding(
+        node=_node(sentence, Result.IDLE, verdicts, {}),
+        answers=_leftovers(verdicts, orphans, set()),
+        wake_at=earliest(*(v.wake_at for v in verdicts)),
+    )
+
+
+def _leftovers(
+    verdicts: tuple[TriggerVerdict, ...], orphans: tuple[Signal, ...], used: set[int]
+) -> tuple[SignalAnswer, ...]:
+    """Signals that caused nothing now: pending ones wait, spent ones and those without a trigger end."""
+    answers: dict[int, SignalAnswer] = {}
+    for verdict in verdicts:
+        for signal in verdict.spent:
+            if signal.id not in used:
+                answers[signal.id] = SignalAnswer(
+                    signal=signal.id, status=SignalStatus.SKIPPED, reason=verdict.sentence
+                )
+        if verdict.result is not Result.PENDING:
+            continue
+        for signal in verdict.signals:
+            if signal.id not in used:
+                answers[signal.id] = SignalAnswer(
+                    signal=signal.id,
+                    status=SignalStatus.DEFERRED,
+                    reason=f"{verdict.trigger} is pending: {verdict.sentence}",
+                )
+    for signal in orphans:
+        answers[signal.id] = SignalAnswer(
+            signal=signal.id, status=SignalStatus.SKIPPED, reason=_unwanted(signal)
+        )
+    return tuple(answers[key] for key in sorted(answers))
+
+
+def _unwanted(signal: Signal) -> str:
+    if signal.kind is SignalKind.WEBHOOK:
+        return f"no trigger of the policy waits for events of type {signal.payload.get('type')}"
+    if signal.trigger is not None:
+        return f"the policy has no trigger called '{signal.trigger}'"
+    return f"the policy has no {signal.kind.value} trigger"
+
+
+def _distinct(signals: Iterable[Signal]) -> tuple[Signal, ...]:
+    return tuple({signal.id: signal for signal in signals}.values())
+
+
+def _node(
+    sentence: str, result: Result, verdicts: tuple[TriggerVerdict, ...], values: dict[str, str]
+) -> Outcome:
+    return Outcome(
+        name="train",
+        result=result,
+        sentence=sentence,
+        values=values,
+        children=tuple(v.node for v in verdicts),
+    )

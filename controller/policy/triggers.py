@@ -1,0 +1,266 @@
+"""Triggers: what each one makes of the signals that wait for it. Inactive, pending or firing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from controller.domain.decisions import Outcome, Result
+from controller.domain.metrics import find_metric
+from controller.domain.rules import (
+    DecayTrigger,
+    DriftTrigger,
+    NewDataTrigger,
+    ScheduleTrigger,
+    SkewTrigger,
+    Trigger,
+    WebhookTrigger,
+)
+from controller.domain.signals import Signal, SignalKind
+from controller.policy.case import Case
+from controller.policy.phrase import count, duration, moment, number
+
+MANUAL = "manual"
+"""The trigger that every policy has: a person asks for a training."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TriggerVerdict:
+    """One trigger's state, the signals that made it so, and those that it is done with.
+
+    ``spent`` are signals that can no longer make it fire, with the reason they are told.
+    """
+
+    trigger: str
+    result: Result
+    sentence: str
+    signals: tuple[Signal, ...] = ()
+    spent: tuple[Signal, ...] = ()
+    values: Mapping[str, Any] | None = None
+    line: int | None = None
+    wake_at: datetime | None = None
+
+    @property
+    def node(self) -> Outcome:
+        """The trigger as a node of the outcome tree."""
+        return Outcome(
+            name=self.trigger,
+            result=self.result,
+            sentence=self.sentence,
+            values=self.values or {},
+            line=self.line,
+        )
+
+
+def judge_triggers(case: Case) -> tuple[TriggerVerdict, ...]:
+    """Every trigger of the policy in its order, then ``manual``."""
+    verdicts = [judge_trigger(case, trigger) for trigger in case.policy.triggers]
+    asked = case.signals(SignalKind.MANUAL)
+    if asked:
+        who = ", ".join(sorted({signal.actor for signal in asked}))
+        verdicts.append(
+            TriggerVerdict(
+                trigger=MANUAL, result=Result.FIRING, sentence=f"asked for by {who}", signals=asked
+            )
+        )
+    return tuple(verdicts)
+
+
+def judge_trigger(case: Case, trigger: Trigger) -> TriggerVerdict:
+    """One trigger against the signals that are meant for it."""
+    signals = tuple(s for s in case.signals(SignalKind(trigger.kind)) if _meant(s, trigger))
+    if isinstance(trigger, NewDataTrigger):
+        return _new_data(trigger, signals)
+    if isinstance(trigger, ScheduleTrigger):
+        return _schedule(trigger, signals)
+    if isinstance(trigger, WebhookTrigger):
+        return _webhook(trigger, signals)
+    return _watched(case, trigger, signals)
+
+
+def _meant(signal: Signal, trigger: Trigger) -> bool:
+    if isinstance(trigger, WebhookTrigger):
+        return signal.payload.get("type") == trigger.type
+    return signal.trigger is None or signal.trigger == trigger.name
+
+
+def _new_data(trigger: NewDataTrigger, signals: tuple[Signal, ...]) -> TriggerVerdict:
+    rows = sum(int(s.payload.get("rows") or 0) for s in signals)
+    files = sum(int(s.payload.get("files") or 1) for s in signals)
+    have, want, noun = (
+        (rows, trigger.rows, "row") if trigger.rows is not None else (files, trigger.files, "file")
+    )
+    want = want or 1
+    if have >= want:
+        result, words = Result.FIRING, f"{count(have, f'new {noun}')}, {want:,} needed"
+    elif signals:
+        result, words = Result.PENDING, f"{have:,} of {want:,} new {noun}s"
+    else:
+        result, words = Result.INACTIVE, "no new data"
+    return TriggerVerdict(
+        trigger=trigger.name,
+        result=result,
+        sentence=words,
+        signals=signals,
+        values={"have": have, "need": want, "unit": noun},
+        line=trigger.line or None,
+    )
+
+
+def _schedule(trigger: ScheduleTrigger, signals: tuple[Signal, ...]) -> TriggerVerdict:
+    due = [str(s.payload.get("due", "")) for s in signals]
+    sentence = f"due at {due[-1]}" if due else "not due"
+    return TriggerVerdict(
+        trigger=trigger.name,
+        result=Result.FIRING if signals else Result.INACTIVE,
+        sentence=sentence,
+        signals=signals,
+        values={"due": due},
+        line=trigger.line or None,
+    )
+
+
+def _webhook(trigger: WebhookTrigger, signals: tuple[Signal, ...]) -> TriggerVerdict:
+    return TriggerVerdict(
+        trigger=trigger.name,
+        result=Result.FIRING if signals else Result.INACTIVE,
+        sentence=f"{count(len(signals), 'event')} of type {trigger.type}",
+        signals=signals,
+        line=trigger.line or None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What one signal says about a watched value; ``above`` is None where it says nothing."""
+
+    signal: Signal
+    above: bool | None
+    words: str
+    values: Mapping[str, Any]
+
+
+def _watched(
+    case: Case, trigger: DriftTrigger | DecayTrigger | SkewTrigger, signals: tuple[Signal, ...]
+) -> TriggerVerdict:
+    """``for`` and ``keep_firing_for`` as Prometheus means them, over the readings in order."""
+    readings = [_read(trigger, signal) for signal in signals]
+    if not readings:
+        return _state(trigger, Result.INACTIVE, "no reading yet", ())
+    fired = case.snapshot.last_fired.get(trigger.name)
+    if fired is not None and trigger.keep_firing_for is not None:
+        until = fired + trigger.keep_firing_for
+        if case.now < until:
+            words = f"still the alarm of {moment(fired)}, which lasts until {moment(until)}"
+            return _state(trigger, Result.FIRING, words, (), spent=signals)
+    newest = readings[-1]
+    streak = _streak(readings)
+    spent = tuple(r.signal for r in readings if r not in streak)
+    if not streak:
+        return _state(trigger, Result.INACTIVE, newest.words, (), spent=spent, reading=newest)
+    lasted = case.now - streak[0].signal.occurred_at
+    needed = trigger.for_duration or timedelta(0)
+    held = tuple(r.signal for r in streak)
+    if len(streak) < trigger.for_batches:
+        words = f"{newest.words}; {len(streak)} of {trigger.for_batches} batches in a row"
+        return _state(trigger, Result.PENDING, words, held, spent=spent, reading=newest)
+    if lasted < needed:
+        wake = streak[0].signal.occurred_at + needed
+        words = (
+            f"{newest.words} since {moment(streak[0].signal.occurred_at)}, "
+            f"must hold for {duration(needed)}"
+        )
+        pending = _state(trigger, Result.PENDING, words, held, spent=spent, reading=newest)
+        return replace(pending, wake_at=wake)
+    return _state(trigger, Result.FIRING, newest.words, held, spent=spent, reading=newest)
+
+
+def _streak(readings: Sequence[_Reading]) -> list[_Reading]:
+    """The newest readings above the threshold without one below between; silent ones don't break it."""
+    streak: list[_Reading] = []
+    for reading in reversed(readings):
+        if reading.above is False:
+            break
+        if reading.above:
+            streak.append(reading)
+    return streak[::-1]
+
+
+def _state(
+    trigger: DriftTrigger | DecayTrigger | SkewTrigger,
+    result: Result,
+    sentence: str,
+    signals: tuple[Signal, ...],
+    *,
+    spent: tuple[Signal, ...] = (),
+    reading: _Reading | None = None,
+) -> TriggerVerdict:
+    return TriggerVerdict(
+        trigger=trigger.name,
+        result=result,
+        sentence=sentence,
+        signals=signals,
+        spent=spent,
+        values=reading.values if reading else None,
+        line=trigger.line or None,
+    )
+
+
+def _read(trigger: DriftTrigger | DecayTrigger | SkewTrigger, signal: Signal) -> _Reading:
+    if isinstance(trigger, DecayTrigger):
+        return _read_decay(trigger, signal)
+    return _read_distance(trigger, signal)
+
+
+def _read_distance(trigger: DriftTrigger | SkewTrigger, signal: Signal) -> _Reading:
+    """Payload: ``{"columns": {column: {metric: value}}, "n": rows, "problem": sentence or null}``."""
+    problem = signal.payload.get("problem")
+    columns: Mapping[str, Any] = signal.payload.get("columns") or {}
+    wanted = trigger.columns or tuple(columns)
+    values = {
+        name: columns[name].get(trigger.metric)
+        for name in wanted
+        if isinstance(columns.get(name), dict) and columns[name].get(trigger.metric) is not None
+    }
+    if problem or not values:
+        words = str(problem or f"{trigger.metric} was not reported for {', '.join(wanted)}")
+        return _Reading(signal, None, words, {"problem": words})
+    worst = max(values, key=lambda name: values[name])
+    above = values[worst] > trigger.above
+    words = (
+        f"{trigger.metric} of {worst} is {number(values[worst])}, "
+        f"{'above' if above else 'not above'} {number(trigger.above)}"
+    )
+    return _Reading(signal, above, words, {"values": values, "above": trigger.above})
+
+
+def _read_decay(trigger: DecayTrigger, signal: Signal) -> _Reading:
+    """Payload: ``{"metric": name, "value": x, "reference": y, "labels": n, "p_worse": p or null}``."""
+    payload = signal.payload
+    value, reference = payload.get("value"), payload.get("reference")
+    labels = int(payload.get("labels") or 0)
+    if payload.get("metric") != trigger.metric or value is None or reference is None:
+        return _Reading(signal, None, f"{trigger.metric} was not reported", {})
+    if labels < trigger.min_labels:
+        words = f"{labels:,} labels, at least {trigger.min_labels:,} are needed"
+        return _Reading(signal, None, words, {"labels": labels})
+    metric = find_metric(trigger.metric)
+    sign = 1.0 if metric is None or metric.lower_is_better else -1.0
+    allowed = trigger.margin.value * (abs(reference) if trigger.margin.relative else 1.0)
+    worse_by = sign * (float(value) - float(reference))
+    p_worse = payload.get("p_worse")
+    above = worse_by > allowed and (p_worse is None or p_worse <= 0.05)
+    words = (
+        f"{trigger.metric} {number(value)} against {number(reference)} "
+        f"({trigger.worse_than.value}) on {labels:,} labels"
+    )
+    values = {
+        "value": value,
+        "reference": reference,
+        "allowed": allowed,
+        "labels": labels,
+        "p_worse": p_worse,
+    }
+    return _Reading(signal, above, words, values)
