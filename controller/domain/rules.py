@@ -352,6 +352,8 @@ class Policy:
     triggers: tuple[Trigger, ...] = ()
     limits: Limits = Limits()
     promote: tuple[Gate, ...] = ()
+    metrics: Mapping[str, bool] = field(default_factory=dict)
+    """Directions of the team's own metrics: True where higher is better."""
     version: int = 1
     owner: str | None = None
     description: str = ""

@@ -1,1 +1,11 @@
-"""The rule file format: YAML to domain rules with file:line:col, JSON Schema, lint, rule tests."""
+"""The format of rules files: YAML -> domain rules with positions, JSON Schema, lints, rule tests.
+
+Format and runtime stay apart: nothing here decides anything, and nothing that decides knows YAML.
+"""
+
+from __future__ import annotations
+
+from controller.rulefmt.parse import ParsedPolicy, blob_id, load, parse, read_policy_text
+from controller.rulefmt.problems import Problem
+
+__all__ = ["ParsedPolicy", "Problem", "blob_id", "load", "parse", "read_policy_text"]

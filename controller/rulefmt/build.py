@@ -1,0 +1,299 @@
+"""Values that were read -> the frozen policy of :mod:`controller.domain.rules`. Nothing can fail here any more."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from controller.domain.rules import (
+    Approval,
+    Comparison,
+    DataSection,
+    DecayTrigger,
+    Deprecate,
+    DriftTrigger,
+    ErrorBudget,
+    Expectation,
+    Gate,
+    Holdout,
+    Limits,
+    Margin,
+    Mode,
+    NewDataTrigger,
+    Policy,
+    Recipe,
+    Reference,
+    RollbackCondition,
+    RollbackSection,
+    RolloutStep,
+    ScheduleTrigger,
+    Search,
+    Silenced,
+    SkewTrigger,
+    Slices,
+    TrainSection,
+    Trigger,
+    Unimproving,
+    WebhookTrigger,
+    WhenInconclusive,
+)
+from controller.rulefmt.names import (
+    comparison_of,
+    condition_name,
+    gate_name,
+    trigger_kind,
+    trigger_name,
+)
+from controller.rulefmt.sections import Values
+
+_DEFAULT_FRACTION = 0.2
+
+
+def build_policy(v: Values) -> Policy:
+    """The policy, with every default filled in."""
+    approval = v["approval"]
+    asks = approval is not None and approval["when"] == "inconclusive"
+    inconclusive = v["inconclusive"] or ("approval" if asks else "hold")
+    return Policy(
+        version=v["version"],
+        model=v["model"],
+        owner=v["owner"],
+        description=v["description"] or "",
+        mode=Mode(v["mode"]),
+        data=_data(v["data"]),
+        train=_train(v["train"]),
+        triggers=tuple(_trigger(t) for t in v["triggers"] or ()),
+        limits=_limits(v["limits"]) if v["limits"] else Limits(),
+        metrics={name: item["higher_is_better"] for name, item in (v["metrics"] or {}).items()},
+        promote=tuple(_gate(g) for g in v["promote"] or ()),
+        inconclusive=WhenInconclusive(inconclusive),
+        error_budget=_error_budget(v["error_budget"]) if v["error_budget"] else None,
+        rollout=tuple(_step(s) for s in v["rollout"] or ()),
+        approval=_approval(approval) if approval else Approval(),
+        rollback=_rollback(v["rollback"]) if v["rollback"] else RollbackSection(),
+        unimproving=_unimproving(v["unimproving"]) if v["unimproving"] else None,
+        deprecate=_deprecate(v["deprecate"]) if v["deprecate"] else None,
+        notify=v["notify"] or {},
+        silenced=tuple(
+            Silenced(lint=s["lint"], reason=s["reason"], line=s.line) for s in v["allow"] or ()
+        ),
+    )
+
+
+def _data(v: Values) -> DataSection:
+    return DataSection(
+        source=v["source"],
+        target=v["target"],
+        time=v["time"],
+        key=v["key"],
+        label_delay=v["label_delay"],
+        features=v["features"],
+        expect=_expectations(v),
+        holdout=_holdout(v["holdout"], timed=v["time"] is not None),
+        poll=v["poll"],
+        line=v.line,
+    )
+
+
+def _expectations(v: Values) -> tuple[Expectation, ...]:
+    batch = v["expect_batch"]
+    sections = [(None, batch)] if batch else []
+    sections += list((v["expect"] or {}).items())
+    return tuple(
+        Expectation(column=column, check=check, value=section[check], line=section.at(check).line)
+        for column, section in sections
+        for check in section.nodes
+    )
+
+
+def _holdout(v: Values | None, *, timed: bool) -> Holdout:
+    by: Any = (v["by"] if v else None) or ("time" if timed else "rows")
+    if v is None:
+        return Holdout(fraction=_DEFAULT_FRACTION, by=by)
+    fraction = v["fraction"]
+    if fraction is None and v["last"] is None:
+        fraction = _DEFAULT_FRACTION
+    return Holdout(
+        last=v["last"], fraction=fraction, min_rows=v["min_rows"], by=by, group=v["group"]
+    )
+
+
+def _train(v: Values) -> TrainSection:
+    recipes = v["recipes"]
+    return TrainSection(
+        recipes=tuple(_recipe(r) for r in recipes) if recipes else (_recipe(v),),
+        window=v["window"],
+        seed=v["seed"],
+        timeout=v["timeout"],
+        retries=v["retries"],
+        queue=v["queue"],
+        memory=v["memory"],
+        line=v.line,
+    )
+
+
+def _recipe(v: Values) -> Recipe:
+    search = v["search"]
+    return Recipe(
+        name=v.values.get("name") or "default",
+        entrypoint=v["entrypoint"],
+        command=v["command"],
+        params=v["params"] or {},
+        search=Search(trials=search["trials"], metric=search["metric"], space=search["space"])
+        if search
+        else None,
+        line=v.line,
+    )
+
+
+def _trigger(v: Values) -> Trigger:
+    kind = trigger_kind(v)
+    section, name = v[kind], trigger_name(v)
+    match kind:
+        case "schedule":
+            return ScheduleTrigger(
+                name=name,
+                cron=section["cron"],
+                every=section["every"],
+                timezone=section["timezone"],
+                line=v.line,
+            )
+        case "new_data":
+            return NewDataTrigger(
+                name=name, rows=section["rows"], files=section["files"], line=v.line
+            )
+        case "drift":
+            reference = section["reference"]
+            return DriftTrigger(**_distance(v), reference=reference)
+        case "skew":
+            return SkewTrigger(**_distance(v))
+        case "decay":
+            return DecayTrigger(
+                name=name,
+                metric=section["metric"],
+                worse_than=Reference(section["worse_than"]),
+                margin=_margin(section["margin"]),
+                window=section["window"],
+                min_labels=section["min_labels"],
+                **_held(section),
+                line=v.line,
+            )
+        case _:
+            return WebhookTrigger(name=name, type=section["type"], line=v.line)
+
+
+def _distance(v: Values) -> dict[str, Any]:
+    section = v[trigger_kind(v)]
+    return {
+        "name": trigger_name(v),
+        "metric": section["metric"],
+        "above": float(section["above"]),
+        "columns": section["columns"],
+        **_held(section),
+        "line": v.line,
+    }
+
+
+def _held(section: Values) -> dict[str, Any]:
+    held = section["for"]
+    by_time = isinstance(held, timedelta)
+    return {
+        "for_batches": 1 if by_time else held,
+        "for_duration": held if by_time else None,
+        "keep_firing_for": section["keep_firing_for"],
+    }
+
+
+def _limits(v: Values) -> Limits:
+    return Limits(
+        cooldown=v["cooldown"],
+        runs_per_day=v["runs_per_day"],
+        concurrency=v["concurrency"],
+        queue_while_running=v["queue_while_running"],
+        line=v.line,
+    )
+
+
+def _margin(amount: tuple[float, bool]) -> Margin:
+    return Margin(value=float(amount[0]), relative=amount[1])
+
+
+def _gate(v: Values) -> Gate:
+    comparison = comparison_of(v)
+    compares = comparison in ("better_than", "not_worse_than")
+    slices = v["slices"]
+    return Gate(
+        name=gate_name(v),
+        metric=v["metric"],
+        comparison=Comparison(comparison),
+        reference=Reference(v[comparison]) if compares else None,
+        threshold=None if compares else float(v[comparison]),
+        margin=_margin(v["by"] if comparison == "better_than" else v["margin"]),
+        confidence=float(v["confidence"]),
+        test=v["test"],
+        slices=Slices(by=slices["by"], min_rows=slices["min_rows"]) if slices else None,
+        dry_run=v["dry_run"],
+        line=v.line,
+    )
+
+
+def _error_budget(v: Values) -> ErrorBudget:
+    return ErrorBudget(
+        false_promotions=v["false_promotions"],
+        holdout_steps=v["holdout_steps"],
+        adaptivity=v["adaptivity"],
+        line=v.line,
+    )
+
+
+def _step(v: Values) -> RolloutStep:
+    return RolloutStep(shadow=v["shadow"], traffic=v["traffic"], soak=v["soak"], line=v.line)
+
+
+def _approval(v: Values) -> Approval:
+    return Approval(
+        when=v["when"],
+        groups=v["from"] or (),
+        count=v["count"],
+        expires=v["expires"],
+        line=v.line,
+    )
+
+
+def _rollback(v: Values) -> RollbackSection:
+    return RollbackSection(
+        when=tuple(_condition(c) for c in v["when"] or ()), to=v["to"], then=v["then"], line=v.line
+    )
+
+
+def _condition(v: Values) -> RollbackCondition:
+    threshold = v["error_rate"] if v.has("error_rate") else v["above"]
+    return RollbackCondition(
+        name=condition_name(v),
+        metric="error_rate" if v.has("error_rate") else v["metric"],
+        worse_than=Reference(v["worse_than"]) if v["worse_than"] else None,
+        margin=_margin(v["margin"]),
+        threshold=None if threshold is None else float(threshold),
+        window=v["window"],
+        min_samples=v["min_samples"],
+        confidence=float(v["confidence"]),
+        line=v.line,
+    )
+
+
+def _unimproving(v: Values) -> Unimproving:
+    stretch = v["stretch"]
+    base = Unimproving()
+    return Unimproving(
+        after=v["after"],
+        smallest_useful=v["smallest_useful"],
+        stretch_factor=float(stretch["factor"]) if stretch else base.stretch_factor,
+        stretch_up_to=stretch["up_to"] if stretch else base.stretch_up_to,
+        line=v.line,
+    )
+
+
+def _deprecate(v: Values) -> Deprecate:
+    base = Deprecate()
+    unless = base.unless if v["unless"] is None else v["unless"]
+    return Deprecate(keep=v["keep"], after=v["after"], unless=unless, line=v.line)

@@ -1,0 +1,79 @@
+"""Text of a policy -> :class:`~controller.domain.rules.Policy`, or all of its problems at once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+
+from controller.domain.errors import NotFound, PolicyInvalid
+from controller.domain.rules import Policy
+from controller.rulefmt.build import build_policy
+from controller.rulefmt.nodes import LARGEST_FILE, read_nodes
+from controller.rulefmt.problems import Place, Problem, Problems
+from controller.rulefmt.schema.policy import POLICY
+from controller.rulefmt.types import BAD
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedPolicy:
+    """The policy, or None and the problems; never both."""
+
+    policy: Policy | None
+    problems: tuple[Problem, ...]
+
+
+def parse(text: bytes | str, path: str) -> ParsedPolicy:
+    """Read a policy. ``path`` is only quoted in problems. Never raises for what the text holds."""
+    problems = Problems(path)
+    root, whole = read_nodes(text, problems)
+    if root is None or root.empty:
+        if not problems.found:
+            hint = "write one with `incumbent init`"
+            problems.add(Place(), "empty", "the file is empty, it must hold a policy", hint)
+        return ParsedPolicy(None, problems.sorted())
+    values = POLICY.read(root, "", problems)
+    if values is BAD or not whole or problems.found:
+        return ParsedPolicy(None, problems.sorted())
+    return ParsedPolicy(build_policy(values), ())
+
+
+def load(text: bytes | str, path: str) -> Policy:
+    """Like :func:`parse`; raises :class:`PolicyInvalid` with ``details["problems"]`` where it has any."""
+    parsed = parse(text, path)
+    if parsed.policy is not None:
+        return parsed.policy
+    count = len(parsed.problems)
+    first = parsed.problems[0]
+    more = f" (and {count - 1} more)" if count > 1 else ""
+    raise PolicyInvalid(
+        f"{first}{more}",
+        hint=f"Run `incumbent check {path}` to see all problems." if count > 1 else "",
+        details={"problems": [problem.as_dict() for problem in parsed.problems]},
+    )
+
+
+def read_policy_text(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a rules file; at most one byte more than a rules file may have is ever read.
+
+    Raises :class:`NotFound` where there is no such file, :class:`PolicyInvalid` where it is no regular file.
+    A file that is too large comes back cut, so that :func:`parse` reports its size as a problem.
+    """
+    name = os.fspath(path)
+    try:
+        with os.fdopen(os.open(name, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise PolicyInvalid(f"{name} is not a regular file, a policy is one.")
+            return file.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        raise NotFound(f"There is no file {name}.") from None
+    except IsADirectoryError:
+        raise PolicyInvalid(f"{name} is a directory, a policy is a file.") from None
+    except PermissionError:
+        raise PolicyInvalid(f"{name} cannot be read: permission denied.") from None
+
+
+def blob_id(text: bytes) -> str:
+    """The id that git gives to these bytes as a blob: SHA-1 of a header with their length, a NUL, the bytes."""
+    return hashlib.sha1(b"blob %d\0" % len(text) + text, usedforsecurity=False).hexdigest()

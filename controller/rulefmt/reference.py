@@ -1,0 +1,118 @@
+"""JSON Schema and the reference page, both made from the table of keys: they cannot disagree with the parser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from controller.rulefmt.schema.policy import POLICY
+from controller.rulefmt.sections import Key, Section
+from controller.rulefmt.types import Checked, ListOf, MapOf, Type
+
+SCHEMA_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+_INTRODUCTION = """\
+# Reference of the policy format
+
+<!-- Made by `controller.rulefmt.reference`; `incumbent schema --markdown` prints it. Do not edit. -->
+
+A policy is one YAML file a model. Editors check it while you type with this first line:
+
+```yaml
+# yaml-language-server: $schema=policy.schema.json
+```
+
+where `incumbent schema > policy.schema.json` wrote the schema. `incumbent check` finds more than an
+editor can: it reports every mistake at once as `file:line:col`, and what is legal and dangerous.
+
+**Durations** are written `45s`, `1h30m`, `2d`, `1w` (units `w d h m s`, largest first).
+**Percentages** are written `3%`; a fraction below one (`0.03`) is the same. **Sizes** have a unit:
+`512MiB`, `2GiB`. **Cron lines** have five fields, and weekdays count from Sunday = 0 as in every
+crontab.
+
+What readers of YAML disagree on is refused, never guessed: `yes`, `no`, `on` and `off`, `1e-3`,
+`1:30`, `010`, `0x10`, `1_000`, `.nan`, `.inf`, bare dates, anchors and aliases, merge keys, tags, tabs,
+repeated keys, several documents. A file has at most 256 KiB.
+"""
+
+
+def json_schema() -> dict[str, Any]:
+    """The format as JSON Schema (draft 2020-12), for editors. The parser refuses more than it can say."""
+    return {
+        "$schema": SCHEMA_DRAFT,
+        "title": "Incumbent policy",
+        "description": POLICY.doc,
+        **POLICY.json(),
+    }
+
+
+def reference_markdown() -> str:
+    """The page `docs/reference/policy.md`: every key with its type, default and an example."""
+    pages = [_INTRODUCTION]
+    pages.extend(_section_page(section) for section in all_sections())
+    return "\n".join(pages)
+
+
+def all_sections() -> Iterator[Section]:
+    """The policy, and the sections below it in the order of the table, each once."""
+    seen: list[str] = []
+    stack = [POLICY]
+    while stack:
+        current = stack.pop(0)
+        if current.title in seen:
+            continue
+        seen.append(current.title)
+        yield current
+        below = [_inner(key.type) for key in current.keys]
+        stack[:0] = [inner for inner in below if inner is not None]
+
+
+def _inner(kind: Type) -> Section | None:
+    if isinstance(kind, Section):
+        return kind
+    if isinstance(kind, ListOf):
+        return _inner(kind.item)
+    if isinstance(kind, MapOf):
+        return _inner(kind.value)
+    if isinstance(kind, Checked):
+        return _inner(kind.inner)
+    return None
+
+
+def _section_page(section: Section) -> str:
+    lines = [f"## {section.title}", "", section.doc, ""]
+    if section.one_of:
+        lines += [f"Exactly one of {', '.join(f'`{name}`' for name in section.one_of)}.", ""]
+    lines += ["| key | type | default | example | what for |", "|---|---|---|---|---|"]
+    lines += [_row(key) for key in section.keys]
+    return "\n".join([*lines, ""])
+
+
+def _row(key: Key) -> str:
+    cells = (f"`{key.name}`", _label(key.type), _default(key), f"`{key.example}`", key.doc)
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _default(key: Key) -> str:
+    if key.required:
+        return "required"
+    return f"`{key.default}`" if key.default is not None else key.default_says or "–"
+
+
+def _label(kind: Type) -> str:
+    inner = _inner(kind)
+    if inner is None:
+        return kind.label
+    anchor = "".join(c for c in inner.title.lower() if c.isalnum() or c in "-_")
+    link = f"[{inner.title}](#{anchor})"
+    if isinstance(kind, ListOf):
+        return f"list of {link}"
+    if isinstance(kind, MapOf):
+        return f"mapping from {kind.noun} to {link}"
+    return link
+
+
+if __name__ == "__main__":
+    from pathlib import Path
+
+    Path("docs/reference/policy.md").write_text(reference_markdown(), encoding="utf-8")

@@ -1,0 +1,318 @@
+"""The sections that judge a challenger: `promote`, `error_budget`, `rollout`, `approval`, `rollback`."""
+
+from __future__ import annotations
+
+from controller.domain.rules import SERVABLE
+from controller.rulefmt.names import COMPARISONS, condition_name, gate_name
+from controller.rulefmt.problems import Problems
+from controller.rulefmt.schema.words import COLUMN, GROUP, METRIC, NAME
+from controller.rulefmt.sections import Key, Section, Values
+from controller.rulefmt.types import Amount, Boolean, Choice, Duration, ListOf, Number, Share
+
+TESTS = ("auto", "bootstrap", "normal", "t", "mcnemar", "diebold_mariano")
+"""Methods by which a difference on the same rows may be judged; `auto` lets the evidence choose."""
+
+_CONFIDENCE = Key(
+    name="confidence",
+    type=Number(0.5, 0.999999),
+    doc="The confidence of the one-sided interval that must clear the bar.",
+    example="0.99",
+    default="0.95",
+)
+
+SLICES = Section(
+    title="promote[].slices",
+    doc="Repeats the gate on every value of one or two columns.",
+    keys=(
+        Key(
+            name="by",
+            type=ListOf(COLUMN, least=1, most=2, unique=True, single=True),
+            doc="The columns.",
+            example="origin",
+            required=True,
+        ),
+        Key(
+            name="min_rows",
+            type=Number(1, whole=True),
+            doc="Values with fewer rows in the holdout are not judged.",
+            example="300",
+            default="100",
+        ),
+    ),
+)
+
+
+def _reference(name: str, doc: str) -> Key:
+    references = ("champion", "anchor", "previous", "baseline")
+    return Key(name=name, type=Choice(references), doc=doc, example="champion")
+
+
+GATE = Section(
+    title="promote[]",
+    doc="One thing that a challenger must prove.",
+    keys=(
+        Key(
+            name="name",
+            type=NAME,
+            doc="What it is called in explanations and tests.",
+            example="no worse anywhere",
+            default_says="metric and comparison, as in `mae better than champion`",
+        ),
+        Key(name="metric", type=METRIC, doc="What is measured.", example="mae", required=True),
+        _reference("better_than", "Better than this one, on the same rows, by more than chance."),
+        Key(
+            name="by",
+            type=Amount(),
+            doc="The least improvement of `better_than`.",
+            example="2%",
+            default="0",
+        ),
+        _reference("not_worse_than", "Not worse than this one by `margin`, on the same rows."),
+        Key(
+            name="margin",
+            type=Amount(),
+            doc="The largest loss that `not_worse_than` accepts.",
+            example="3%",
+            default="0",
+        ),
+        Key(name="at_most", type=Number(), doc="A value no higher than this.", example="20"),
+        Key(name="at_least", type=Number(), doc="A value no lower than this.", example="0.8"),
+        _CONFIDENCE,
+        Key(
+            name="test",
+            type=Choice(TESTS),
+            doc="How the difference is judged; `auto` chooses by metric, rows and dependence.",
+            example="mcnemar",
+            default="auto",
+        ),
+        Key(
+            name="slices",
+            type=SLICES,
+            doc="Repeats the gate on every value of one or two columns.",
+            example="{by: origin, min_rows: 300}",
+        ),
+        Key(
+            name="dry_run",
+            type=Boolean(),
+            doc="Judge and record, but let it stop nothing.",
+            example="true",
+            default="false",
+        ),
+    ),
+    one_of=COMPARISONS,
+    only_with={
+        "by": ("better_than",),
+        "margin": ("not_worse_than",),
+        "test": ("better_than", "not_worse_than"),
+    },
+)
+
+ERROR_BUDGET = Section(
+    title="error_budget",
+    doc="How many promotions of a challenger that is not better the team accepts over the policy's life.",
+    keys=(
+        Key(
+            name="false_promotions",
+            type=Share(most=0.5, positive=True),
+            doc="The accepted share; each challenger is judged at a level that keeps it.",
+            example="5%",
+            required=True,
+        ),
+        Key(
+            name="holdout_steps",
+            type=Number(1, whole=True),
+            doc="How many challengers one holdout may judge before fresh labels are needed.",
+            example="32",
+            default_says="no limit",
+        ),
+        Key(
+            name="adaptivity",
+            type=Choice(("none", "full", "first_change")),
+            doc="How much the outcomes of a re-used holdout influence the next challengers.",
+            example="full",
+            default="none",
+        ),
+    ),
+)
+
+
+def _step_is_one_thing(step: Values, where: str, problems: Problems) -> None:
+    if step.has("traffic") and step["traffic"] == 0:
+        problems.add(step.at("traffic"), "out-of-range", f"`{where}.traffic` of 0% is no step")
+
+
+ROLLOUT_STEP = Section(
+    title="rollout[]",
+    doc="A stage between challenger and champion.",
+    keys=(
+        Key(
+            name="shadow",
+            type=Duration(),
+            doc="Answer nobody, record what it would have said, for so long.",
+            example="24h",
+        ),
+        Key(name="traffic", type=Share(), doc="Answer this share of the requests.", example="10%"),
+        Key(
+            name="soak",
+            type=Duration(),
+            doc="How long this step must hold before the next.",
+            example="6h",
+            default_says="no wait",
+        ),
+    ),
+    one_of=("shadow", "traffic"),
+    only_with={"soak": ("traffic",)},
+    checks=(_step_is_one_thing,),
+)
+
+
+def _approvers_are_named(approval: Values, where: str, problems: Problems) -> None:
+    if approval["when"] != "never" and not approval["from"]:
+        message = (
+            f"`{where}.when: {approval['when']}` needs `{where}.from`: the groups that may approve"
+        )
+        problems.add(approval.at("when"), "missing-key", message, "for example `from: [ml-leads]`")
+
+
+APPROVAL = Section(
+    title="approval",
+    doc="When people must agree before a promotion takes effect.",
+    keys=(
+        Key(
+            name="when",
+            type=Choice(("inconclusive", "always", "never")),
+            doc="Before every promotion, where evidence is not enough either way, or never.",
+            example="inconclusive",
+            required=True,
+        ),
+        Key(
+            name="from",
+            type=ListOf(GROUP, least=1, most=50, unique=True),
+            doc="Groups of the server's settings; a policy cannot say who is in them.",
+            example="[arrivals-leads]",
+        ),
+        Key(
+            name="count",
+            type=Number(1, 50, whole=True),
+            doc="How many different people must agree.",
+            example="2",
+            default="1",
+        ),
+        Key(
+            name="expires",
+            type=Duration(),
+            doc="An unanswered request is a no after this time.",
+            example="3d",
+            default="3d",
+        ),
+    ),
+    checks=(_approvers_are_named,),
+)
+
+ROLLBACK_CONDITION = Section(
+    title="rollback.when[]",
+    doc="One reason to take the champion back.",
+    keys=(
+        Key(
+            name="name",
+            type=NAME,
+            doc="What it is called in explanations and tests.",
+            example="errors",
+            default_says="metric and comparison",
+        ),
+        Key(name="metric", type=METRIC, doc="What is measured.", example="mae"),
+        Key(
+            name="worse_than",
+            type=Choice(("previous", "anchor", "baseline", "training")),
+            doc="Worse than this one by `margin`.",
+            example="previous",
+        ),
+        Key(
+            name="margin",
+            type=Amount(),
+            doc="How much worse it must be.",
+            example="10%",
+            default="0",
+        ),
+        Key(name="above", type=Number(), doc="A value above this.", example="80"),
+        Key(
+            name="error_rate",
+            type=Share(positive=True),
+            doc="A share of failed answers above this (short for the metric `error_rate`).",
+            example="1%",
+        ),
+        Key(
+            name="window",
+            type=Duration(),
+            doc="The span that is looked at.",
+            example="24h",
+            default="1d",
+        ),
+        Key(
+            name="min_samples",
+            type=Number(1, whole=True),
+            doc="With fewer samples in the window it does not act.",
+            example="500",
+            default="100",
+        ),
+        _CONFIDENCE,
+    ),
+    one_of=("worse_than", "above", "error_rate"),
+    only_with={
+        "metric": ("worse_than", "above"),
+        "worse_than": ("metric",),
+        "above": ("metric",),
+        "margin": ("worse_than",),
+    },
+)
+
+ROLLBACK = Section(
+    title="rollback",
+    doc="When a champion is taken back, to whom, and what then.",
+    keys=(
+        Key(
+            name="when",
+            type=ListOf(ROLLBACK_CONDITION, least=1, most=50),
+            doc="The reasons; any of them is enough.",
+            example="[{error_rate: 1%}]",
+        ),
+        Key(
+            name="to",
+            type=Choice(("last_verified", "previous")),
+            doc="The newest version that kept its seat to its end, or simply the one before.",
+            example="previous",
+            default="last_verified",
+        ),
+        Key(
+            name="then",
+            type=Choice(("hold", "resume")),
+            doc="Whether automatic promotion rests until a person lifts the hold.",
+            example="resume",
+            default="hold",
+        ),
+    ),
+)
+
+
+def names_differ(policy: Values, _where: str, problems: Problems) -> None:
+    """Gates, and conditions of the roll back, are told apart by their names."""
+    told_apart("gates", [(gate_name(g), g) for g in policy["promote"] or ()], problems)
+    rollback = policy["rollback"]
+    conditions = rollback["when"] or () if rollback else ()
+    told_apart("conditions", [(condition_name(c), c) for c in conditions], problems)
+    for gate in policy["promote"] or ():
+        if gate_name(gate) == SERVABLE:
+            message = f"the name `{SERVABLE}` belongs to the gate that is always on"
+            problems.add(gate.at("name"), "same-name", message, "rename it")
+
+
+def told_apart(noun: str, named: list[tuple[str, Values]], problems: Problems) -> None:
+    """Report each name that stands for two things."""
+    seen: dict[str, int] = {}
+    for name, values in named:
+        if name in seen:
+            message = f"two {noun} are called `{name}`, the first on line {seen[name]}"
+            problems.add(
+                values.at("name"), "same-name", message, "give one of them a `name` of its own"
+            )
+        seen.setdefault(name, values.line)

@@ -1,0 +1,143 @@
+"""The section `train`: how challengers are made."""
+
+from __future__ import annotations
+
+from controller.rulefmt.problems import Problems
+from controller.rulefmt.schema.words import ENTRYPOINT, METRIC, NAME
+from controller.rulefmt.sections import Key, Section, Values
+from controller.rulefmt.types import Anything, Duration, ListOf, MapOf, Number, Size, Text
+
+SEARCH = Section(
+    title="train.search",
+    doc="A search for parameters inside one training; the best trial is the challenger.",
+    keys=(
+        Key(
+            name="trials",
+            type=Number(1, 100_000, whole=True),
+            doc="How many parameter sets are tried.",
+            example="40",
+            required=True,
+        ),
+        Key(
+            name="metric",
+            type=METRIC,
+            doc="The metric that ranks the trials, on a part of the training rows.",
+            example="mae",
+            required=True,
+        ),
+        Key(
+            name="space",
+            type=MapOf(NAME, Anything(), "parameter"),
+            doc="Values or ranges by parameter, handed to the training code.",
+            example="{depth: [3, 9], rate: {low: 0.01, high: 0.3, log: true}}",
+            required=True,
+        ),
+    ),
+)
+
+_HOW = (
+    Key(
+        name="entrypoint",
+        type=ENTRYPOINT,
+        doc="The Python function that trains: `def train(run): ...`.",
+        example='"flights.train:gbm"',
+    ),
+    Key(
+        name="command",
+        type=ListOf(Text("text"), least=1),
+        doc="A command that trains, as a list of arguments; no shell reads it.",
+        example='[Rscript, train.R, "--fast"]',
+    ),
+    Key(
+        name="params",
+        type=MapOf(NAME, Anything(), "parameter"),
+        doc="Parameters handed to the training code.",
+        example="{depth: 6}",
+    ),
+    Key(
+        name="search",
+        type=SEARCH,
+        doc="A search for parameters inside one training.",
+        example="{trials: 40, metric: mae, space: {depth: [3, 9]}}",
+    ),
+)
+
+RECIPE = Section(
+    title="train.recipes[]",
+    doc="One way to train.",
+    keys=(
+        Key(name="name", type=NAME, doc="What it is called.", example="gbm", required=True),
+        *_HOW,
+    ),
+    one_of=("entrypoint", "command"),
+)
+
+
+def _recipes_differ(train: Values, _where: str, problems: Problems) -> None:
+    seen: dict[str, int] = {}
+    for recipe in train["recipes"] or ():
+        name = recipe["name"]
+        if name in seen:
+            message = f"two recipes are called `{name}`, the first on line {seen[name]}"
+            problems.add(recipe.at("name"), "same-name", message, "rename one of them")
+        seen.setdefault(name, recipe.line)
+
+
+TRAIN = Section(
+    title="train",
+    doc="How challengers are made: one way, or several recipes that are tried in order.",
+    keys=(
+        *_HOW,
+        Key(
+            name="recipes",
+            type=ListOf(RECIPE, least=1, most=50),
+            doc="Ways to train, tried in order: one that no longer improves makes way for the next.",
+            example='[{name: gbm, entrypoint: "flights.train:gbm"}]',
+        ),
+        Key(
+            name="window",
+            type=Duration(),
+            doc="Train on the newest span of the time column only.",
+            example="180d",
+            default_says="all rows before the holdout",
+        ),
+        Key(
+            name="seed",
+            type=Number(0, 2**32 - 1, whole=True),
+            doc="The seed that the run is given.",
+            example="7",
+            default="0",
+        ),
+        Key(
+            name="timeout",
+            type=Duration(),
+            doc="A training that takes longer is ended and counts as failed.",
+            example="2h",
+            default="1h",
+        ),
+        Key(
+            name="retries",
+            type=Number(0, 100, whole=True),
+            doc="How often a training is tried again after it failed.",
+            example="2",
+            default="1",
+        ),
+        Key(
+            name="queue",
+            type=Text("a queue's name", r"[A-Za-z0-9][A-Za-z0-9._-]*", 100, label="name"),
+            doc="The queue whose workers train this model.",
+            example="gpu",
+            default="default",
+        ),
+        Key(
+            name="memory",
+            type=Size(),
+            doc="A training that takes more memory is ended and counts as failed.",
+            example="4GiB",
+            default_says="no limit",
+        ),
+    ),
+    one_of=("entrypoint", "command", "recipes"),
+    only_with={"params": ("entrypoint", "command"), "search": ("entrypoint", "command")},
+    checks=(_recipes_differ,),
+)

@@ -1,0 +1,239 @@
+"""The sections `triggers` and `limits`: when a model is trained, and how often at most."""
+
+from __future__ import annotations
+
+from controller.rulefmt.names import TRIGGER_KINDS
+from controller.rulefmt.schema.words import COLUMN, EVENT_TYPE, METRIC, NAME
+from controller.rulefmt.sections import Key, Section
+from controller.rulefmt.types import (
+    Amount,
+    Choice,
+    Cron,
+    Duration,
+    Hold,
+    ListOf,
+    Number,
+    TimeZone,
+)
+
+DISTANCES = ("psi", "jensen_shannon", "wasserstein", "ks", "cramers_v", "null_rate", "unseen_rate")
+"""Distances of two profiles that a trigger may name."""
+
+_FOR = (
+    Key(
+        name="for",
+        type=Hold(),
+        doc="How long the condition must hold before the trigger fires; until then it is pending.",
+        example="2 batches",
+        default="1 batch",
+    ),
+    Key(
+        name="keep_firing_for",
+        type=Duration(),
+        doc="How long the trigger keeps firing after the condition no longer holds, against flapping.",
+        example="1d",
+        default_says="not at all",
+    ),
+)
+
+
+def _distance(title: str, doc: str, more: tuple[Key, ...] = ()) -> Section:
+    return Section(
+        title=title,
+        doc=doc,
+        keys=(
+            Key(
+                name="metric",
+                type=Choice(DISTANCES),
+                doc="The distance of the two distributions of a column.",
+                example="jensen_shannon",
+                default="psi",
+            ),
+            Key(
+                name="above",
+                type=Number(0),
+                doc="The threshold.",
+                example="0.2",
+                required=True,
+            ),
+            Key(
+                name="columns",
+                type=ListOf(COLUMN, least=1, unique=True),
+                doc="The columns that are looked at; one above the threshold is enough.",
+                example="[distance, carrier]",
+                default_says="all features",
+            ),
+            *_FOR,
+            *more,
+        ),
+    )
+
+
+SCHEDULE = Section(
+    title="triggers[].schedule",
+    doc="Fires at times. After a downtime it catches up once.",
+    keys=(
+        Key(
+            name="cron",
+            type=Cron(),
+            doc="Minute, hour, day of month, month, weekday (0 and 7 are Sunday).",
+            example='"0 3 * * 1"',
+        ),
+        Key(name="every", type=Duration(), doc="An interval instead of a cron line.", example="6h"),
+        Key(
+            name="timezone",
+            type=TimeZone(),
+            doc="Whose wall clock the cron line means.",
+            example="Europe/Berlin",
+            default="UTC",
+        ),
+    ),
+    one_of=("cron", "every"),
+    only_with={"timezone": ("cron",)},
+)
+
+NEW_DATA = Section(
+    title="triggers[].new_data",
+    doc="Fires when enough new rows or files have come since the training that it caused last.",
+    keys=(
+        Key(name="rows", type=Number(1, whole=True), doc="So many new rows.", example="20000"),
+        Key(name="files", type=Number(1, whole=True), doc="So many new files.", example="1"),
+    ),
+    one_of=("rows", "files"),
+)
+
+DRIFT = _distance(
+    "triggers[].drift",
+    "Fires when new rows no longer look like the reference.",
+    (
+        Key(
+            name="reference",
+            type=Choice(("training", "previous")),
+            doc="What new rows are compared with: the champion's training rows, or the batch before.",
+            example="previous",
+            default="training",
+        ),
+    ),
+)
+
+SKEW = _distance(
+    "triggers[].skew", "Fires when the rows that are served no longer look like the training rows."
+)
+
+DECAY = Section(
+    title="triggers[].decay",
+    doc="Fires when the champion has become worse, by labels that came since.",
+    keys=(
+        Key(
+            name="metric",
+            type=METRIC,
+            doc="The metric, computed over the window's labels.",
+            example="mae",
+            required=True,
+        ),
+        Key(
+            name="worse_than",
+            type=Choice(("training", "previous", "anchor", "baseline")),
+            doc="What it is compared with; `training` is the champion's own value when it was promoted.",
+            example="previous",
+            default="training",
+        ),
+        Key(
+            name="margin",
+            type=Amount(),
+            doc="How much worse it must be.",
+            example="10%",
+            default="0",
+        ),
+        Key(
+            name="window",
+            type=Duration(),
+            doc="The span of labels that is looked at.",
+            example="7d",
+            default="7d",
+        ),
+        Key(
+            name="min_labels",
+            type=Number(1, whole=True),
+            doc="With fewer labels in the window it does not fire.",
+            example="1000",
+            default="100",
+        ),
+        *_FOR,
+    ),
+)
+
+WEBHOOK = Section(
+    title="triggers[].webhook",
+    doc="Fires on an event that was delivered to the API.",
+    keys=(
+        Key(
+            name="type",
+            type=EVENT_TYPE,
+            doc="The CloudEvents type that it listens to.",
+            example="com.example.labels.ready",
+            required=True,
+        ),
+    ),
+)
+
+TRIGGER = Section(
+    title="triggers[]",
+    doc="One cause for a training. Any of them is enough; all that hold are recorded on the run.",
+    keys=(
+        Key(
+            name="name",
+            type=NAME,
+            doc="What it is called in explanations and tests.",
+            example="weekly",
+            default_says="its kind",
+        ),
+        Key(name="schedule", type=SCHEDULE, doc=SCHEDULE.doc, example='{cron: "0 3 * * 1"}'),
+        Key(name="new_data", type=NEW_DATA, doc=NEW_DATA.doc, example="{rows: 20000}"),
+        Key(name="drift", type=DRIFT, doc=DRIFT.doc, example="{metric: psi, above: 0.2}"),
+        Key(name="decay", type=DECAY, doc=DECAY.doc, example="{metric: mae, margin: 10%}"),
+        Key(name="skew", type=SKEW, doc=SKEW.doc, example="{metric: jensen_shannon, above: 0.1}"),
+        Key(
+            name="webhook",
+            type=WEBHOOK,
+            doc=WEBHOOK.doc,
+            example="{type: com.example.labels.ready}",
+        ),
+    ),
+    one_of=TRIGGER_KINDS,
+)
+
+LIMITS = Section(
+    title="limits",
+    doc="How often and how many trainings at once.",
+    keys=(
+        Key(
+            name="cooldown",
+            type=Duration(positive=False),
+            doc="The least time between the ends of one training and the start of the next.",
+            example="6h",
+            default="0s",
+        ),
+        Key(
+            name="runs_per_day",
+            type=Number(1, whole=True),
+            doc="At most so many trainings in 24 hours.",
+            example="4",
+            default_says="no limit",
+        ),
+        Key(
+            name="concurrency",
+            type=Number(1, 1000, whole=True),
+            doc="At most so many trainings of this model at once.",
+            example="2",
+            default="1",
+        ),
+        Key(
+            name="queue_while_running",
+            type=Choice(("coalesce", "skip")),
+            doc="What a cause meets while a training runs: one more training for all of them, or none.",
+            example="skip",
+            default="coalesce",
+        ),
+    ),
+)
