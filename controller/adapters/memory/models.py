@@ -57,7 +57,9 @@ class MemoryModels:
         state = self.state(model)
         book = state.budget
         kept = (*book.rejections, book.tests) if test.rejected else book.rejections
-        self.replace(replace(state, budget=BudgetView(tests=book.tests + 1, rejections=kept)))
+        levels = {**book.levels, str(test.version): test.level}
+        budget = BudgetView(tests=book.tests + 1, rejections=kept, levels=levels)
+        self.replace(replace(state, budget=budget))
 
     def record_approval(
         self, model: str, approval: RecordApproval, *, decision: int, at: datetime

@@ -1,0 +1,156 @@
+"""Writes what a decision says: the record, the registry's moves, the orders and letters, the signals' answers.
+
+All of it happens in the caller's transaction, after the record itself, so that every row can name its decision.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+from controller.domain.canonical import canonical_json
+from controller.domain.decisions import (
+    Action,
+    CancelRun,
+    Decision,
+    DecisionRecord,
+    LiftHold,
+    MarkVerified,
+    MoveVersion,
+    Notify,
+    PlaceHold,
+    RecordApproval,
+    RecordEvaluation,
+    RecordTest,
+    RegisterVersion,
+    SetChampion,
+    StartRun,
+)
+from controller.domain.runs import RunKind
+from controller.domain.snapshot import HoldView, Snapshot
+from controller.ports import NewDecision, Transaction
+
+
+def apply_decision(tx: Transaction, snapshot: Snapshot, decision: Decision) -> DecisionRecord:
+    """Record the decision and carry out its actions, in their order."""
+    record = tx.decisions.record(
+        NewDecision(
+            model=decision.model,
+            decided_at=decision.decided_at,
+            rules=snapshot.rules,
+            snapshot=canonical_json(snapshot),
+            decision=canonical_json(decision),
+            actor=actor_of(snapshot, decision),
+        )
+    )
+    for index, action in enumerate(decision.actions):
+        _apply(action, _Context(tx, decision, record, index))
+    tx.signals.answer(decision.answers, record.id)
+    return record
+
+
+def actor_of(snapshot: Snapshot, decision: Decision) -> str:
+    """The person whose signal this decision ends; ``system`` if there is none."""
+    ended = {a.signal for a in decision.answers if a.status.ended}
+    people = {s.actor for s in snapshot.signals if s.id in ended and s.actor.startswith("person:")}
+    return ", ".join(sorted(people)) or "system"
+
+
+class _Context:
+    """What carrying out one action needs to know."""
+
+    def __init__(
+        self, tx: Transaction, decision: Decision, record: DecisionRecord, index: int
+    ) -> None:
+        self.tx = tx
+        self.model = decision.model
+        self.at = decision.decided_at
+        self.decision = record.id
+        self.actor = record.actor
+        self.index = index
+
+
+@singledispatch
+def _apply(action: Action, context: _Context) -> None:
+    raise TypeError(f"nobody knows how to carry out {type(action).__name__} for {context.model}")
+
+
+@_apply.register
+def _(action: StartRun, context: _Context) -> None:
+    context.tx.runs.order(context.model, action, decision=context.decision, at=context.at)
+    payload = {"run": action.run, "queue": action.spec.queue}
+    context.tx.outbox.put("run", f"{action.run}:0", payload)
+    if action.spec.kind is RunKind.TRAIN:
+        fired = {cause.trigger: context.at for cause in action.spec.causes}
+        state = context.tx.models.state(context.model)
+        context.tx.models.update(context.model, last_fired={**state.last_fired, **fired})
+
+
+@_apply.register
+def _(action: CancelRun, context: _Context) -> None:
+    context.tx.runs.request_cancel(action.run, action.reason, at=context.at)
+
+
+@_apply.register
+def _(action: RegisterVersion, context: _Context) -> None:
+    context.tx.registry.register(context.model, action, decision=context.decision, at=context.at)
+
+
+@_apply.register
+def _(action: RecordEvaluation, context: _Context) -> None:
+    context.tx.registry.attach(context.model, action, decision=context.decision)
+
+
+@_apply.register
+def _(action: MoveVersion, context: _Context) -> None:
+    context.tx.registry.move(
+        context.model, action, decision=context.decision, at=context.at, actor=context.actor
+    )
+
+
+@_apply.register
+def _(action: SetChampion, context: _Context) -> None:
+    context.tx.registry.seat(context.model, action, decision=context.decision, at=context.at)
+
+
+@_apply.register
+def _(action: MarkVerified, context: _Context) -> None:
+    context.tx.registry.mark_verified(
+        context.model, action.version, decision=context.decision, at=context.at
+    )
+
+
+@_apply.register
+def _(action: PlaceHold, context: _Context) -> None:
+    hold = HoldView(reason=action.reason, actor=action.actor, since=context.at)
+    context.tx.models.update(context.model, hold=hold)
+
+
+@_apply.register
+def _(action: LiftHold, context: _Context) -> None:
+    del action
+    context.tx.models.update(context.model, hold=None)
+
+
+@_apply.register
+def _(action: RecordTest, context: _Context) -> None:
+    context.tx.models.record_test(context.model, action, decision=context.decision)
+
+
+@_apply.register
+def _(action: RecordApproval, context: _Context) -> None:
+    context.tx.models.record_approval(
+        context.model, action, decision=context.decision, at=context.at
+    )
+
+
+@_apply.register
+def _(action: Notify, context: _Context) -> None:
+    for channel in action.channels:
+        payload = {
+            "channel": channel,
+            "event": action.event,
+            "model": context.model,
+            "sentence": action.sentence,
+            "decision": context.decision,
+        }
+        context.tx.outbox.put("notify", f"{context.decision}:{context.index}:{channel}", payload)

@@ -1,0 +1,196 @@
+"""The settings of every process: flag over environment over file over default, each documented here and nowhere else.
+
+The file is ``incumbent.toml`` in the working folder, or the one that ``INCUMBENT_CONFIG`` names. Environment
+variables are the field's name in capitals after ``INCUMBENT_``. A secret may come from a file: put its path into
+the variable's name followed by ``_FILE``.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from controller.domain.errors import ConfigurationError
+
+PREFIX = "INCUMBENT_"
+
+
+class Settings(BaseSettings):
+    """What an operator decides, as opposed to what a team reviews in a policy."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    home: Path = Field(
+        Path(".incumbent"),
+        description="Folder of the embedded default: database, artifacts, broker.",
+    )
+    database_url: SecretStr | None = Field(
+        None, description="SQLAlchemy URL of the database. Default: SQLite, incumbent.db in home."
+    )
+    broker_url: SecretStr | None = Field(
+        None, description="URL of Redis, Valkey or RabbitMQ. Default: a private Valkey in home."
+    )
+    artifacts_url: str | None = Field(
+        None,
+        description="Where artifacts are stored: a folder or an fsspec URL. Default: artifacts in home.",
+    )
+    rules: str = Field(
+        "rules",
+        description="Folder of policies, or a git repository (path or URL) with review set.",
+    )
+    code: Path = Field(
+        Path(), description="Folder from which entry points are imported by training processes."
+    )
+    mode: Literal["enforce", "audit"] = Field(
+        "enforce", description="audit: every policy decides and records, and nothing is changed."
+    )
+    tick: float = Field(0.2, gt=0, le=60, description="Seconds between two looks at the inbox.")
+    poll: float = Field(
+        5.0, gt=0, description="Seconds between two looks at a data source, at best."
+    )
+    sync: float = Field(2.0, gt=0, description="Seconds between two looks at the rules.")
+    lease: float = Field(
+        60.0, ge=0.5, description="Seconds of silence after which a run is taken back."
+    )
+    resend: float = Field(
+        30.0, gt=0, description="Seconds after which a doorbell that nobody answered rings again."
+    )
+    grace: float = Field(
+        10.0, ge=0, description="Seconds that a training has to end when it is told to."
+    )
+    worker_name: str | None = Field(
+        None, description="Name of the worker. Default: host and process id."
+    )
+    worker_queues: str = Field(
+        "default", description="Queues that the worker serves, separated by commas."
+    )
+    worker_concurrency: int = Field(1, ge=1, description="Runs that a worker does at once.")
+    worker_preload: str = Field(
+        "", description="Modules that training processes find loaded, separated by commas."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "WARNING", description="What is logged to stderr."
+    )
+    log_format: Literal["text", "json"] = Field("text", description="How log lines look.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flag, environment, ``*_FILE``, file; the first that knows a value wins."""
+        del dotenv_settings, file_secret_settings
+        return (
+            init_settings,
+            env_settings,
+            _SecretFiles(settings_cls),
+            TomlConfigSettingsSource(settings_cls, toml_file=config_file()),
+        )
+
+    @property
+    def database(self) -> str:
+        """The database's URL; it may hold a password and must not be printed."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.home.resolve() / 'incumbent.db'}"
+
+    @property
+    def broker(self) -> str | None:
+        """The broker's URL, None for the embedded one."""
+        return None if self.broker_url is None else self.broker_url.get_secret_value()
+
+    @property
+    def artifacts(self) -> str:
+        """Where artifacts are."""
+        return self.artifacts_url or str(self.home.resolve() / "artifacts")
+
+    @property
+    def lease_time(self) -> timedelta:
+        """The lease of a run."""
+        return timedelta(seconds=self.lease)
+
+    def environment(self) -> dict[str, str]:
+        """The same settings as environment variables, for a child process of ours."""
+        values = {PREFIX + name.upper(): _text(value) for name, value in self if value is not None}
+        return values | {PREFIX + "HOME": str(self.home.resolve())}
+
+
+def config_file() -> Path | None:
+    """The settings file in force, None if there is none."""
+    named = os.environ.get(PREFIX + "CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise ConfigurationError(
+                f"{PREFIX}CONFIG names {named}, which is not there.", hint="Correct or unset it."
+            )
+        return Path(named)
+    local = Path("incumbent.toml")
+    return local if local.is_file() else None
+
+
+def load_settings(**flags: Any) -> Settings:
+    """The settings, with ``flags`` (None: not given) over everything else; ConfigurationError if they are no good."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(
+            f"the setting {name or 'file'} cannot be used: {first['msg'].lower()}.",
+            hint=_hint(name, first["type"]),
+        ) from None
+    except ValueError as error:
+        raise ConfigurationError(f"the settings cannot be read: {error}.") from None
+
+
+def _hint(name: str, problem: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - only when something is wrong
+
+    if problem != "extra_forbidden":
+        return f"It comes from a flag, {PREFIX}{name.upper()} or the settings file."
+    near = get_close_matches(name, Settings.model_fields, n=1)
+    return f"Did you mean {near[0]}?" if near else "`incumbent config` lists the settings."
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """``INCUMBENT_DATABASE_URL_FILE=/run/secrets/url``: the value is the file's content."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        del field
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        if path is None:
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except OSError as error:
+            raise ConfigurationError(
+                f"{PREFIX}{field_name.upper()}_FILE names {path}, which cannot be read: {error.strerror}."
+            ) from None
+
+    def __call__(self) -> dict[str, Any]:
+        found = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def _text(value: Any) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
