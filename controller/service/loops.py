@@ -1,0 +1,138 @@
+"""Runs the services over and over: APScheduler ticks, and a hint from outside brings the next tick forward.
+
+Jobs only tick; what is due lives in the database. So a tick that is missed, coalesced or brought forward changes
+nothing but the time it takes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from controller.domain.errors import IncumbentError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loop:
+    """One service on its beat.
+
+    ``run_once`` returns how much it did; ``wakes`` names the loops that should look at once when it did something.
+    """
+
+    name: str
+    every: float
+    run_once: Callable[[], int]
+    wakes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Health:
+    """How a loop fares: seconds since its last good round, rounds so far, and the last error if it failed."""
+
+    name: str
+    silent_for: float
+    rounds: int
+    error: str
+
+
+class Loops:
+    """All loops of a controller process. ``wake`` may be called from any thread."""
+
+    def __init__(self, loops: Sequence[Loop]) -> None:
+        self._loops = {loop.name: loop for loop in loops}
+        self._good: dict[str, float] = {name: time.monotonic() for name in self._loops}
+        self._rounds = dict.fromkeys(self._loops, 0)
+        self._errors = dict.fromkeys(self._loops, "")
+        self._again: dict[str, threading.Event] = {name: threading.Event() for name in self._loops}
+        self._scheduler = BackgroundScheduler(
+            jobstores={"default": MemoryJobStore()},
+            executors={"default": ThreadPoolExecutor(max(4, len(self._loops)))},
+            timezone=UTC,
+            # A tick carries nothing, so late ones become one and none is dropped for being late.
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+
+    def start(self) -> None:
+        """Begin to tick, each loop at once."""
+        # A loop that is still at work when its next tick comes is no news: the tick is not lost but needless.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        for loop in self._loops.values():
+            self._scheduler.add_job(
+                self._round,
+                "interval",
+                args=[loop],
+                seconds=loop.every,
+                id=loop.name,
+                next_run_time=datetime.now(UTC),
+            )
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Let running rounds end, and tick no more."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
+
+    def wake(self, *names: str) -> None:
+        """Have these loops look now. One that is at work looks once more when it is done."""
+        for name in names:
+            self._again[name].set()
+            self._now(name)
+
+    def health(self) -> list[Health]:
+        """How each loop fares."""
+        now = time.monotonic()
+        return [
+            Health(
+                name=name,
+                silent_for=now - self._good[name],
+                rounds=self._rounds[name],
+                error=self._errors[name],
+            )
+            for name in self._loops
+        ]
+
+    def _now(self, name: str) -> None:
+        try:
+            self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
+        except JobLookupError:
+            log.debug("not started yet", extra={"action": "wake", "loop": name})
+
+    def _round(self, loop: Loop) -> None:
+        again = self._again[loop.name]
+        while True:
+            again.clear()
+            done = self._try(loop)
+            if done:
+                self.wake(*loop.wakes)
+            if not again.is_set():
+                return
+
+    def _try(self, loop: Loop) -> int:
+        """One round. An error ends the round and never the loop: the next tick tries again."""
+        try:
+            done = loop.run_once()
+        except Exception as error:  # noqa: BLE001 - the loop must live on, whatever a round meets
+            sentence = error.sentence() if isinstance(error, IncumbentError) else repr(error)
+            known = self._errors[loop.name] == sentence
+            self._errors[loop.name] = sentence
+            if not known:
+                expected = isinstance(error, IncumbentError)
+                detail: dict[str, Any] = {"action": "round_failed", "loop": loop.name}
+                log.error("%s: %s", loop.name, sentence, extra=detail, exc_info=not expected)
+            return 0
+        self._errors[loop.name] = ""
+        self._good[loop.name] = time.monotonic()
+        self._rounds[loop.name] += 1
+        return done

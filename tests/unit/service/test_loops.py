@@ -1,0 +1,89 @@
+"""Loops tick, wake each other, and outlive their errors."""
+
+from __future__ import annotations
+
+import threading
+
+from controller.domain.errors import Unavailable
+from controller.service.loops import Loop, Loops
+
+NEVER = 3600.0
+PATIENCE = 10.0
+
+
+def test_a_loop_that_did_something_wakes_the_next_one():
+    woken = threading.Event()
+    rounds: list[str] = []
+
+    def second() -> int:
+        rounds.append("second")
+        if len(rounds) > 1:
+            woken.set()
+        return 0
+
+    hinted = threading.Event()
+
+    def first() -> int:
+        return 1 if hinted.is_set() else 0
+
+    loops = Loops(
+        [
+            Loop(name="first", every=NEVER, run_once=first, wakes=("second",)),
+            Loop(name="second", every=NEVER, run_once=second),
+        ]
+    )
+    loops.start()
+    try:
+        hinted.set()
+        loops.wake("first")
+        assert woken.wait(PATIENCE)
+    finally:
+        loops.stop()
+
+
+def test_a_wake_during_a_round_is_not_lost():
+    entered, release, twice = threading.Event(), threading.Event(), threading.Event()
+    rounds: list[int] = []
+
+    def slow() -> int:
+        rounds.append(1)
+        if len(rounds) == 1:
+            entered.set()
+            release.wait(PATIENCE)
+        else:
+            twice.set()
+        return 0
+
+    loops = Loops([Loop(name="slow", every=NEVER, run_once=slow)])
+    loops.start()
+    try:
+        assert entered.wait(PATIENCE)
+        loops.wake("slow")
+        release.set()
+        assert twice.wait(PATIENCE)
+    finally:
+        loops.stop()
+
+
+def test_an_error_ends_the_round_and_not_the_loop():
+    rounds: list[int] = []
+    failed, recovered = threading.Event(), threading.Event()
+
+    def flaky() -> int:
+        rounds.append(1)
+        if len(rounds) == 1:
+            failed.set()
+            raise Unavailable("the database does not answer.")
+        recovered.set()
+        return 0
+
+    loops = Loops([Loop(name="flaky", every=0.01, run_once=flaky)])
+    loops.start()
+    try:
+        assert failed.wait(PATIENCE)
+        assert recovered.wait(PATIENCE)
+    finally:
+        loops.stop()
+    (health,) = loops.health()
+    assert health.error == ""
+    assert health.rounds >= 1
