@@ -123,14 +123,21 @@ class Loops:
         """One round. An error ends the round and never the loop: the next tick tries again."""
         try:
             done = loop.run_once()
-        except Exception as error:  # noqa: BLE001 - the loop must live on, whatever a round meets
+        except Exception as error:
             sentence = error.sentence() if isinstance(error, IncumbentError) else repr(error)
             known = self._errors[loop.name] == sentence
             self._errors[loop.name] = sentence
             if not known:
                 expected = isinstance(error, IncumbentError)
                 detail: dict[str, Any] = {"action": "round_failed", "loop": loop.name}
-                log.error("%s: %s", loop.name, sentence, extra=detail, exc_info=not expected)
+                log.log(
+                    logging.ERROR,
+                    "%s: %s",
+                    loop.name,
+                    sentence,
+                    extra=detail,
+                    exc_info=not expected,
+                )
             return 0
         self._errors[loop.name] = ""
         self._good[loop.name] = time.monotonic()

@@ -122,7 +122,7 @@ class House:
         self.rules = rules
         text = repr(rules)
         self.policies[text] = rules
-        blob = hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - git's name for a blob
+        blob = hashlib.sha1(text.encode()).hexdigest()
         ref = RulesRef(path=f"rules/{rules.model}.yaml", blob=blob)
         with self.store.begin() as tx:
             tx.rules.activate(
@@ -133,7 +133,7 @@ class House:
         """Put one signal into the inbox; its id."""
         actor = payload.pop("actor", "system")
         new = NewSignal(
-            key=key or f"{kind}:{self.clock.now().isoformat()}:{payload}",
+            key=key or f"{kind}:{actor}:{self.clock.now().isoformat()}:{payload}",
             model=self.rules.model,
             kind=kind,
             occurred_at=self.clock.now(),
