@@ -504,11 +504,15 @@ class RuleSource(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Poll:
-    """What a look at a source brought; ``cursor`` is where to go on. ``problems`` are sentences for ``doctor``."""
+    """What a look at a source brought; ``cursor`` is where to go on. ``problems`` are sentences for ``doctor``.
+
+    ``again`` says when the next look is worth while (a file is still being written, more is waiting); None: as usual.
+    """
 
     batches: tuple[Batch, ...]
     cursor: str
     problems: tuple[str, ...] = ()
+    again: timedelta | None = None
 
 
 class DataSource(Protocol):

@@ -1,0 +1,1 @@
+"""Places where data arrive: files and globs, tables, lakes, events. One port, one conformance suite."""

@@ -1,0 +1,280 @@
+"""Which files a pattern means, on this machine or at any place that fsspec reaches.
+
+``*``, ``?`` and ``[…]`` match inside one name, ``**`` any number of folders. A folder without a pattern means the
+files directly in it. Hidden and temporary names never match; ``**`` does not follow symbolic links to folders.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+from controller.adapters.sources.formats import format_of, is_ignored
+from controller.domain.errors import ConfigurationError, Unavailable
+
+MAGIC = re.compile(r"[*?\[]")
+ATOMIC = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "r2", "oss"})
+"""Places where an object appears whole or not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file as a listing shows it. ``stamp`` changes whenever the content may have changed.
+
+    ``modified`` is in seconds since 1970, None where the place does not say; ``atomic``: it appeared whole.
+    """
+
+    uri: str
+    size: int
+    stamp: str
+    modified: float | None = None
+    atomic: bool = False
+
+    @property
+    def name(self) -> str:
+        """The last part of the address."""
+        return self.uri.rstrip("/").rpartition("/")[2]
+
+
+class Place(Protocol):
+    """Where files lie."""
+
+    def entries(self) -> Iterator[Entry]:
+        """Every file that the pattern means, in no order."""
+        ...
+
+    def stamp(self, entry: Entry) -> str:
+        """The file's stamp now."""
+        ...
+
+    def local(self, entry: Entry) -> AbstractContextManager[Path]:
+        """The file's content as a local path."""
+        ...
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """Local folders that can be watched; none where the system offers no watching."""
+        ...
+
+
+def open_place(pattern: str, base: Path, options: dict[str, Any] | None = None) -> Place:
+    """The place that ``pattern`` names; a relative path starts at ``base``."""
+    scheme, mark, rest = pattern.partition("://")
+    if not mark:
+        return LocalPlace(pattern, base)
+    if scheme in {"file", "local"}:
+        return LocalPlace(rest, base)
+    return RemotePlace(pattern, options or {})
+
+
+# --- this machine -------------------------------------------------------------------------------------------
+
+
+class LocalPlace:
+    """Files of this machine, listed with ``os.scandir``. A file's URI is its absolute path."""
+
+    def __init__(self, pattern: str, base: Path) -> None:
+        path = Path(base, Path(pattern).expanduser())
+        parts = path.parts
+        first = next((i for i, part in enumerate(parts) if MAGIC.search(part)), len(parts))
+        self.top = Path(*parts[:first])
+        self.segments = parts[first:]
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        return (self.top,)
+
+    def entries(self) -> Iterator[Entry]:
+        if self.segments:
+            yield from _walk(str(self.top), self.segments)
+        elif self.top.is_dir():
+            yield from _walk(str(self.top), ("*",))
+        else:
+            found = _stat(str(self.top))
+            if found is not None:
+                yield found
+
+    def stamp(self, entry: Entry) -> str:
+        found = _stat(entry.uri)
+        return "" if found is None else found.stamp
+
+    @contextmanager
+    def local(self, entry: Entry) -> Iterator[Path]:
+        yield Path(entry.uri)
+
+
+def _walk(folder: str, segments: tuple[str, ...]) -> Iterator[Entry]:
+    segment, rest = segments[0], segments[1:]
+    if segment == "**":
+        yield from _walk_deep(folder, rest or ("*",))
+        return
+    if not MAGIC.search(segment):
+        yield from _step(folder, segment, rest)
+        return
+    matches = re.compile(fnmatch.translate(segment)).match
+    for item in _scan(folder):
+        if not matches(item.name) or is_ignored(item.name):
+            continue
+        if rest:
+            if _is_folder(item, follow=True):
+                yield from _walk(item.path, rest)
+        elif _has_format(item.name):
+            found = _stat(item.path)
+            if found is not None:
+                yield found
+
+
+def _step(folder: str, name: str, rest: tuple[str, ...]) -> Iterator[Entry]:
+    path = f"{folder.rstrip('/')}/{name}"
+    if rest:
+        yield from _walk(path, rest)
+    else:
+        found = _stat(path)
+        if found is not None:
+            yield found
+
+
+def _walk_deep(folder: str, rest: tuple[str, ...]) -> Iterator[Entry]:
+    """`rest` in this folder and in all below it."""
+    yield from _walk(folder, rest)
+    for item in _scan(folder):
+        if not is_ignored(item.name) and _is_folder(item, follow=False):
+            yield from _walk_deep(item.path, rest)
+
+
+def _scan(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as items:
+            return list(items)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise Unavailable(
+            f"the folder {folder} cannot be listed: {error.strerror or error}.",
+            hint="Check that the controller's user may read it.",
+        ) from error
+
+
+def _is_folder(item: os.DirEntry[str], *, follow: bool) -> bool:
+    try:
+        return item.is_dir(follow_symlinks=follow)
+    except OSError:
+        return False
+
+
+def _has_format(name: str) -> bool:
+    return format_of(name) is not None
+
+
+def _stat(path: str) -> Entry | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - one system call a file, without an object a path
+    except OSError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    stamp = f"{found.st_size}:{found.st_mtime_ns}:{found.st_ino}"
+    return Entry(path, found.st_size, stamp, found.st_mtime)
+
+
+# --- anywhere else ------------------------------------------------------------------------------------------
+
+
+class RemotePlace:
+    """Files at a URL of fsspec. A file is copied once to a temporary file, to digest and to measure it."""
+
+    def __init__(self, pattern: str, options: dict[str, Any]) -> None:
+        import fsspec
+
+        self.pattern = pattern
+        self.scheme = pattern.partition("://")[0]
+        try:
+            self.system, self.path = fsspec.core.url_to_fs(pattern, **options)
+        except (ImportError, ValueError) as error:
+            raise ConfigurationError(
+                f"the source {pattern} cannot be opened: {error}.",
+                hint="Install the extra for this kind of place, for example incumbent[s3].",
+            ) from error
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        return ()
+
+    def entries(self) -> Iterator[Entry]:
+        try:
+            found = self._list()
+        except FileNotFoundError:
+            return
+        except Exception as error:
+            raise Unavailable(
+                f"the source {self.pattern} does not answer: {_say(error)}."
+            ) from error
+        for info in found:
+            entry = self._entry(info)
+            if not is_ignored(entry.name) and (_has_format(entry.name) or len(found) == 1):
+                yield entry
+
+    def _list(self) -> list[dict[str, Any]]:
+        self.system.invalidate_cache()
+        if MAGIC.search(self.path):
+            listed = self.system.glob(self.path, detail=True).values()
+        elif self.system.isdir(self.path):
+            listed = self.system.ls(self.path, detail=True)
+        else:
+            listed = [self.system.info(self.path)]
+        return [info for info in listed if info.get("type", "file") == "file"]
+
+    def _entry(self, info: dict[str, Any]) -> Entry:
+        modified = _modified(info)
+        tag = str(info.get("ETag") or info.get("etag") or info.get("md5Hash") or "")
+        size = int(info.get("size") or 0)
+        stamp = f"{size}:{'' if modified is None else modified}:{tag}"
+        uri = str(self.system.unstrip_protocol(info["name"]))
+        return Entry(uri, size, stamp, modified, atomic=self.scheme in ATOMIC)
+
+    def stamp(self, entry: Entry) -> str:
+        try:
+            self.system.invalidate_cache()
+            return self._entry(self.system.info(entry.uri)).stamp
+        except FileNotFoundError:
+            return ""
+        except Exception as error:
+            raise Unavailable(
+                f"the source {self.pattern} does not answer: {_say(error)}."
+            ) from error
+
+    @contextmanager
+    def local(self, entry: Entry) -> Iterator[Path]:
+        with TemporaryDirectory(prefix="incumbent-source-") as folder:
+            copy = Path(folder, "content")
+            try:
+                with self.system.open(entry.uri, "rb") as source, copy.open("wb") as target:
+                    shutil.copyfileobj(source, target, 1 << 20)
+            except Exception as error:
+                raise Unavailable(f"{entry.uri} cannot be fetched: {_say(error)}.") from error
+            yield copy
+
+
+def _modified(info: dict[str, Any]) -> float | None:
+    for key in ("LastModified", "mtime", "last_modified", "updated", "created"):
+        value = info.get(key)
+        if isinstance(value, datetime):
+            return value.timestamp()
+        if isinstance(value, (int, float)):
+            return float(value)
+    return None
+
+
+def _say(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return (text if len(text) <= 160 else text[:159] + "…").rstrip(".") or type(error).__name__
