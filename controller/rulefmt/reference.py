@@ -113,6 +113,11 @@ def _label(kind: Type) -> str:
 
 
 if __name__ == "__main__":
+    from json import dumps
     from pathlib import Path
 
-    Path("docs/reference/policy.md").write_text(reference_markdown(), encoding="utf-8")
+    folder = Path("docs/reference")
+    (folder / "policy.md").write_text(reference_markdown(), encoding="utf-8")
+    (folder / "policy.schema.json").write_text(
+        dumps(json_schema(), indent=1) + "\n", encoding="utf-8"
+    )

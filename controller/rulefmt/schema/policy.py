@@ -31,6 +31,7 @@ from controller.rulefmt.types import (
 )
 
 EVENTS = (
+    "training",
     "trained",
     "failed",
     "promoted",
@@ -41,6 +42,7 @@ EVENTS = (
     "archived",
     "approval_needed",
     "quarantined",
+    "schema_changed",
     "drifted",
     "unimproving",
 )

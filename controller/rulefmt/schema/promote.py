@@ -9,7 +9,17 @@ from controller.rulefmt.schema.words import COLUMN, GROUP, METRIC, NAME
 from controller.rulefmt.sections import Key, Section, Values
 from controller.rulefmt.types import Amount, Boolean, Choice, Duration, ListOf, Number, Share
 
-TESTS = ("auto", "bootstrap", "normal", "t", "mcnemar", "diebold_mariano")
+TESTS = (
+    "auto",
+    "bootstrap",
+    "t",
+    "normal",
+    "wild_cluster",
+    "mcnemar",
+    "diebold_mariano",
+    "confidence_sequence",
+    "point",
+)
 """Methods by which a difference on the same rows may be judged; `auto` lets the evidence choose."""
 
 _CONFIDENCE = Key(
@@ -81,7 +91,7 @@ GATE = Section(
         Key(
             name="test",
             type=Choice(TESTS),
-            doc="How the difference is judged; `auto` chooses by metric, rows and dependence.",
+            doc="How the difference is judged; `auto` chooses, `point` compares bare numbers.",
             example="mcnemar",
             default="auto",
         ),

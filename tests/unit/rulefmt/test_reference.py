@@ -23,6 +23,12 @@ def test_the_committed_page_is_the_generated_one():
     )
 
 
+def test_the_committed_schema_is_the_generated_one():
+    assert json.loads(PAGE.with_name("policy.schema.json").read_text()) == json_schema(), (
+        "run `.venv/bin/python -m controller.rulefmt.reference`"
+    )
+
+
 @pytest.mark.parametrize(
     ("title", "key"), [(s.title, k.name) for s in all_sections() for k in s.keys]
 )

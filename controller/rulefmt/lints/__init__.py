@@ -1,0 +1,8 @@
+"""Lints: what a policy may legally say and is dangerous all the same."""
+
+from __future__ import annotations
+
+from controller.rulefmt.lints.run import Linted, known_lints, lint, lint_together
+from controller.rulefmt.lints.shape import Finding, Lint
+
+__all__ = ["Finding", "Lint", "Linted", "known_lints", "lint", "lint_together"]

@@ -1,0 +1,242 @@
+"""Lints of the gates: what promotes too easily, never, or ever a little worse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from controller.domain.metrics import METRICS, Metric, find_metric, metric_names
+from controller.domain.rules import Comparison, DecayTrigger, Gate, Policy, Reference
+from controller.rulefmt.lints.shape import Hit, Lint, lower_is_better
+from controller.rulefmt.problems import did_you_mean
+
+
+def _no_gate(policy: Policy) -> Iterator[Hit]:
+    counting = [gate for gate in policy.promote if not gate.dry_run]
+    if policy.promote and not counting:
+        yield Hit(
+            policy.promote[0].line, "every gate is a dry run, so none can promote or stop anything"
+        )
+    elif not counting:
+        hint = "for example `promote: [{metric: mae, better_than: champion}]`"
+        yield Hit(1, "the policy has no promotion gate", hint)
+
+
+def _unknown_metric(policy: Policy) -> Iterator[Hit]:
+    for gate in policy.promote:
+        if _knows(policy, gate.metric):
+            continue
+        meant = did_you_mean(gate.metric, [*metric_names(), *policy.metrics])
+        hint = (
+            meant
+            or f"say which way it is better: `metrics: {{{gate.metric}: {{higher_is_better: true}}}}`"
+        )
+        yield Hit(gate.line, f"nobody knows the metric `{gate.metric}` of gate `{gate.name}`", hint)
+
+
+def _missing_metric_passes(policy: Policy) -> Iterator[Hit]:
+    guards = [(c.name, c.metric, c.line) for c in policy.rollback.when]
+    guards += [(t.name, t.metric, t.line) for t in policy.triggers if isinstance(t, DecayTrigger)]
+    for name, metric, line in guards:
+        if not _knows(policy, metric):
+            meant = did_you_mean(metric, [*metric_names(), *policy.metrics])
+            hint = meant or "declare it under `metrics` once something reports it"
+            message = f"`{name}` stays quiet for ever if nothing reports the metric `{metric}`"
+            yield Hit(line, message, hint)
+
+
+def _wrong_direction(policy: Policy) -> Iterator[Hit]:
+    for name, higher in policy.metrics.items():
+        known = METRICS.get(name)
+        if known is not None and known.lower_is_better is higher:
+            better = "lower" if known.lower_is_better else "higher"
+            message = (
+                f"`metrics.{name}` says the opposite of what everybody means: {better} is better"
+            )
+            yield Hit(1, message, "give a metric of your own another name")
+    for gate in policy.promote:
+        lower = lower_is_better(policy, gate.metric)
+        if lower is True and gate.comparison is Comparison.AT_LEAST:
+            message = f"gate `{gate.name}` asks for {gate.metric} at least {gate.threshold:g}, and lower is better"
+            yield Hit(gate.line, message, f"write `at_most: {gate.threshold:g}`")
+        if lower is False and gate.comparison is Comparison.AT_MOST:
+            message = f"gate `{gate.name}` asks for {gate.metric} at most {gate.threshold:g}, and higher is better"
+            yield Hit(gate.line, message, f"write `at_least: {gate.threshold:g}`")
+    for condition in policy.rollback.when:
+        above = condition.threshold is not None
+        if above and lower_is_better(policy, condition.metric) is False:
+            message = f"`{condition.name}` rolls back when {condition.metric} is high, and higher is better"
+            yield Hit(condition.line, message)
+
+
+def _cannot_fail(policy: Policy) -> Iterator[Hit]:
+    for gate in policy.promote:
+        why = _never_fails(policy, gate)
+        if why:
+            yield Hit(gate.line, f"gate `{gate.name}` cannot fail: {why}", "tighten or delete it")
+
+
+def _never_fails(policy: Policy, gate: Gate) -> str:
+    metric = _bounded(policy, gate.metric)
+    if metric is None:
+        return ""
+    low, high, value = metric.lower_bound, metric.upper_bound, gate.threshold
+    if value is not None:
+        if gate.comparison is Comparison.AT_MOST and high is not None and value >= high:
+            return f"{gate.metric} is never above {high:g}"
+        if gate.comparison is Comparison.AT_LEAST and low is not None and value <= low:
+            return f"{gate.metric} is never below {low:g}"
+        return ""
+    if gate.comparison is not Comparison.NOT_WORSE_THAN:
+        return ""
+    margin = gate.margin
+    if margin.relative and margin.value >= 1 and not metric.lower_is_better and low == 0:
+        return f"{gate.metric} is never worse by {margin.value:.0%} or more"
+    absolute = not margin.relative and low is not None and high is not None
+    if absolute and high is not None and low is not None and margin.value >= high - low:
+        return f"{gate.metric} ranges from {low:g} to {high:g}"
+    return ""
+
+
+def _cannot_pass(policy: Policy) -> Iterator[Hit]:
+    for gate in policy.promote:
+        why = _never_passes(policy, gate)
+        if why and not gate.dry_run:
+            yield Hit(gate.line, f"gate `{gate.name}` cannot pass: {why}", "loosen or delete it")
+    yield from _contradictions(policy)
+
+
+def _never_passes(policy: Policy, gate: Gate) -> str:
+    zero = gate.comparison is Comparison.NOT_WORSE_THAN and not gate.margin.value
+    if zero and gate.test != "point":
+        return "no finite number of rows shows a difference of at most nothing; give a `margin`"
+    metric = _bounded(policy, gate.metric)
+    if metric is None:
+        return ""
+    low, high, value = metric.lower_bound, metric.upper_bound, gate.threshold
+    if (
+        gate.comparison is Comparison.AT_MOST
+        and low is not None
+        and value is not None
+        and value < low
+    ):
+        return f"{gate.metric} is never below {low:g}"
+    if (
+        gate.comparison is Comparison.AT_LEAST
+        and high is not None
+        and value is not None
+        and value > high
+    ):
+        return f"{gate.metric} is never above {high:g}"
+    if gate.comparison is Comparison.BETTER_THAN:
+        if gate.margin.relative and gate.margin.value >= 1 and metric.lower_is_better and low == 0:
+            return f"{gate.metric} cannot be better by {gate.margin.value:.0%}"
+        ranged = low is not None and high is not None and not gate.margin.relative
+        if ranged and low is not None and high is not None and gate.margin.value >= high - low:
+            return f"{gate.metric} ranges from {low:g} to {high:g}"
+    return ""
+
+
+def _contradictions(policy: Policy) -> Iterator[Hit]:
+    counting = [g for g in policy.promote if not g.dry_run and g.threshold is not None]
+    for floor in (g for g in counting if g.comparison is Comparison.AT_LEAST):
+        for ceiling in (g for g in counting if g.comparison is Comparison.AT_MOST):
+            both = floor.metric == ceiling.metric
+            if both and (floor.threshold or 0.0) > (ceiling.threshold or 0.0):
+                message = f"nothing passes both gate `{floor.name}` and gate `{ceiling.name}`"
+                yield Hit(max(floor.line, ceiling.line), message)
+
+
+def _unanchored(policy: Policy) -> Iterator[Hit]:
+    """A margin against the latest champion may be used up at every promotion; something must end that."""
+    counting = [g for g in policy.promote if not g.dry_run]
+    for gate in counting:
+        slides = (
+            gate.comparison is Comparison.NOT_WORSE_THAN
+            and gate.reference in {Reference.CHAMPION, Reference.PREVIOUS}
+            and gate.margin.value > 0
+        )
+        if not slides or any(_bounds(other, gate) for other in counting):
+            continue
+        size = f"{gate.margin.value:.3g}"
+        if gate.margin.relative:
+            size = f"{gate.margin.value * 100:.3g}%"
+        message = (
+            f"gate `{gate.name}` lets every champion be {size} worse than the last, without end"
+        )
+        hint = f"add `{{metric: {gate.metric}, not_worse_than: anchor, margin: {size}}}`"
+        yield Hit(gate.line, message, hint)
+
+
+def _bounds(other: Gate, gate: Gate) -> bool:
+    if other is gate or other.metric != gate.metric:
+        return False
+    improves = other.comparison is Comparison.BETTER_THAN and other.reference is Reference.CHAMPION
+    anchored = other.reference in {Reference.ANCHOR, Reference.BASELINE}
+    return improves or anchored or other.threshold is not None
+
+
+def _bare_comparison(policy: Policy) -> Iterator[Hit]:
+    for gate in policy.promote:
+        if gate.test == "point" and gate.comparison is Comparison.BETTER_THAN and not gate.dry_run:
+            message = f"gate `{gate.name}` compares bare numbers"
+            yield Hit(gate.line, message, "delete `test: point`")
+
+
+def _knows(policy: Policy, metric: str) -> bool:
+    return metric in policy.metrics or find_metric(metric) is not None
+
+
+def _bounded(policy: Policy, name: str) -> Metric | None:
+    return None if name in policy.metrics else find_metric(name)
+
+
+LINTS = (
+    Lint(
+        name="no-gate",
+        severity="danger",
+        stops="Without a gate nothing can be shown to be better, so no challenger is ever promoted.",
+        look=_no_gate,
+    ),
+    Lint(
+        name="unknown-metric",
+        severity="danger",
+        stops="A gate on a misspelt metric never gets evidence, and every challenger is rejected by it.",
+        look=_unknown_metric,
+    ),
+    Lint(
+        name="missing-metric-passes",
+        severity="danger",
+        stops="A guard whose metric is never reported looks healthy while nobody watches.",
+        look=_missing_metric_passes,
+    ),
+    Lint(
+        name="wrong-direction",
+        severity="danger",
+        stops="A bound on the wrong side keeps good models out and lets bad ones in.",
+        look=_wrong_direction,
+    ),
+    Lint(
+        name="gate-cannot-fail",
+        severity="danger",
+        stops="A gate that everything passes protects nothing and looks as if it did.",
+        look=_cannot_fail,
+    ),
+    Lint(
+        name="gate-cannot-pass",
+        severity="danger",
+        stops="A gate that nothing passes freezes the champion while trainings cost money.",
+        look=_cannot_pass,
+    ),
+    Lint(
+        name="unanchored-margin",
+        severity="danger",
+        stops="A margin against the latest champion adds up: many small losses, each allowed, become a large one.",
+        look=_unanchored,
+    ),
+    Lint(
+        name="bare-comparison",
+        severity="danger",
+        stops="An identical model wins every second comparison of bare numbers: luck replaces the champion.",
+        look=_bare_comparison,
+    ),
+)

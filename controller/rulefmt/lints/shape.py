@@ -1,0 +1,65 @@
+"""What a lint is, and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from controller.domain.metrics import find_metric
+from controller.domain.rules import Policy
+
+Severity = Literal["danger", "advice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One place where a lint applies: a line of the policy, what is there, and what to write instead."""
+
+    line: int
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lint:
+    """One lint. ``stops`` says which failure it stops, in one sentence.
+
+    ``danger`` makes `incumbent check` answer no; ``advice`` is shown, and counts with `--strict`.
+    """
+
+    name: str
+    stops: str
+    severity: Severity
+    look: Callable[[Policy], Iterable[Hit]]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A lint that applies in a file; ``silenced`` is the reason that the team gave, or empty."""
+
+    lint: str
+    severity: Severity
+    path: str
+    line: int
+    col: int
+    message: str
+    hint: str
+    stops: str
+    silenced: str = ""
+
+    def __str__(self) -> str:
+        tail = f"; {self.hint}" if self.hint else ""
+        return f"{self.path}:{self.line}:{self.col}: {self.message}{tail} [{self.lint}]"
+
+    def as_dict(self) -> dict[str, object]:
+        """The finding as plain values, for JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def lower_is_better(policy: Policy, metric: str) -> bool | None:
+    """Which way a metric is better: as the policy says, else as everybody knows, else None."""
+    if metric in policy.metrics:
+        return not policy.metrics[metric]
+    known = find_metric(metric)
+    return None if known is None else known.lower_is_better

@@ -1,0 +1,103 @@
+"""Lints of triggers and limits: what fires for ever, never, or against its own brake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from controller.domain.rules import (
+    DecayTrigger,
+    DriftTrigger,
+    Policy,
+    ScheduleTrigger,
+    SkewTrigger,
+    WebhookTrigger,
+)
+from controller.rulefmt.cron import cron_trigger
+from controller.rulefmt.lints.shape import Hit, Lint
+from controller.rulefmt.scalars import duration_text
+
+_AT_MOST_ONE = frozenset({"jensen_shannon", "ks", "cramers_v", "null_rate", "unseen_rate"})
+_FIRES_LOOKED_AT = 32
+_START = datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def _fires_itself(policy: Policy) -> Iterator[Hit]:
+    for trigger in policy.triggers:
+        if isinstance(trigger, DecayTrigger) and not trigger.margin.value:
+            message = (
+                f"trigger `{trigger.name}` has no margin: by chance alone a fresh champion is worse than "
+                f"`{trigger.worse_than.value}` half of the time, and every promotion begins it anew"
+            )
+            yield Hit(trigger.line, message, "add `margin: 10%`")
+        if isinstance(trigger, WebhookTrigger) and "incumbent" in trigger.type.lower():
+            message = f"trigger `{trigger.name}` listens to an event of Incumbent itself, `{trigger.type}`"
+            yield Hit(trigger.line, message, "listen to what changes the data")
+    if ".incumbent/" in policy.data.source:
+        message = "`data.source` lies in the controller's own folder, which its trainings write to"
+        yield Hit(policy.data.line, message, "keep data elsewhere")
+
+
+def _never_or_always(policy: Policy) -> Iterator[Hit]:
+    for trigger in policy.triggers:
+        if not isinstance(trigger, DriftTrigger | SkewTrigger):
+            continue
+        if trigger.metric in _AT_MOST_ONE and trigger.above >= 1:
+            message = f"trigger `{trigger.name}` never fires: {trigger.metric} is never above 1"
+            yield Hit(trigger.line, message)
+        if trigger.above == 0 and trigger.metric not in {"null_rate", "unseen_rate"}:
+            message = (
+                f"trigger `{trigger.name}` always fires: {trigger.metric} of two samples is never 0"
+            )
+            yield Hit(trigger.line, message, "calibrate the threshold, for example `above: 0.2`")
+
+
+def _cooldown_outlasts(policy: Policy) -> Iterator[Hit]:
+    cooldown = policy.limits.cooldown
+    for trigger in policy.triggers:
+        interval = _interval(trigger) if isinstance(trigger, ScheduleTrigger) else None
+        if interval is not None and cooldown > interval:
+            message = (
+                f"the cooldown of {duration_text(cooldown)} is longer than the {duration_text(interval)} "
+                f"between two fires of trigger `{trigger.name}`"
+            )
+            yield Hit(
+                policy.limits.line or trigger.line, message, "shorten one or stretch the other"
+            )
+
+
+def _interval(trigger: ScheduleTrigger) -> timedelta | None:
+    """The shortest time between two fires."""
+    if trigger.every is not None or trigger.cron is None:
+        return trigger.every
+    cron = cron_trigger(trigger.cron, trigger.timezone)
+    fires: list[datetime] = []
+    last = cron.get_next_fire_time(None, _START)
+    while last is not None and len(fires) < _FIRES_LOOKED_AT:
+        fires.append(last)
+        last = cron.get_next_fire_time(last, last)
+    gaps = [later - earlier for earlier, later in pairwise(fires)]
+    return min(gaps, default=None)
+
+
+LINTS = (
+    Lint(
+        name="fires-itself",
+        severity="danger",
+        stops="A trigger that its own promotion fires again trains in a circle, night and day.",
+        look=_fires_itself,
+    ),
+    Lint(
+        name="trigger-never-or-always",
+        severity="danger",
+        stops="A trigger beyond its range is either silent while the world changes or an alarm nobody heeds.",
+        look=_never_or_always,
+    ),
+    Lint(
+        name="cooldown-outlasts-schedule",
+        severity="danger",
+        stops="A schedule inside of its own cooldown skips fires that the team believes in.",
+        look=_cooldown_outlasts,
+    ),
+)
