@@ -30,7 +30,7 @@ from controller.domain.decisions import (
 from controller.domain.evidence import Evaluation
 from controller.domain.runs import Run, RunState
 from controller.domain.signals import NewSignal, Signal, SignalAnswer
-from controller.domain.snapshot import ApprovalView, BudgetView, DataView, HoldView
+from controller.domain.snapshot import ApprovalView, BudgetView, DataView, HoldView, RestView
 from controller.domain.versions import Reign, Version, VersionFact, VersionState
 
 
@@ -198,6 +198,7 @@ class ModelState:
     wake_at: datetime | None = None
     last_fired: Mapping[str, datetime] = field(default_factory=dict)
     recipe_index: int = 0
+    rest: RestView = field(default_factory=RestView)
     error: str | None = None
     """Why the engine can't decide for this model (a poisoned policy or signal); None if it can."""
 
@@ -216,7 +217,7 @@ class ModelBook(Protocol):
         ...
 
     def update(self, model: str, **changes: Any) -> None:
-        """Set fields of the row: hold, wake_at, recipe_index, error, last_fired."""
+        """Set fields of the row: hold, wake_at, recipe_index, rest, error, last_fired."""
         ...
 
     def record_test(self, model: str, test: RecordTest, *, decision: int) -> None: ...

@@ -172,6 +172,18 @@ class RecordApproval:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TurnRecipe:
+    """Retire the recipe whose retraining brings nothing, give the next one its turn, and rest until then."""
+
+    index: int
+    stretches: int
+    until: datetime | None
+    since_version: int
+    reason: str
+    kind: Literal["turn_recipe"] = "turn_recipe"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Notify:
     """Tell people. ``event`` is a key of the policy's ``notify`` section."""
 
@@ -193,6 +205,7 @@ Action = (
     | LiftHold
     | RecordTest
     | RecordApproval
+    | TurnRecipe
     | Notify
 )
 

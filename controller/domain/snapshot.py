@@ -61,6 +61,32 @@ class ApprovalView:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """One challenger that was held against its champion: what retraining brought.
+
+    ``gain`` is the relative improvement of the policy's first comparison with the champion (positive: better) and
+    ``error`` its standard error; ``seconds`` is the processor time that the training took.
+    """
+
+    version: int
+    recipe: str
+    gain: float
+    error: float
+    at: datetime
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RestView:
+    """Retraining that does not help is stretched: how often in a row, and until when nothing is started."""
+
+    stretches: int = 0
+    until: datetime | None = None
+    since_version: int = 0
+    """Trials up to this version have been counted before."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Snapshot:
     """One model at one moment.
 
@@ -87,6 +113,9 @@ class Snapshot:
     last_fired: Mapping[str, datetime] = field(default_factory=dict)
     """When each trigger last ordered a training."""
     recipe_index: int = 0
+    trials: tuple[Trial, ...] = ()
+    """The newest challengers that were held against a champion, oldest first; read only if the policy asks."""
+    rest: RestView = field(default_factory=RestView)
     format: int = FORMAT
 
     @property

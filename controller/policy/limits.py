@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller.domain.runs import RunKind, RunState, RunView
+from controller.domain.signals import SignalKind
 from controller.policy.case import Case
 from controller.policy.phrase import count, duration, moment
 
@@ -26,7 +27,24 @@ def limit(case: Case) -> Limited | None:
     if case.snapshot.data.batches == 0:
         return Limited(sentence="there is no data yet")
     trainings = [run for run in case.snapshot.runs if run.kind is RunKind.TRAIN]
-    return _concurrency(case, trainings) or _cooldown(case, trainings) or _per_day(case, trainings)
+    return (
+        _concurrency(case, trainings)
+        or _cooldown(case, trainings)
+        or _per_day(case, trainings)
+        or _rest(case)
+    )
+
+
+def _rest(case: Case) -> Limited | None:
+    """Retraining brought nothing, so it is stretched; a person may train all the same."""
+    until = case.snapshot.rest.until
+    if case.policy.unimproving is None or until is None or until <= case.now:
+        return None
+    if case.signals(SignalKind.MANUAL):
+        return None
+    return Limited(
+        sentence=f"retraining did not help, so it rests until {moment(until)}", until=until
+    )
 
 
 def _concurrency(case: Case, trainings: list[RunView]) -> Limited | None:

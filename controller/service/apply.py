@@ -24,9 +24,10 @@ from controller.domain.decisions import (
     RegisterVersion,
     SetChampion,
     StartRun,
+    TurnRecipe,
 )
 from controller.domain.runs import RunKind
-from controller.domain.snapshot import HoldView, Snapshot
+from controller.domain.snapshot import HoldView, RestView, Snapshot
 from controller.ports import NewDecision, Transaction
 
 
@@ -141,6 +142,14 @@ def _(action: RecordApproval, context: _Context) -> None:
     context.tx.models.record_approval(
         context.model, action, decision=context.decision, at=context.at
     )
+
+
+@_apply.register
+def _(action: TurnRecipe, context: _Context) -> None:
+    rest = RestView(
+        stretches=action.stretches, until=action.until, since_version=action.since_version
+    )
+    context.tx.models.update(context.model, recipe_index=action.index, rest=rest)
 
 
 @_apply.register

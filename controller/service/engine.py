@@ -102,7 +102,7 @@ class Engine:
             if rules is None:
                 return False
             policy = self._policy(rules)
-            snapshot = take_snapshot(tx, rules, now)
+            snapshot = take_snapshot(tx, rules, policy, now)
             decision = decide(snapshot, policy, now)
             record = apply_decision(tx, snapshot, decision) if decision.changes else None
             self._sleep_until(tx, model, decision.wake_at)

@@ -10,18 +10,20 @@ from datetime import datetime, timedelta
 from controller.domain import codec
 from controller.domain.errors import IntegrityError
 from controller.domain.evidence import Evaluation
+from controller.domain.rules import Policy
 from controller.domain.runs import Run, RunKind, RunState, RunView
 from controller.domain.signals import Signal, SignalKind
 from controller.domain.snapshot import Snapshot
 from controller.domain.versions import LIVING, Version, VersionView
 from controller.ports import ActiveRules, Query, Transaction
+from controller.service.trials import read_trials
 
 _RECENT = timedelta(days=1)
 _ACTIVE = (RunState.QUEUED.value, RunState.RUNNING.value)
 _REIGNS = 20
 
 
-def take_snapshot(tx: Transaction, rules: ActiveRules, now: datetime) -> Snapshot:
+def take_snapshot(tx: Transaction, rules: ActiveRules, policy: Policy, now: datetime) -> Snapshot:
     """The model's state as this transaction sees it."""
     model = rules.model
     state = tx.models.state(model)
@@ -50,6 +52,8 @@ def take_snapshot(tx: Transaction, rules: ActiveRules, now: datetime) -> Snapsho
         evaluations=tuple(_reports(signals)),
         last_fired=state.last_fired,
         recipe_index=state.recipe_index,
+        trials=read_trials(tx, policy),
+        rest=state.rest,
     )
 
 

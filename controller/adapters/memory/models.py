@@ -13,7 +13,7 @@ from controller.domain.errors import Conflict
 from controller.domain.snapshot import ApprovalView, BudgetView
 from controller.ports import ModelState
 
-CHANGEABLE = frozenset({"hold", "wake_at", "recipe_index", "error", "last_fired"})
+CHANGEABLE = frozenset({"hold", "wake_at", "recipe_index", "rest", "error", "last_fired"})
 
 
 class MemoryModels:

@@ -15,6 +15,7 @@ from controller.domain.decisions import (
     RecordTest,
     Result,
     SetChampion,
+    TurnRecipe,
     Verdict,
 )
 from controller.domain.evidence import Evaluation
@@ -332,11 +333,27 @@ def _win(judgement: _Judgement, agreed: set[str]) -> Finding:
         actions=(
             *judgement.booked,
             *_seat(case, version, sentence),
+            *_rested(case, version),
             *case.notices("promoted", sentence),
         ),
         answers=_answers(judgement, sentence),
         challenger=version.number,
         champion_after=version.number,
+    )
+
+
+def _rested(case: Case, version: VersionView) -> tuple[Action, ...]:
+    """A promotion shows that retraining helps again: its pace goes back to the usual one."""
+    if case.snapshot.rest.stretches == 0:
+        return ()
+    return (
+        TurnRecipe(
+            index=case.snapshot.recipe_index,
+            stretches=0,
+            until=None,
+            since_version=version.number,
+            reason=f"v{version.number} was worth its training",
+        ),
     )
 
 

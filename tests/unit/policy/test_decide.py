@@ -172,7 +172,10 @@ NEWS: list[tuple[str, dict[str, Any], Callable[[House], Any], bool, str]] = [
     ("rules", "news", "trains", "words"), [c[1:] for c in NEWS], ids=[c[0] for c in NEWS]
 )
 def test_what_news_lead_to(
-    rules: dict[str, Any], news: Callable[[House], Any], trains: bool, words: str
+    rules: dict[str, Any],
+    news: Callable[[House], Any],
+    trains: bool,  # noqa: FBT001
+    words: str,
 ):
     house = seated(**rules)
     news(house)
@@ -323,7 +326,11 @@ ROLLBACKS: list[tuple[str, dict[str, Any], bool, str]] = [
 @pytest.mark.parametrize(
     ("payload", "moves", "words"), [c[1:] for c in ROLLBACKS], ids=[c[0] for c in ROLLBACKS]
 )
-def test_rollback_by_a_person(payload: dict[str, Any], moves: bool, words: str):
+def test_rollback_by_a_person(
+    payload: dict[str, Any],
+    moves: bool,  # noqa: FBT001
+    words: str,
+):
     house = judged(PASSES)
     house.signal(SignalKind.ROLLBACK, actor="person:ana", **payload)
     decision = house.tick()[0]

@@ -1,0 +1,63 @@
+"""Whether retraining still helps: a confidence sequence over what each challenger gained on its champion.
+
+Looking after every retraining is looking again and again, so the bound must hold at all times at once: the
+one-sided normal mixture of Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric, nonasymptotic
+confidence sequences" (Annals of Statistics, 2021), with the sum of the squared standard errors as its clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from controller.domain.rules import Unimproving
+from controller.domain.snapshot import Trial
+
+_ALPHA = 0.05
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """What the last trials say: their mean gain, and the most that it may truly be."""
+
+    trials: int
+    mean: float
+    upper: float
+    seconds: float
+
+    def useless(self, section: Unimproving) -> bool:
+        """Whether there were enough trials and the mean gain is shown to be below the smallest useful one."""
+        return self.trials >= section.after and self.upper < section.smallest_useful
+
+
+def progress(trials: Sequence[Trial], after: int, alpha: float = _ALPHA) -> Progress | None:
+    """The upper confidence bound of the mean gain over ``trials`` (oldest first); None without any.
+
+    The mixture is tuned for the clock that ``after`` trials as exact as the first one would reach, so the tuning
+    does not depend on how they come out.
+    """
+    if not trials:
+        return None
+    count = len(trials)
+    mean = sum(trial.gain for trial in trials) / count
+    clock = sum(trial.error**2 for trial in trials)
+    target = max(after, 1) * trials[0].error ** 2
+    upper = mean if clock <= 0 or target <= 0 else mean + _bound(clock, target, alpha) / count
+    return Progress(
+        trials=count, mean=mean, upper=upper, seconds=sum(trial.seconds for trial in trials)
+    )
+
+
+def stretched(base: timedelta, section: Unimproving, stretches: int) -> timedelta:
+    """How long to rest: the usual pace times the factor for each stretch in a row, up to the cap."""
+    seconds = base.total_seconds() * section.stretch_factor**stretches
+    return min(timedelta(seconds=min(seconds, 3.2e9)), section.stretch_up_to)
+
+
+def _bound(clock: float, target: float, alpha: float) -> float:
+    """The two-sided normal-mixture boundary at level 2α, whose upper side is a bound at level α."""
+    level = 2 * alpha
+    rho = target / (2 * math.log(1 / level) + math.log(1 + 2 * math.log(1 / level)))
+    return math.sqrt((clock + rho) * (math.log(1 + clock / rho) + 2 * math.log(1 / level)))

@@ -1,0 +1,60 @@
+"""What the last challengers gained on their champions, read from their evaluations."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+from controller.domain.evidence import Evaluation, GateEvidence
+from controller.domain.metrics import find_metric
+from controller.domain.rules import Comparison, Policy, Reference
+from controller.domain.snapshot import Trial
+from controller.domain.versions import Version
+from controller.ports import Transaction
+
+
+def read_trials(tx: Transaction, policy: Policy) -> tuple[Trial, ...]:
+    """The newest trials, oldest first; none unless the policy's ``unimproving`` asks for them."""
+    section = policy.unimproving
+    gate = next(
+        (
+            g.name
+            for g in policy.promote
+            if g.comparison is Comparison.BETTER_THAN and g.reference is Reference.CHAMPION
+        ),
+        None,
+    )
+    if section is None or gate is None:
+        return ()
+    versions = tx.registry.versions(policy.model, limit=4 * section.after)
+    evaluations = tx.registry.evaluations(policy.model, [v.number for v in versions])
+    found = (_trial(v, evaluations.get(v.number), gate) for v in reversed(versions))
+    return tuple(trial for trial in found if trial is not None)
+
+
+def _trial(version: Version, evaluation: Evaluation | None, gate: str) -> Trial | None:
+    if evaluation is None or evaluation.champion is None:
+        return None
+    evidence = evaluation.for_gate(gate)
+    gain = _gain(evidence) if evidence is not None else None
+    if gain is None:
+        return None
+    return Trial(
+        version=version.number,
+        recipe=version.recipe,
+        gain=gain[0],
+        error=gain[1],
+        at=version.created_at,
+        seconds=version.metrics.get("training_seconds", 0.0),
+    )
+
+
+def _gain(evidence: GateEvidence) -> tuple[float, float] | None:
+    """Relative gain and its standard error, from the difference and its interval."""
+    low, high = evidence.interval_low, evidence.interval_high
+    if evidence.difference is None or not evidence.reference or low is None or high is None:
+        return None
+    metric = find_metric(evidence.metric)
+    sign = -1.0 if metric is None or metric.lower_is_better else 1.0
+    scale = abs(evidence.reference)
+    width = NormalDist().inv_cdf(0.5 + evidence.confidence / 2)
+    return sign * evidence.difference / scale, (high - low) / (2 * width) / scale
