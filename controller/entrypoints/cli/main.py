@@ -14,7 +14,10 @@ from controller import __version__
 
 # name -> ("module:attribute", one line for `incumbent --help`). The line stands here because
 # reading it from the command would import all of them.
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "check": ("controller.entrypoints.cli.check:check", "Check policies."),
+    "schema": ("controller.entrypoints.cli.schema:schema", "The policy format as JSON Schema."),
+}
 
 
 class LazyGroup(click.Group):
