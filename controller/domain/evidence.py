@@ -9,16 +9,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+
+TESTS: Final[Mapping[str, str]] = {
+    "auto": "chosen from the data",
+    "bootstrap": "paired BCa bootstrap",
+    "t": "paired jackknife against Student's t",
+    "normal": "paired normal interval",
+    "wild_cluster": "wild cluster bootstrap-t over blocks",
+    "mcnemar": "exact McNemar test",
+    "diebold_mariano": "Diebold-Mariano test, Harvey-Leybourne-Newbold correction",
+    "confidence_sequence": "normal-mixture confidence sequence, valid at every look",
+    "point": "bare numbers, no test",
+}
+"""The tests that a gate may name, and what they are called where they are shown."""
+
+
+def one_sided_level(confidence: float) -> float:
+    """The level of the one-sided tests that belong to a two-sided interval at ``confidence``.
+
+    A 95 % interval has 2.5 % beyond each end, so an interval that clears zero and ``p_pass`` under this level
+    say the same.
+    """
+    return round((1.0 - confidence) / 2.0, 12)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GateEvidence:
     """The measurement that one gate asked for.
 
-    ``challenger`` and ``reference`` are values of ``metric``; ``difference`` is challenger − reference with
-    ``interval_low``/``interval_high`` at ``confidence``. ``theta`` is the statistic after the margin, signed so
-    that the need is met where theta < 0; ``p_pass`` is the one-sided p-value against theta ≥ 0 and ``p_fail``
+    ``challenger`` and ``reference`` are values of ``metric``; ``difference`` is challenger − reference with the
+    two-sided ``interval_low``/``interval_high`` at ``confidence``. ``theta`` is the statistic after the margin,
+    signed so that the need is met where theta < 0; ``p_pass`` is the one-sided p-value against theta ≥ 0 and ``p_fail``
     the one against theta ≤ 0. ``reference_name`` says who was held against it ("champion v3", "training
     median"). ``needed_n`` is the number of rows that would have decided an inconclusive test.
     """
@@ -45,6 +67,10 @@ class GateEvidence:
     problem: str | None = None
     slice: Mapping[str, str] = field(default_factory=dict)
     slices: tuple[GateEvidence, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was assumed or left out, a sentence each (why this method, which class is positive)."""
+    details: Mapping[str, float | int | str | None] = field(default_factory=dict)
+    """Further numbers of the method by name, such as ``standard_error``, ``detectable`` or ``mcnemar_p``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

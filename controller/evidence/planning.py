@@ -1,0 +1,106 @@
+"""How many rows a question needs, before anybody trains.
+
+`rows_needed` is the textbook size for a paired difference; the rest are the distribution-free
+sizes of ease.ml/ci (Renggli et al., MLSys 2019, "Continuous integration of machine learning
+models with ease.ml/ci"), which also say how many commits may share one test set.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+
+from scipy import special
+
+
+class Adaptivity(StrEnum):
+    """What the trainer learns from each evaluation on the same holdout."""
+
+    NONE = "none"
+    FULL = "full"
+    FIRST_CHANGE = "first_change"
+
+
+def rows_needed(sigma: float, margin: float, *, alpha: float = 0.05, power: float = 0.8) -> int:
+    """Rows for a one-sided test of level ``alpha`` to see ``margin`` with probability ``power``.
+
+    ``sigma`` is the standard deviation of a row's paired difference. Rounded up.
+    """
+    return math.ceil(((_z(1.0 - alpha) + _z(power)) * sigma / margin) ** 2)
+
+
+def detectable_difference(
+    sigma: float, rows: float, *, alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """The difference that ``rows`` rows can see: the inverse of `rows_needed`."""
+    return (_z(1.0 - alpha) + _z(power)) * sigma / math.sqrt(rows)
+
+
+def _z(probability: float) -> float:
+    return float(special.ndtri(probability))
+
+
+def log_hypotheses(steps: int, adaptivity: Adaptivity) -> float:
+    """Log of the number of events a budget of ``steps`` evaluations must cover."""
+    return steps * math.log(2.0) if adaptivity is Adaptivity.FULL else math.log(steps)
+
+
+def hoeffding_rows(
+    epsilon: float,
+    delta: float,
+    *,
+    value_range: float = 1.0,
+    steps: int = 1,
+    adaptivity: Adaptivity = Adaptivity.NONE,
+) -> float:
+    """Rows for a one-sided tolerance ``epsilon`` on a mean of values spanning ``value_range``.
+
+    r**2 (ln(steps or 2**steps) + ln(1/delta)) / (2 epsilon**2), not rounded.
+    """
+    log_inverse = log_hypotheses(steps, adaptivity) - math.log(delta)
+    return value_range**2 * log_inverse / (2.0 * epsilon**2)
+
+
+def hoeffding_sum_rows(
+    epsilon: float,
+    delta: float,
+    *,
+    coefficients: tuple[float, ...],
+    steps: int = 1,
+    adaptivity: Adaptivity = Adaptivity.NONE,
+) -> float:
+    """Rows for a tolerance on a weighted sum of accuracies: each term gets delta / k.
+
+    The tolerance is shared in proportion to the coefficients, which makes the terms need
+    the same rows: the smallest size there is.
+    """
+    weights = [abs(c) for c in coefficients]
+    return hoeffding_rows(
+        epsilon / sum(weights), delta / len(weights), steps=steps, adaptivity=adaptivity
+    )
+
+
+def _bennett_h(u: float) -> float:
+    return (1.0 + u) * math.log1p(u) - u
+
+
+def bennett_rows(
+    epsilon: float,
+    delta: float,
+    *,
+    disagreement: float,
+    steps: int = 1,
+    adaptivity: Adaptivity = Adaptivity.NONE,
+) -> float:
+    """Rows for a difference of two models that disagree on fewer than ``disagreement`` of rows.
+
+    (ln H - ln(delta/4)) / (p h(epsilon/p)), h(u) = (1 + u) ln(1 + u) - u; a quarter of delta
+    since the disagreement itself is tested as well, both on two sides.
+    """
+    spent = log_hypotheses(steps, adaptivity) - math.log(delta / 4.0)
+    return spent / (disagreement * _bennett_h(epsilon / disagreement))
+
+
+def bennett_labels_per_step(epsilon: float, delta: float, *, disagreement: float) -> float:
+    """Labels for each evaluation when only rows on which the models disagree are labelled."""
+    return -math.log(delta / 4.0) / _bennett_h(epsilon / disagreement)
