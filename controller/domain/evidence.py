@@ -25,21 +25,13 @@ TESTS: Final[Mapping[str, str]] = {
 """The tests that a gate may name, and what they are called where they are shown."""
 
 
-def one_sided_level(confidence: float) -> float:
-    """The level of the one-sided tests that belong to a two-sided interval at ``confidence``.
-
-    A 95 % interval has 2.5 % beyond each end, so an interval that clears zero and ``p_pass`` under this level
-    say the same.
-    """
-    return round((1.0 - confidence) / 2.0, 12)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GateEvidence:
     """The measurement that one gate asked for.
 
     ``challenger`` and ``reference`` are values of ``metric``; ``difference`` is challenger − reference with the
-    two-sided ``interval_low``/``interval_high`` at ``confidence``. ``theta`` is the statistic after the margin,
+    bounds ``interval_low`` and ``interval_high``, each of which holds with ``confidence`` on its own (a gate asks
+    on one side; both together cover 2·confidence − 1). ``theta`` is the statistic after the margin,
     signed so that the need is met where theta < 0; ``p_pass`` is the one-sided p-value against theta ≥ 0 and ``p_fail``
     the one against theta ≤ 0. ``reference_name`` says who was held against it ("champion v3", "training
     median"). ``needed_n`` is the number of rows that would have decided an inconclusive test.

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from scipy import special
 
-from controller.domain.evidence import TESTS, GateEvidence, one_sided_level
+from controller.domain.evidence import TESTS, GateEvidence
 from controller.domain.metrics import (
     Metric,
     PredictionType,
@@ -221,7 +221,7 @@ def _with_answer(
     details = {**evidence.details, "test": chosen, **answer.details}
     if answer.problem is not None:
         return replace(evidence, problem=answer.problem, method=answer.title, details=details)
-    level = one_sided_level(sample.confidence)
+    level = round(1.0 - sample.confidence, 12)
     details["level"] = level
     details["theta_low"] = _plain(answer.theta_low)
     details["theta_high"] = _plain(answer.theta_high)

@@ -14,7 +14,6 @@ from typing import Final
 
 import numpy as np
 
-from controller.domain.evidence import one_sided_level
 from controller.domain.metrics import Metric
 from controller.evidence.blocks import FEW_BLOCKS
 from controller.evidence.bootstrap import (
@@ -52,6 +51,11 @@ class Sample:
     confidence: float
     resamples: int | None = None
     horizon: int | None = None
+
+    @property
+    def coverage(self) -> float:
+        """Of the two bounds together: each end holds with ``confidence`` on its own."""
+        return 2.0 * self.confidence - 1.0
 
     @property
     def unit(self) -> str:
@@ -127,7 +131,7 @@ def _bootstrap(sample: Sample) -> Answer:
     values, left_out = statistic.estimate(), statistic.jackknife()
     draws = statistic.replicates(sample.seed, resamples)
     shown, tested = (
-        bca_interval(float(values[i]), draws[i], left_out[i], sample.confidence) for i in (2, 3)
+        bca_interval(float(values[i]), draws[i], left_out[i], sample.coverage) for i in (2, 3)
     )
     title = f"paired BCa bootstrap of {sample.rows.units:,} {sample.unit}"
     return _from_intervals(title, shown, tested, resamples)
@@ -137,7 +141,7 @@ def _over_jackknife(
     sample: Sample, interval: Callable[[float, Array, float], Interval], title: str
 ) -> Answer:
     values, left_out = sample.statistic.estimate(), sample.statistic.jackknife()
-    shown, tested = (interval(float(values[i]), left_out[i], sample.confidence) for i in (2, 3))
+    shown, tested = (interval(float(values[i]), left_out[i], sample.coverage) for i in (2, 3))
     return _from_intervals(title, shown, tested, None)
 
 
@@ -174,8 +178,8 @@ def _diebold_mariano(sample: Sample) -> Answer:
     problem = tested.problem or shown.problem
     if problem is not None:
         return Answer(title=title, problem=problem)
-    low, high = shown.interval(sample.confidence)
-    theta_low, theta_high = tested.interval(sample.confidence)
+    low, high = shown.interval(sample.coverage)
+    theta_low, theta_high = tested.interval(sample.coverage)
     note = "The plain variance was not positive: Bartlett weights were used."
     return Answer(
         title=title,
@@ -202,7 +206,7 @@ def _wild_cluster(sample: Sample) -> Answer:
         wild_cluster_interval(
             np.bincount(block, weights=column).astype(np.float64),
             sizes,
-            confidence=sample.confidence,
+            confidence=sample.coverage,
             seed=sample.seed,
             resamples=resamples,
         )
@@ -215,7 +219,7 @@ def _wild_cluster(sample: Sample) -> Answer:
 def _confidence_sequence(sample: Sample) -> Answer:
     shown_rows, tested_rows = _row_values(sample, "confidence_sequence")
     shown, tested = (
-        sequence_interval(_running(sample, column), sample.confidence)
+        sequence_interval(_running(sample, column), sample.coverage)
         for column in (shown_rows, tested_rows)
     )
     state = _running(sample, tested_rows)
@@ -278,7 +282,7 @@ def _mcnemar(sample: Sample) -> Answer:
     title = f"exact McNemar test of {b + c:,} rows on which one of both is right"
     if b + c == 0:
         return Answer(title=title, problem="Both models are right and wrong on the same rows.")
-    low, high = mcnemar_interval(b, c, n, sample.confidence)  # of the error rate: theta
+    low, high = mcnemar_interval(b, c, n, sample.coverage)  # of the error rate: theta
     turned = (low, high) if sample.metric.lower_is_better else (-high, -low)
     return Answer(
         title=title,
@@ -289,10 +293,7 @@ def _mcnemar(sample: Sample) -> Answer:
         standard_error=float(np.sqrt(b + c - (b - c) ** 2 / n)) / n,
         p_less=found.p_better,
         p_greater=found.p_worse,
-        details={
-            **_mcnemar_details(pairs),
-            "level_two_sided": 2.0 * one_sided_level(sample.confidence),
-        },
+        details=_mcnemar_details(pairs),
     )
 
 

@@ -159,7 +159,7 @@ def _judge_test(gate: Gate, evidence: GateEvidence, level: float | None) -> Outc
 
 
 def _against(gate: Gate, evidence: GateEvidence) -> str:
-    """``mae 14.21 against 14.63 (champion v2) on the same 18,422 rows: better by 0.42, 95 % interval …``."""
+    """``mae 14.21 against 14.63 (champion v2) on the same 18,422 rows: better by 0.42, 95 % bounds …``."""
     text = (
         f"{gate.metric} {number(evidence.challenger)} against {number(evidence.reference)} "
         f"({evidence.reference_name or gate.reference}) on the same {evidence.n:,} rows"
@@ -178,8 +178,8 @@ def _against(gate: Gate, evidence: GateEvidence) -> str:
         else (evidence.interval_low, evidence.interval_high)
     )
     return (
-        f"{text}, {percent(evidence.confidence)} interval of the gain "
-        f"{number(ends[0])} to {number(ends[1])}"
+        f"{text}, {percent(evidence.confidence)} bounds of the gain "
+        f"{number(ends[0])} and {number(ends[1])}"
     )
 
 

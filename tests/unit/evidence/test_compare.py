@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.domain.evidence import GateEvidence, one_sided_level
+from controller.domain.evidence import GateEvidence
 from controller.domain.metrics import METRICS, PredictionType
 from controller.evidence.compare import Need, Options, Question, compare
 
@@ -28,8 +28,8 @@ NOT_WORSE = Question(metric="mae", need=Need.NON_INFERIORITY, margin=0.1)
 
 
 def passes(evidence: GateEvidence) -> bool:
-    """What a decision does with it, at the interval's own level."""
-    met = evidence.p_pass is not None and evidence.p_pass < one_sided_level(0.95)
+    """What a decision does with it at 95 % confidence."""
+    met = evidence.p_pass is not None and evidence.p_pass < 0.05
     return evidence.problem is None and met
 
 
@@ -142,7 +142,7 @@ def test_thresholds(question: Question, *, expected: bool) -> None:
 
 
 def test_p_values_and_interval_tell_one_story() -> None:
-    level = one_sided_level(0.95)
+    level = 0.05
     for shift in np.linspace(-0.2, 0.2, 9):
         found = compare(Y, BAD + shift, BAD, BETTER)
         if found.problem:
@@ -165,7 +165,7 @@ def test_an_inconclusive_test_says_how_many_rows_would_have_decided_it() -> None
     few = compare(Y[:100], nearly[:100] + RNG.normal(0, 0.5, 100), BAD[:100], BETTER)
     assert few.p_pass is not None
     assert few.p_fail is not None
-    assert min(few.p_pass, few.p_fail) > 0.025
+    assert min(few.p_pass, few.p_fail) > 0.05
     assert few.needed_n is not None
     assert few.needed_n > 100
     assert few.details["detectable"] is not None
@@ -303,7 +303,7 @@ def test_identical_in_truth_is_hardly_ever_promoted() -> None:
         pair = y + rng.normal(size=(2, 200))
         found = compare(y, pair[0], pair[1], BETTER, Options(seed=i, resamples=500))
         promoted += passes(found)
-    assert promoted / 300 <= 0.06
+    assert 0.01 < promoted / 300 < 0.09
 
 
 # --- wrong input, shown ------------------------------------------------------------------------

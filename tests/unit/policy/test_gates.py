@@ -81,7 +81,7 @@ def test_the_sentence_has_both_values_the_rows_the_interval_and_the_need():
     sentence = judge_gate(BETTER, evidence()).sentence
     assert sentence == (
         "mae 14.2 against 14.6 (champion v1) on the same 6,000 rows: better by 0.4, "
-        "95 % interval of the gain 0.25 to 0.55; needed: better at all"
+        "95 % bounds of the gain 0.25 and 0.55; needed: better at all"
     )
 
 
