@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from controller.evidence.resampling import (
     _COUNTS,

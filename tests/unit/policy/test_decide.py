@@ -174,7 +174,7 @@ NEWS: list[tuple[str, dict[str, Any], Callable[[House], Any], bool, str]] = [
 def test_what_news_lead_to(
     rules: dict[str, Any],
     news: Callable[[House], Any],
-    trains: bool,  # noqa: FBT001
+    trains: bool,
     words: str,
 ):
     house = seated(**rules)
@@ -328,7 +328,7 @@ ROLLBACKS: list[tuple[str, dict[str, Any], bool, str]] = [
 )
 def test_rollback_by_a_person(
     payload: dict[str, Any],
-    moves: bool,  # noqa: FBT001
+    moves: bool,
     words: str,
 ):
     house = judged(PASSES)
