@@ -44,7 +44,9 @@ def progress(trials: Sequence[Trial], after: int, alpha: float = _ALPHA) -> Prog
     mean = sum(trial.gain for trial in trials) / count
     clock = sum(trial.error**2 for trial in trials)
     target = max(after, 1) * trials[0].error ** 2
-    upper = mean if clock <= 0 or target <= 0 else mean + _bound(clock, target, alpha) / count
+    upper = (
+        mean if clock <= 0 or target <= 0 else mean + mixture_bound(clock, target, alpha) / count
+    )
     return Progress(
         trials=count, mean=mean, upper=upper, seconds=sum(trial.seconds for trial in trials)
     )
@@ -56,8 +58,12 @@ def stretched(base: timedelta, section: Unimproving, stretches: int) -> timedelt
     return min(timedelta(seconds=min(seconds, 3.2e9)), section.stretch_up_to)
 
 
-def _bound(clock: float, target: float, alpha: float) -> float:
-    """The two-sided normal-mixture boundary at level 2α, whose upper side is a bound at level α."""
+def mixture_bound(clock: float, target: float, alpha: float) -> float:
+    """How far a sum may stray from its mean at any look, one side, with probability α at most.
+
+    ``clock`` is the sum of the variances so far, ``target`` the clock at which the bound is tightest. It is the
+    two-sided normal mixture at level 2α, whose one side holds at level α.
+    """
     level = 2 * alpha
     rho = target / (2 * math.log(1 / level) + math.log(1 + 2 * math.log(1 / level)))
     return math.sqrt((clock + rho) * (math.log(1 + clock / rho) + 2 * math.log(1 / level)))

@@ -76,7 +76,7 @@ def test_challengers_win_lose_and_wait_and_people_have_the_last_word():
     assert house.champion == 4
     assert house.states() == {1: "superseded", 2: "rejected", 3: "rejected", 4: "champion"}
     house.signal(SignalKind.ROLLBACK, actor="person:ana", reason="late labels look bad")
-    rolled = house.tick()[0]
+    rolled = house.work()[-1]
     assert rolled.verdict is Verdict.ROLLBACK
     assert house.champion == 1
     assert house.states()[4] == "rejected"

@@ -188,6 +188,8 @@ class House:
         while (run := self.claim()) is not None:
             if run.spec.kind is RunKind.TRAIN:
                 self.trained(run)
+            elif run.spec.kind is RunKind.VERIFY:
+                self.finish(run, version=run.spec.version)
             else:
                 self.evaluated(run, outcome)
             decided += self.tick()

@@ -1,9 +1,16 @@
-"""Roll back: the champion leaves the seat to a version that sat there before and was proven to answer."""
+"""Roll back: the champion leaves the seat to a version that sat there before and is proven to answer.
+
+A demand is a person's request or a condition of ``rollback.when`` that is shown to hold. The target is loaded and
+asked in a fresh process before the seat moves; where it fails, the next one in line is tried, and said.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from controller.domain.decisions import (
     Action,
+    MarkVerified,
     MoveVersion,
     Outcome,
     PlaceHold,
@@ -11,40 +18,208 @@ from controller.domain.decisions import (
     SetChampion,
     Verdict,
 )
-from controller.domain.signals import Signal, SignalKind, SignalStatus
+from controller.domain.runs import Cause, RunKind, RunState, RunView
+from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
 from controller.domain.versions import SEATED_BEFORE, VersionState, VersionView
 from controller.policy.case import Case, Finding, answer_all
+from controller.policy.orders import order_verification
+from controller.policy.watch import Reading, describe, read_condition
+
+_CAUSE = "rollback"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Demand:
+    """Why the champion should leave, who says so, and whether it may go without proof of the target."""
+
+    why: str
+    actor: str
+    signals: tuple[Signal, ...]
+    nodes: tuple[Outcome, ...] = ()
+    wanted: int | None = None
+    forced: bool = False
 
 
 def roll_back(case: Case) -> Finding | None:
-    """A person's request comes first."""
+    """A person's request comes first, then what the champion's own figures say."""
     requests = case.signals(SignalKind.ROLLBACK)
     if requests:
         return _requested(case, requests[0])
-    return None
+    figures = case.signals(SignalKind.METRIC)
+    if figures:
+        return _watched(case, figures)
+    return _verifications_without_demand(case)
 
 
 def _requested(case: Case, signal: Signal) -> Finding:
-    why = str(signal.payload.get("reason") or "no reason given")
+    payload = signal.payload
+    why = str(payload.get("reason") or "no reason given")
+    seen, wanted = payload.get("expect_version"), payload.get("to")
     champion = case.champion
     if champion is None:
-        return _refused(signal, "there is no champion to roll back")
-    seen = signal.payload.get("expect_version")
+        return _refused((signal,), "there is no champion to roll back")
     if seen is not None and seen != champion.number:
-        return _refused(signal, f"v{seen} is no longer the champion, v{champion.number} is")
-    wanted = signal.payload.get("to")
-    target = target_of(case, wanted if isinstance(wanted, int) else None)
-    if target is None:
-        named = f"v{wanted}" if wanted is not None else "no earlier version"
-        return _refused(
-            signal,
-            f"{named} can take the seat back: it must have been champion and still be there",
+        return _refused((signal,), f"v{seen} is no longer the champion, v{champion.number} is")
+    demand = _Demand(
+        why=why,
+        actor=signal.actor,
+        signals=(signal,),
+        wanted=wanted if isinstance(wanted, int) else None,
+        forced=bool(payload.get("force")),
+    )
+    return _meet(case, champion, demand)
+
+
+def _watched(case: Case, figures: tuple[Signal, ...]) -> Finding | None:
+    """Each figure against each condition; the first condition that is shown to hold is a demand."""
+    champion = case.champion
+    about = tuple(s for s in figures if _is_about(s, champion))
+    readings = [
+        reading
+        for condition in case.policy.rollback.when
+        for signal in about
+        if (reading := read_condition(condition, signal)) is not None
+    ]
+    bad = next((r for r in readings if r.bad), None)
+    nodes = tuple(_reading_node(r) for r in readings)
+    if bad is not None and champion is not None:
+        demand = _Demand(
+            why=f"{describe(bad.condition)}: {bad.sentence}",
+            actor="system",
+            signals=(bad.signal,),
+            nodes=nodes,
         )
-    sentence = f"{signal.actor} rolled back from v{champion.number} to v{target.number}: {why}"
-    return seat_earlier(case, target, sentence, (signal,), signal.actor)
+        return _meet(case, champion, demand)
+    said = {r.signal.id: r.sentence for r in readings}
+    answers = tuple(
+        SignalAnswer(
+            signal=s.id,
+            status=SignalStatus.HANDLED if s.id in said else SignalStatus.SKIPPED,
+            reason=said.get(s.id) or _ignored(s, champion),
+        )
+        for s in figures
+    )
+    sentence = "; ".join(dict.fromkeys(a.reason for a in answers))
+    node = Outcome(name="watch", result=Result.IDLE, sentence=sentence, children=nodes)
+    return Finding(node=node, answers=answers)
 
 
-def target_of(case: Case, wanted: int | None = None) -> VersionView | None:
+def _is_about(signal: Signal, champion: VersionView | None) -> bool:
+    number = signal.payload.get("version")
+    return champion is not None and (number is None or number == champion.number)
+
+
+def _ignored(signal: Signal, champion: VersionView | None) -> str:
+    if not _is_about(signal, champion):
+        return f"it is about v{signal.payload.get('version')}, which is not the champion"
+    return f"no condition of rollback.when asks for {signal.payload.get('metric')}"
+
+
+def _reading_node(reading: Reading) -> Outcome:
+    result = {True: Result.FAIL, False: Result.PASS, None: Result.INCONCLUSIVE}[reading.bad]
+    return Outcome(
+        name=reading.condition.name,
+        result=result,
+        sentence=reading.sentence,
+        values=reading.values,
+        line=reading.condition.line or None,
+    )
+
+
+def _meet(case: Case, champion: VersionView, demand: _Demand) -> Finding:
+    """Verify the target, then move; with ``force`` move at once."""
+    ended = _ended_verifications(case, demand)
+    broken = {run.version for run, _ in ended if run.state is not RunState.DONE}
+    target = target_of(case, demand.wanted, without=broken)
+    if target is None:
+        return _no_target(demand, broken, ended)
+    proven = any(run.version == target.number and run.state is RunState.DONE for run, _ in ended)
+    if demand.forced or proven:
+        return seat_earlier(case, champion, target, demand, ended)
+    return _verify_first(case, target, demand, ended)
+
+
+def _verify_first(
+    case: Case,
+    target: VersionView,
+    demand: _Demand,
+    ended: tuple[tuple[RunView, Signal | None], ...],
+) -> Finding:
+    running = next(
+        (
+            run
+            for run in case.snapshot.runs
+            if run.kind is RunKind.VERIFY and run.version == target.number and not run.state.ended
+        ),
+        None,
+    )
+    cause = Cause(trigger=_CAUSE, signals=tuple(s.id for s in demand.signals), sentence=demand.why)
+    order = None if running else order_verification(case, target, cause)
+    name = running.id if running else order.run if order else ""
+    sentence = f"{name} proves that v{target.number} still answers, then it takes the seat back"
+    skipped = [run for run, _ in ended if run.state is not RunState.DONE]
+    if skipped:
+        sentence += f" (v{skipped[-1].version} could not be loaded: {skipped[-1].reason})"
+    return Finding(
+        node=Outcome(
+            name="roll back", result=Result.PENDING, sentence=sentence, children=demand.nodes
+        ),
+        verdict=Verdict.NONE if order else None,
+        actions=(order,) if order else (),
+        answers=(
+            *answer_all(demand.signals, SignalStatus.DEFERRED, sentence),
+            *_close(ended),
+        ),
+    )
+
+
+def seat_earlier(
+    case: Case,
+    champion: VersionView,
+    target: VersionView,
+    demand: _Demand,
+    ended: tuple[tuple[RunView, Signal | None], ...],
+) -> Finding:
+    """Move the seat, reject the version that failed, and rest automatic promotion if the policy says so."""
+    by = "rolled back" if demand.actor == "system" else f"{demand.actor} rolled back"
+    sentence = f"{by} from v{champion.number} to v{target.number}: {demand.why}"
+    actions: list[Action] = [
+        MoveVersion(
+            version=champion.number,
+            before=VersionState.CHAMPION,
+            after=VersionState.REJECTED,
+            reason=sentence,
+        ),
+        SetChampion(
+            version=target.number,
+            generation=case.snapshot.generation,
+            previous=champion.number,
+            reason=sentence,
+            cause="rollback",
+        ),
+    ]
+    if not demand.forced:
+        actions.append(MarkVerified(version=target.number))
+    if case.policy.rollback.then == "hold" and case.snapshot.hold is None:
+        actions.append(PlaceHold(reason=f"after a rollback: {sentence}", actor=demand.actor))
+    return Finding(
+        node=Outcome(
+            name="roll back",
+            result=Result.DONE,
+            sentence=sentence,
+            values={"to": target.number, "actor": demand.actor, "forced": demand.forced},
+            children=demand.nodes,
+        ),
+        verdict=Verdict.ROLLBACK,
+        actions=(*actions, *case.notices("rolled_back", sentence)),
+        answers=(*answer_all(demand.signals, SignalStatus.HANDLED, sentence), *_close(ended)),
+        champion_after=target.number,
+    )
+
+
+def target_of(
+    case: Case, wanted: int | None = None, without: set[int | None] | None = None
+) -> VersionView | None:
     """Who takes the seat back: ``wanted``, or the newest earlier champion that is proven to answer.
 
     The order is that of who really sat there, never that of version numbers or archive dates.
@@ -56,6 +231,7 @@ def target_of(case: Case, wanted: int | None = None) -> VersionView | None:
         if (view := case.snapshot.version(reign.version)) is not None
         and view.state in SEATED_BEFORE
         and (champion is None or view.number != champion.number)
+        and view.number not in (without or set())
     ]
     if wanted is not None:
         return next((view for view in seated if view.number == wanted), None)
@@ -64,49 +240,85 @@ def target_of(case: Case, wanted: int | None = None) -> VersionView | None:
     return next(iter(seated), None)
 
 
-def seat_earlier(
-    case: Case, target: VersionView, sentence: str, signals: tuple[Signal, ...], actor: str
-) -> Finding:
-    """Move the seat, reject the version that failed, and rest automatic promotion if the policy says so."""
-    champion = case.champion
-    actions: list[Action] = []
-    if champion is not None:
-        actions.append(
-            MoveVersion(
-                version=champion.number,
-                before=VersionState.CHAMPION,
-                after=VersionState.REJECTED,
-                reason=sentence,
-            )
-        )
-    actions.append(
-        SetChampion(
-            version=target.number,
-            generation=case.snapshot.generation,
-            previous=champion.number if champion else None,
-            reason=sentence,
-            cause="rollback",
-        )
-    )
-    if case.policy.rollback.then == "hold" and case.snapshot.hold is None:
-        actions.append(PlaceHold(reason=f"after a rollback: {sentence}", actor=actor))
-    return Finding(
-        node=Outcome(
-            name="roll back",
-            result=Result.DONE,
-            sentence=sentence,
-            values={"to": target.number, "actor": actor},
-        ),
-        verdict=Verdict.ROLLBACK,
-        actions=(*actions, *case.notices("rolled_back", sentence)),
-        answers=answer_all(signals, SignalStatus.HANDLED, sentence),
-        champion_after=target.number,
+def _ended_verifications(case: Case, demand: _Demand) -> tuple[tuple[RunView, Signal | None], ...]:
+    """Verifications that ended since the demand was made, each with its signal if that is still open."""
+    since = min(signal.received_at for signal in demand.signals)
+    reports = {str(s.payload.get("run")): s for s in _verify_signals(case)}
+    return tuple(
+        (run, reports.get(run.id))
+        for run in case.snapshot.runs
+        if run.kind is RunKind.VERIFY and run.state.ended and run.ordered_at >= since
     )
 
 
-def _refused(signal: Signal, sentence: str) -> Finding:
+def _verify_signals(case: Case) -> tuple[Signal, ...]:
+    return tuple(
+        signal
+        for signal in case.signals(SignalKind.RUN_FINISHED, SignalKind.RUN_FAILED)
+        if signal.payload.get("kind") == RunKind.VERIFY.value
+    )
+
+
+def _close(ended: tuple[tuple[RunView, Signal | None], ...]) -> tuple[SignalAnswer, ...]:
+    return tuple(
+        SignalAnswer(
+            signal=signal.id,
+            status=SignalStatus.HANDLED,
+            reason=f"v{run.version} answered"
+            if run.state is RunState.DONE
+            else f"v{run.version} did not answer: {run.reason}",
+        )
+        for run, signal in ended
+        if signal is not None
+    )
+
+
+def _verifications_without_demand(case: Case) -> Finding | None:
+    """A drill, or a verification whose demand is gone: what was learnt is kept."""
+    signals = _verify_signals(case)
+    if not signals:
+        return None
+    signal = signals[0]
+    run = case.snapshot.run(str(signal.payload.get("run")))
+    number = run.version if run else None
+    version = case.snapshot.version(number) if number is not None else None
+    good = signal.kind is SignalKind.RUN_FINISHED and version is not None
+    sentence = (
+        f"v{number} answered in a fresh process"
+        if good
+        else f"v{number} did not answer: {signal.payload.get('reason') or 'no reason given'}"
+    )
     return Finding(
-        node=Outcome(name="roll back", result=Result.BLOCKED, sentence=sentence),
+        node=Outcome(name="verify", result=Result.DONE if good else Result.FAIL, sentence=sentence),
         verdict=Verdict.NONE,
-        answers=answer_all((signal,), SignalStatus.FAILED, sentence),
+        actions=(MarkVerified(version=version.number),) if good and version else (),
+        answers=answer_all((signal,), SignalStatus.HANDLED, sentence),
+    )
+
+
+def _no_target(
+    demand: _Demand, broken: set[int | None], ended: tuple[tuple[RunView, Signal | None], ...]
+) -> Finding:
+    if broken:
+        tried = ", ".join(f"v{number}" for number in sorted(n for n in broken if n is not None))
+        sentence = f"nobody can take the seat back: {tried} could not be loaded"
+    else:
+        named = f"v{demand.wanted}" if demand.wanted is not None else "no earlier version"
+        sentence = f"{named} can take the seat back: it must have been champion and still be there"
+    finding = _refused(demand.signals, sentence, demand.nodes)
+    return Finding(
+        node=finding.node,
+        verdict=finding.verdict,
+        actions=finding.actions,
+        answers=(*finding.answers, *_close(ended)),
+    )
+
+
+def _refused(
+    signals: tuple[Signal, ...], sentence: str, nodes: tuple[Outcome, ...] = ()
+) -> Finding:
+    return Finding(
+        node=Outcome(name="roll back", result=Result.BLOCKED, sentence=sentence, children=nodes),
+        verdict=Verdict.NONE,
+        answers=answer_all(signals, SignalStatus.FAILED, sentence),
     )

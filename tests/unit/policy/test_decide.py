@@ -17,8 +17,12 @@ from controller.domain.rules import (
     ErrorBudget,
     Gate,
     Limits,
+    Margin,
     Mode,
     NewDataTrigger,
+    Reference,
+    RollbackCondition,
+    RollbackSection,
     ScheduleTrigger,
 )
 from controller.domain.signals import SignalKind
@@ -317,6 +321,7 @@ def test_evidence_about_an_earlier_champion_is_not_used():
 ROLLBACKS: list[tuple[str, dict[str, Any], bool, str]] = [
     ("to the one before", {"reason": "bad"}, True, "rolled back from v2 to v1: bad"),
     ("to a named one", {"reason": "bad", "to": 1}, True, "rolled back from v2 to v1: bad"),
+    ("by force", {"reason": "bad", "force": True}, True, "rolled back from v2 to v1: bad"),
     ("to itself", {"reason": "bad", "to": 2}, False, "v2 can take the seat back"),
     ("to nobody", {"reason": "bad", "to": 9}, False, "v9 can take the seat back"),
     ("too late", {"reason": "bad", "expect_version": 1}, False, "v1 is no longer the champion"),
@@ -333,10 +338,104 @@ def test_rollback_by_a_person(
 ):
     house = judged(PASSES)
     house.signal(SignalKind.ROLLBACK, actor="person:ana", **payload)
-    decision = house.tick()[0]
+    decision = house.work()[-1]
     assert words in decision.reason
     assert house.champion == (1 if moves else 2)
     assert any(isinstance(a, SetChampion) for a in decision.actions) is moves
+
+
+def test_the_target_is_proven_before_the_seat_moves():
+    house = judged(PASSES)
+    house.signal(SignalKind.ROLLBACK, actor="person:ana", reason="bad")
+    (first,) = house.tick()
+    assert "proves that v1 still answers" in first.reason
+    assert house.champion == 2
+    assert house.tick() == []
+    run = house.claim()
+    assert run is not None
+    house.fail(run, "the artifact has a flipped byte")
+    (nobody,) = house.tick()
+    assert nobody.reason == "nobody can take the seat back: v1 could not be loaded"
+    assert house.champion == 2
+
+
+def test_where_the_first_target_is_broken_the_next_one_takes_the_seat():
+    house = judged(PASSES)
+    house.clock.advance(MONTH)
+    house.data(30_000, "third")
+    house.work()
+    assert house.champion == 3
+    house.signal(SignalKind.ROLLBACK, actor="person:ana", reason="bad")
+    house.tick()
+    run = house.claim()
+    assert run is not None
+    assert run.spec.version == 2
+    house.fail(run, "no module 'gone'")
+    assert "v2 could not be loaded: no module 'gone'" in house.tick()[0].reason
+    house.work()
+    assert house.champion == 1
+
+
+ERRORS = RollbackCondition(name="errors", metric="error_rate", threshold=0.01)
+DECAY = RollbackCondition(
+    name="decay",
+    metric="mae",
+    worse_than=Reference.PREVIOUS,
+    margin=Margin(value=0.10, relative=True),
+)
+FIGURES: list[tuple[str, dict[str, Any], bool, str]] = [
+    ("errors", {"metric": "error_rate", "value": 0.05, "n": 5_000}, True, "it is truly at least"),
+    ("a bad minute", {"metric": "error_rate", "value": 0.05, "n": 20}, False, "at least 100"),
+    ("perhaps", {"metric": "error_rate", "value": 0.011, "n": 200}, False, "error_rate 0.011"),
+    ("healthy", {"metric": "error_rate", "value": 0.001, "n": 5_000}, False, "error_rate 0.001"),
+    (
+        "decayed",
+        {"metric": "mae", "value": 20.0, "n": 4_000, "std": 15.0, "reference": 14.0},
+        True,
+        "mae worse than previous by 10 %",
+    ),
+    (
+        "within the margin",
+        {"metric": "mae", "value": 15.0, "n": 4_000, "std": 15.0, "reference": 14.0},
+        False,
+        "the bar is 15.4",
+    ),
+    ("no spread", {"metric": "mae", "value": 20.0, "n": 4_000, "reference": 14.0}, False, "luck"),
+    ("no record", {"metric": "mae", "value": 20.0, "n": 4_000, "std": 1.0}, False, "no record"),
+    ("not a number", {"metric": "mae", "value": None, "n": 4_000}, False, "no value"),
+    (
+        "tested by a worker",
+        {"metric": "error_rate", "value": 0.02, "n": 900, "p_worse": 0.001},
+        True,
+        "",
+    ),
+    (
+        "of another version",
+        {"metric": "error_rate", "value": 0.9, "n": 9_000, "version": 1},
+        False,
+        "v1",
+    ),
+    ("unasked", {"metric": "rmse", "value": 9.0, "n": 9_000}, False, "no condition"),
+]
+
+
+@pytest.mark.parametrize(
+    ("payload", "moves", "words"), [c[1:] for c in FIGURES], ids=[c[0] for c in FIGURES]
+)
+def test_rollback_by_the_champions_own_figures(
+    payload: dict[str, Any],
+    moves: bool,
+    words: str,
+):
+    house = judged(PASSES, rollback=RollbackSection(when=(ERRORS, DECAY)))
+    signal = house.signal(SignalKind.METRIC, **payload)
+    decided = house.work()
+    assert house.champion == (1 if moves else 2)
+    said = " ".join([d.reason for d in decided] + [a.reason for d in decided for a in d.answers])
+    assert words in said
+    assert house.statuses()[signal] in {"handled", "skipped"}
+    with house.store.read() as tx:
+        assert (tx.models.state(house.rules.model).hold is not None) is moves
 
 
 def test_superseded_versions_are_deprecated_then_archived_but_never_the_rollback_target():
