@@ -524,6 +524,42 @@ class DataSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceState:
+    """How a model's source fares. ``error`` is a sentence when the last look failed, ``problems`` are of the last
+    look that succeeded; ``failures`` counts failed looks in a row.
+    """
+
+    model: str
+    source: str
+    checked_at: datetime
+    good_at: datetime | None = None
+    error: str = ""
+    failures: int = 0
+    problems: tuple[str, ...] = ()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last look succeeded and found nothing wrong."""
+        return not self.error and not self.problems
+
+
+class SourceHealth(Protocol):
+    """How each model's source fares, for ``doctor`` and ``status``."""
+
+    def note(self, state: SourceState) -> None:
+        """Keep the newest state of the model's source."""
+        ...
+
+    def forget(self, keep: Sequence[str]) -> None:
+        """Drop the states of all models but these."""
+        ...
+
+    def all(self) -> list[SourceState]:
+        """Every state, by model."""
+        ...
+
+
 class Dispatcher(Protocol):
     """Rings for a worker. A message is only a doorbell: it may be lost, doubled or late."""
 

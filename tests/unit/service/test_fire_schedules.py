@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from controller.domain.rules import ScheduleTrigger
+from controller.domain.signals import SignalKind
+from controller.ports import Query
+from controller.service.fire_schedules import FireSchedules
+from tests.support.house import MODEL, House, policy
+
+NIGHTLY = ScheduleTrigger(name="nightly", cron="0 3 * * *")
+
+
+def house_with(*triggers: ScheduleTrigger) -> tuple[House, FireSchedules]:
+    house = House(rules=policy(triggers=triggers))
+    return house, again(house)
+
+
+def again(house: House) -> FireSchedules:
+    """The service as a restart makes it."""
+    return FireSchedules(house.store, house.clock, house._parse)
+
+
+def signals(house: House) -> list[tuple[str, int]]:
+    with house.store.read() as tx:
+        found = tx.signals.find(Query(kinds=(SignalKind.SCHEDULE,)))
+    return [(signal.key, signal.payload["missed"]) for signal in reversed(found)]
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def key(due: str, trigger: str = "nightly") -> str:
+    return f"schedule:{MODEL}:{trigger}:{due}.000000Z"
+
+
+def test_new_schedule_is_planned_and_does_not_fire():
+    house, service = house_with(NIGHTLY)
+    assert service.run_once().planned == 1
+    with house.store.read() as tx:
+        due, meaning = tx.schedules.next_due(MODEL, "nightly") or (None, None)
+    assert due == at("2013-02-01T03:00")
+    assert meaning == "cron 0 3 * * * in UTC"
+    assert signals(house) == []
+
+
+def test_fires_once_when_due():
+    house, service = house_with(NIGHTLY)
+    service.run_once()
+    house.clock.set(at("2013-02-01T03:00"))
+    assert service.run_once().fired == 1
+    assert service.run_once().fired == 0
+    assert signals(house) == [(key("2013-02-01T03:00:00"), 0)]
+
+
+def test_restart_catches_up_once_and_says_how_many_were_missed():
+    house, service = house_with(NIGHTLY)
+    service.run_once()
+    house.clock.set(at("2013-02-05T12:00"))
+    report = again(house).run_once()
+    assert (report.fired, report.missed) == (1, 4)
+    assert again(house).run_once().fired == 0
+    assert signals(house) == [(key("2013-02-05T03:00:00"), 4)]
+
+
+def test_two_controllers_fire_once():
+    house, service = house_with(NIGHTLY)
+    other = again(house)
+    service.run_once()
+    other.run_once()
+    house.clock.set(at("2013-02-01T03:00"))
+    assert service.run_once().fired + other.run_once().fired == 1
+
+
+def test_clock_that_steps_back_does_not_fire_again():
+    house, service = house_with(NIGHTLY)
+    service.run_once()
+    house.clock.set(at("2013-02-01T03:00:10"))
+    service.run_once()
+    house.clock.set(at("2013-02-01T02:00:10"))
+    assert service.run_once().fired == 0
+    house.clock.set(at("2013-02-01T03:00:10"))
+    assert service.run_once().fired == 0
+    house.clock.set(at("2013-02-02T03:00"))
+    assert service.run_once().fired == 1
+
+
+def test_changed_definition_is_counted_anew():
+    house, service = house_with(NIGHTLY)
+    service.run_once()
+    house.review(policy(triggers=(ScheduleTrigger(name="nightly", cron="0 4 * * *"),)))
+    house.clock.set(at("2013-02-01T03:30"))
+    assert service.run_once().fired == 0
+    house.clock.set(at("2013-02-01T04:00"))
+    assert service.run_once().fired == 1
+    assert signals(house) == [(key("2013-02-01T04:00:00"), 0)]
+
+
+def test_removed_trigger_is_forgotten():
+    house, service = house_with(NIGHTLY)
+    service.run_once()
+    house.review(policy(triggers=()))
+    service.run_once()
+    with house.store.read() as tx:
+        assert tx.schedules.next_due(MODEL, "nightly") is None
+
+
+def test_each_trigger_has_its_own_zone_and_rhythm():
+    house, service = house_with(
+        ScheduleTrigger(name="berlin", cron="0 3 * * *", timezone="Europe/Berlin"),
+        ScheduleTrigger(name="often", every=timedelta(minutes=90)),
+    )
+    service.run_once()
+    house.clock.set(at("2013-02-01T02:00"))
+    assert service.run_once().fired == 2
+    assert signals(house) == [
+        (key("2013-02-01T02:00:00", "berlin"), 0),
+        (key("2013-02-01T01:30:00", "often"), 8),
+    ]
+
+
+def test_look_that_finds_nothing_due_writes_nothing(monkeypatch):
+    house, service = house_with(NIGHTLY)
+    service.run_once()
+    monkeypatch.setattr(house.store, "begin", lambda: pytest.fail("it wrote"))
+    service.run_once()

@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.adapters.memory import MemoryDataSource
+from controller.adapters.memory.health import MemorySourceHealth
+from controller.domain.errors import ConfigurationError, Unavailable
+from controller.domain.rules import DataSection, Policy
+from controller.domain.signals import SignalKind
+from controller.ports import Batch, Poll, Query
+from controller.service.poll_sources import PollConfig, PollSources
+from tests.support.house import MODEL, House, policy
+
+
+def batch(name: str, digest: str = "d1", rows: int | None = 100, **more: Any) -> Batch:
+    return Batch(uri=f"/data/{name}.parquet", digest=digest, size=1000, rows=rows, **more)
+
+
+class Timer:
+    """A monotonic clock, set by the test."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Sources:
+    """A source for each model, and the service that polls them."""
+
+    def __init__(
+        self, house: House, by_model: dict[str, Any] | None = None, config: PollConfig | None = None
+    ) -> None:
+        self.house = house
+        self.by_model: dict[str, Any] = by_model or {MODEL: MemoryDataSource()}
+        self.timer = Timer()
+        self.health = MemorySourceHealth()
+        config = config or PollConfig(timer=self.timer)
+        self.service = PollSources(
+            house.store, house.clock, house._parse, self._open, self.health, config
+        )
+
+    def _open(self, rules: Policy):
+        found = self.by_model[rules.model]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def later(self, seconds: float):
+        self.timer.now += seconds
+        return self.service.run_once()
+
+    def kinds(self) -> list[SignalKind]:
+        with self.house.store.read() as tx:
+            return [signal.kind for signal in reversed(tx.signals.find(Query()))]
+
+    def state(self, model: str = MODEL):
+        return next(state for state in self.health.all() if state.model == model)
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def test_batch_signal_and_cursor_are_booked_together(house):
+    sources = Sources(house)
+    sources.by_model[MODEL].arrive(batch("a", details={"time_max": "2013-01-31T00:00:00Z"}))
+    report = sources.service.run_once()
+    assert (report.looked, report.batches, report.signals) == (1, 1, 1)
+    with house.store.read() as tx:
+        [signal] = tx.signals.find(Query())
+        assert tx.data.cursor(MODEL) == "1"
+        assert [b.sequence for b in tx.data.batches(MODEL)] == [1]
+    assert signal.key == f"data:{MODEL}:/data/a.parquet:d1"
+    assert signal.kind is SignalKind.NEW_DATA
+    assert signal.payload == {
+        "uri": "/data/a.parquet",
+        "rows": 100,
+        "size": 1000,
+        "digest": "d1",
+        "sequence": 1,
+        "files": 1,
+        "time_max": "2013-01-31T00:00:00Z",
+    }
+
+
+def test_nothing_new_writes_nothing(house, monkeypatch):
+    sources = Sources(house)
+    sources.by_model[MODEL].arrive(batch("a"))
+    sources.service.run_once()
+    monkeypatch.setattr(house.store, "begin", lambda: pytest.fail("it wrote"))
+    assert sources.later(60).looked == 1
+
+
+def test_cursor_that_moved_meanwhile_leaves_the_booking_to_the_other(house):
+    class Slow(MemoryDataSource):
+        def poll(self, cursor):
+            found = super().poll(cursor)
+            with house.store.begin() as tx:
+                tx.data.set_cursor(MODEL, "moved")
+            return found
+
+    sources = Sources(house, {MODEL: Slow([batch("a")])})
+    report = sources.service.run_once()
+    assert (report.batches, report.signals) == (0, 0)
+    with house.store.read() as tx:
+        assert tx.data.cursor(MODEL) == "moved"
+
+
+def test_changed_columns_are_a_signal_of_their_own(house):
+    sources = Sources(house)
+    sources.by_model[MODEL].arrive(
+        batch("a", schema={"x": "BIGINT", "y": "VARCHAR"}),
+        batch("b", schema={"x": "DOUBLE", "z": "VARCHAR"}),
+        batch("c", schema={"x": "DOUBLE", "z": "VARCHAR"}),
+    )
+    sources.service.run_once()
+    assert sources.kinds() == [
+        SignalKind.NEW_DATA,
+        SignalKind.NEW_DATA,
+        SignalKind.SCHEMA_CHANGED,
+        SignalKind.NEW_DATA,
+    ]
+    with house.store.read() as tx:
+        [signal] = tx.signals.find(Query(kinds=(SignalKind.SCHEMA_CHANGED,)))
+    assert signal.payload["sentence"] == (
+        "The columns changed: 1 new (z), 1 gone (y), 1 of another type (x BIGINT → DOUBLE)"
+    )
+
+
+def test_pause_grows_while_nothing_comes_and_falls_back_when_data_come(house):
+    sources = Sources(house)
+    pauses = []
+    for _ in range(12):
+        sources.service.run_once()
+        pauses.append(sources.service.next_in())
+        sources.timer.now += pauses[-1]
+    assert pauses[0] == 1.0
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 30.0
+    sources.by_model[MODEL].arrive(batch("a"))
+    sources.service.run_once()
+    assert sources.service.next_in() == 1.0
+
+
+def test_pause_is_the_one_that_the_policy_names(house):
+    data = DataSection(source="data/*.parquet", target="y", poll=timedelta(minutes=5))
+    house.review(policy(data=data))
+    sources = Sources(house)
+    sources.service.run_once()
+    assert sources.service.next_in() == 300.0
+
+
+def test_source_can_ask_for_an_earlier_look(house):
+    class Settling(MemoryDataSource):
+        def poll(self, cursor):
+            return Poll(batches=(), cursor="1", again=timedelta(seconds=0.25))
+
+    sources = Sources(house, {MODEL: Settling()})
+    sources.service.run_once()
+    assert sources.service.next_in() == 0.25
+
+
+def test_source_before_its_time_is_not_looked_at(house):
+    sources = Sources(house)
+    sources.service.run_once()
+    assert sources.service.run_once().looked == 0
+
+
+def test_hint_brings_the_look_forward(house, tmp_path):
+    class Folder(MemoryDataSource):
+        roots = (tmp_path,)
+
+    sources = Sources(house, {MODEL: Folder()})
+    sources.service.run_once()
+    assert sources.service.roots() == {tmp_path}
+    assert not sources.service.hint([Path("/elsewhere/a.parquet")])
+    assert sources.service.run_once().looked == 0
+    assert sources.service.hint([tmp_path / "deep" / "a.parquet"])
+    assert sources.service.run_once().looked == 1
+
+
+class Broken:
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def poll(self, cursor):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            Unavailable("the database does not answer.", hint="Wait."),
+            "the database does not answer. Wait.",
+        ),
+        (ZeroDivisionError("by zero"), "the source failed: ZeroDivisionError: by zero."),
+    ],
+    ids=["known", "surprise"],
+)
+def test_failing_source_is_asked_again_after_growing_pauses(house, error, sentence):
+    sources = Sources(house, {MODEL: Broken(error)})
+    pauses = []
+    for _ in range(4):
+        assert sources.service.run_once().failed == 1
+        pauses.append(sources.service.next_in())
+        sources.timer.now += pauses[-1]
+    assert pauses == [2.0, 4.0, 8.0, 16.0]
+    state = sources.state()
+    assert (state.error, state.failures, state.healthy) == (sentence, 4, False)
+    sources.by_model[MODEL].error = sources.by_model[MODEL]
+    sources.service._watched[MODEL].source = MemoryDataSource()
+    sources.service.run_once()
+    assert sources.state().healthy
+    assert sources.state().failures == 0
+
+
+def test_address_that_means_nothing_is_told_and_delays_nobody(house):
+    house.review(policy(model="other"))
+    broken = ConfigurationError("the source ftp://x is not known.")
+    sources = Sources(house, {MODEL: broken, "other": MemoryDataSource([batch("a")])})
+    report = sources.service.run_once()
+    assert (report.failed, report.batches) == (1, 1)
+    assert sources.state(MODEL).error == "the source ftp://x is not known."
+    assert sources.state("other").healthy
+
+
+def test_source_that_hangs_delays_only_its_own_model(house):
+    release = threading.Event()
+
+    class Hanging(MemoryDataSource):
+        def poll(self, cursor):
+            release.wait(60)
+            return super().poll(cursor)
+
+    house.review(policy(model="other"))
+    timer = Timer()
+    config = PollConfig(timer=timer, patience=0.05, timeout=10, at_once=1)
+    hanging, other = Hanging([batch("h")]), MemoryDataSource([batch("a")])
+    sources = Sources(house, {MODEL: hanging, "other": other}, config)
+    assert sources.service.run_once().looked == 0
+    timer.now += 11
+    report = sources.service.run_once()
+    assert report.failed == 1
+    assert sources.state(MODEL).error == "the source did not answer within 10 seconds."
+    report = sources.service.run_once()
+    assert (report.looked, report.batches) == (1, 1)
+    thread = next(t for t in threading.enumerate() if t.name == f"poll-{MODEL}")
+    release.set()
+    thread.join(60)
+    assert sources.service.run_once().batches == 1
+
+
+def test_problems_are_kept_for_the_doctor_and_forgotten_with_the_policy(house):
+    sources = Sources(house)
+    sources.by_model[MODEL].problems = ("a.parquet is not data: it is empty.",)
+    sources.service.run_once()
+    assert sources.state().problems == ("a.parquet is not data: it is empty.",)
+    assert sources.state().error == ""
+    with house.store.begin() as tx:
+        tx.rules.retire(MODEL, "gone", house.clock.now())
+    sources.service.run_once()
+    assert sources.health.all() == []
