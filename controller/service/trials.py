@@ -49,12 +49,23 @@ def _trial(version: Version, evaluation: Evaluation | None, gate: str) -> Trial 
 
 
 def _gain(evidence: GateEvidence) -> tuple[float, float] | None:
-    """Relative gain and its standard error, from the difference and its interval."""
-    low, high = evidence.interval_low, evidence.interval_high
-    if evidence.difference is None or not evidence.reference or low is None or high is None:
+    """Relative gain and its standard error: the method's own, else from the bounds of the interval."""
+    if evidence.difference is None or not evidence.reference:
+        return None
+    error = _error(evidence)
+    if error is None:
         return None
     metric = find_metric(evidence.metric)
     sign = -1.0 if metric is None or metric.lower_is_better else 1.0
     scale = abs(evidence.reference)
-    width = NormalDist().inv_cdf(0.5 + evidence.confidence / 2)
-    return sign * evidence.difference / scale, (high - low) / (2 * width) / scale
+    return sign * evidence.difference / scale, error / scale
+
+
+def _error(evidence: GateEvidence) -> float | None:
+    given = evidence.details.get("standard_error")
+    if isinstance(given, (int, float)):
+        return float(given)
+    low, high = evidence.interval_low, evidence.interval_high
+    if low is None or high is None:
+        return None
+    return (high - low) / (2 * NormalDist().inv_cdf(evidence.confidence))
