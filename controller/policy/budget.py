@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from controller.domain.rules import ErrorBudget
 from controller.domain.snapshot import BudgetView
-from controller.policy.phrase import number
+from controller.policy.phrase import number, percent
 from controller.policy.wealth import next_level, wealth
 
 
@@ -16,9 +16,11 @@ def level_of_next_test(budget: ErrorBudget | None, book: BudgetView) -> float | 
 
 
 def wealth_words(budget: ErrorBudget | None, book: BudgetView, level: float) -> str:
-    """``judged at α = 0.0087; wealth 0.031``, as the reviewer reads it."""
-    words = f"test {book.tests + 1} was judged at α = {number(level)}"
+    """``judged at α = 0.0087; wealth 0.031 of a budget of 5 %``, as the reviewer reads it."""
     if budget is None:
-        return words
+        return f"judged at α = {number(level)}"
     left = wealth(budget.false_promotions, book.tests, book.rejections).left
-    return f"{words}; wealth {number(left)} of a budget of {number(budget.false_promotions)}"
+    return (
+        f"judged at α = {number(level)}; wealth {number(left)} "
+        f"of a budget of {percent(budget.false_promotions)}"
+    )

@@ -480,13 +480,20 @@ def _undecided(judgement: _Judgement, agreed: int) -> str:
     first = open_gates[0]
     text = (
         f"{judgement.name} is held, '{first.gate.name}' is inconclusive: "
-        f"{first.outcome.sentence}; {case.seat_stays}"
+        f"{first.outcome.sentence}{_budget_words(judgement)}; {case.seat_stays}"
     )
     if case.policy.approval.when in {"inconclusive", "always"}:
         return f"{text}; {_asks(judgement, agreed)}"
     if case.policy.inconclusive is WhenInconclusive.WAIT:
         return f"{text}; it is looked at again when more labels are there"
     return text
+
+
+def _budget_words(judgement: _Judgement) -> str:
+    if judgement.level is None:
+        return ""
+    case = judgement.case
+    return f"; {wealth_words(case.policy.error_budget, case.snapshot.budget, judgement.level)}"
 
 
 def _asks(judgement: _Judgement, agreed: int) -> str:
