@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from controller.rulefmt.schema.policy import POLICY
+from controller.rulefmt.schema.ruletest import RULE_TEST, Either, Maybe
 from controller.rulefmt.sections import Key, Section
 from controller.rulefmt.types import Checked, ListOf, MapOf, Type
 
@@ -36,6 +37,23 @@ repeated keys, several documents. A file has at most 256 KiB.
 """
 
 
+_TESTS_INTRODUCTION = """\
+# Reference of rule tests
+
+<!-- Made by `controller.rulefmt.reference`. Do not edit. -->
+
+A rule test lies beside its policy as `NAME.test.yaml`. `incumbent test` runs it in simulated time, through
+the same function that decides in production: signals come in, triggers fire or wait, trainings bring
+the candidates that the test describes, gates are judged, and what was decided is compared with what is
+expected. Only the workers' results are written by hand. `schedule` triggers fire by themselves.
+
+A test that names a gate, trigger or metric that the policy does not have, that expects nothing, or whose
+candidates nobody trained, fails: a test that cannot fail shows nothing.
+
+Durations and numbers are written as in [policies](policy.md).
+"""
+
+
 def json_schema() -> dict[str, Any]:
     """The format as JSON Schema (draft 2020-12), for editors. The parser refuses more than it can say."""
     return {
@@ -48,15 +66,22 @@ def json_schema() -> dict[str, Any]:
 
 def reference_markdown() -> str:
     """The page `docs/reference/policy.md`: every key with its type, default and an example."""
-    pages = [_INTRODUCTION]
-    pages.extend(_section_page(section) for section in all_sections())
-    return "\n".join(pages)
+    return _page(_INTRODUCTION, POLICY)
 
 
-def all_sections() -> Iterator[Section]:
-    """The policy, and the sections below it in the order of the table, each once."""
+def rule_test_markdown() -> str:
+    """The page `docs/reference/rule-tests.md`."""
+    return _page(_TESTS_INTRODUCTION, RULE_TEST)
+
+
+def _page(introduction: str, root: Section) -> str:
+    return "\n".join([introduction, *(_section_page(section) for section in all_sections(root))])
+
+
+def all_sections(root: Section = POLICY) -> Iterator[Section]:
+    """A section (the policy), and those below it in the order of the table, each once."""
     seen: list[str] = []
-    stack = [POLICY]
+    stack = [root]
     while stack:
         current = stack.pop(0)
         if current.title in seen:
@@ -74,8 +99,10 @@ def _inner(kind: Type) -> Section | None:
         return _inner(kind.item)
     if isinstance(kind, MapOf):
         return _inner(kind.value)
-    if isinstance(kind, Checked):
+    if isinstance(kind, Checked | Maybe):
         return _inner(kind.inner)
+    if isinstance(kind, Either):
+        return kind.section
     return None
 
 
@@ -105,10 +132,12 @@ def _label(kind: Type) -> str:
         return kind.label
     anchor = "".join(c for c in inner.title.lower() if c.isalnum() or c in "-_")
     link = f"[{inner.title}](#{anchor})"
+    if isinstance(kind, Either):
+        return f"{kind.short.label}, or {link}"
     if isinstance(kind, ListOf):
         return f"list of {link}"
     if isinstance(kind, MapOf):
-        return f"mapping from {kind.noun} to {link}"
+        return f"mapping from {kind.noun} to {_label(kind.value)}"
     return link
 
 
@@ -118,6 +147,7 @@ if __name__ == "__main__":
 
     folder = Path("docs/reference")
     (folder / "policy.md").write_text(reference_markdown(), encoding="utf-8")
+    (folder / "rule-tests.md").write_text(rule_test_markdown(), encoding="utf-8")
     (folder / "policy.schema.json").write_text(
         dumps(json_schema(), indent=1) + "\n", encoding="utf-8"
     )

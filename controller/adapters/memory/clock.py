@@ -1,13 +1,16 @@
-"""A clock that only moves when it is told to, beside the machine's own."""
+"""Clocks: the machine's own, and one that only moves when it is told to."""
 
 from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
 
-from controller.adapters.clock import SystemClock
 
-__all__ = ["SimulatedClock", "SystemClock"]
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
 
 class SimulatedClock:

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from controller.adapters.memory.tables import KeptLetter, Tables
-from controller.domain.canonical import to_plain
 from controller.ports import Letter
 
 
@@ -28,7 +27,7 @@ class MemoryOutbox:
             id=number,
             topic=topic,
             key=key,
-            payload=to_plain(payload),
+            payload=dict(payload),
             attempts=0,
             due_at=self._now,
         )

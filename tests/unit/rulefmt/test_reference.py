@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
@@ -10,15 +11,27 @@ import yaml
 from controller.domain.rules import Policy
 from controller.rulefmt.nodes import Node, read_nodes
 from controller.rulefmt.problems import Problems
-from controller.rulefmt.reference import all_sections, json_schema, reference_markdown
+from controller.rulefmt.reference import (
+    all_sections,
+    json_schema,
+    reference_markdown,
+    rule_test_markdown,
+)
+from controller.rulefmt.schema.ruletest import RULE_TEST
 from controller.rulefmt.types import BAD
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "policy.md"
+SECTIONS = [*all_sections(), *all_sections(RULE_TEST)]
 POLICIES = Path(__file__).parent / "policies"
 
 
-def test_the_committed_page_is_the_generated_one():
-    assert PAGE.read_text(encoding="utf-8") == reference_markdown(), (
+@pytest.mark.parametrize(
+    ("page", "made"),
+    [("policy.md", reference_markdown), ("rule-tests.md", rule_test_markdown)],
+    ids=["policy", "rule-tests"],
+)
+def test_the_committed_page_is_the_generated_one(page: str, made: Callable[[], str]):
+    assert PAGE.with_name(page).read_text(encoding="utf-8") == made(), (
         "run `.venv/bin/python -m controller.rulefmt.reference`"
     )
 
@@ -29,11 +42,9 @@ def test_the_committed_schema_is_the_generated_one():
     )
 
 
-@pytest.mark.parametrize(
-    ("title", "key"), [(s.title, k.name) for s in all_sections() for k in s.keys]
-)
+@pytest.mark.parametrize(("title", "key"), [(s.title, k.name) for s in SECTIONS for k in s.keys])
 def test_every_example_of_the_table_is_valid(title: str, key: str):
-    section = next(s for s in all_sections() if s.title == title)
+    section = next(s for s in SECTIONS if s.title == title)
     entry = next(k for k in section.keys if k.name == key)
     problems = Problems("example")
     root, whole = read_nodes(f"{key}: {entry.example}", problems)

@@ -1,0 +1,259 @@
+"""Text of a rule test -> :class:`~controller.rulefmt.testcases.RuleTests`, or all of its problems at once.
+
+What a test names must exist in the policy, and a test must expect something: one that cannot fail is a problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from controller.domain.rules import SERVABLE, DecayTrigger, Policy
+from controller.rulefmt.nodes import read_nodes
+from controller.rulefmt.problems import Place, Problem, Problems, did_you_mean, one_of
+from controller.rulefmt.schema.ruletest import RULE_TEST, SIGNALS
+from controller.rulefmt.sections import Values
+from controller.rulefmt.testcases import (
+    Against,
+    Candidate,
+    Event,
+    Expectation,
+    Given,
+    Measured,
+    RuleTest,
+    RuleTests,
+    SliceMeasured,
+)
+from controller.rulefmt.types import BAD
+
+DEFAULT_START = datetime(2026, 1, 1, tzinfo=UTC)
+_REFERENCES = ("champion", "anchor", "previous", "baseline")
+_PEOPLE = frozenset({"approval", "promote", "reject", "rollback", "hold", "release", "manual"})
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedTests:
+    """The tests, or None and the problems; never both."""
+
+    tests: RuleTests | None
+    problems: tuple[Problem, ...]
+
+
+def parse_tests(text: bytes | str, path: str) -> ParsedTests:
+    """Read a rule test's own text; :func:`check_names` holds it against its policy."""
+    problems = Problems(path)
+    root, whole = read_nodes(text, problems)
+    if root is None or root.empty:
+        if not problems.found:
+            problems.add(Place(), "empty", "the file is empty, it must hold rule tests")
+        return ParsedTests(None, problems.sorted())
+    values = RULE_TEST.read(root, "", problems)
+    if values is not BAD:
+        _check_tests(values, problems)
+    if values is BAD or not whole or problems.found:
+        return ParsedTests(None, problems.sorted())
+    return ParsedTests(_build(values), ())
+
+
+def check_names(tests: RuleTests, policy: Policy, path: str) -> tuple[Problem, ...]:
+    """Names in the tests that the policy does not know: such a test could not fail for the right reason."""
+    problems = Problems(path)
+    triggers = [trigger.name for trigger in policy.triggers]
+    gates = [gate.name for gate in policy.promote]
+    metrics = {gate.metric for gate in policy.promote}
+    for test in tests.tests:
+        for expected in test.expectations:
+            place = Place(expected.line)
+            _known(expected.triggers, [*triggers, "manual"], "trigger", place, problems)
+            _known(expected.gates, [*gates, SERVABLE], "gate", place, problems)
+        for candidate in test.candidates:
+            place = Place(candidate.line)
+            _known(candidate.metrics, metrics, "metric of a gate", place, problems)
+            for part in candidate.slices:
+                _known(part.metrics, metrics, "metric of a gate", Place(part.line), problems)
+        for event in test.events:
+            _check_event(event, policy, problems)
+    return problems.sorted()
+
+
+def _known(
+    names: Iterable[str], known: Iterable[str], noun: str, at: Place, problems: Problems
+) -> None:
+    listed = sorted(set(known))
+    for name in names:
+        if name not in listed:
+            hint = did_you_mean(name, listed) or (f"it has {', '.join(listed)}" if listed else "")
+            problems.add(at, "unknown-name", f"the policy has no {noun} `{name}`", hint)
+
+
+def _check_event(event: Event, policy: Policy, problems: Problems) -> None:
+    """A signal that no rule of the policy listens to shows nothing."""
+    kinds = {trigger.kind for trigger in policy.triggers}
+    listened = {"new_data", "drift", "decay", "skew", "webhook"}
+    if event.kind in listened and event.kind not in kinds:
+        message = f"the policy has no {event.kind} trigger, so this signal shows nothing"
+        problems.add(Place(event.line or 1), "unknown-name", message)
+    metrics = {t.metric for t in policy.triggers if isinstance(t, DecayTrigger)}
+    if event.kind == "decay" and metrics and event.payload.get("metric") not in metrics:
+        message = f"the decay trigger looks at {one_of(sorted(metrics))}"
+        problems.add(Place(event.line or 1), "unknown-name", message)
+
+
+def _check_tests(values: Values, problems: Problems) -> None:
+    seen: dict[str, int] = {}
+    for test in values["tests"]:
+        name = test["name"]
+        if name in seen:
+            message = f"two tests are called `{name}`, the first on line {seen[name]}"
+            problems.add(test.at("name"), "same-name", message)
+        seen.setdefault(name, test.line)
+        _check_expectations(test, problems)
+
+
+def _check_expectations(test: Values, problems: Problems) -> None:
+    last = timedelta(-1)
+    for expected in test["expect"]:
+        said = [key for key in expected.nodes if key != "at"]
+        empty = [key for key in ("triggers", "gates") if expected.has(key) and not expected[key]]
+        if not said or empty:
+            problems.add(expected.node, "expects-nothing", "this expectation expects nothing")
+        verdicts = expected["decision"]
+        if expected.has("decision") and (
+            not verdicts or ("none" in verdicts and len(verdicts) > 1)
+        ):
+            message = "`decision` lists what was decided; `none` stands alone"
+            problems.add(expected.at("decision"), "wrong-value", message)
+        if expected["at"] <= last:
+            message = "expectations stand in the order of their times, each time once"
+            problems.add(expected.at("at"), "wrong-order", message)
+        last = max(last, expected["at"])
+    for signal in test["signals"] or ():
+        if signal["at"] > last:
+            message = "this signal comes after the last expectation, nothing looks at it"
+            problems.add(signal.at("at"), "expects-nothing", message)
+
+
+def _build(values: Values) -> RuleTests:
+    return RuleTests(
+        policy=values["policy"],
+        start=(values["start"] or DEFAULT_START).astimezone(UTC),
+        tests=tuple(_test(test) for test in values["tests"]),
+    )
+
+
+def _test(values: Values) -> RuleTest:
+    given = values["given"]
+    events = [*_series(values), *(_signal(s) for s in values["signals"] or ())]
+    return RuleTest(
+        name=values["name"],
+        given=Given(champion=given["champion"], hold=given["hold"] or "", rows=given["rows"])
+        if given
+        else Given(),
+        events=tuple(sorted(events, key=lambda e: e.at)),
+        candidates=tuple(_candidate(c) for c in values["candidates"] or ()),
+        expectations=tuple(_expectation(e) for e in values["expect"]),
+        line=values.line,
+    )
+
+
+def _series(test: Values) -> list[Event]:
+    """The signals of all series; columns that are measured at the same step come in one signal."""
+    events: list[Event] = []
+    distances: dict[tuple[str, timedelta], Event] = {}
+    last = test["expect"][-1]["at"]
+    for series in test["series"] or ():
+        for step, value in enumerate(series["new_data"] or series["values"]):
+            at = step * test["interval"]
+            if value is None or at > last:
+                continue
+            if series.has("new_data"):
+                payload: dict[str, Any] = {"rows": int(value)}
+                events.append(Event(at=at, kind="new_data", payload=payload, line=series.line))
+            elif series.has("decay"):
+                payload = {
+                    "metric": series["decay"],
+                    "value": value,
+                    "reference": float(series["reference"]),
+                    "labels": series["labels"],
+                }
+                events.append(Event(at=at, kind="decay", payload=payload, line=series.line))
+            else:
+                _add_distance(distances, series, at, value)
+    return [*events, *distances.values()]
+
+
+def _add_distance(
+    events: dict[tuple[str, timedelta], Event], series: Values, at: timedelta, value: float
+) -> None:
+    kind = "drift" if series.has("drift") else "skew"
+    event = events.setdefault(
+        (kind, at), Event(at=at, kind=kind, payload={"columns": {}}, line=series.line)
+    )
+    columns: dict[str, dict[str, float]] = event.payload["columns"]
+    columns.setdefault(series[kind], {})[series["distance"]] = value
+
+
+def _signal(values: Values) -> Event:
+    kind = next(name for name in SIGNALS if values.has(name))
+    person = values["by"] or ("somebody" if kind in _PEOPLE else None)
+    return Event(
+        at=values["at"],
+        kind=kind,
+        payload=values[kind],
+        actor=f"person:{person}" if person else "system",
+        line=values.line,
+    )
+
+
+def _candidate(values: Values) -> Candidate:
+    return Candidate(
+        takes=values["takes"],
+        fails=values["fails"] or "",
+        servable=values["servable"],
+        metrics=_metrics(values["metrics"] or {}),
+        slices=tuple(
+            SliceMeasured(where=s["where"], metrics=_metrics(s["metrics"]), line=s.line)
+            for s in values["slices"] or ()
+        ),
+        line=values.line,
+    )
+
+
+def _metrics(found: Mapping[str, Values]) -> dict[str, Measured]:
+    return {name: _measured(values) for name, values in found.items()}
+
+
+def _measured(values: Values) -> Measured:
+    against = {}
+    for name in _REFERENCES:
+        reference = values[name]
+        if reference is not None:
+            interval = reference["interval"] or values["interval"]
+            against[name] = Against(
+                value=float(reference["value"]),
+                interval=(float(interval[0]), float(interval[1])) if interval else None,
+            )
+    value = values["value"]
+    return Measured(
+        value=None if value is None else float(value),
+        rows=values["rows"],
+        against=against,
+        line=values.line,
+    )
+
+
+def _expectation(values: Values) -> Expectation:
+    decisions = values["decision"]
+    champion = values["champion"]
+    return Expectation(
+        at=values["at"],
+        triggers=values["triggers"] or {},
+        gates=values["gates"] or {},
+        decisions=tuple(v for v in decisions if v != "none") if decisions is not None else None,
+        actions=values["actions"],
+        champion=(champion or 0) if values.has("champion") else None,
+        reason=values["reason"] or "",
+        line=values.line,
+    )

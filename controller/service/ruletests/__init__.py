@@ -1,0 +1,9 @@
+"""Runs rule tests: the policy's own decisions, in simulated time, on a store in memory."""
+
+from __future__ import annotations
+
+from controller.service.ruletests.coverage import Coverage, cover
+from controller.service.ruletests.judge import Difference
+from controller.service.ruletests.run import RuleTestResult, run_rule_test
+
+__all__ = ["Coverage", "Difference", "RuleTestResult", "cover", "run_rule_test"]

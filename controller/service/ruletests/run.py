@@ -1,0 +1,104 @@
+"""Runs one rule test: moves the clock from event to event, and looks where the test expects something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from controller.domain.decisions import Decision
+from controller.domain.errors import IncumbentError
+from controller.domain.rules import Policy, ScheduleTrigger
+from controller.rulefmt.cron import cron_trigger
+from controller.rulefmt.testcases import RuleTest
+from controller.service.ruletests.judge import Difference, compare
+from controller.service.ruletests.stage import OpenStore, Stage
+
+_MOST_FIRES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTestResult:
+    """What came out of one test. ``error`` is a sentence where it could not run to its end."""
+
+    name: str
+    line: int
+    differences: tuple[Difference, ...]
+    decisions: tuple[Decision, ...]
+    error: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether all is as expected."""
+        return not self.differences and not self.error
+
+
+def run_rule_test(
+    test: RuleTest, policy: Policy, start: datetime, open_store: OpenStore
+) -> RuleTestResult:
+    """Run one test from ``start`` on, in a store of its own."""
+    stage = Stage(policy=policy, test=test, start=start, open_store=open_store)
+    try:
+        differences = _play(stage)
+    except IncumbentError as error:
+        return RuleTestResult(test.name, test.line, (), _decisions(stage), error.sentence())
+    unused = ""
+    if stage.waiting and not differences:
+        used = len(test.candidates) - len(stage.waiting)
+        unused = f"{len(test.candidates)} candidates are given and {used} were trained"
+    return RuleTestResult(test.name, test.line, tuple(differences), _decisions(stage), unused)
+
+
+def _play(stage: Stage) -> list[Difference]:
+    fires = _fires(stage)
+    events = [(stage.start + event.at, event) for event in stage.test.events]
+    looks = [(stage.start + expected.at, expected) for expected in stage.test.expectations]
+    differences: list[Difference] = []
+    looked_at = 0
+    while looks:
+        now = _next_time(stage, events, fires, looks[0][0])
+        stage.clock.moment = now
+        while fires and fires[0][0] <= now:
+            stage.fire(fires.pop(0)[1])
+        while events and events[0][0] <= now:
+            stage.send(events.pop(0)[1])
+        stage.settle()
+        if looks[0][0] <= now:
+            at, expected = looks.pop(0)
+            seen = stage.seen[looked_at:]
+            looked_at = len(stage.seen)
+            differences += compare(expected, at, seen, stage.champion())
+    return differences
+
+
+def _next_time(stage: Stage, events: list, fires: list, look: datetime) -> datetime:  # type: ignore[type-arg]
+    times = [look, *(work.due for work in stage.work)]
+    times += [queue[0][0] for queue in (events, fires) if queue]
+    if stage.wake_at is not None and stage.wake_at > stage.clock.moment:
+        times.append(stage.wake_at)
+    return min(times)
+
+
+def _fires(stage: Stage) -> list[tuple[datetime, ScheduleTrigger]]:
+    """When each schedule of the policy is due, from the start (exclusive) to the last expectation."""
+    last = stage.start + stage.test.expectations[-1].at
+    found: list[tuple[datetime, ScheduleTrigger]] = []
+    for trigger in stage.policy.triggers:
+        if not isinstance(trigger, ScheduleTrigger):
+            continue
+        due = _after(trigger, stage.start)
+        while due is not None and due <= last and len(found) < _MOST_FIRES:
+            found.append((due, trigger))
+            due = _after(trigger, due)
+    return sorted(found, key=lambda fire: fire[0])
+
+
+def _after(trigger: ScheduleTrigger, moment: datetime) -> datetime | None:
+    if trigger.every is not None:
+        return moment + trigger.every
+    cron = cron_trigger(trigger.cron or "", trigger.timezone)
+    due: datetime | None = cron.get_next_fire_time(moment, moment)
+    return due.astimezone(moment.tzinfo) if due is not None else None
+
+
+def _decisions(stage: Stage) -> tuple[Decision, ...]:
+    return tuple(decision for _, decision in stage.seen)
