@@ -7,6 +7,7 @@ the variable's name followed by ``_FILE``.
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -79,6 +80,13 @@ class Settings(BaseSettings):
     worker_concurrency: int = Field(1, ge=1, description="Runs that a worker does at once.")
     worker_preload: str = Field(
         "", description="Modules that training processes find loaded, separated by commas."
+    )
+    groups: dict[str, list[str]] = Field(
+        {},
+        description="Who belongs to which group, as names or person:NAME; policies name groups that may approve.",
+    )
+    actor: str | None = Field(
+        None, description="Who gives commands, as decisions name them. Default: the login name."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", description="What is logged to stderr."
@@ -193,4 +201,6 @@ class _SecretFiles(PydanticBaseSettingsSource):
 
 
 def _text(value: Any) -> str:
-    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return json.dumps(value) if isinstance(value, dict) else str(value)

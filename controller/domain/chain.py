@@ -51,6 +51,22 @@ class Break:
     sentence: str
 
 
+def break_at(record: DecisionRecord, number: int, before: str) -> Break | None:
+    """What is wrong with ``record`` as the ``number``-th, after the one with the hash ``before``; None if it fits."""
+    if record.id != number:
+        return Break(decision=number, sentence=f"Decision {number} is missing.")
+    if record.prev_hash != before:
+        return Break(
+            decision=number,
+            sentence=f"Decision {number} does not follow the one before it: its prev_hash differs.",
+        )
+    if record.hash != hash_of(record):
+        return Break(
+            decision=number, sentence=f"Decision {number} was changed: its hash does not match."
+        )
+    return None
+
+
 def find_break(
     records: Iterable[DecisionRecord], head: tuple[int, str] | None = None
 ) -> Break | None:
@@ -62,17 +78,9 @@ def find_break(
     number, before = 0, GENESIS
     for record in records:
         number += 1
-        if record.id != number:
-            return Break(decision=number, sentence=f"Decision {number} is missing.")
-        if record.prev_hash != before:
-            return Break(
-                decision=number,
-                sentence=f"Decision {number} does not follow the one before it: its prev_hash differs.",
-            )
-        if record.hash != hash_of(record):
-            return Break(
-                decision=number, sentence=f"Decision {number} was changed: its hash does not match."
-            )
+        found = break_at(record, number, before)
+        if found is not None:
+            return found
         before = record.hash
     if head is not None and head != (number, before):
         return Break(

@@ -120,6 +120,10 @@ LIVING = frozenset(VersionState) - {_S.ARCHIVED, _S.REJECTED, _S.FAILED}
 """States of a version that a decision may still do something with."""
 
 
+UNDECIDED = frozenset({_S.CANDIDATE, _S.CHALLENGER})
+"""States of a version on which judgement has not been passed."""
+
+
 def check_move(before: VersionState, after: VersionState) -> None:
     """Raise :class:`~controller.domain.errors.IllegalTransition` unless the life cycle has this move."""
     if after not in VERSION_MOVES[before]:

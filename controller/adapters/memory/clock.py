@@ -1,16 +1,13 @@
-"""Clocks: the machine's own, and one that only moves when it is told to."""
+"""A clock that only moves when it is told to, beside the machine's own."""
 
 from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
 
+from controller.adapters.clock import SystemClock
 
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
+__all__ = ["SimulatedClock", "SystemClock"]
 
 
 class SimulatedClock:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from controller.adapters.memory.tables import Tables
+from controller.domain.canonical import to_plain
 from controller.domain.data import view_of
 from controller.domain.errors import NotFound
 from controller.domain.snapshot import DataView
@@ -28,7 +29,15 @@ class MemoryData:
                 continue
             seen.add((batch.uri, batch.digest))
             sequence = len(known) + len(fresh) + 1
-            fresh.append(replace(batch, sequence=sequence, seen_at=batch.seen_at or at))
+            fresh.append(
+                replace(
+                    batch,
+                    sequence=sequence,
+                    seen_at=batch.seen_at or at,
+                    schema=to_plain(batch.schema),
+                    details=to_plain(batch.details),
+                )
+            )
         if fresh:
             self._tables.batches[model] = (*known, *fresh)
         return fresh

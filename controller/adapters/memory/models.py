@@ -11,6 +11,7 @@ from controller.adapters.memory.tables import Tables
 from controller.domain.decisions import RecordApproval, RecordTest
 from controller.domain.errors import Conflict
 from controller.domain.snapshot import ApprovalView, BudgetView
+from controller.domain.versions import UNDECIDED
 from controller.ports import ModelState
 
 CHANGEABLE = frozenset({"hold", "wake_at", "recipe_index", "rest", "error", "last_fired"})
@@ -19,18 +20,32 @@ CHANGEABLE = frozenset({"hold", "wake_at", "recipe_index", "rest", "error", "las
 class MemoryModels:
     """One row a model."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, *, writes: bool) -> None:
         self._tables = tables
+        self._writes = writes
 
     def state(self, model: str) -> ModelState:
         found = self._tables.models.get(model)
         if found is None:
             found = ModelState(model=model)
-            self._tables.models[model] = found
-        return found
+            if self._writes:
+                self._tables.models[model] = found
+        return self._view(found)
 
     def all(self) -> list[ModelState]:
-        return sorted(self._tables.models.values(), key=lambda state: state.model)
+        states = map(self._view, self._tables.models.values())
+        return sorted(states, key=lambda state: state.model)
+
+    def _view(self, state: ModelState) -> ModelState:
+        """The row with the levels of those versions only that may be judged again."""
+        open_levels = {
+            number: level
+            for number, level in state.budget.levels.items()
+            if self._tables.versions[state.model, int(number)].state in UNDECIDED
+        }
+        if len(open_levels) == len(state.budget.levels):
+            return state
+        return replace(state, budget=replace(state.budget, levels=open_levels))
 
     def due(self, now: datetime, limit: int = 100) -> list[str]:
         since: dict[str, datetime] = {}
@@ -54,6 +69,7 @@ class MemoryModels:
 
     def record_test(self, model: str, test: RecordTest, *, decision: int) -> None:
         self._need_decision(decision)
+        self._need_version(model, test.version)
         state = self.state(model)
         book = state.budget
         kept = (*book.rejections, book.tests) if test.rejected else book.rejections
@@ -65,8 +81,7 @@ class MemoryModels:
         self, model: str, approval: RecordApproval, *, decision: int, at: datetime
     ) -> None:
         self._need_decision(decision)
-        if (model, approval.version) not in self._tables.versions:
-            raise Conflict(f"{model} has no version {approval.version}.")
+        self._need_version(model, approval.version)
         view = ApprovalView(
             version=approval.version,
             actor=approval.actor,
@@ -83,6 +98,10 @@ class MemoryModels:
     def replace(self, state: ModelState) -> None:
         """Put a changed row in the place of the old one."""
         self._tables.models[state.model] = state
+
+    def _need_version(self, model: str, version: int) -> None:
+        if (model, version) not in self._tables.versions:
+            raise Conflict(f"{model} has no version {version}.")
 
     def _need_decision(self, decision: int) -> None:
         if decision not in self._tables.decisions:

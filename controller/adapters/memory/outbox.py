@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from controller.adapters.memory.tables import KeptLetter, Tables
+from controller.domain.canonical import to_plain
 from controller.ports import Letter
 
 
@@ -27,7 +28,7 @@ class MemoryOutbox:
             id=number,
             topic=topic,
             key=key,
-            payload=dict(payload),
+            payload=to_plain(payload),
             attempts=0,
             due_at=self._now,
         )

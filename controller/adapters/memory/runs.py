@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from controller.adapters.memory.models import MemoryModels
 from controller.adapters.memory.signals import MemorySignals
 from controller.adapters.memory.tables import Tables
+from controller.domain.canonical import to_plain
 from controller.domain.decisions import StartRun
 from controller.domain.endings import ending_signal, lost_sentence
 from controller.domain.errors import Conflict, IllegalTransition
@@ -110,7 +111,7 @@ class MemoryRuns:
         if found is None:
             return False
         self._end(
-            replace(found, result=dict(end.result)), end.state, end.reason, at, actor="worker"
+            replace(found, result=to_plain(end.result)), end.state, end.reason, at, actor="worker"
         )
         return True
 

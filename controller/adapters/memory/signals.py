@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from controller.adapters.memory.tables import Tables
+from controller.domain.canonical import to_plain
 from controller.domain.errors import Conflict
 from controller.domain.signals import NewSignal, Signal, SignalAnswer, SignalStatus
 from controller.ports import Accepted, Query
@@ -33,7 +34,7 @@ class MemorySignals:
             kind=new.kind,
             occurred_at=new.occurred_at,
             received_at=at,
-            payload=new.payload,
+            payload=to_plain(new.payload),
             trigger=new.trigger,
             actor=new.actor,
         )

@@ -27,11 +27,11 @@ from controller.ports import Clock
 class MemoryTransaction:
     """All books over one fork of the tables. ``now`` is the store's clock, read once."""
 
-    def __init__(self, tables: Tables, now: datetime) -> None:
+    def __init__(self, tables: Tables, now: datetime, *, writes: bool) -> None:
         self.tables = tables
         self.signals = MemorySignals(tables)
         self.decisions = MemoryDecisions(tables)
-        self.models = MemoryModels(tables)
+        self.models = MemoryModels(tables, writes=writes)
         self.registry = MemoryRegistry(tables, self.models)
         self.facts = MemoryFacts(tables)
         self.runs = MemoryRuns(tables, self.models, self.signals, now)
@@ -59,7 +59,7 @@ class MemoryStore:
             self._owner = threading.get_ident()
             try:
                 work = self._tables.fork()
-                yield MemoryTransaction(work, self._clock.now())
+                yield MemoryTransaction(work, self._clock.now(), writes=True)
                 _check_seats(work)
                 self._tables = work
             finally:
@@ -68,7 +68,7 @@ class MemoryStore:
     @contextmanager
     def read(self) -> Iterator[MemoryTransaction]:
         # A fork too: what a reader writes by mistake is seen by nobody.
-        yield MemoryTransaction(self._tables.fork(), self._clock.now())
+        yield MemoryTransaction(self._tables.fork(), self._clock.now(), writes=False)
 
     def close(self) -> None:
         """There is nothing to close."""

@@ -6,7 +6,11 @@ command runs, so that a trivial one answers in well below 150 ms.
 
 from __future__ import annotations
 
+import functools
 import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -14,10 +18,27 @@ from controller import __version__
 
 # name -> ("module:attribute", one line for `incumbent --help`). The line stands here because
 # reading it from the command would import all of them.
+_CLI = "controller.entrypoints.cli"
 COMMANDS: dict[str, tuple[str, str]] = {
-    "check": ("controller.entrypoints.cli.check:check", "Check policies."),
-    "test": ("controller.entrypoints.cli.test:test", "Run rule tests in simulated time."),
-    "schema": ("controller.entrypoints.cli.schema:schema", "The policy format as JSON Schema."),
+    "check": (f"{_CLI}.check:check", "Check policies."),
+    "test": (f"{_CLI}.test:test", "Run rule tests in simulated time."),
+    "schema": (f"{_CLI}.schema:schema", "The policy format as JSON Schema."),
+    "signal": (f"{_CLI}.signal:signal", "Ask for a training, or tell of an event."),
+    "status": (f"{_CLI}.status:status", "Champions, running work, what waits, what went wrong."),
+    "runs": (f"{_CLI}.runs:runs", "Trainings and evaluations."),
+    "signals": (f"{_CLI}.signals:signals", "What happened, and what became of it."),
+    "decisions": (f"{_CLI}.decisions:decisions", "What was decided."),
+    "explain": (f"{_CLI}.explain:explain", "Why: one screen about one decision."),
+    "verify": (f"{_CLI}.verify:verify", "Derive decisions again, and check their chain."),
+    "versions": (f"{_CLI}.versions:versions", "A model's versions."),
+    "approve": (f"{_CLI}.approve:approve", "Approve a challenger that waits for it."),
+    "reject": (f"{_CLI}.approve:reject", "Send a challenger away."),
+    "promote": (f"{_CLI}.promote:promote", "Seat a version by hand."),
+    "rollback": (f"{_CLI}.rollback:rollback", "Take the champion back."),
+    "hold": (f"{_CLI}.hold:hold", "Let automatic promotion rest."),
+    "release": (f"{_CLI}.hold:release", "End a hold."),
+    "doctor": (f"{_CLI}.doctor:doctor", "What is wrong with this installation."),
+    "config": (f"{_CLI}.config:config", "The settings, and where each comes from."),
 }
 
 
@@ -56,9 +77,37 @@ class LazyGroup(click.Group):
 
 
 class RootGroup(LazyGroup):
-    """`incumbent` itself."""
+    """`incumbent` itself. Whatever goes wrong below ends in one sentence and the exit code that belongs to it."""
 
     lazy = COMMANDS
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """What click does, with our own ending (:mod:`controller.entrypoints.cli.failures`)."""
+        run = functools.partial(
+            super().main, args, prog_name, complete_var, standalone_mode=False, **extra
+        )
+        if not standalone_mode:
+            return run()
+        from controller.entrypoints.cli.failures import run_command
+
+        sys.exit(run_command(run, as_json="--json" in (sys.argv[1:] if args is None else args)))
+
+
+class DefaultGroup(click.Group):
+    """A group that takes `list` where no subcommand is named: `incumbent runs --json` lists them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Puts `list` before words that name no subcommand of this group."""
+        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
 
 
 @click.group(cls=RootGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,0 +1,130 @@
+"""Turns what drivers raise into our own exceptions: one sentence each, no SQL, no parameters, no secrets.
+
+Refusals of the guards carry the prefix ``incumbent:`` followed by a sentence of their own.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import (
+    TimeoutError as PoolTimeout,
+)
+
+from controller.domain.errors import (
+    ConfigurationError,
+    Conflict,
+    IllegalTransition,
+    IncumbentError,
+    StaleGeneration,
+    StorageFull,
+    Unavailable,
+)
+
+_REFUSAL = re.compile(r"incumbent: (?:\[(\w+)\] )?([^\n]+)")
+_REFUSALS: dict[str, type[Conflict]] = {"stale": StaleGeneration, "move": IllegalTransition}
+
+
+def translate(error: SQLAlchemyError, place: str) -> IncumbentError:
+    """Our exception for ``error``; ``place`` names the database without its password."""
+    if isinstance(error, PoolTimeout):
+        return Unavailable(f"All connections to {place} are in use.", hint="Try again in a moment.")
+    if isinstance(error, NoSuchModuleError):
+        return ConfigurationError(f"There is no driver for the database {place}.")
+    if not isinstance(error, DBAPIError):
+        return Unavailable(f"The database {place} could not be used ({type(error).__name__}).")
+    refusal = _REFUSAL.search(str(error.orig))
+    if refusal:
+        return _REFUSALS.get(refusal[1] or "", Conflict)(refusal[2])
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None or type(error.orig).__module__.startswith("psycopg"):
+        return _postgres(error, state or "", place)
+    return _sqlite(error, place)
+
+
+def _sqlite(error: DBAPIError, place: str) -> IncumbentError:
+    words = str(error.orig).lower()
+    if "full" in words:
+        return StorageFull(
+            f"The disk of {place} is full.", hint="Make room; nothing was half written."
+        )
+    if "readonly" in words or "read-only" in words:
+        return Unavailable(
+            f"The database {place} is read-only.", hint="Check the file's permissions."
+        )
+    if "locked" in words or "busy" in words:
+        return Unavailable(
+            f"The database {place} is locked by another process.", hint="Try again in a moment."
+        )
+    if "unable to open" in words:
+        return Unavailable(
+            f"The database {place} cannot be opened.",
+            hint="Check that its folder exists and is yours.",
+        )
+    if "not a database" in words or "malformed" in words:
+        return Unavailable(f"The file {place} is no whole SQLite database ({words}).")
+    if "no such table" in words or "no such column" in words:
+        return Unavailable(
+            f"The database {place} lacks a table or column ({words}); it was not migrated."
+        )
+    if "constraint failed" in words:
+        return Conflict(f"The database refused the write: {words.splitlines()[0]}.")
+    return Unavailable(f"The database {place} failed: {words.splitlines()[0]}.")
+
+
+_POSTGRES: dict[str, tuple[type[IncumbentError], str]] = {
+    "53100": (StorageFull, "The disk of {place} is full."),
+    "53200": (Unavailable, "The database {place} has no memory left."),
+    "53300": (Unavailable, "The database {place} takes no more connections."),
+    "25006": (Unavailable, "The database {place} is read-only."),
+    "55P03": (Unavailable, "A row of {place} is locked by another process."),
+    "40001": (Conflict, "Two transactions on {place} met; one of them has to be repeated."),
+    "40P01": (Conflict, "Two transactions on {place} met; one of them has to be repeated."),
+    "42P01": (Unavailable, "The database {place} lacks a table; it was not migrated."),
+    "42501": (Unavailable, "The database {place} does not let this user do that."),
+    "3D000": (Unavailable, "The database {place} does not exist."),
+    "28P01": (Unavailable, "The database {place} refuses the user or the password."),
+    "28000": (Unavailable, "The database {place} refuses the user."),
+    "25P03": (Unavailable, "The database {place} ended a transaction that stood still too long."),
+}
+
+
+def _postgres(error: DBAPIError, state: str, place: str) -> IncumbentError:
+    known = _POSTGRES.get(state)
+    if known:
+        return known[0](known[1].format(place=place))
+    if state.startswith("23"):
+        words = str(error.orig).splitlines()[0]
+        return Conflict(f"The database refused the write: {words}.")
+    if error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError)):
+        return Unavailable(_unreachable(str(error.orig), place))
+    return Unavailable(
+        f"The database {place} failed with error {state or type(error.orig).__name__}."
+    )
+
+
+def _unreachable(words: str, place: str) -> str:
+    """Why a server does not answer, as far as the driver's words can be repeated safely."""
+    lower = words.lower()
+    for sign, meaning in (
+        ("refused", "the connection was refused"),
+        ("password authentication failed", "it refuses the user or the password"),
+        ("does not exist", "the database, user or role does not exist"),
+        ("could not translate host", "its host is unknown"),
+        ("name or service not known", "its host is unknown"),
+        ("failed to resolve", "its host is unknown"),
+        ("timeout", "it was too slow"),
+        ("no such file", "there is no such socket"),
+        ("starting up", "it is starting up"),
+        ("too many clients", "it takes no more connections"),
+    ):
+        if sign in lower:
+            return f"The database {place} does not answer: {meaning}."
+    return f"The connection to the database {place} was lost."

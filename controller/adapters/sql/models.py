@@ -1,0 +1,174 @@
+"""The models' control rows in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, func, insert, select, union_all, update
+
+from controller.adapters.sql.session import Session
+from controller.adapters.sql.tables import approvals, budget_tests, models, signals, versions
+from controller.domain.canonical import parse_time
+from controller.domain.decisions import RecordApproval, RecordTest
+from controller.domain.snapshot import ApprovalView, BudgetView, HoldView
+from controller.domain.versions import UNDECIDED
+from controller.ports import ModelState
+
+
+class SqlModels:
+    """One row a model, made when it is first asked for."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def state(self, model: str) -> ModelState:
+        statement = select(models).where(models.c.model == model)
+        row = self._session.execute(statement).first()
+        if row is None and self._session.writes:
+            new = self._session.insert(models).values(model=model)
+            self._session.execute(new.on_conflict_do_nothing(index_elements=["model"]))
+            row = self._session.execute(statement).first()
+        if row is None:
+            return ModelState(model=model)
+        levels = self._levels(model) if row.tests else {}
+        return _state(row, levels.get(model, {}))
+
+    def all(self) -> list[ModelState]:
+        levels = self._levels()
+        rows = self._session.execute(select(models))
+        states = [_state(row, levels.get(row.model, {})) for row in rows]
+        return sorted(states, key=lambda state: state.model)
+
+    def _levels(self, model: str | None = None) -> dict[str, dict[str, float]]:
+        """The newest level of each version that may be judged again, by model."""
+        statement = (
+            select(budget_tests.c.model, budget_tests.c.version, budget_tests.c.level)
+            .join(
+                versions,
+                and_(
+                    versions.c.model == budget_tests.c.model,
+                    versions.c.number == budget_tests.c.version,
+                ),
+            )
+            .where(versions.c.state.in_([state.value for state in UNDECIDED]))
+            .order_by(budget_tests.c.number)
+        )
+        if model is not None:
+            statement = statement.where(versions.c.model == model)
+        levels: dict[str, dict[str, float]] = {}
+        for row in self._session.execute(statement):
+            levels.setdefault(row.model, {})[str(row.version)] = row.level
+        return levels
+
+    def due(self, now: datetime, limit: int = 100) -> list[str]:
+        waiting = union_all(
+            select(signals.c.model, func.min(signals.c.received_at).label("since"))
+            .where(signals.c.status == "open")
+            .group_by(signals.c.model),
+            select(models.c.model, models.c.wake_at).where(models.c.wake_at <= now),
+        ).subquery()
+        oldest = func.min(waiting.c.since)
+        rows = self._session.execute(
+            select(waiting.c.model)
+            .group_by(waiting.c.model)
+            .order_by(oldest, waiting.c.model)
+            .limit(limit)
+        )
+        return [row.model for row in rows]
+
+    def update(self, model: str, **changes: Any) -> None:
+        self.state(model)
+        self._session.execute(
+            update(models).where(models.c.model == model).values(**_columns(changes))
+        )
+
+    def record_test(self, model: str, test: RecordTest, *, decision: int) -> None:
+        self.state(model)
+        book = self._session.execute(
+            select(models.c.tests, models.c.rejections)
+            .where(models.c.model == model)
+            .with_for_update()
+        ).one()
+        self._session.execute(
+            insert(budget_tests).values(
+                model=model,
+                number=book.tests,
+                version=test.version,
+                level=test.level,
+                rejected=test.rejected,
+                decision=decision,
+            )
+        )
+        kept = [*book.rejections, book.tests] if test.rejected else book.rejections
+        self._session.execute(
+            update(models)
+            .where(models.c.model == model)
+            .values(tests=book.tests + 1, rejections=kept)
+        )
+
+    def record_approval(
+        self, model: str, approval: RecordApproval, *, decision: int, at: datetime
+    ) -> None:
+        self._session.execute(
+            insert(approvals).values(
+                model=model,
+                version=approval.version,
+                actor=approval.actor,
+                agrees=approval.agrees,
+                evidence=approval.evidence,
+                reason=approval.reason,
+                at=at,
+                decision=decision,
+            )
+        )
+
+    def approvals(self, model: str) -> tuple[ApprovalView, ...]:
+        rows = self._session.execute(
+            select(approvals).where(approvals.c.model == model).order_by(approvals.c.id)
+        )
+        return tuple(
+            ApprovalView(
+                version=row.version,
+                actor=row.actor,
+                agrees=row.agrees,
+                evidence=row.evidence,
+                at=row.at,
+                reason=row.reason,
+            )
+            for row in rows
+        )
+
+
+def _columns(changes: Mapping[str, Any]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name == "hold":
+            columns["hold_reason"] = value.reason if value else None
+            columns["hold_actor"] = value.actor if value else None
+            columns["hold_since"] = value.since if value else None
+        elif name in {"wake_at", "recipe_index", "error", "last_fired"}:
+            columns[name] = value
+        else:
+            raise TypeError(f"a model's row has no field to set called {name}")
+    return columns
+
+
+def _state(row: Row[Any], levels: Mapping[str, float]) -> ModelState:
+    hold = None
+    if row.hold_since is not None:
+        hold = HoldView(reason=row.hold_reason, actor=row.hold_actor, since=row.hold_since)
+    return ModelState(
+        model=row.model,
+        generation=row.generation,
+        champion=row.champion,
+        next_version=row.next_version,
+        next_run=row.next_run,
+        hold=hold,
+        budget=BudgetView(tests=row.tests, rejections=tuple(row.rejections), levels=levels),
+        wake_at=row.wake_at,
+        last_fired={name: parse_time(text) for name, text in row.last_fired.items()},
+        recipe_index=row.recipe_index,
+        error=row.error,
+    )

@@ -1,0 +1,74 @@
+"""The outbox in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from controller.adapters.sql.session import Session
+from controller.adapters.sql.tables import outbox
+from controller.ports import Letter
+
+_WAITING = outbox.c.acknowledged_at.is_(None)
+
+
+class SqlOutbox:
+    """An acknowledged letter stays, so that its key is known; an index leaves it out."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def put(self, topic: str, key: str, payload: Mapping[str, Any]) -> None:
+        new = self._session.insert(outbox).values(
+            topic=topic, key=key, payload=payload, due_at=self._session.now()
+        )
+        self._session.execute(new.on_conflict_do_nothing(index_elements=["topic", "key"]))
+
+    def due(self, topic: str, limit: int = 100) -> list[Letter]:
+        rows = self._session.execute(
+            select(outbox)
+            .where(outbox.c.topic == topic, outbox.c.due_at <= self._session.now(), _WAITING)
+            .order_by(outbox.c.due_at, outbox.c.id)
+            .limit(limit)
+        )
+        return [
+            Letter(
+                id=row.id,
+                topic=row.topic,
+                key=row.key,
+                payload=row.payload,
+                attempts=row.attempts,
+                due_at=row.due_at,
+                last_error=row.last_error,
+            )
+            for row in rows
+        ]
+
+    def postpone(self, letter: int, delay: timedelta, error: str = "") -> None:
+        self._session.execute(
+            update(outbox)
+            .where(outbox.c.id == letter, _WAITING)
+            .values(
+                attempts=outbox.c.attempts + 1,
+                due_at=self._session.later(delay),
+                last_error=error,
+            )
+        )
+
+    def acknowledge(self, letter: int) -> None:
+        self._session.execute(
+            update(outbox)
+            .where(outbox.c.id == letter, _WAITING)
+            .values(acknowledged_at=self._session.now())
+        )
+
+    def depth(self) -> Mapping[str, int]:
+        rows = self._session.execute(
+            select(outbox.c.topic, func.count().label("letters"))
+            .where(_WAITING)
+            .group_by(outbox.c.topic)
+        )
+        return {row.topic: row.letters for row in rows}

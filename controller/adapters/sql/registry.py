@@ -1,0 +1,274 @@
+"""The registry in SQL. It writes facts and reigns; the guards move versions and the seat by them.
+
+A change of champion is the insertion of one row, the reign: the guards compare its generation with the model's,
+then set the seat and write the facts of the version that leaves and of the one that comes. So no writer, whoever it
+is, can do one without the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, update
+
+from controller.adapters.sql.models import SqlModels
+from controller.adapters.sql.session import Leaving, Session
+from controller.adapters.sql.tables import (
+    evaluations,
+    models,
+    reigns,
+    version_facts,
+    versions,
+)
+from controller.domain.codec import load_plain
+from controller.domain.decisions import (
+    MoveVersion,
+    RecordEvaluation,
+    RegisterVersion,
+    SetChampion,
+)
+from controller.domain.errors import Conflict, IllegalTransition, StaleGeneration
+from controller.domain.evidence import Evaluation
+from controller.domain.versions import Reign, Version, VersionFact, VersionState, check_move
+
+
+class SqlRegistry:
+    """Versions, their evaluations, and the seat."""
+
+    def __init__(self, session: Session, books: SqlModels) -> None:
+        self._session = session
+        self._models = books
+
+    def register(
+        self, model: str, action: RegisterVersion, *, decision: int, at: datetime
+    ) -> Version:
+        state = self._models.state(model)
+        if action.version != state.next_version:
+            raise Conflict(
+                f"{model} v{action.version} cannot be entered: its next version is v{state.next_version}."
+            )
+        taken = select(versions.c.number).where(versions.c.run == action.run)
+        if self._session.execute(taken).first() is not None:
+            raise Conflict(f"Run {action.run} has brought a version before.")
+        row = self._session.execute(
+            insert(versions)
+            .values(
+                model=model,
+                number=action.version,
+                state=VersionState.CANDIDATE.value,
+                state_since=at,
+                run=action.run,
+                digest=action.digest,
+                recipe=action.recipe,
+                size=action.size,
+                data_through=action.data_through,
+                metrics=action.metrics,
+                lineage=action.lineage,
+                created_at=at,
+                decision=decision,
+            )
+            .returning(versions)
+        ).one()
+        self._fact(
+            model=model,
+            version=action.version,
+            after=VersionState.CANDIDATE.value,
+            actor="system",
+            reason="It was trained.",
+            decision=decision,
+            at=at,
+        )
+        return _version(row)
+
+    def move(
+        self, model: str, action: MoveVersion, *, decision: int, at: datetime, actor: str
+    ) -> None:
+        check_move(action.before, action.after)
+        if action.after is VersionState.CHAMPION:
+            raise IllegalTransition("A version becomes champion by taking the seat, not by a move.")
+        version = self._get(model, action.version)
+        if version.state is not action.before:
+            raise Conflict(f"{model} v{version.number} is {version.state}, not {action.before}.")
+        if action.before is VersionState.CHAMPION:
+            self._session.leaving[model] = Leaving(action=action, actor=actor)
+            return
+        self._fact(
+            model=model,
+            version=action.version,
+            before=action.before.value,
+            after=action.after.value,
+            actor=actor,
+            reason=action.reason,
+            decision=decision,
+            at=at,
+        )
+
+    def seat(self, model: str, action: SetChampion, *, decision: int, at: datetime) -> int:
+        self._models.state(model)
+        seen = self._session.execute(
+            select(models.c.generation, models.c.champion)
+            .where(models.c.model == model)
+            .with_for_update()
+        ).one()
+        if seen.generation != action.generation or seen.champion != action.previous:
+            raise StaleGeneration(
+                f"{model} is at generation {seen.generation} with champion"
+                f" {_name(seen.champion)}, not at {action.generation} with {_name(action.previous)}."
+            )
+        check_move(self._get(model, action.version).state, VersionState.CHAMPION)
+        leaving = self._session.leaving.pop(model, None)
+        if action.previous is not None and leaving is None:
+            raise Conflict(f"{model} v{action.previous} has not left the seat; move it first.")
+        self._session.execute(
+            insert(reigns).values(
+                model=model,
+                generation=action.generation + 1,
+                version=action.version,
+                previous=action.previous,
+                leaves=leaving.action.after.value if leaving else None,
+                leave_reason=leaving.action.reason if leaving else "",
+                cause=action.cause,
+                reason=action.reason,
+                actor=leaving.actor if leaving else "system",
+                decision=decision,
+                since=at,
+            )
+        )
+        return action.generation + 1
+
+    def attach(self, model: str, action: RecordEvaluation, *, decision: int) -> None:
+        self._get(model, action.evaluation.version)
+        self._session.execute(
+            insert(evaluations).values(
+                model=model,
+                version=action.evaluation.version,
+                run=action.evaluation.run,
+                evaluation=action.evaluation,
+                decision=decision,
+            )
+        )
+
+    def mark_verified(self, model: str, version: int, *, decision: int, at: datetime) -> None:
+        self._get(model, version)
+        self._session.execute(
+            update(versions)
+            .where(
+                versions.c.model == model,
+                versions.c.number == version,
+                versions.c.verified.is_(False),
+            )
+            .values(verified=True, verified_at=at, verified_by=decision)
+        )
+
+    def versions(
+        self,
+        model: str,
+        *,
+        states: Collection[VersionState] | None = None,
+        numbers: Collection[int] | None = None,
+        limit: int | None = None,
+    ) -> list[Version]:
+        statement = select(versions).where(versions.c.model == model)
+        if states is not None:
+            statement = statement.where(versions.c.state.in_([state.value for state in states]))
+        if numbers is not None:
+            statement = statement.where(versions.c.number.in_(numbers))
+        statement = statement.order_by(versions.c.number.desc()).limit(limit)
+        return [_version(row) for row in self._session.execute(statement)]
+
+    def evaluations(
+        self, model: str, numbers: Collection[int] | None = None
+    ) -> Mapping[int, Evaluation]:
+        newest = select(func.max(evaluations.c.id)).where(evaluations.c.model == model)
+        if numbers is not None:
+            newest = newest.where(evaluations.c.version.in_(numbers))
+        newest = newest.group_by(evaluations.c.version)
+        rows = self._session.execute(
+            select(evaluations.c.version, evaluations.c.evaluation)
+            .where(evaluations.c.id.in_(newest))
+            .order_by(evaluations.c.version.desc())
+        )
+        return {row.version: load_plain(Evaluation, row.evaluation) for row in rows}
+
+    def history(self, model: str, limit: int = 20) -> list[Reign]:
+        rows = self._session.execute(
+            select(reigns)
+            .where(reigns.c.model == model)
+            .order_by(reigns.c.generation.desc())
+            .limit(limit)
+        ).all()
+        after = [None, *rows[:-1]]
+        return [
+            Reign(
+                version=row.version,
+                generation=row.generation,
+                since=row.since,
+                until=next_one.since if next_one else None,
+                ended_by=next_one.cause if next_one else "",
+            )
+            for row, next_one in zip(rows, after, strict=True)
+        ]
+
+    def _get(self, model: str, number: int) -> Version:
+        row = self._session.execute(
+            select(versions).where(versions.c.model == model, versions.c.number == number)
+        ).first()
+        if row is None:
+            raise Conflict(f"{model} has no version {number}.")
+        return _version(row)
+
+    def _fact(self, **values: Any) -> None:
+        self._session.execute(insert(version_facts).values(**values))
+
+
+class SqlFacts:
+    """Reads the facts."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def of(self, model: str, version: int | None = None) -> list[VersionFact]:
+        statement = select(version_facts).where(version_facts.c.model == model)
+        if version is not None:
+            statement = statement.where(version_facts.c.version == version)
+        rows = self._session.execute(statement.order_by(version_facts.c.id))
+        return [
+            VersionFact(
+                id=row.id,
+                model=row.model,
+                version=row.version,
+                before=VersionState(row.before) if row.before else None,
+                after=VersionState(row.after),
+                actor=row.actor,
+                reason=row.reason,
+                decision=row.decision,
+                at=row.at,
+            )
+            for row in rows
+        ]
+
+
+def _version(row: Row[Any]) -> Version:
+    return Version(
+        model=row.model,
+        number=row.number,
+        state=VersionState(row.state),
+        run=row.run,
+        digest=row.digest,
+        recipe=row.recipe,
+        created_at=row.created_at,
+        size=row.size,
+        data_through=row.data_through,
+        metrics=row.metrics,
+        lineage=row.lineage,
+        decision=row.decision,
+        verified=row.verified,
+        promoted_at=row.promoted_at,
+        state_since=row.state_since,
+    )
+
+
+def _name(version: int | None) -> str:
+    return "none" if version is None else f"v{version}"

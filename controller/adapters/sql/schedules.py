@@ -1,0 +1,43 @@
+"""Schedules in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select
+
+from controller.adapters.sql.session import Session
+from controller.adapters.sql.tables import schedules
+
+
+class SqlSchedules:
+    """One row a model and trigger."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def next_due(self, model: str, trigger: str) -> tuple[datetime, str] | None:
+        row = self._session.execute(
+            select(schedules.c.due, schedules.c.definition).where(
+                schedules.c.model == model, schedules.c.trigger_name == trigger
+            )
+        ).first()
+        return None if row is None else (row.due, row.definition)
+
+    def set_next(self, model: str, trigger: str, due: datetime, definition: str) -> None:
+        self._session.execute(
+            self._session.insert(schedules)
+            .values(model=model, trigger_name=trigger, due=due, definition=definition)
+            .on_conflict_do_update(
+                index_elements=["model", "trigger_name"],
+                set_={"due": due, "definition": definition},
+            )
+        )
+
+    def forget(self, model: str, keep: Sequence[str]) -> None:
+        self._session.execute(
+            delete(schedules).where(
+                schedules.c.model == model, schedules.c.trigger_name.not_in(list(keep))
+            )
+        )

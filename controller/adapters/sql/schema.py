@@ -1,0 +1,133 @@
+"""Brings a database's tables to what this code expects.
+
+Alembic does the work, and is only imported when there is work: the usual start reads one row and goes on. Two
+processes may start at once; one migrates, the other waits and finds it done.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from controller.adapters.sql.engine import is_sqlite, make_engine, name_of, read_url
+from controller.adapters.sql.errors import translate
+from controller.domain.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD = "0002"
+"""The newest migration; a test compares it with the folder."""
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK = 0x1CBE_A5CE
+"""PostgreSQL's advisory lock for migrations: any number that nobody else in the database uses."""
+
+_log = logging.getLogger(__name__)
+
+
+def revision(engine: Engine) -> str | None:
+    """The database's present migration; None if it has none."""
+    try:
+        with engine.connect() as connection:
+            return _revision(connection)
+    except DBAPIError as error:
+        if _lacks_table(error):
+            return None
+        raise
+
+
+def _revision(connection: Connection) -> str | None:
+    row = connection.execute(text("SELECT version_num FROM alembic_version")).first()
+    return None if row is None else str(row[0])
+
+
+def _lacks_table(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    return state == "42P01" or "no such table" in str(error.orig)
+
+
+def migrate(url: str) -> bool:
+    """Bring the database at ``url`` up to :data:`HEAD`; whether there was anything to do.
+
+    Raises Unavailable if it does not answer, ConfigurationError if its tables are newer than this code.
+    """
+    parsed = read_url(url)
+    engine = make_engine(parsed)
+    try:
+        if revision(engine) == HEAD:
+            return False
+        return _upgrade(engine, name_of(parsed), sqlite=is_sqlite(parsed))
+    except SQLAlchemyError as error:
+        raise translate(error, name_of(parsed)) from error
+    finally:
+        engine.dispose()
+
+
+def _upgrade(engine: Engine, place: str, *, sqlite: bool) -> bool:
+    # One transaction around all: a migration that is cut off leaves nothing. On SQLite BEGIN IMMEDIATE is the
+    # lock that keeps a second process out.
+    with engine.begin() as connection:
+        if not sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        before = _present(connection)
+        if before == HEAD:
+            return False
+        _run_alembic(connection, before, place)
+    _log.info("the database %s was migrated", place, extra={"action": "migrated", "place": place})
+    return True
+
+
+def _present(connection: Connection) -> str | None:
+    savepoint = connection.begin_nested()
+    try:
+        found = _revision(connection)
+    except DBAPIError as error:
+        if not _lacks_table(error):
+            raise
+        savepoint.rollback()
+        return None
+    savepoint.commit()
+    return found
+
+
+def _run_alembic(connection: Connection, before: str | None, place: str) -> None:
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
+    config = alembic_config()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if before is not None and before not in known:
+        raise ConfigurationError(
+            f"The database {place} was written by a newer version (its schema is {before}, this code's {HEAD}).",
+            hint="Install that version or a later one.",
+        )
+    config.attributes["connection"] = connection
+    command.upgrade(config, HEAD)
+
+
+def alembic_config() -> Config:
+    """Alembic's settings; it has no file of its own."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def statements(script: Path) -> list[str]:
+    """The statements of an SQL file, which a line ``--;;`` ends: bodies of triggers hold semicolons of their own."""
+    parts = script.read_text(encoding="utf-8").split("\n--;;")
+    return [part.strip() for part in parts if part.strip()]
+
+
+def run_script(bind: Any, script: Path) -> None:
+    """Run every statement of an SQL file."""
+    for statement in statements(script):
+        bind.execution_options(no_parameters=True).exec_driver_sql(statement)

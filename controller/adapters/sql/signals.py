@@ -1,0 +1,152 @@
+"""The inbox in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select, update
+
+from controller.adapters.sql.session import Session
+from controller.adapters.sql.tables import signals
+from controller.adapters.sql.types import storable
+from controller.domain.errors import Conflict
+from controller.domain.signals import NewSignal, Signal, SignalAnswer, SignalKind, SignalStatus
+from controller.ports import Accepted, Query
+
+CHUNK = 500
+"""Rows in one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
+
+_WAITING = signals.c.status.in_([SignalStatus.OPEN.value, SignalStatus.DEFERRED.value])
+
+
+class SqlSignals:
+    """Keys are unique: the database tells what is new."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def append(self, new: Sequence[NewSignal], at: datetime) -> list[Accepted]:
+        accepted: list[Accepted] = []
+        for start in range(0, len(new), CHUNK):
+            accepted += self._append(new[start : start + CHUNK], at)
+        return accepted
+
+    def _append(self, new: Sequence[NewSignal], at: datetime) -> list[Accepted]:
+        rows = {storable(signal.key): _row(signal, at) for signal in reversed(new)}
+        insert = self._session.insert(signals).values(list(reversed(rows.values())))
+        result = self._session.execute(
+            insert.on_conflict_do_nothing(index_elements=["key"]).returning(
+                signals.c.key, signals.c.id
+            )
+        )
+        fresh = {row.key: row.id for row in result}
+        ids = fresh | self._ids(key for key in rows if key not in fresh)
+        answers: list[Accepted] = []
+        for signal in new:
+            key = storable(signal.key)
+            answers.append(Accepted(id=ids[key], fresh=fresh.pop(key, None) is not None))
+        return answers
+
+    def _ids(self, keys: Iterable[str]) -> dict[str, int]:
+        known = list(keys)
+        if not known:
+            return {}
+        found = self._session.execute(
+            select(signals.c.key, signals.c.id).where(signals.c.key.in_(known))
+        )
+        return {row.key: row.id for row in found}
+
+    def pending(self, model: str, limit: int = 1000) -> tuple[Signal, ...]:
+        statement = (
+            select(signals)
+            .where(signals.c.model == model, _WAITING)
+            .order_by(signals.c.id)
+            .limit(limit)
+        )
+        return tuple(self._read(statement))
+
+    def answer(self, answers: Sequence[SignalAnswer], decision: int) -> None:
+        alike: dict[tuple[SignalStatus, str], list[int]] = {}
+        for answer in answers:
+            alike.setdefault((answer.status, answer.reason), []).append(answer.signal)
+        for (status, reason), ids in alike.items():
+            for start in range(0, len(ids), CHUNK):
+                self._answer(ids[start : start + CHUNK], status, reason, decision)
+
+    def _answer(self, ids: list[int], status: SignalStatus, reason: str, decision: int) -> None:
+        result = self._session.execute(
+            update(signals)
+            .where(signals.c.id.in_(ids), _WAITING)
+            .values(status=status.value, reason=reason, decision=decision)
+            .returning(signals.c.id)
+        )
+        missed = set(ids) - {row.id for row in result}
+        if not missed:
+            return
+        signal = self.get(min(missed))
+        if signal is None:
+            raise Conflict(f"There is no signal {min(missed)} to answer.")
+        raise Conflict(
+            f"Signal {signal.id} has ended as {signal.status}; it is not answered again."
+        )
+
+    def get(self, signal: int) -> Signal | None:
+        return next(iter(self._read(select(signals).where(signals.c.id == signal))), None)
+
+    def by_key(self, key: str) -> Signal | None:
+        return next(iter(self._read(select(signals).where(signals.c.key == storable(key)))), None)
+
+    def find(self, query: Query) -> list[Signal]:
+        statement = select(signals).order_by(signals.c.id.desc()).limit(query.limit)
+        if query.model is not None:
+            statement = statement.where(signals.c.model == query.model)
+        if query.kinds:
+            statement = statement.where(signals.c.kind.in_(query.kinds))
+        if query.states:
+            statement = statement.where(signals.c.status.in_(query.states))
+        if query.since is not None:
+            statement = statement.where(signals.c.received_at >= query.since)
+        if query.until is not None:
+            statement = statement.where(signals.c.received_at < query.until)
+        if query.before is not None:
+            statement = statement.where(signals.c.id < query.before)
+        return self._read(statement)
+
+    def count_waiting(self) -> int:
+        counted = self._session.execute(select(func.count()).select_from(signals).where(_WAITING))
+        return int(counted.scalar_one())
+
+    def _read(self, statement: Select[Any]) -> list[Signal]:
+        return [_signal(row) for row in self._session.execute(statement)]
+
+
+def _row(signal: NewSignal, at: datetime) -> Mapping[str, Any]:
+    return {
+        "key": signal.key,
+        "model": signal.model,
+        "kind": signal.kind.value,
+        "trigger_name": signal.trigger,
+        "actor": signal.actor,
+        "occurred_at": signal.occurred_at,
+        "received_at": at,
+        "payload": signal.payload,
+    }
+
+
+def _signal(row: Row[Any]) -> Signal:
+    return Signal(
+        id=row.id,
+        key=row.key,
+        model=row.model,
+        kind=SignalKind(row.kind),
+        occurred_at=row.occurred_at,
+        received_at=row.received_at,
+        payload=row.payload,
+        trigger=row.trigger_name,
+        actor=row.actor,
+        status=SignalStatus(row.status),
+        reason=row.reason,
+        decision=row.decision,
+    )

@@ -1,0 +1,130 @@
+"""The SQL store: opens transactions on SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from controller.adapters.clock import SystemClock
+from controller.adapters.sql.data import SqlData
+from controller.adapters.sql.decisions import SqlDecisions
+from controller.adapters.sql.engine import BUSY_SECONDS, is_sqlite, make_engine, name_of, read_url
+from controller.adapters.sql.errors import translate
+from controller.adapters.sql.leases import SqlLeases
+from controller.adapters.sql.models import SqlModels
+from controller.adapters.sql.outbox import SqlOutbox
+from controller.adapters.sql.registry import SqlFacts, SqlRegistry
+from controller.adapters.sql.rules import SqlRuleStore
+from controller.adapters.sql.runs import SqlRuns
+from controller.adapters.sql.schedules import SqlSchedules
+from controller.adapters.sql.session import Session
+from controller.adapters.sql.signals import SqlSignals
+from controller.domain.errors import Unavailable
+from controller.ports import Clock
+
+
+class SqlTransaction:
+    """All books over one open transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.signals = SqlSignals(session)
+        self.decisions = SqlDecisions(session)
+        self.models = SqlModels(session)
+        self.registry = SqlRegistry(session, self.models)
+        self.facts = SqlFacts(session)
+        self.runs = SqlRuns(session, self.models, self.signals)
+        self.outbox = SqlOutbox(session)
+        self.leases = SqlLeases(session)
+        self.data = SqlData(session)
+        self.schedules = SqlSchedules(session)
+        self.rules = SqlRuleStore(session, self.models)
+
+
+class SqlStore:
+    """A database by URL, which must have been migrated (:func:`controller.adapters.sql.schema.migrate`).
+
+    ``clock`` measures leases and letters on SQLite; PostgreSQL uses its own.
+    """
+
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
+        self._url = read_url(url)
+        self._clock: Clock = clock or SystemClock()
+        self._writer = make_engine(self._url)
+        self._reader = self._writer
+        if is_sqlite(self._url):
+            self._reader = make_engine(self._url, begin="BEGIN", read_only=True)
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+        _unlock_after_fork(self)
+
+    @property
+    def place(self) -> str:
+        """The database's name for messages, without its password."""
+        return name_of(self._url)
+
+    @contextmanager
+    def begin(self) -> Iterator[SqlTransaction]:
+        if not is_sqlite(self._url):
+            with self._transaction(self._writer, writes=True) as transaction:
+                yield transaction
+            return
+        if self._owner == threading.get_ident():
+            raise RuntimeError("a transaction is open in this thread; one inside another cannot be")
+        # Threads queue here, in order and without polling; SQLite's own lock is for other processes.
+        if not self._lock.acquire(timeout=BUSY_SECONDS):
+            raise Unavailable(f"The database {self.place} is locked by another thread.")
+        self._owner = threading.get_ident()
+        try:
+            with self._transaction(self._writer, writes=True) as transaction:
+                yield transaction
+        finally:
+            self._owner = None
+            self._lock.release()
+
+    @contextmanager
+    def read(self) -> Iterator[SqlTransaction]:
+        engine = self._reader
+        if not is_sqlite(self._url):
+            # One snapshot for all statements, as SQLite gives it.
+            engine = engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        with self._transaction(engine, writes=False) as transaction:
+            yield transaction
+
+    def close(self) -> None:
+        self._writer.dispose()
+        self._reader.dispose()
+
+    @contextmanager
+    def _transaction(self, engine: Engine, *, writes: bool) -> Iterator[SqlTransaction]:
+        try:
+            with engine.connect() as connection, connection.begin():
+                session = Session(
+                    connection=connection, clock=self._clock, place=self.place, writes=writes
+                )
+                yield SqlTransaction(session)
+                if writes:
+                    session.check_complete()
+        except SQLAlchemyError as error:
+            raise translate(error, self.place) from error
+
+
+def _unlock_after_fork(store: SqlStore) -> None:
+    """A child is forked while another thread may hold the lock; that thread does not exist in the child."""
+    reference = weakref.ref(store)
+
+    def in_child() -> None:
+        alive = reference()
+        if alive is not None:
+            alive._lock = threading.Lock()  # noqa: SLF001 - a function of this class in all but name
+            alive._owner = None  # noqa: SLF001
+
+    os.register_at_fork(after_in_child=in_child)

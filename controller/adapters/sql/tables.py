@@ -1,0 +1,387 @@
+"""The tables. The migrations create them; a test compares the two.
+
+What must hold whoever writes is not here but in the guards (``migrations/guards``): triggers that refuse.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from controller.adapters.sql.types import BIG, Json, UtcTime, Words
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+DECISION = "decisions.id"
+
+
+def _in(column: str, *words: str) -> str:
+    return f"{column} IN ({', '.join(repr(word) for word in words)})"
+
+
+WAITING = _in("status", "open", "deferred")
+UNENDED = _in("state", "queued", "running")
+
+signals = Table(
+    "signals",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("key", Words, nullable=False),
+    Column("model", Words, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("trigger_name", Words),
+    Column("actor", Words, nullable=False),
+    Column("occurred_at", UtcTime, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Column("payload", Json, nullable=False),
+    Column("status", Text, nullable=False, server_default="open"),
+    Column("reason", Words, nullable=False, server_default=""),
+    Column("decision", BIG, ForeignKey(DECISION)),
+    UniqueConstraint("key"),
+    CheckConstraint(
+        _in("status", "open", "deferred", "handled", "skipped", "failed"), name="status"
+    ),
+    Index("ix_signals_model_id", "model", "id"),
+    Index(
+        "ix_signals_waiting",
+        "model",
+        "id",
+        sqlite_where=text(WAITING),
+        postgresql_where=text(WAITING),
+    ),
+    Index(
+        "ix_signals_open",
+        "model",
+        "received_at",
+        sqlite_where=text("status = 'open'"),
+        postgresql_where=text("status = 'open'"),
+    ),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", BIG, primary_key=True, autoincrement=False),
+    Column("model", Text, nullable=False),
+    Column("decided_at", UtcTime, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("blob", Text, nullable=False),
+    Column("revision", Text),
+    Column("review", Text),
+    Column("reviewers", Json, nullable=False),
+    Column("snapshot", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("prev_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    UniqueConstraint("prev_hash"),
+    UniqueConstraint("hash"),
+    Index("ix_decisions_model_id", "model", "id"),
+    Index("ix_decisions_verdict_id", "verdict", "id"),
+)
+
+chain_head = Table(
+    "chain_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("decision", BIG, nullable=False),
+    Column("hash", Text, nullable=False),
+    CheckConstraint("id = 1", name="one"),
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("model", Words, primary_key=True),
+    Column("generation", Integer, nullable=False, server_default="0"),
+    Column("champion", Integer),
+    Column("next_version", Integer, nullable=False, server_default="1"),
+    Column("next_run", Integer, nullable=False, server_default="1"),
+    Column("hold_reason", Words),
+    Column("hold_actor", Words),
+    Column("hold_since", UtcTime),
+    Column("tests", Integer, nullable=False, server_default="0"),
+    Column("rejections", Json, nullable=False, server_default="[]"),
+    Column("wake_at", UtcTime),
+    Column("last_fired", Json, nullable=False, server_default="{}"),
+    Column("recipe_index", Integer, nullable=False, server_default="0"),
+    Column("error", Words),
+    CheckConstraint("(champion IS NULL) = (generation = 0)", name="seat"),
+    Index("ix_models_wake_at", "wake_at"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("model", Words, ForeignKey("models.model"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Column("state_since", UtcTime, nullable=False),
+    Column("run", Words, nullable=False),
+    Column("digest", Words, nullable=False),
+    Column("recipe", Words, nullable=False),
+    Column("size", BIG, nullable=False),
+    Column("data_through", BIG, nullable=False),
+    Column("metrics", Json, nullable=False),
+    Column("lineage", Words),
+    Column("created_at", UtcTime, nullable=False),
+    Column("decision", BIG, ForeignKey(DECISION), nullable=False),
+    Column("verified", Boolean, nullable=False, server_default=text("false")),
+    Column("verified_at", UtcTime),
+    Column("verified_by", BIG, ForeignKey(DECISION)),
+    Column("promoted_at", UtcTime),
+    UniqueConstraint("run"),
+    CheckConstraint(
+        _in(
+            "state",
+            "candidate",
+            "challenger",
+            "champion",
+            "superseded",
+            "deprecated",
+            "archived",
+            "rejected",
+            "failed",
+        ),
+        name="state",
+    ),
+    CheckConstraint("number > 0", name="number"),
+    Index("ix_versions_model_state_number", "model", "state", "number"),
+    Index(
+        "uq_versions_champion",
+        "model",
+        unique=True,
+        sqlite_where=text("state = 'champion'"),
+        postgresql_where=text("state = 'champion'"),
+    ),
+)
+
+version_facts = Table(
+    "version_facts",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("model", Words, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("before", Text),
+    Column("after", Text, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("decision", BIG, ForeignKey(DECISION), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
+    Index("ix_version_facts_model_version_id", "model", "version", "id"),
+)
+
+reigns = Table(
+    "reigns",
+    metadata,
+    Column("model", Words, ForeignKey("models.model"), primary_key=True),
+    Column("generation", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+    Column("previous", Integer),
+    Column("leaves", Text),
+    Column("leave_reason", Words, nullable=False, server_default=""),
+    Column("cause", Text, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("decision", BIG, ForeignKey(DECISION), nullable=False),
+    Column("since", UtcTime, nullable=False),
+    ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
+    CheckConstraint(_in("cause", "promotion", "rollback"), name="cause"),
+    CheckConstraint(
+        "previous IS NULL AND leaves IS NULL"
+        " OR previous IS NOT NULL AND leaves IN ('superseded', 'rejected')",
+        name="leaves",
+    ),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("model", Words, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("run", Words, nullable=False),
+    Column("evaluation", Json, nullable=False),
+    Column("decision", BIG, ForeignKey(DECISION), nullable=False),
+    ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
+    Index("ix_evaluations_model_version_id", "model", "version", "id"),
+)
+
+budget_tests = Table(
+    "budget_tests",
+    metadata,
+    Column("model", Words, ForeignKey("models.model"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+    Column("level", Float, nullable=False),
+    Column("rejected", Boolean, nullable=False),
+    Column("decision", BIG, ForeignKey(DECISION), nullable=False),
+    ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
+    Index("ix_budget_tests_model_version_number", "model", "version", "number"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("model", Words, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("agrees", Boolean, nullable=False),
+    Column("evidence", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("decision", BIG, ForeignKey(DECISION), nullable=False),
+    ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
+    Index("ix_approvals_model_id", "model", "id"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("entry", BIG, primary_key=True),
+    Column("id", Words, nullable=False),
+    Column("model", Words, ForeignKey("models.model"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("spec", Json, nullable=False),
+    Column("retries", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("ordered_at", UtcTime, nullable=False),
+    Column("decision", BIG, ForeignKey(DECISION), nullable=False),
+    Column("worker", Words),
+    Column("lease_until", UtcTime),
+    Column("started_at", UtcTime),
+    Column("ended_at", UtcTime),
+    Column("cancel_requested", Boolean, nullable=False, server_default=text("false")),
+    Column("progress", Float),
+    Column("reason", Words, nullable=False, server_default=""),
+    Column("result", Json, nullable=False, server_default="{}"),
+    UniqueConstraint("id"),
+    UniqueConstraint("model", "number"),
+    CheckConstraint(
+        _in("state", "queued", "running", "done", "failed", "dead", "cancelled"), name="state"
+    ),
+    Index("ix_runs_model_kind", "model", "kind", "number"),
+    Index(
+        "ix_runs_unended",
+        "state",
+        "lease_until",
+        sqlite_where=text(UNENDED),
+        postgresql_where=text(UNENDED),
+    ),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("topic", Words, nullable=False),
+    Column("key", Words, nullable=False),
+    Column("payload", Json, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", UtcTime, nullable=False),
+    Column("last_error", Words, nullable=False, server_default=""),
+    Column("acknowledged_at", UtcTime),
+    UniqueConstraint("topic", "key"),
+    Index(
+        "ix_outbox_waiting",
+        "topic",
+        "due_at",
+        sqlite_where=text("acknowledged_at IS NULL"),
+        postgresql_where=text("acknowledged_at IS NULL"),
+    ),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Words, primary_key=True),
+    Column("owner", Words, nullable=False),
+    Column("fence", BIG, nullable=False),
+    Column("until", UtcTime, nullable=False),
+)
+
+data_sources = Table(
+    "data_sources",
+    metadata,
+    Column("model", Words, primary_key=True),
+    Column("cursor", Words),
+    Column("through", BIG, nullable=False, server_default="0"),
+    Column("batches", Integer, nullable=False, server_default="0"),
+    Column("rows", BIG, nullable=False, server_default="0"),
+    Column("digest", Text),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("model", Words, primary_key=True),
+    Column("sequence", BIG, primary_key=True, autoincrement=False),
+    Column("uri", Words, nullable=False),
+    Column("digest", Words, nullable=False),
+    Column("size", BIG, nullable=False),
+    Column("rows", BIG),
+    Column("columns", Json, nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+    Column("quarantined", Words, nullable=False, server_default=""),
+    Column("details", Json, nullable=False),
+    UniqueConstraint("model", "uri", "digest"),
+    Index("ix_batches_model_uri_sequence", "model", "uri", "sequence"),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("model", Words, primary_key=True),
+    Column("trigger_name", Words, primary_key=True),
+    Column("due", UtcTime, nullable=False),
+    Column("definition", Words, nullable=False),
+)
+
+rule_texts = Table(
+    "rule_texts",
+    metadata,
+    Column("blob", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+)
+
+active_rules = Table(
+    "active_rules",
+    metadata,
+    Column("model", Words, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("blob", Text, ForeignKey("rule_texts.blob"), nullable=False),
+    Column("revision", Text),
+    Column("review", Text),
+    Column("reviewers", Json, nullable=False),
+    Column("activated_at", UtcTime, nullable=False),
+    Column("refused", Words, nullable=False, server_default=""),
+    Column("retired_at", UtcTime),
+    Column("retired_because", Words),
+)

@@ -1,0 +1,88 @@
+"""`incumbent approve` and `incumbent reject`: a person's word on a challenger that waits for one."""
+
+from __future__ import annotations
+
+import click
+
+from controller.domain.canonical import digest
+from controller.domain.errors import Conflict, NotFound
+from controller.domain.evidence import Evaluation
+from controller.domain.signals import SignalKind
+from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
+from controller.entrypoints.cli.session import Session, known_model, parse_version, pass_session
+
+
+@click.command()
+@click.argument("model")
+@click.argument("version")
+@click.option("--evidence", help="Only if this is still the digest of what it is judged by.")
+@word_options
+@pass_session
+def approve(
+    session: Session,
+    *,
+    model: str,
+    version: str,
+    evidence: str | None,
+    reason: str | None,
+    wait: float,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Approve the challenger VERSION of MODEL. The approval counts for the evidence that is there now."""
+    number, why = parse_version(version), needed_reason(reason)
+    present = digest(_evaluation(session, model, number))
+    if evidence is not None and not present.startswith(evidence):
+        raise Conflict(
+            f"The evidence about v{number} is {present[:12]} now, not {evidence[:12]}.",
+            hint=f"Look again: `incumbent explain {model}`.",
+        )
+    payload = {
+        "version": number,
+        "agrees": True,
+        "evidence": present,
+        "groups": session.groups,
+        "reason": why,
+    }
+    plan = f"{model}: you approve v{number} by the evidence {present[:12]}."
+    word = Word(
+        model=model, kind=SignalKind.APPROVAL, plan=plan, payload=payload, yes=yes, wait=wait
+    )
+    return speak(session, word, as_json=as_json)
+
+
+@click.command()
+@click.argument("model")
+@click.argument("version")
+@word_options
+@pass_session
+def reject(
+    session: Session,
+    *,
+    model: str,
+    version: str,
+    reason: str | None,
+    wait: float,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Send the challenger VERSION of MODEL away."""
+    number, why = parse_version(version), needed_reason(reason)
+    with session.read() as tx:
+        known_model(tx, model)
+    payload = {"version": number, "reason": why}
+    plan = f"{model}: v{number} is rejected and cannot be promoted any more."
+    word = Word(model=model, kind=SignalKind.REJECT, plan=plan, payload=payload, yes=yes, wait=wait)
+    return speak(session, word, as_json=as_json)
+
+
+def _evaluation(session: Session, model: str, number: int) -> Evaluation:
+    with session.read() as tx:
+        known_model(tx, model)
+        found = tx.registry.evaluations(model, (number,)).get(number)
+    if found is None:
+        raise NotFound(
+            f"There is no evidence about {model} v{number} to approve.",
+            hint=f"`incumbent versions {model}` lists its versions.",
+        )
+    return found

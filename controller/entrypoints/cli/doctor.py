@@ -1,0 +1,195 @@
+"""`incumbent doctor`: looks at everything that must work together, and says what to do about what does not."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from controller.domain.errors import IncumbentError
+from controller.domain.runs import RunState
+from controller.entrypoints.cli.output import (
+    SCHEMA_VERSION,
+    Column,
+    json_option,
+    print_json,
+    print_table,
+)
+from controller.entrypoints.cli.session import Session, pass_session
+from controller.ports import Query, Transaction
+
+_LEAST_SPACE = 1 << 30
+"""Bytes free where artifacts go; below that a disk that fills is a matter of days."""
+_SLOW_START = timedelta(minutes=2)
+"""After so long in the queue a run waits for a worker that is not there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing that was looked at: `ok`, the sentence, and what to do where it is not."""
+
+    name: str
+    ok: bool
+    sentence: str
+    hint: str = ""
+
+
+@click.command()
+@json_option
+@pass_session
+def doctor(session: Session, *, as_json: bool) -> int:
+    """Look at the settings, database, broker, artifacts, rules and stuck work. Exit code 1 if something is wrong."""
+    found = [finding for name, check in CHECKS for finding in _careful(name, check, session)]
+    if as_json:
+        rows = [{"name": f.name, "ok": f.ok, "sentence": f.sentence, "hint": f.hint} for f in found]
+        print_json(
+            {"schema_version": SCHEMA_VERSION, "ok": all(f.ok for f in found), "checks": rows}
+        )
+    else:
+        columns = [Column("", "mark"), Column("WHAT", "name"), Column("FOUND", "said", fold=True)]
+        cells = [
+            {
+                "mark": "ok" if f.ok else "!!",
+                "name": f.name,
+                "said": f"{f.sentence} {f.hint}".strip(),
+            }
+            for f in found
+        ]
+        print_table(columns, cells, "Nothing was looked at.")
+    return 0 if all(f.ok for f in found) else 1
+
+
+def _careful(
+    name: str, check: Callable[[Session], Iterator[Finding]], session: Session
+) -> Iterator[Finding]:
+    """The findings of one check; what it raises is a finding too, so that one failure hides no other."""
+    try:
+        yield from check(session)
+    except IncumbentError as error:
+        yield Finding(name=name, ok=False, sentence=error.message, hint=error.hint)
+
+
+def _settings(session: Session) -> Iterator[Finding]:
+    from controller.settings import config_file
+
+    settings, file = session.settings, config_file()
+    read = f", {file} was read" if file else ""
+    yield Finding(name="settings", ok=True, sentence=f"home {settings.home}{read}")
+
+
+def _database(session: Session) -> Iterator[Finding]:
+    with session.read() as tx:
+        last, _ = tx.decisions.head()
+        waiting = tx.signals.count_waiting()
+    yield Finding(
+        name="database", ok=True, sentence=f"answers: {last:,} decisions, {waiting:,} signals wait"
+    )
+
+
+def _controller(session: Session) -> Iterator[Finding]:
+    if session.given is None and session.settings.database.startswith("sqlite"):
+        away = session.decides_here
+        yield Finding(
+            name="controller",
+            ok=not away,
+            sentence="does not run on this database." if away else "runs",
+            hint="Start it with `incumbent up`." if away else "",
+        )
+
+
+def _broker(session: Session) -> Iterator[Finding]:
+    settings = session.settings
+    if settings.broker is None:
+        from controller.adapters.celery.broker import answers
+
+        alive = answers(settings.home)
+        yield Finding(
+            name="broker",
+            ok=alive,
+            sentence="the embedded one answers" if alive else "the embedded one does not run.",
+            hint="" if alive else "`incumbent up` starts it.",
+        )
+        return
+    from kombu import Connection
+
+    try:
+        with Connection(settings.broker, connect_timeout=3) as connection:
+            connection.ensure_connection(max_retries=1, timeout=3)
+    except Exception as error:  # noqa: BLE001 - each transport has errors of its own
+        said = f"does not answer: {type(error).__name__}."
+        yield Finding(name="broker", ok=False, sentence=said, hint="See INCUMBENT_BROKER_URL.")
+    else:
+        yield Finding(name="broker", ok=True, sentence="answers")
+
+
+def _artifacts(session: Session) -> Iterator[Finding]:
+    folder = Path(session.settings.artifacts)
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    enough = free >= _LEAST_SPACE
+    yield Finding(
+        name="artifacts",
+        ok=enough,
+        sentence=f"{free / 1e9:,.1f} GB free for {folder}{'' if enough else '.'}",
+        hint="" if enough else "Make room, or name another place in INCUMBENT_ARTIFACTS_URL.",
+    )
+
+
+def _rules(session: Session) -> Iterator[Finding]:
+    with session.read() as tx:
+        active = tx.rules.all_active()
+        errors = [(s.model, s.error) for s in tx.models.all() if s.error]
+    if not active:
+        hint = f"Put a policy into {session.settings.rules}; `incumbent init` writes one."
+        yield Finding(name="rules", ok=False, sentence="no policy is in force.", hint=hint)
+    for rules in active:
+        refused = f"a newer revision is refused: {rules.refused}" if rules.refused else ""
+        sentence = refused or f"{rules.ref.path} in force, blob {rules.ref.blob[:12]}"
+        yield Finding(name=f"rules of {rules.model}", ok=not refused, sentence=sentence)
+    for model, error in errors:
+        yield Finding(name=f"engine for {model}", ok=False, sentence=str(error))
+
+
+def _work(session: Session) -> Iterator[Finding]:
+    now = session.now()
+    with session.read() as tx:
+        stuck = [
+            run
+            for run in tx.runs.find(Query(states=(RunState.QUEUED.value,)))
+            if now - run.ordered_at > _SLOW_START
+        ]
+        letters = list(_unsent(tx))
+    for run in stuck:
+        yield Finding(
+            name=f"run {run.id}",
+            ok=False,
+            sentence=f"waits since {run.ordered_at:%Y-%m-%d %H:%M} UTC for a worker of queue {run.spec.queue}.",
+            hint="Start one with `incumbent worker`.",
+        )
+    for topic, key, error in letters:
+        yield Finding(name=f"{topic} {key}", ok=False, sentence=f"could not be delivered: {error}")
+    if not stuck and not letters:
+        yield Finding(name="work", ok=True, sentence="nothing is stuck")
+
+
+def _unsent(tx: Transaction) -> Iterator[tuple[str, str, str]]:
+    for topic in tx.outbox.depth():
+        for letter in tx.outbox.due(topic):
+            if letter.last_error:
+                yield topic, letter.key, letter.last_error
+
+
+CHECKS: tuple[tuple[str, Callable[[Session], Iterator[Finding]]], ...] = (
+    ("settings", _settings),
+    ("database", _database),
+    ("controller", _controller),
+    ("broker", _broker),
+    ("artifacts", _artifacts),
+    ("rules", _rules),
+    ("work", _work),
+)
+"""What is looked at, in the order in which a cause comes before its effects."""

@@ -1,0 +1,139 @@
+"""`incumbent explain`: one screen about one decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from controller.entrypoints.cli.output import (
+    SCHEMA_VERSION,
+    json_option,
+    print_json,
+    style,
+)
+from controller.entrypoints.cli.session import Session, pass_session
+
+_COLOUR = {
+    "pass": "green",
+    "firing": "green",
+    "done": "green",
+    "fail": "red",
+    "error": "red",
+    "inconclusive": "yellow",
+    "pending": "yellow",
+    "blocked": "yellow",
+}
+_WIDTH = 12
+
+
+@click.command()
+@click.argument("name")
+@json_option
+@pass_session
+def explain(session: Session, name: str, as_json: bool) -> None:
+    """Show what happened, why, and what was done.
+
+    NAME is a decision's number, signal:ID, a run's id, or a model (its newest decision).
+    """
+    from controller.service.explain import as_document, explain, find_decision
+
+    with session.read() as tx:
+        found = explain(tx, find_decision(tx, name))
+    if as_json:
+        print_json({"schema_version": SCHEMA_VERSION, **as_document(found)})
+        return
+    for line in screen(as_document(found)):
+        click.echo(line)
+
+
+def screen(document: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of the screen."""
+    yield _headline(document)
+    yield document["reason"]
+    yield from _section("Why", _why(document))
+    yield from _section("Caused by", _causes(document))
+    yield from _section("Done", (_action(action) for action in document["actions"]))
+    yield from _section("Rules", _rules(document))
+    yield from _section("Record", _record(document))
+
+
+def _headline(document: Mapping[str, Any]) -> str:
+    at = document["decided_at"][:16].replace("T", " ")
+    verdict = style(document["verdict"].upper(), bold=True)
+    by = "" if document["actor"] == "system" else f"  by {document['actor']}"
+    return f"{verdict}  decision {document['id']}  {document['model']}  {at} UTC{by}"
+
+
+def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
+    found = list(lines)
+    if found:
+        yield ""
+        yield style(title, bold=True)
+        yield from (f"  {line}" for line in found)
+
+
+def _why(document: Mapping[str, Any]) -> Iterator[str]:
+    for node in document["tree"]["children"]:
+        yield from _node(node, document, 0)
+
+
+def _node(node: Mapping[str, Any], document: Mapping[str, Any], depth: int) -> Iterator[str]:
+    """One line a node: its result, its name, the sentence with the compared values, and where the rule stands."""
+    result = style(f"{node['result']:<{_WIDTH}}", fg=_COLOUR.get(node["result"]))
+    place = f"  ({document['rules']['path']}:{node['line']})" if node.get("line") else ""
+    # The leading reason's sentence is the headline already.
+    said = "" if node["sentence"] == document["reason"] else f": {node['sentence']}"
+    yield f"{'  ' * depth}{result} {node['name']}{said}{place}"
+    for child in node["children"]:
+        yield from _node(child, document, depth + 1)
+
+
+def _causes(document: Mapping[str, Any]) -> Iterator[str]:
+    from controller.service.explain import describe_signal
+
+    for signal in document["signals"]:
+        answer = signal["answer"]
+        told = "" if answer["reason"] == document["reason"] else f": {answer['reason']}"
+        yield f"signal {signal['id']}  {describe_signal(signal)}  -> {answer['status']}{told}"
+    for step in document["led_by"]:
+        yield f"decision {step['decision']}  {step['reason']}"
+
+
+def _action(action: Mapping[str, Any]) -> str:
+    kind = action["kind"]
+    if kind == "start_run":
+        spec = action["spec"]
+        return f"ordered {action['run']} ({spec['kind']}, recipe {spec['recipe']}, seed {spec['seed']})"
+    if kind == "register_version":
+        return (
+            f"registered v{action['version']} of {action['run']}, artifact {action['digest'][:12]}"
+        )
+    if kind == "move_version":
+        return f"v{action['version']}: {action['before']} -> {action['after']}"
+    if kind == "set_champion":
+        seat = f"the seat of v{action['previous']}" if action["previous"] else "the empty seat"
+        return f"v{action['version']} took {seat}, generation {action['generation'] + 1}"
+    if kind == "record_evaluation":
+        return f"kept the evaluation {action['evaluation']['run']} of v{action['evaluation']['version']}"
+    if kind == "notify":
+        return f"told {', '.join(action['channels'])}: {action['event']}"
+    plain = (f"{key} {value}" for key, value in action.items() if key != "kind" and value != "")
+    return f"{kind.replace('_', ' ')}: {', '.join(plain)}"
+
+
+def _rules(document: Mapping[str, Any]) -> Iterator[str]:
+    rules = document["rules"]
+    at = f" at revision {rules['revision'][:12]}" if rules["revision"] else ""
+    reviewed = f", reviewed by {', '.join(rules['reviewers'])}" if rules["reviewers"] else ""
+    yield f"{rules['path']}{at}, blob {rules['blob'][:12]}{reviewed}"
+    for line, text in document["rule_lines"].items():
+        yield f"{line:>4} | {text}"
+
+
+def _record(document: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"hash {document['hash'][:12]} after {document['prev_hash'][:12]}, code {document['code']}; "
+        f"check it with `incumbent verify {document['id']}`"
+    )

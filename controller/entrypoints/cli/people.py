@@ -1,0 +1,150 @@
+"""A person's word: shown as a plan, confirmed, appended as a signal, and its answer waited for.
+
+No command changes a model itself. It appends a signal, and the engine answers it on the one path that everything
+takes. Where no controller runs on the embedded database, the engine ticks here, in this process, for this model only.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import click
+
+from controller.domain.errors import Conflict, NegativeAnswer, UserError
+from controller.domain.signals import NewSignal, Signal, SignalKind, SignalStatus
+from controller.entrypoints.cli.output import (
+    SCHEMA_VERSION,
+    json_option,
+    print_json,
+    tell,
+    yes_option,
+)
+from controller.entrypoints.cli.session import Session
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_LOOK_AGAIN = 0.1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Word:
+    """What a person wants: the signal, the sentence that says what it will do, and whether to ask first."""
+
+    model: str
+    kind: SignalKind
+    plan: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    key: str = ""
+    yes: bool = False
+    wait: float = 10.0
+    """Seconds to wait for the answer; 0: do not wait."""
+
+
+def word_options(command: Decorated) -> Decorated:
+    """Adds `--reason`, `--yes`, `--wait` and `--json`."""
+    command = json_option(command)
+    command = yes_option(command)
+    command = click.option(
+        "--wait", type=click.FloatRange(min=0), default=10.0, show_default=True,
+        help="Seconds to wait for the answer.",
+    )(command)  # fmt: skip
+    return click.option("--reason", help="Why, for the log. Needed.")(command)
+
+
+def needed_reason(reason: str | None) -> str:
+    """The reason, or a UserError: no change without one."""
+    if not (reason or "").strip():
+        raise UserError("A change needs a reason.", hint='Add --reason "...".')
+    return str(reason).strip()
+
+
+def speak(session: Session, word: Word, *, as_json: bool) -> int:
+    """Show the plan, ask, append, wait for the answer, and say it. The exit code."""
+    if not confirmed(word.plan, yes=word.yes):
+        raise NegativeAnswer("Nothing was changed.")
+    number, fresh = append(session, word)
+    if not fresh:
+        tell(f"Signal {number} had that key already; it counts once.")
+    answered = await_answer(session, word.model, number, word.wait)
+    return report(answered, as_json=as_json)
+
+
+def confirmed(plan: str, *, yes: bool) -> bool:
+    """Whether to go on; asks where somebody can answer, refuses without `--yes` where nobody can."""
+    tell(plan)
+    if yes:
+        return True
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UserError("Nobody can be asked here.", hint="Add --yes to go ahead.")
+    return click.confirm("Go ahead?", default=False, err=True)
+
+
+def new_signal(session: Session, word: Word) -> NewSignal:
+    """The word as a signal of this person, now."""
+    return NewSignal(
+        key=word.key or f"{session.actor}:{uuid.uuid4()}",
+        model=word.model,
+        kind=word.kind,
+        occurred_at=session.now(),
+        payload=word.payload,
+        actor=session.actor,
+    )
+
+
+def append(session: Session, word: Word) -> tuple[int, bool]:
+    """Put the signal into the inbox; its number, and whether it was new."""
+    with session.store.begin() as tx:
+        accepted = tx.signals.append([new_signal(session, word)], session.now())[0]
+    return accepted.id, accepted.fresh
+
+
+def await_answer(session: Session, model: str, number: int, patience: float) -> Signal:
+    """The signal once it has an answer, or as it is when `patience` (seconds) is at its end."""
+    deadline = time.monotonic() + patience
+    while True:
+        if patience:
+            session.settle(model)
+        with session.read() as tx:
+            signal = tx.signals.get(number)
+        if signal is None:
+            raise UserError(f"Signal {number} is not in the database.")
+        if signal.status is not SignalStatus.OPEN or time.monotonic() >= deadline:
+            return signal
+        time.sleep(_LOOK_AGAIN)
+
+
+def report(signal: Signal, *, as_json: bool) -> int:
+    """Print the answer; Conflict where the word was refused."""
+    if signal.status in {SignalStatus.FAILED, SignalStatus.SKIPPED}:
+        raise Conflict(
+            _sentence(signal.reason),
+            hint=f"`incumbent explain signal:{signal.id}` shows why." if signal.decision else "",
+            details={"signal": signal.id, "decision": signal.decision},
+        )
+    if as_json:
+        print_json(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "signal": signal.id,
+                "status": signal.status,
+                "reason": signal.reason,
+                "decision": signal.decision,
+            }
+        )
+    elif signal.status is SignalStatus.OPEN:
+        click.echo(
+            f"Signal {signal.id} waits for the controller; "
+            f"`incumbent signals show {signal.id}` says what became of it."
+        )
+    else:
+        click.echo(f"{_sentence(signal.reason)} (decision {signal.decision})")
+    return 0
+
+
+def _sentence(reason: str) -> str:
+    return f"{reason.strip().rstrip('.')}."

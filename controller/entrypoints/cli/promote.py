@@ -1,0 +1,48 @@
+"""`incumbent promote`: seat a version by hand."""
+
+from __future__ import annotations
+
+import click
+
+from controller.domain.errors import Conflict
+from controller.domain.signals import SignalKind
+from controller.entrypoints.cli.output import version_name
+from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
+from controller.entrypoints.cli.session import Session, known_model, parse_version, pass_session
+
+
+@click.command()
+@click.argument("model")
+@click.argument("version")
+@click.option("--expect-version", help="Only if this one is the champion now; 0: only if none is.")
+@word_options
+@pass_session
+def promote(
+    session: Session,
+    *,
+    model: str,
+    version: str,
+    expect_version: str | None,
+    reason: str | None,
+    wait: float,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Seat VERSION of MODEL over the present champion, whatever its gates said. Recorded with your name."""
+    number, why = parse_version(version), needed_reason(reason)
+    with session.read() as tx:
+        known_model(tx, model)
+        champion = tx.models.state(model).champion
+    seen = champion if expect_version is None else parse_version(expect_version)
+    if seen == 0 and champion is not None:
+        raise Conflict(f"The seat of {model} is not empty: v{champion} sits there.")
+    payload = {"version": number, "reason": why, "expect_version": seen or None}
+    plan = (
+        f"{model}: v{number} takes the seat from {version_name(champion)}, by hand."
+        if champion
+        else f"{model}: v{number} takes the empty seat, by hand."
+    )
+    word = Word(
+        model=model, kind=SignalKind.PROMOTE, plan=plan, payload=payload, yes=yes, wait=wait
+    )
+    return speak(session, word, as_json=as_json)

@@ -1,0 +1,215 @@
+"""`incumbent runs`: the work that was ordered, and how it went."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from controller.domain.canonical import to_plain
+from controller.domain.errors import Conflict, NotFound, UserError
+from controller.domain.runs import Run, RunKind, RunState
+from controller.domain.signals import SignalKind
+from controller.entrypoints.cli.main import DefaultGroup
+from controller.entrypoints.cli.output import (
+    SCHEMA_VERSION,
+    Column,
+    json_option,
+    print_json,
+    print_list,
+    print_table,
+)
+from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
+from controller.entrypoints.cli.session import Session, known_model, parse_when, pass_session
+from controller.ports import Query
+
+
+@click.group(cls=DefaultGroup)
+def runs() -> None:
+    """Show, cancel and repeat trainings and evaluations."""
+
+
+@runs.command(name="list")
+@click.option("--model", "-m", help="Only those of this model.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([s.value for s in RunState]),
+    help="Only those in this state; may be given several times.",
+)
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice([k.value for k in RunKind]),
+    help="Only those of this kind; may be given several times.",
+)
+@click.option("--since", help="Only those ordered from this time or age on: 2013-06-01, 36h, 7d.")
+@click.option("--limit", "-n", type=click.IntRange(min=1), default=100, show_default=True)
+@json_option
+@pass_session
+def list_runs(
+    session: Session,
+    *,
+    model: str | None,
+    states: tuple[str, ...],
+    kinds: tuple[str, ...],
+    since: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List runs, newest first."""
+    query = Query(
+        model=model,
+        states=states,
+        kinds=kinds,
+        since=parse_when(since, session.now()),
+        limit=limit,
+    )
+    with session.read() as tx:
+        if model is not None:
+            known_model(tx, model)
+        found = [document(run) for run in tx.runs.find(query)]
+    if as_json:
+        print_list(found)
+        return
+    print_table(_COLUMNS, [_cells(row) for row in found], "There is no such run.")
+
+
+@runs.command()
+@click.argument("name")
+@json_option
+@pass_session
+def show(session: Session, *, name: str, as_json: bool) -> None:
+    """Show one run with all that was recorded about it."""
+    found = document(run_named(session, name))
+    if as_json:
+        print_json({"schema_version": SCHEMA_VERSION, **found})
+        return
+    for line in _lines(found):
+        click.echo(line)
+
+
+@runs.command()
+@click.argument("name")
+@pass_session
+def logs(session: Session, *, name: str) -> None:
+    """Print what a run's training wrote to its output."""
+    run = run_named(session, name)
+    digest = run.result.get("output")
+    if not isinstance(digest, str):
+        wait = "it has not ended" if not run.state.ended else "it wrote none, or it was lost"
+        raise NotFound(f"There is no output of {name}: {wait}.")
+    sys.stdout.buffer.write(session.artifacts.read_bytes(digest))
+
+
+@runs.command()
+@click.argument("name")
+@word_options
+@pass_session
+def cancel(
+    session: Session, *, name: str, reason: str | None, wait: float, yes: bool, as_json: bool
+) -> int:
+    """Stop a run. Its worker ends the training at its next heartbeat."""
+    why, run = needed_reason(reason), run_named(session, name)
+    if run.state.ended:
+        raise Conflict(f"{name} cannot be cancelled: it is {run.state.value}.")
+    word = Word(
+        model=run.model,
+        kind=SignalKind.CANCEL,
+        plan=f"{name} ({run.spec.kind.value}, {run.state.value}) is stopped.",
+        payload={"run": name, "reason": why},
+        yes=yes,
+        wait=wait,
+    )
+    return speak(session, word, as_json=as_json)
+
+
+@runs.command()
+@click.argument("name")
+@word_options
+@pass_session
+def retry(
+    session: Session, *, name: str, reason: str | None, wait: float, yes: bool, as_json: bool
+) -> int:
+    """Ask for a training like the one of run NAME, on the data that are there now."""
+    why, run = needed_reason(reason), run_named(session, name)
+    if run.spec.kind is not RunKind.TRAIN:
+        raise UserError(
+            f"{name} is no training.", hint="An evaluation is ordered with the training before it."
+        )
+    if not run.state.ended:
+        raise Conflict(f"{name} has not ended: it is {run.state.value}.")
+    word = Word(
+        model=run.model,
+        kind=SignalKind.MANUAL,
+        plan=f"{run.model}: a training is asked for, as {name} was. The policy's limits hold.",
+        payload={"reason": why, "retry_of": name},
+        yes=yes,
+        wait=wait,
+    )
+    return speak(session, word, as_json=as_json)
+
+
+def run_named(session: Session, name: str) -> Run:
+    """The run of that name; NotFound otherwise."""
+    with session.read() as tx:
+        run = tx.runs.get(name)
+    if run is None:
+        raise NotFound(
+            f"There is no run called {name}.", hint="`incumbent runs` lists them, as MODEL.rNUMBER."
+        )
+    return run
+
+
+def document(run: Run) -> dict[str, Any]:
+    """A run as JSON: its order, its state and its result."""
+    found: dict[str, Any] = to_plain(run)
+    spec = found.pop("spec")
+    return {**found, "kind": spec["kind"], "spec": spec}
+
+
+_COLUMNS = (
+    Column("RUN", "id"),
+    Column("KIND", "kind"),
+    Column("STATE", "state", style="bold"),
+    Column("ORDERED (UTC)", "ordered"),
+    Column("TRY", "attempt", right=True),
+    Column("DONE", "share", right=True),
+    Column("BECAUSE OF", "causes"),
+    Column("REASON", "reason", fold=True),
+)
+
+
+def _cells(row: dict[str, Any]) -> dict[str, Any]:
+    progress = row["progress"]
+    return {
+        **row,
+        "ordered": row["ordered_at"][:16].replace("T", " "),
+        "share": f"{progress:.0%}" if progress is not None and row["state"] == "running" else "",
+        "causes": ", ".join(cause["trigger"] for cause in row["spec"]["causes"]),
+    }
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    spec = found["spec"]
+    said = {
+        "run": f"{found['id']} ({found['kind']}, {found['state']})",
+        "reason": found["reason"],
+        "ordered": f"{found['ordered_at']} by decision {found['decision']}",
+        "because of": "; ".join(f"{c['trigger']}: {c['sentence']}" for c in spec["causes"]),
+        "worker": found["worker"],
+        "attempt": f"{found['attempt']} (fence {found['fence']})",
+        "started": found["started_at"],
+        "ended": found["ended_at"],
+        "recipe": f"{spec['recipe']}: {spec['entrypoint'] or spec['command']}",
+        "parameters": spec["params"] or None,
+        "seed": spec["seed"],
+        "data": f"batches up to {spec['data_through']} of {spec['data']['source']}",
+        **{key: value for key, value in found["result"].items() if key != "evaluation"},
+    }
+    return [
+        f"{key:<12} {value}" for key, value in said.items() if value is not None and value != ""
+    ]

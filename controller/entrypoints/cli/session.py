@@ -1,0 +1,191 @@
+"""What a command works with: the settings and the database that they name, opened when they are needed."""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import os
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+import click
+
+from controller.adapters.memory.clock import SystemClock
+from controller.domain.errors import NotFound, UserError
+from controller.domain.rules import Policy
+from controller.ports import ArtifactStore, Clock, Store, Transaction
+
+if TYPE_CHECKING:
+    from controller.settings import Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_SPAN = re.compile(r"(\d+)\s*([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@dataclass
+class Session:
+    """One call of the command. A test gives it a store of its own, where this process alone decides."""
+
+    given: Store | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    parse: Callable[[str, str], Policy] | None = None
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the operator set."""
+        from controller.settings import load_settings
+
+        return load_settings()
+
+    @cached_property
+    def store(self) -> Store:
+        """The database; NotFound with a sentence when there is none yet."""
+        if self.given is not None:
+            return self.given
+        from controller.bootstrap import open_store  # type: ignore[import-not-found, unused-ignore]
+
+        store: Store = open_store(self.settings)
+        return store
+
+    @cached_property
+    def artifacts(self) -> ArtifactStore:
+        """Where models, outputs and predictions are."""
+        from controller.bootstrap import open_artifacts  # type: ignore[import-not-found, unused-ignore]
+
+        artifacts: ArtifactStore = open_artifacts(self.settings)
+        return artifacts
+
+    @cached_property
+    def decides_here(self) -> bool:
+        """Whether this process may decide: nobody else does on an embedded database."""
+        if self.given is not None:
+            return True
+        from controller.bootstrap import controller_is_away  # type: ignore[import-not-found, unused-ignore]
+
+        away: bool = controller_is_away(self.settings)
+        return away
+
+    def parse_rules(self, text: str, path: str) -> Policy:
+        """A policy's text as rules."""
+        if self.parse is not None:
+            return self.parse(text, path)
+        from controller.rulefmt import load
+
+        return load(text, path)
+
+    def settle(self, model: str) -> None:
+        """Decide for one model here and now, if this process may."""
+        if self.decides_here:
+            from controller.service.engine import Engine
+
+            Engine(self.store, self.clock, self.parse_rules).settle(model)
+
+    def now(self) -> datetime:
+        """The decision clock."""
+        return self.clock.now()
+
+    def read(self) -> AbstractContextManager[Transaction]:
+        """A transaction that only reads."""
+        return self.store.read()
+
+    @cached_property
+    def actor(self) -> str:
+        """Who gives this command, as decisions will name them."""
+        name = self.settings.actor or _login()
+        return name if ":" in name else f"person:{name}"
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups that the operator put this person into."""
+        names = {self.actor, self.actor.removeprefix("person:")}
+        return sorted(group for group, people in self.settings.groups.items() if names & {*people})
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if "store" in vars(self) and self.given is None:
+            self.store.close()
+
+
+def session_of(context: click.Context) -> Session:
+    """The session of this call; made when the first command asks for it."""
+    root = context.find_root()
+    if not isinstance(root.obj, Session):
+        root.obj = Session()
+        root.call_on_close(root.obj.close)
+    return root.obj
+
+
+def pass_session(command: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
+    """Gives the command its :class:`Session` as first argument."""
+
+    @functools.wraps(command)
+    def with_session(*args: P.args, **kwargs: P.kwargs) -> R:
+        return command(session_of(click.get_current_context()), *args, **kwargs)
+
+    return with_session
+
+
+def known_model(tx: Transaction, model: str) -> None:
+    """NotFound, with the names that exist, if nothing is known of `model`."""
+    from difflib import get_close_matches
+
+    names = sorted(
+        {state.model for state in tx.models.all()} | {r.model for r in tx.rules.all_active()}
+    )
+    if model in names:
+        return
+    close = get_close_matches(model, names, n=1)
+    hint = (
+        f"Did you mean {close[0]}?"
+        if close
+        else f"There are: {', '.join(names)}."
+        if names
+        else "No policy has been put in force yet; start with `incumbent up`."
+    )
+    raise NotFound(f"There is no model called {model}.", hint=hint)
+
+
+def only_model(tx: Transaction) -> str | None:
+    """The one model that there is; None if there are several or none."""
+    names = {state.model for state in tx.models.all()} | {r.model for r in tx.rules.all_active()}
+    return names.pop() if len(names) == 1 else None
+
+
+def parse_when(text: str | None, now: datetime) -> datetime | None:
+    """`2013-02-01`, `2013-02-01T06:00+01:00` or an age like `36h` or `7d`, as a time in UTC; UserError otherwise."""
+    if text is None:
+        return None
+    age = _SPAN.fullmatch(text.strip())
+    if age:
+        return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UserError(
+            f"{text!r} is no time.",
+            hint="Write 2013-02-01, 2013-02-01T06:00Z, or an age like 36h or 7d.",
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def parse_version(text: str) -> int:
+    """`3` or `v3` as 3; UserError otherwise."""
+    digits = text.removeprefix("v")
+    if not digits.isdecimal():
+        raise UserError(f"{text!r} is no version.", hint="Write its number, 3 or v3.")
+    return int(digits)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's number without a name
+        return f"uid-{os.getuid()}"

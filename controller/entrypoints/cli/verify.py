@@ -1,0 +1,92 @@
+"""`incumbent verify`: is every decision what its snapshot and rules give, and is the log whole?"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from controller.domain.canonical import to_plain
+from controller.domain.errors import UserError
+from controller.entrypoints.cli.output import (
+    SCHEMA_VERSION,
+    console,
+    json_option,
+    on_terminal,
+    print_json,
+    tell,
+)
+from controller.entrypoints.cli.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from controller.service.verify import Verification
+
+_SHOWN = 5
+
+
+@click.command()
+@click.argument("number", type=click.IntRange(min=1), required=False)
+@click.option("--all", "everything", is_flag=True, help="Every decision, and the whole chain.")
+@json_option
+@pass_session
+def verify(session: Session, number: int | None, everything: bool, as_json: bool) -> int:
+    """Derive decision NUMBER again, or --all, from the stored snapshot and rules, byte for byte.
+
+    Needs no worker and no data. Ends with exit code 1 and the first decision that was tampered with.
+    """
+    from controller.rulefmt import blob_id
+    from controller.service.verify import Verifier
+
+    if (number is None) != everything:
+        raise UserError("Name one decision, or say --all.", hint="For example: incumbent verify 3")
+    with session.read() as tx:
+        verifier = Verifier(tx, session.parse_rules, blob_id)
+        if number is not None:
+            found = verifier.one(number)
+        else:
+            with _progress() as progress:
+                found = verifier.all(progress)
+    if as_json:
+        print_json(_document(found))
+    else:
+        _report(found, number)
+    return 0 if found.whole else 1
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on stderr where a person looks; nothing elsewhere."""
+    if not on_terminal(stderr=True):
+        yield None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=console(stderr=True), transient=True) as bars:
+        task = bars.add_task("Deciding again", total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def _document(found: Verification) -> dict[str, Any]:
+    document: dict[str, Any] = to_plain(found)
+    return {"schema_version": SCHEMA_VERSION, "whole": found.whole, **document}
+
+
+def _report(found: Verification, number: int | None) -> None:
+    for finding in found.findings[:_SHOWN]:
+        tell(f"Finding: {finding.sentence}")
+    if len(found.findings) > _SHOWN:
+        tell(f"Finding: {len(found.findings) - _SHOWN} more like this; --json lists them.")
+    if found.first is not None:
+        click.echo(found.first.sentence)
+    elif number is not None:
+        same = "as recorded" if not found.findings else "a whole record, by other code"
+        click.echo(f"Decision {number}: derived again, {same}. Hash {found.head[:12]}.")
+    else:
+        noun = "decision" if found.checked == 1 else "decisions"
+        other = f", {len(found.findings)} by other code" if found.findings else ""
+        click.echo(
+            f"{found.checked:,} {noun} derived again, all as recorded{other}. "
+            f"The chain is whole, its head is {found.head[:12]}."
+        )

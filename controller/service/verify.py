@@ -1,0 +1,209 @@
+"""Verify: derives decisions again from what was stored, and follows the chain that binds them.
+
+Each record is read once, oldest first, and let go: a log of millions needs no more memory than one record and the
+states of the versions. It takes no worker, no data and no network: the snapshot and the rules' text are in the log.
+
+What differs is told apart. *Tampering* is a record whose hash does not match, that does not follow the one before,
+that is missing, that names a rules text which is not there or is another, or whose own code decides otherwise.
+A *finding* is a decision of an earlier version of the deciding code which this version would take otherwise: the
+record is whole, the code has moved on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from controller.domain import codec
+from controller.domain.canonical import GENESIS, canonical_json
+from controller.domain.chain import break_at
+from controller.domain.decisions import Decision, DecisionRecord
+from controller.domain.errors import IncumbentError, NotFound
+from controller.domain.rules import Policy
+from controller.domain.snapshot import FORMAT, Snapshot
+from controller.policy.decide import CODE, decide
+from controller.ports import Transaction
+
+Parse = Callable[[str, str], Policy]
+"""From a policy's text and path to its rules; raises PolicyInvalid."""
+
+BlobId = Callable[[bytes], str]
+"""The id that a rules text has by its content."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """What is wrong with one decision, in one sentence. ``finding``: newer code decides otherwise, no tampering.
+
+    ``place`` is where the derived decision differs, with both values; empty where it could not be derived.
+    """
+
+    decision: int
+    sentence: str
+    finding: bool = False
+    place: str = ""
+    recorded: Any = None
+    derived: Any = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verification:
+    """``checked`` decisions were derived again. ``first`` is the first that differs, None if none does."""
+
+    checked: int
+    first: Difference | None = None
+    findings: tuple[Difference, ...] = ()
+    head: str = GENESIS
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing was tampered with."""
+        return self.first is None
+
+
+class Verifier:
+    """Verifies decisions in one transaction."""
+
+    def __init__(self, tx: Transaction, parse: Parse, blob_id: BlobId) -> None:
+        self._tx = tx
+        self._parse = parse
+        self._blob_id = blob_id
+        self._policies: dict[str, Policy] = {}
+
+    def one(self, number: int) -> Verification:
+        """Derive one decision again, and check its place between its neighbours in the chain."""
+        record = self._tx.decisions.get(number)
+        if record is None:
+            last, _ = self._tx.decisions.head()
+            raise NotFound(f"There is no decision {number}.", hint=f"The last one is {last}.")
+        before = self._tx.decisions.get(number - 1)
+        after = self._tx.decisions.get(number + 1)
+        previous = GENESIS if number == 1 else before.hash if before else ""
+        problem = _broken(record, number, previous)
+        if problem is None and after is not None and after.prev_hash != record.hash:
+            problem = Difference(
+                decision=number,
+                sentence=f"Decision {number} was replaced: decision {number + 1} follows another one.",
+            )
+        problem = problem or self.derive(record)
+        return _sum_up(1, problem, record.hash)
+
+    def all(self, progress: Callable[[int, int], None] | None = None) -> Verification:
+        """Follow the whole chain and derive every decision again; stops at the first that was tampered with."""
+        last, head = self._tx.decisions.head()
+        checked, before = 0, GENESIS
+        findings: list[Difference] = []
+        for record in self._records():
+            checked += 1
+            problem = _broken(record, checked, before) or self.derive(record)
+            if problem is not None and not problem.finding:
+                return Verification(
+                    checked=checked, first=problem, findings=tuple(findings), head=before
+                )
+            if problem is not None:
+                findings.append(problem)
+            before = record.hash
+            if progress is not None:
+                progress(checked, last)
+        first = None
+        if (checked, before) != (last, head):
+            first = Difference(
+                decision=last,
+                sentence=f"The log ends at decision {checked}, but its head names decision {last}.",
+            )
+        return Verification(checked=checked, first=first, findings=tuple(findings), head=before)
+
+    def _records(self) -> Iterator[DecisionRecord]:
+        yield from self._tx.decisions.walk()
+
+    def derive(self, record: DecisionRecord) -> Difference | None:
+        """Decide once more from the stored snapshot and rules; None if the same bytes come out."""
+        try:
+            stored = json.loads(record.decision)
+            derived = self._decide_again(record)
+        except _Unlike as unlike:
+            return Difference(decision=record.id, sentence=f"Decision {record.id} {unlike}")
+        except (IncumbentError, ValueError) as error:
+            said = error.message if isinstance(error, IncumbentError) else str(error)
+            return Difference(
+                decision=record.id,
+                sentence=f"Decision {record.id} cannot be derived again: {said.rstrip('.')}.",
+            )
+        code = stored.get("code")
+        text = canonical_json(replace(derived, code=str(code)))
+        if text == record.decision:
+            return None
+        place, recorded, found = first_difference(stored, json.loads(text))
+        newer = code != CODE
+        words = (
+            f"Decision {record.id} was taken by code {code}; code {CODE} would decide otherwise"
+            if newer
+            else f"Decision {record.id} differs from what its snapshot and rules give"
+        )
+        return Difference(
+            decision=record.id,
+            sentence=f"{words}: {place} is {_short(recorded)}, derived {_short(found)}.",
+            finding=newer,
+            place=place,
+            recorded=recorded,
+            derived=found,
+        )
+
+    def _decide_again(self, record: DecisionRecord) -> Decision:
+        snapshot = codec.load(Snapshot, record.snapshot)
+        if snapshot.format > FORMAT:
+            raise _Unlike(
+                f"has a snapshot of format {snapshot.format}, and this version reads up to {FORMAT}."
+            )
+        if snapshot.rules != record.rules:
+            raise _Unlike("names other rules than its snapshot.")
+        return decide(snapshot, self._policy(record), record.decided_at)
+
+    def _policy(self, record: DecisionRecord) -> Policy:
+        blob = record.rules.blob
+        if blob not in self._policies:
+            text = self._tx.rules.text(blob)
+            if text is None:
+                raise _Unlike(f"was taken by rules {blob[:12]}, whose text is not in the database.")
+            if self._blob_id(text.encode()) != blob:
+                raise _Unlike(f"was taken by rules {blob[:12]}, whose stored text was changed.")
+            self._policies[blob] = self._parse(text, record.rules.path)
+        return self._policies[blob]
+
+
+def _broken(record: DecisionRecord, number: int, before: str) -> Difference | None:
+    found = break_at(record, number, before)
+    if found is None:
+        return None
+    return Difference(decision=found.decision, sentence=found.sentence)
+
+
+def first_difference(stored: Any, derived: Any, place: str = "") -> tuple[str, Any, Any]:
+    """The first place where two JSON values differ, as ``actions[0].version``, with both values there."""
+    if isinstance(stored, dict) and isinstance(derived, dict):
+        for key in sorted(stored.keys() | derived.keys()):
+            if stored.get(key) != derived.get(key) or (key in stored) != (key in derived):
+                deeper = f"{place}.{key}" if place else str(key)
+                return first_difference(stored.get(key), derived.get(key), deeper)
+    if isinstance(stored, list) and isinstance(derived, list) and len(stored) == len(derived):
+        for index, (left, right) in enumerate(zip(stored, derived, strict=True)):
+            if left != right:
+                return first_difference(left, right, f"{place}[{index}]")
+    return place or "its text", stored, derived
+
+
+class _Unlike(Exception):
+    """Half a sentence about a record that cannot be derived again."""
+
+
+def _sum_up(checked: int, problem: Difference | None, head: str) -> Verification:
+    if problem is not None and problem.finding:
+        return Verification(checked=checked, findings=(problem,), head=head)
+    return Verification(checked=checked, first=problem, head=head)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,189 @@
+"""Verify tells a whole log from a tampered one, names the first record that differs, and tells newer code apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from controller.domain.canonical import canonical_json
+from controller.domain.chain import seal
+from controller.domain.decisions import DecisionRecord
+from controller.domain.errors import NotFound
+from controller.rulefmt import blob_id, load
+from controller.service.verify import Difference, Verification, Verifier, first_difference
+from tests.support.command import POLICY, Desk
+from tests.support.house import FAILS, MODEL, UNDECIDED
+
+Change = Callable[[DecisionRecord], DecisionRecord]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    desk = Desk()
+    for name, outcome in (("jan", {}), ("feb", FAILS), ("mar", UNDECIDED)):
+        desk.house.data(30_000, name)
+        desk.house.work(outcome)
+        desk.house.clock.advance(timedelta(days=31))
+    return desk
+
+
+def check(desk: Desk, number: int | None = None) -> Verification:
+    with desk.house.store.read() as tx:
+        verifier = Verifier(tx, load, blob_id)
+        return verifier.all() if number is None else verifier.one(number)
+
+
+def overwrite(desk: Desk, number: int, change: Change) -> None:
+    """Change a stored record behind the back of the log."""
+    with desk.house.store.begin() as tx:
+        record = tx.decisions.get(number)
+        assert record is not None
+        tx.tables.decisions[number] = change(record)
+
+
+def reseal_from(desk: Desk, number: int, change: Change) -> None:
+    """Change a record and forge every hash after it, as somebody could who can write the whole table."""
+    with desk.house.store.begin() as tx:
+        before = ""
+        for record in list(tx.decisions.walk(number)):
+            forged = change(record) if record.id == number else replace(record, prev_hash=before)
+            forged = seal(forged)
+            tx.tables.decisions[record.id] = forged
+            before = forged.hash
+
+
+def in_decision(**changes: Any) -> Change:
+    def change(record: DecisionRecord) -> DecisionRecord:
+        body = json.loads(record.decision)
+        return replace(record, decision=canonical_json({**body, **changes}))
+
+    return change
+
+
+def test_a_whole_log_is_whole(desk: Desk):
+    found = check(desk)
+    assert found.whole
+    assert found.checked == len(desk.house.records()) == 9
+    assert found.findings == ()
+    assert all(check(desk, number).whole for number in range(1, 10))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(in_decision(verdict="promote"), id="verdict"),
+        pytest.param(in_decision(reason="because I say so"), id="reason"),
+        pytest.param(lambda r: replace(r, snapshot=r.snapshot + " "), id="snapshot"),
+        pytest.param(lambda r: replace(r, actor="person:eve"), id="actor"),
+        pytest.param(lambda r: replace(r, model="other"), id="model"),
+        pytest.param(
+            lambda r: replace(r, decided_at=r.decided_at + timedelta(microseconds=1)), id="time"
+        ),
+        pytest.param(lambda r: replace(r, rules=replace(r.rules, blob="0" * 40)), id="rules"),
+        pytest.param(lambda r: replace(r, hash="0" * 64), id="hash"),
+        pytest.param(lambda r: replace(r, prev_hash="0" * 64), id="prev-hash"),
+    ],
+)
+def test_one_changed_field_names_the_decision(desk: Desk, change: Change):
+    overwrite(desk, 6, change)
+    found = check(desk)
+    assert not found.whole
+    assert found.first is not None
+    assert found.first.decision == 6
+    assert not check(desk, 6).whole
+    said = desk.run("verify", "--all", code=1).stdout
+    assert "ecision 6" in said
+
+
+def test_a_forged_verdict_differs_from_what_its_snapshot_gives(desk: Desk):
+    reseal_from(desk, 6, in_decision(verdict="promote"))
+    found = check(desk).first
+    assert found == Difference(
+        decision=6,
+        sentence="Decision 6 differs from what its snapshot and rules give: "
+        'verdict is "promote", derived "reject".',
+        place="verdict",
+        recorded="promote",
+        derived="reject",
+    )
+
+
+def test_a_removed_record_is_missing(desk: Desk):
+    with desk.house.store.begin() as tx:
+        tx.tables.decisions.pop(4)
+    found = check(desk).first
+    assert found is not None
+    assert (found.decision, found.sentence) == (4, "Decision 4 is missing.")
+
+
+def test_rules_whose_text_was_changed_are_named(desk: Desk):
+    with desk.house.store.begin() as tx:
+        texts = tx.tables.texts
+        blob = blob_id(POLICY.encode())
+        texts[blob] = texts[blob].replace("better_than", "not_worse_than")
+    found = check(desk).first
+    assert found is not None
+    assert found.decision == 1
+    assert found.sentence.endswith("whose stored text was changed.")
+
+
+def test_newer_code_that_decides_otherwise_is_a_finding_and_no_tampering(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    reseal_from(desk, 6, in_decision(reason="the words of an older version", code="0"))
+    found = check(desk)
+    assert found.whole
+    (finding,) = found.findings
+    assert finding.decision == 6
+    assert finding.sentence.startswith(
+        "Decision 6 was taken by code 0; code 1 would decide otherwise"
+    )
+    assert check(desk, 6).whole
+    result = desk.run("verify", "--all")
+    assert "1 by other code" in result.stdout
+    assert "Finding: Decision 6" in result.stderr
+
+
+def test_older_code_that_decides_the_same_is_whole(desk: Desk):
+    reseal_from(desk, 6, in_decision(code="0"))
+    found = check(desk)
+    assert found.whole
+    assert found.findings == ()
+
+
+def test_an_unknown_decision_is_not_found(desk: Desk):
+    with pytest.raises(NotFound, match="There is no decision 99"):
+        check(desk, 99)
+
+
+def test_progress_counts_every_decision(desk: Desk):
+    seen: list[tuple[int, int]] = []
+    with desk.house.store.read() as tx:
+        Verifier(tx, load, blob_id).all(lambda done, total: seen.append((done, total)))
+    assert seen == [(n, 9) for n in range(1, 10)]
+
+
+def test_the_command_says_what_it_did(desk: Desk):
+    assert desk.run("verify", "3").stdout.startswith("Decision 3: derived again, as recorded.")
+    assert "9 decisions derived again, all as recorded." in desk.run("verify", "--all").stdout
+    assert desk.json("verify", "--all")["whole"] is True
+    assert "Name one decision, or say --all." in desk.run("verify", code=2).stderr
+    assert MODEL in desk.json("decisions")[0]["model"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "derived", "place"),
+    [
+        pytest.param({"a": 1}, {"a": 2}, "a", id="value"),
+        pytest.param({"a": [{"b": 1}, {"b": 2}]}, {"a": [{"b": 1}, {"b": 3}]}, "a[1].b", id="deep"),
+        pytest.param({"a": None}, {}, "a", id="absent"),
+        pytest.param({"a": [1]}, {"a": [1, 2]}, "a", id="length"),
+    ],
+)
+def test_the_first_difference_has_a_place(stored: Any, derived: Any, place: str):
+    assert first_difference(stored, derived)[0] == place
