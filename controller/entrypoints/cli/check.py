@@ -29,21 +29,16 @@ def check(
 
     PATHS are policies or folders of them; without any, the folder `rules`. Exit code 0: good, 1: refused.
     """
-    from controller.domain.errors import IncumbentError
+    from controller.domain.errors import NotFound
     from controller.entrypoints.cli.notes import FORMATS as PRINTERS
     from controller.rulefmt.check import check_texts
     from controller.rulefmt.files import is_test, rule_files
     from controller.rulefmt.parse import read_policy_text
 
-    try:
-        files = [f for f in rule_files(paths or (Path("rules"),)) if not is_test(f)]
-        checked = check_texts((str(file), read_policy_text(file)) for file in files)
-    except IncumbentError as error:
-        click.echo(f"incumbent check: {error.sentence()}", err=True)
-        ctx.exit(error.exit_code)
+    files = [f for f in rule_files(paths or (Path("rules"),)) if not is_test(f)]
     if not files:
-        click.echo("incumbent check: there is no policy here; name a file or a folder.", err=True)
-        ctx.exit(3)
+        raise NotFound("There is no policy here.", hint="Name a file or a folder of policies.")
+    checked = check_texts((str(file), read_policy_text(file)) for file in files)
     printed = PRINTERS["json" if as_json else shape](checked, strict=strict)
     if printed:
         click.echo(printed)

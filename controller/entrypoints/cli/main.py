@@ -20,6 +20,7 @@ from controller import __version__
 # reading it from the command would import all of them.
 _CLI = "controller.entrypoints.cli"
 COMMANDS: dict[str, tuple[str, str]] = {
+    "init": (f"{_CLI}.init:init", "Rules to begin with."),
     "check": (f"{_CLI}.check:check", "Check policies."),
     "test": (f"{_CLI}.test:test", "Run rule tests in simulated time."),
     "schema": (f"{_CLI}.schema:schema", "The policy format as JSON Schema."),

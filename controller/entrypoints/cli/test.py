@@ -42,20 +42,15 @@ def test(
 
     PATHS are rule tests or folders of them; without any, the folder `rules`. Exit code 0: all passed, 1: not.
     """
-    from controller.domain.errors import IncumbentError
+    from controller.domain.errors import NotFound
     from controller.entrypoints.cli import test_results
     from controller.rulefmt.files import is_test, rule_files
 
-    try:
-        found = [f for f in rule_files(paths or (Path("rules"),)) if is_test(f)]
-        results = [_run_file(path, only) for path in found]
-    except IncumbentError as error:
-        click.echo(f"incumbent test: {error.sentence()}", err=True)
-        ctx.exit(error.exit_code)
+    found = [f for f in rule_files(paths or (Path("rules"),)) if is_test(f)]
+    results = [_run_file(path, only) for path in found]
     if not any(r.results or r.problems for r in results):
         what = f"no test whose name contains {only!r}" if only else "no rule test (NAME.test.yaml)"
-        click.echo(f"incumbent test: there is {what} here.", err=True)
-        ctx.exit(3)
+        raise NotFound(f"There is {what} here.")
     if junit is not None:
         junit.write_text(test_results.as_junit(results) + "\n", encoding="utf-8")
     click.echo(

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
+from controller.domain.evidence import TESTS
 from controller.domain.rules import SERVABLE
 from controller.rulefmt.names import COMPARISONS, condition_name, gate_name
 from controller.rulefmt.problems import Problems
 from controller.rulefmt.schema.words import COLUMN, GROUP, METRIC, NAME
 from controller.rulefmt.sections import Key, Section, Values
 from controller.rulefmt.types import Amount, Boolean, Choice, Duration, ListOf, Number, Share
-
-TESTS = (
-    "auto",
-    "bootstrap",
-    "t",
-    "normal",
-    "wild_cluster",
-    "mcnemar",
-    "diebold_mariano",
-    "confidence_sequence",
-    "point",
-)
-"""Methods by which a difference on the same rows may be judged; `auto` lets the evidence choose."""
 
 _CONFIDENCE = Key(
     name="confidence",
@@ -90,7 +78,7 @@ GATE = Section(
         _CONFIDENCE,
         Key(
             name="test",
-            type=Choice(TESTS),
+            type=Choice(tuple(TESTS)),
             doc="How the difference is judged; `auto` chooses, `point` compares bare numbers.",
             example="mcnemar",
             default="auto",

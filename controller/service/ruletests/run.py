@@ -8,8 +8,8 @@ from datetime import datetime
 from controller.domain.decisions import Decision
 from controller.domain.errors import IncumbentError
 from controller.domain.rules import Policy, ScheduleTrigger
-from controller.rulefmt.cron import cron_trigger
 from controller.rulefmt.testcases import RuleTest
+from controller.service.next_due import next_due
 from controller.service.ruletests.judge import Difference, compare
 from controller.service.ruletests.stage import OpenStore, Stage
 
@@ -85,19 +85,11 @@ def _fires(stage: Stage) -> list[tuple[datetime, ScheduleTrigger]]:
     for trigger in stage.policy.triggers:
         if not isinstance(trigger, ScheduleTrigger):
             continue
-        due = _after(trigger, stage.start)
-        while due is not None and due <= last and len(found) < _MOST_FIRES:
+        due = next_due(trigger, stage.start)
+        while due <= last and len(found) < _MOST_FIRES:
             found.append((due, trigger))
-            due = _after(trigger, due)
+            due = next_due(trigger, due)
     return sorted(found, key=lambda fire: fire[0])
-
-
-def _after(trigger: ScheduleTrigger, moment: datetime) -> datetime | None:
-    if trigger.every is not None:
-        return moment + trigger.every
-    cron = cron_trigger(trigger.cron or "", trigger.timezone)
-    due: datetime | None = cron.get_next_fire_time(moment, moment)
-    return due.astimezone(moment.tzinfo) if due is not None else None
 
 
 def _decisions(stage: Stage) -> tuple[Decision, ...]:

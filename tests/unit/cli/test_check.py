@@ -114,7 +114,7 @@ def test_format_github_escapes_what_would_end_its_command(folder: Path):
     ("args", "code", "words"),
     [
         pytest.param(["nowhere"], 3, "no file or folder nowhere", id="missing-path"),
-        pytest.param([], 3, "no policy here", id="empty-folder"),
+        pytest.param([], 3, "There is no policy here", id="empty-folder"),
         pytest.param(["--format", "xml"], 2, "xml", id="unknown-format"),
     ],
 )
