@@ -1,0 +1,234 @@
+"""The one place that chooses adapters: from the settings to a store, a broker, and the loops of a controller."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import IO
+
+from controller.adapters.memory.clock import SystemClock
+from controller.adapters.memory.health import MemorySourceHealth
+from controller.domain.errors import Conflict, NotFound
+from controller.domain.rules import Policy
+from controller.ports import ArtifactStore, Clock, DataSource, Dispatcher, RuleSource, Store
+from controller.service.engine import Decided, Engine, EngineConfig
+from controller.service.fire_schedules import FireSchedules
+from controller.service.loops import Loop, Loops
+from controller.service.poll_sources import PollSources
+from controller.service.relay_outbox import Relay, RelayConfig
+from controller.service.rescue_runs import Rescuer
+from controller.service.sync_rules import SyncRules
+from controller.service.watch_sources import WatchSources
+from controller.settings import Settings, load_settings
+
+ENGINE = "engine"
+
+
+def parse_rules(text: str, path: str) -> Policy:
+    """A policy's text as rules."""
+    from controller.rulefmt import load
+
+    return load(text, path)
+
+
+def open_store(settings: Settings | None = None, *, create: bool = False) -> Store:
+    """The database that the settings name.
+
+    With ``create`` its folder is made and its tables are brought up to date; without, NotFound if it is an SQLite
+    file that does not exist, so that a reading command never leaves an empty database behind.
+    """
+    from controller.adapters.sql.schema import migrate
+    from controller.adapters.sql.store import SqlStore
+
+    settings = settings or load_settings()
+    file = sqlite_file(settings)
+    if file is not None and not file.exists():
+        if not create:
+            raise NotFound(
+                f"There is no database at {file}.",
+                hint="Start with `incumbent up`, or name another folder in INCUMBENT_HOME.",
+            )
+        file.parent.mkdir(parents=True, exist_ok=True)
+    migrate(settings.database)
+    return SqlStore(settings.database, SystemClock())
+
+
+def sqlite_file(settings: Settings) -> Path | None:
+    """The file of an SQLite database, None for a server."""
+    scheme, _, rest = settings.database.partition("://")
+    if not scheme.startswith("sqlite"):
+        return None
+    return Path(rest.removeprefix("/")) if rest.startswith("/") else Path(rest)
+
+
+def open_artifacts(settings: Settings) -> ArtifactStore:
+    """Where models and predictions are kept."""
+    from controller.adapters.artifacts.local import LocalArtifacts
+
+    return LocalArtifacts(Path(settings.artifacts))
+
+
+def open_dispatcher(settings: Settings) -> Dispatcher:
+    """Who rings for workers."""
+    from controller.adapters.celery.broker import embedded_url
+    from controller.adapters.celery.dispatcher import CeleryDispatcher
+
+    return CeleryDispatcher(settings.broker or embedded_url(settings.home))
+
+
+@contextmanager
+def broker(settings: Settings) -> Iterator[str]:
+    """The broker's URL; the embedded one lives as long as the block, unless another process of the home runs it."""
+    if settings.broker is not None:
+        yield settings.broker
+        return
+    from controller.adapters.celery.broker import EmbeddedBroker
+
+    with EmbeddedBroker(settings.home) as embedded:
+        yield embedded.url
+
+
+def owner() -> str:
+    """How this process signs leases."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def build_engine(store: Store, clock: Clock, decided: Decided | None = None) -> Engine:
+    """The engine over a store."""
+    return Engine(store, clock, parse_rules, EngineConfig(owner=owner()), decided)
+
+
+@contextmanager
+def only_controller(settings: Settings) -> Iterator[None]:
+    """On SQLite one controller at a time: Conflict if another one runs. A server's leases settle it there."""
+    file = sqlite_file(settings)
+    if file is None:
+        yield
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = _lock(file)
+    if lock is None:
+        raise Conflict(
+            f"Another controller already runs on {file}.",
+            hint="SQLite takes one; end the other, or use PostgreSQL for several.",
+        )
+    with lock:
+        yield
+
+
+def controller_is_away(settings: Settings | None = None) -> bool:
+    """Whether nobody decides on this embedded database now, so that a command may tick once in its own process."""
+    file = sqlite_file(settings or load_settings())
+    if file is None:
+        return False
+    lock = _lock(file)
+    if lock is None:
+        return False
+    lock.close()
+    return True
+
+
+def _lock(file: Path) -> IO[str] | None:
+    """The lock beside the database; the system frees it however its holder ends."""
+    held = file.with_name(f"{file.name}.controller").open("w")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        held.close()
+        return None
+    return held
+
+
+def rule_source(settings: Settings) -> RuleSource:
+    """Where reviewed rules come from."""
+    from controller.adapters.rules_folder import RulesFolder
+
+    return RulesFolder(Path(settings.rules))
+
+
+def open_source(settings: Settings) -> Callable[[Policy], DataSource]:
+    """From a policy to where its data arrive; relative paths start at the folder that holds the code."""
+    from controller.adapters.sources.files import FileOptions, FileSource
+
+    def opened(policy: Policy) -> DataSource:
+        options = FileOptions(time=policy.data.time)
+        return FileSource(policy.data.source, base=settings.code.resolve(), options=options)
+
+    return opened
+
+
+class Controller:
+    """The loops of a controller process and the watcher that wakes them."""
+
+    def __init__(self, loops: Loops, watching: WatchSources) -> None:
+        self.loops = loops
+        self._watching = watching
+
+    def start(self) -> None:
+        """Begin to tick and to watch."""
+        self.loops.start()
+        self._watching.start()
+
+    def stop(self) -> None:
+        """End both; what is under way in the database has been committed or never was."""
+        self._watching.stop()
+        self.loops.stop()
+
+
+def build_controller(
+    settings: Settings, store: Store, dispatcher: Dispatcher, clock: Clock | None = None
+) -> Controller:
+    """All services of a controller on their beats."""
+    from controller.adapters.sources.watch import Watcher
+
+    clock = clock or SystemClock()
+    engine = build_engine(store, clock)
+    relay = Relay(store, dispatcher, RelayConfig(resend=timedelta(seconds=settings.resend)))
+    rescuer = Rescuer(store, clock)
+    rules = SyncRules(store, clock, rule_source(settings), parse_rules)
+    schedules = FireSchedules(store, clock, parse_rules)
+    sources = PollSources(store, clock, parse_rules, open_source(settings), MemorySourceHealth())
+    loops = Loops(
+        [
+            Loop(
+                name="rules",
+                every=settings.sync,
+                run_once=lambda: rules.run_once().changes,
+                wakes=("sources", "schedules", "engine"),
+            ),
+            Loop(
+                name="sources",
+                every=min(settings.poll, 1.0),
+                run_once=lambda: sources.run_once().signals,
+                wakes=("engine",),
+            ),
+            Loop(
+                name="schedules",
+                every=1.0,
+                run_once=lambda: schedules.run_once().fired,
+                wakes=("engine",),
+            ),
+            Loop(
+                name="engine",
+                every=settings.tick,
+                run_once=lambda: engine.run_once().decisions,
+                wakes=("relay",),
+            ),
+            Loop(name="relay", every=1.0, run_once=lambda: relay.run_once().rung),
+            Loop(
+                name="rescue",
+                every=min(settings.lease / 4, 5.0),
+                run_once=lambda: rescuer.run_once().requeued,
+                wakes=("relay", "engine"),
+            ),
+        ]
+    )
+    watching = WatchSources(
+        sources, lambda roots: Watcher(sorted(roots)), lambda: loops.wake("sources")
+    )
+    return Controller(loops, watching)

@@ -1,0 +1,54 @@
+"""What `up` and `controller` share: run the loops until somebody says stop, and end in order."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+
+from controller.bootstrap import broker as running_broker
+from controller.bootstrap import (
+    Controller,
+    build_controller,
+    only_controller,
+    open_dispatcher,
+    open_store,
+)
+from controller.settings import Settings
+
+
+@contextmanager
+def running_controller(settings: Settings) -> Iterator[Controller]:
+    """A controller on the settings' database and broker; leaving the block ends it, losing nothing."""
+    with ExitStack() as stack:
+        stack.enter_context(only_controller(settings))
+        stack.enter_context(running_broker(settings))
+        store = open_store(settings, create=True)
+        stack.callback(store.close)
+        dispatcher = open_dispatcher(settings)
+        stack.callback(dispatcher.close)
+        controller = build_controller(settings, store, dispatcher)
+        controller.start()
+        stack.callback(controller.stop)
+        yield controller
+
+
+class Stop:
+    """Set by SIGINT or SIGTERM."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
+    def wait(self) -> None:
+        """Return once a signal came."""
+        # With a timeout, so that the handler gets its turn on every platform.
+        while not self._event.wait(1.0):
+            pass
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._event.set()
