@@ -9,7 +9,7 @@ import pytest
 from controller.domain.decisions import RecordApproval, RecordTest
 from controller.domain.errors import Conflict
 from controller.domain.signals import SignalAnswer, SignalStatus
-from controller.domain.snapshot import ApprovalView, BudgetView, HoldView
+from controller.domain.snapshot import ApprovalView, BudgetView, HoldView, RestView
 from controller.domain.versions import VersionState
 from controller.ports import ModelState, Store
 from tests.support.makers import AT, HOUR, MODEL, decide, enter, move, new_signal
@@ -30,6 +30,7 @@ def test_fields_are_set_and_cleared(store: Store):
         "hold": HoldView(reason="It failed.", actor="person:ana", since=AT),
         "wake_at": AT + HOUR,
         "recipe_index": 2,
+        "rest": RestView(stretches=1, until=AT + HOUR, since_version=4),
         "error": "A poisoned signal.",
         "last_fired": {"new_data": AT, "weekly": AT - HOUR},
     }

@@ -313,3 +313,9 @@ def test_a_version_is_marked_verified(store: Store):
         assert tx.registry.versions(MODEL)[0].verified
     with pytest.raises(Conflict, match="no version 9"), store.begin() as tx:
         tx.registry.mark_verified(MODEL, 9, decision=decision, at=AT)
+
+
+def test_a_seat_that_was_never_taken_has_no_history(store: Store):
+    with store.begin() as tx:
+        tx.models.state(MODEL)
+        assert tx.registry.history(MODEL) == []

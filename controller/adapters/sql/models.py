@@ -12,7 +12,7 @@ from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import approvals, budget_tests, models, signals, versions
 from controller.domain.canonical import parse_time
 from controller.domain.decisions import RecordApproval, RecordTest
-from controller.domain.snapshot import ApprovalView, BudgetView, HoldView
+from controller.domain.snapshot import ApprovalView, BudgetView, HoldView, RestView
 from controller.domain.versions import UNDECIDED
 from controller.ports import ModelState
 
@@ -148,6 +148,10 @@ def _columns(changes: Mapping[str, Any]) -> dict[str, Any]:
             columns["hold_reason"] = value.reason if value else None
             columns["hold_actor"] = value.actor if value else None
             columns["hold_since"] = value.since if value else None
+        elif name == "rest":
+            columns["rest_stretches"] = value.stretches
+            columns["rest_until"] = value.until
+            columns["rest_since_version"] = value.since_version
         elif name in {"wake_at", "recipe_index", "error", "last_fired"}:
             columns[name] = value
         else:
@@ -170,5 +174,10 @@ def _state(row: Row[Any], levels: Mapping[str, float]) -> ModelState:
         wake_at=row.wake_at,
         last_fired={name: parse_time(text) for name, text in row.last_fired.items()},
         recipe_index=row.recipe_index,
+        rest=RestView(
+            stretches=row.rest_stretches,
+            until=row.rest_until,
+            since_version=row.rest_since_version,
+        ),
         error=row.error,
     )

@@ -199,7 +199,7 @@ class SqlRegistry:
             .order_by(reigns.c.generation.desc())
             .limit(limit)
         ).all()
-        after = [None, *rows[:-1]]
+        after = [None, *rows][: len(rows)]
         return [
             Reign(
                 version=row.version,

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
-from controller.bootstrap import broker as running_broker
 from controller.bootstrap import (
     Controller,
     build_controller,
@@ -16,6 +15,7 @@ from controller.bootstrap import (
     open_dispatcher,
     open_store,
 )
+from controller.bootstrap import broker as running_broker
 from controller.settings import Settings
 
 

@@ -50,28 +50,25 @@ class Session:
         """The database; NotFound with a sentence when there is none yet."""
         if self.given is not None:
             return self.given
-        from controller.bootstrap import open_store  # type: ignore[import-not-found, unused-ignore]
+        from controller.bootstrap import open_store
 
-        store: Store = open_store(self.settings)
-        return store
+        return open_store(self.settings)
 
     @cached_property
     def artifacts(self) -> ArtifactStore:
         """Where models, outputs and predictions are."""
-        from controller.bootstrap import open_artifacts  # type: ignore[import-not-found, unused-ignore]
+        from controller.bootstrap import open_artifacts
 
-        artifacts: ArtifactStore = open_artifacts(self.settings)
-        return artifacts
+        return open_artifacts(self.settings)
 
     @cached_property
     def decides_here(self) -> bool:
         """Whether this process may decide: nobody else does on an embedded database."""
         if self.given is not None:
             return True
-        from controller.bootstrap import controller_is_away  # type: ignore[import-not-found, unused-ignore]
+        from controller.bootstrap import controller_is_away
 
-        away: bool = controller_is_away(self.settings)
-        return away
+        return controller_is_away(self.settings)
 
     def parse_rules(self, text: str, path: str) -> Policy:
         """A policy's text as rules."""
