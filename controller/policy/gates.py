@@ -8,7 +8,7 @@ from typing import Any
 from controller.domain.decisions import Outcome, Result
 from controller.domain.evidence import Evaluation, GateEvidence
 from controller.domain.metrics import find_metric
-from controller.domain.rules import SERVABLE, Comparison, Gate
+from controller.domain.rules import SERVABLE, Comparison, Gate, Reference
 from controller.policy.phrase import need, number, percent
 
 _ORDER = (Result.ERROR, Result.FAIL, Result.INCONCLUSIVE, Result.PASS)
@@ -38,8 +38,8 @@ def judge_gates(
 ) -> tuple[GateVerdict, ...]:
     """Every gate of the policy, and ``servable``, which is always on.
 
-    ``level`` is the test level α that the error budget leaves for "better than the champion"; None means that
-    each gate is judged at its own confidence.
+    ``level`` is the test level α that the error budget leaves; None means that each gate is judged at its own
+    confidence. It holds for the gates that luck would have to pass (see `_rests_on`).
     """
     servable = Gate(name=SERVABLE, metric=SERVABLE, comparison=Comparison.AT_LEAST, threshold=1.0)
     judged = [GateVerdict(servable, _judge_servable(servable, evaluation.for_gate(SERVABLE)))]
@@ -47,9 +47,22 @@ def judge_gates(
         if gate.name == SERVABLE:
             continue
         evidence = evaluation.for_gate(gate.name)
-        budgeted = level if gate.comparison is Comparison.BETTER_THAN else None
+        budgeted = level if _rests_on(gate, gates) else None
         judged.append(GateVerdict(gate, judge_gate(gate, evidence, budgeted)))
     return tuple(judged)
+
+
+def _rests_on(gate: Gate, gates: tuple[Gate, ...]) -> bool:
+    """Whether the promotion rests on this gate, so that a false pass would be a false promotion.
+
+    That is "better than" somebody, and the anchor: at a fixed level each of endless challengers has another
+    chance to slip past it, and the model sinks (benchmarks/gates, slow decay). "Not worse than the champion" is
+    one only where nothing has to be better.
+    """
+    if gate.comparison is Comparison.BETTER_THAN or gate.reference is Reference.ANCHOR:
+        return True
+    better = any(g.comparison is Comparison.BETTER_THAN and not g.dry_run for g in gates)
+    return gate.comparison is Comparison.NOT_WORSE_THAN and not better
 
 
 def judge_gate(gate: Gate, evidence: GateEvidence | None, level: float | None = None) -> Outcome:

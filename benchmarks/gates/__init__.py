@@ -1,0 +1,1 @@
+"""Gates that luck cannot pass, measured: false promotions, missed improvements, slow decay, speed."""
