@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import IO
 
 from controller.adapters.memory.clock import SystemClock
-from controller.adapters.memory.health import MemorySourceHealth
 from controller.domain.errors import Conflict, NotFound
 from controller.domain.rules import Policy
 from controller.ports import ArtifactStore, Clock, DataSource, Dispatcher, RuleSource, Store
@@ -22,6 +21,7 @@ from controller.service.loops import Loop, Loops
 from controller.service.poll_sources import PollSources
 from controller.service.relay_outbox import Relay, RelayConfig
 from controller.service.rescue_runs import Rescuer
+from controller.service.source_health import KeptHealth
 from controller.service.sync_rules import SyncRules
 from controller.service.watch_sources import WatchSources
 from controller.settings import Settings, load_settings
@@ -192,7 +192,7 @@ def build_controller(
     rescuer = Rescuer(store, clock)
     rules = SyncRules(store, clock, rule_source(settings), parse_rules)
     schedules = FireSchedules(store, clock, parse_rules)
-    sources = PollSources(store, clock, parse_rules, open_source(settings), MemorySourceHealth())
+    sources = PollSources(store, clock, parse_rules, open_source(settings), KeptHealth(store))
     loops = Loops(
         [
             Loop(

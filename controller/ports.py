@@ -438,6 +438,76 @@ class RuleStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceState:
+    """How a model's source fares. ``error`` is a sentence when the last look failed, ``problems`` are of the last
+    look that succeeded; ``failures`` counts failed looks in a row.
+    """
+
+    model: str
+    source: str
+    checked_at: datetime
+    good_at: datetime | None = None
+    error: str = ""
+    failures: int = 0
+    problems: tuple[str, ...] = ()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last look succeeded and found nothing wrong."""
+        return not self.error and not self.problems
+
+
+class SourceHealth(Protocol):
+    """How each model's source fares, for ``doctor`` and ``status``."""
+
+    def note(self, state: SourceState) -> None:
+        """Keep the newest state of the model's source."""
+        ...
+
+    def forget(self, keep: Sequence[str]) -> None:
+        """Drop the states of all models but these."""
+        ...
+
+    def all(self) -> list[SourceState]:
+        """Every state, by model."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReviewRecord:
+    """The evidence about one revision of the rules: ``evidence`` is canonical JSON, ``digest`` its SHA-256.
+
+    ``source`` names the repository, ref and folder; ``reason`` is the sentence of the judgement.
+    """
+
+    digest: str
+    source: str
+    revision: str
+    proven: bool
+    recorded_at: datetime
+    reason: str
+    evidence: str
+
+
+class ReviewBook(Protocol):
+    """Evidence of reviews, by digest. What was written is never changed: old decisions cite it."""
+
+    def put(self, record: ReviewRecord) -> None:
+        """Keep a record; the same digest is the same record."""
+        ...
+
+    def get(self, digest: str) -> ReviewRecord | None: ...
+
+    def newest_proven(self, source: str) -> ReviewRecord | None:
+        """The record of the revision that was proven last: its rules are in force."""
+        ...
+
+    def latest(self, source: str | None = None, limit: int = 20) -> list[ReviewRecord]:
+        """Records of a source (of all sources), newest first."""
+        ...
+
+
 class Transaction(Protocol):
     """All books at once. Leaving the block normally commits, an exception rolls back."""
 
@@ -463,6 +533,10 @@ class Transaction(Protocol):
     def schedules(self) -> Schedules: ...
     @property
     def rules(self) -> RuleStore: ...
+    @property
+    def sources(self) -> SourceHealth: ...
+    @property
+    def reviews(self) -> ReviewBook: ...
 
 
 class Store(Protocol):
@@ -521,42 +595,6 @@ class DataSource(Protocol):
 
     def poll(self, cursor: str | None) -> Poll:
         """What is there that ``cursor`` has not seen; a half-written file is not data yet."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SourceState:
-    """How a model's source fares. ``error`` is a sentence when the last look failed, ``problems`` are of the last
-    look that succeeded; ``failures`` counts failed looks in a row.
-    """
-
-    model: str
-    source: str
-    checked_at: datetime
-    good_at: datetime | None = None
-    error: str = ""
-    failures: int = 0
-    problems: tuple[str, ...] = ()
-
-    @property
-    def healthy(self) -> bool:
-        """Whether the last look succeeded and found nothing wrong."""
-        return not self.error and not self.problems
-
-
-class SourceHealth(Protocol):
-    """How each model's source fares, for ``doctor`` and ``status``."""
-
-    def note(self, state: SourceState) -> None:
-        """Keep the newest state of the model's source."""
-        ...
-
-    def forget(self, keep: Sequence[str]) -> None:
-        """Drop the states of all models but these."""
-        ...
-
-    def all(self) -> list[SourceState]:
-        """Every state, by model."""
         ...
 
 

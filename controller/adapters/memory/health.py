@@ -1,28 +1,26 @@
-"""The health of sources in memory."""
+"""How sources fare, in memory."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
+from controller.adapters.memory.tables import Tables
 from controller.ports import SourceState
 
 
-class MemorySourceHealth:
+class MemorySources:
     """The newest state of each model's source."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._states: dict[str, SourceState] = {}
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
 
     def note(self, state: SourceState) -> None:
-        with self._lock:
-            self._states[state.model] = state
+        self._tables.sources[state.model] = state
 
     def forget(self, keep: Sequence[str]) -> None:
-        with self._lock:
-            self._states = {m: state for m, state in self._states.items() if m in keep}
+        for model in list(self._tables.sources):
+            if model not in keep:
+                self._tables.sources.pop(model)
 
     def all(self) -> list[SourceState]:
-        with self._lock:
-            return [self._states[model] for model in sorted(self._states)]
+        return sorted(self._tables.sources.values(), key=lambda state: state.model)

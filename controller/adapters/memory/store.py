@@ -10,10 +10,12 @@ from datetime import datetime
 from controller.adapters.memory.clock import SystemClock
 from controller.adapters.memory.data import MemoryData
 from controller.adapters.memory.decisions import MemoryDecisions
+from controller.adapters.memory.health import MemorySources
 from controller.adapters.memory.leases import MemoryLeases
 from controller.adapters.memory.models import MemoryModels
 from controller.adapters.memory.outbox import MemoryOutbox
 from controller.adapters.memory.registry import MemoryFacts, MemoryRegistry
+from controller.adapters.memory.reviews import MemoryReviews
 from controller.adapters.memory.rules import MemoryRuleStore
 from controller.adapters.memory.runs import MemoryRuns
 from controller.adapters.memory.schedules import MemorySchedules
@@ -40,6 +42,8 @@ class MemoryTransaction:
         self.data = MemoryData(tables)
         self.schedules = MemorySchedules(tables)
         self.rules = MemoryRuleStore(tables, self.models)
+        self.sources = MemorySources(tables)
+        self.reviews = MemoryReviews(tables)
 
 
 class MemoryStore:

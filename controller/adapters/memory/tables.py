@@ -18,7 +18,7 @@ from controller.domain.runs import Run
 from controller.domain.signals import Signal
 from controller.domain.snapshot import ApprovalView
 from controller.domain.versions import Reign, Version, VersionFact
-from controller.ports import ActiveRules, Batch, Letter, ModelState
+from controller.ports import ActiveRules, Batch, Letter, ModelState, ReviewRecord, SourceState
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -120,6 +120,8 @@ class Tables:
     schedules: Table[tuple[str, str], tuple[datetime, str]] = field(default_factory=Table)
     rules: Table[str, ActiveRules] = field(default_factory=Table)
     texts: Table[str, str] = field(default_factory=Table)
+    sources: Table[str, SourceState] = field(default_factory=Table)
+    reviews: Table[str, ReviewRecord] = field(default_factory=Table)
     touched_seats: set[str] = field(default_factory=set)
     """Models whose champion left or came in this transaction."""
 

@@ -20,11 +20,13 @@ from controller.adapters.sql.leases import SqlLeases
 from controller.adapters.sql.models import SqlModels
 from controller.adapters.sql.outbox import SqlOutbox
 from controller.adapters.sql.registry import SqlFacts, SqlRegistry
+from controller.adapters.sql.reviews import SqlReviews
 from controller.adapters.sql.rules import SqlRuleStore
 from controller.adapters.sql.runs import SqlRuns
 from controller.adapters.sql.schedules import SqlSchedules
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.signals import SqlSignals
+from controller.adapters.sql.sources import SqlSources
 from controller.domain.errors import Unavailable
 from controller.ports import Clock
 
@@ -45,6 +47,8 @@ class SqlTransaction:
         self.data = SqlData(session)
         self.schedules = SqlSchedules(session)
         self.rules = SqlRuleStore(session, self.models)
+        self.sources = SqlSources(session)
+        self.reviews = SqlReviews(session)
 
 
 class SqlStore:

@@ -388,3 +388,30 @@ active_rules = Table(
     Column("retired_at", UtcTime),
     Column("retired_because", Words),
 )
+
+source_states = Table(
+    "source_states",
+    metadata,
+    Column("model", Words, primary_key=True),
+    Column("source", Words, nullable=False),
+    Column("checked_at", UtcTime, nullable=False),
+    Column("good_at", UtcTime),
+    Column("error", Words, nullable=False, server_default=""),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("problems", Json, nullable=False),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("source", Words, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("proven", Boolean, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("evidence", Text, nullable=False),
+    UniqueConstraint("digest"),
+    Index("ix_reviews_source_id", "source", "id"),
+)

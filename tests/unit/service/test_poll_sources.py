@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from controller.adapters.memory import MemoryDataSource
-from controller.adapters.memory.health import MemorySourceHealth
 from controller.domain.errors import ConfigurationError, Unavailable
 from controller.domain.rules import DataSection, Policy
 from controller.domain.signals import SignalKind
 from controller.ports import Batch, Poll, Query
 from controller.service.poll_sources import PollConfig, PollSources
+from controller.service.source_health import KeptHealth
 from tests.support.house import MODEL, House, policy
 
 
@@ -40,7 +40,7 @@ class Sources:
         self.house = house
         self.by_model: dict[str, Any] = by_model or {MODEL: MemoryDataSource()}
         self.timer = Timer()
-        self.health = MemorySourceHealth()
+        self.health = KeptHealth(house.store)
         config = config or PollConfig(timer=self.timer)
         self.service = PollSources(
             house.store, house.clock, house._parse, self._open, self.health, config

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import threading
 
-from controller.adapters.memory.health import MemorySourceHealth
 from controller.adapters.sources.files import FileSource
 from controller.adapters.sources.watch import Watcher
 from controller.service.poll_sources import PollSources
+from controller.service.source_health import KeptHealth
 from controller.service.watch_sources import WatchSources
 from tests.support.house import House
 
@@ -17,7 +17,7 @@ def test_file_that_is_renamed_into_place_wakes_the_loop(tmp_path):
         house.clock,
         house._parse,
         lambda rules: FileSource(rules.data.source, base=tmp_path),
-        MemorySourceHealth(),
+        KeptHealth(house.store),
     )
     (tmp_path / "data").mkdir()
     sources.run_once()
