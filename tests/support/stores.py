@@ -62,6 +62,18 @@ class Bench:
             cursor = session.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
+    def attempt(self, statement: str) -> str:
+        """Try plain SQL and take it back: what the database said against it, empty if it let it pass."""
+        session = sqlite3.connect(self.path) if self.kind == "sqlite" else psycopg.connect(self.dsn)
+        try:
+            session.execute(statement)
+        except (sqlite3.Error, psycopg.Error) as refusal:
+            return str(refusal).splitlines()[0]
+        finally:
+            session.rollback()
+            session.close()
+        return ""
+
     @property
     def path(self) -> Path:
         """The file of a SQLite database."""

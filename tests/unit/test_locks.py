@@ -82,3 +82,9 @@ def test_locks_agree_with_each_other(lock: Path) -> None:
         for name, versions in pins(lock).items()
         if not versions <= everything.get(name, set())
     } == {}
+
+
+def test_every_python_computes_with_the_same_versions() -> None:
+    everything = pins(ROOT / "locks" / "dev.txt")
+
+    assert {name for name, versions in everything.items() if len(versions) > 1} == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,6 +76,26 @@ def test_the_budget_lowers_the_level_and_never_raises_it():
     assert judge_gate(BETTER, proof, 0.01).result is Result.INCONCLUSIVE
     assert judge_gate(BETTER, proof, 0.03).result is Result.PASS
     assert judge_gate(BETTER, evidence(p_pass=0.06), 0.5).result is Result.INCONCLUSIVE
+
+
+ANCHOR = replace(NOT_WORSE, name="anchor", reference=Reference.ANCHOR)
+
+
+@pytest.mark.parametrize(
+    ("gates", "level_of_the_last"),
+    [
+        pytest.param((BETTER,), 0.01, id="better than the champion"),
+        pytest.param((BETTER, NOT_WORSE), 0.05, id="not worse, beside better"),
+        pytest.param((NOT_WORSE,), 0.01, id="not worse alone"),
+        pytest.param((replace(BETTER, dry_run=True), NOT_WORSE), 0.01, id="better is a dry run"),
+        pytest.param((BETTER, ANCHOR), 0.01, id="the anchor"),
+    ],
+)
+def test_the_budget_holds_for_the_gates_that_a_promotion_rests_on(
+    gates: tuple[Gate, ...], level_of_the_last: float
+):
+    last = judge_gates(gates, _evaluation(*(evidence(gate) for gate in gates)), 0.01)[-1]
+    assert last.outcome.values["alpha"] == level_of_the_last
 
 
 def test_the_sentence_has_both_values_the_rows_the_interval_and_the_need():

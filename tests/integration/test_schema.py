@@ -1,0 +1,97 @@
+"""Migrations: quick when there is nothing to do, safe when two begin at once, the same as the tables in the code."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from controller.adapters.sql.engine import make_engine, read_url
+from controller.adapters.sql.schema import HEAD, alembic_config, migrate, statements
+from controller.adapters.sql.tables import metadata
+from controller.domain.errors import ConfigurationError, Unavailable
+from tests.support.postgres import PostgresServer
+from tests.support.stores import Bench
+
+PROGRAM = """
+import sys
+from controller.adapters.sql.schema import migrate
+print(migrate(sys.argv[1]), "alembic" in sys.modules)
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(
+    request: pytest.FixtureRequest, tmp_path: Path, postgres_server: PostgresServer
+) -> Iterator[str]:
+    """A database without any table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    name = postgres_server.create()
+    yield postgres_server.url(name)
+    postgres_server.drop(name)
+
+
+def start(url: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, url],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_head_is_the_newest_in_the_folder():
+    assert ScriptDirectory.from_config(alembic_config()).get_current_head() == HEAD
+
+
+def test_two_processes_at_once(empty_url: str):
+    ends = [process.communicate(timeout=60) for process in [start(empty_url), start(empty_url)]]
+    assert sorted(out.split()[0] for out, _ in ends) == ["False", "True"], ends
+    assert migrate(empty_url) is False
+
+
+def test_a_start_with_nothing_to_do_does_not_load_alembic(database: Bench):
+    out, problem = start(database.url).communicate(timeout=60)
+    assert (out.split(), problem) == (["False", "False"], "")
+
+
+def test_the_migrations_make_the_tables_of_the_code(database: Bench):
+    engine = make_engine(read_url(database.url))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_a_newer_schema_is_refused(database: Bench):
+    database.sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(ConfigurationError, match=f"its schema is 9999, this code's {HEAD}"):
+        migrate(database.url)
+    database.sql(f"UPDATE alembic_version SET version_num = '{HEAD}'")
+
+
+def test_a_migration_that_breaks_leaves_nothing(empty_url: str):
+    """A table in the way of the last statement undoes the first ones too."""
+    engine = make_engine(read_url(empty_url))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE versions (model text)")
+    with pytest.raises(Unavailable):
+        migrate(empty_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE versions")
+    engine.dispose()
+    assert migrate(empty_url) is True
+
+
+def test_statements_are_split_at_their_own_line(tmp_path: Path):
+    script = tmp_path / "script.sql"
+    script.write_text("CREATE x BEGIN a; b; END\n--;;\n-- why\nSELECT 1\n--;;\n")
+    assert statements(script) == ["CREATE x BEGIN a; b; END", "-- why\nSELECT 1"]
