@@ -83,6 +83,15 @@ class ColumnLayout:
     categories: tuple[str, ...] = ()
     rare: tuple[str, ...] = ()
     rare_complete: bool = True
+    set_aside: tuple[int, ...] = ()
+    """For categories: how many of half of the reference's rows, drawn at random, lie in each bin, then
+    in "other". Which values get a bin was chosen by this half. The chosen ones were lucky in it, so
+    that it says nothing of their share: a comparison takes the other half (profile less this)."""
+    singletons: int = 0
+    """Values that the reference holds once. Their share of its rows is the mass to expect of values
+    never seen before in rows that did not drift at all (Good and Turing)."""
+    doubletons: int = 0
+    """Values that it holds twice: they tell how sure that expectation is."""
 
     @property
     def bins(self) -> int:
@@ -119,6 +128,10 @@ class ColumnLayout:
             found["rare"] = list(self.rare)
         if not self.rare_complete:
             found["rare_complete"] = False
+        if self.set_aside:
+            found["set_aside"] = list(self.set_aside)
+        if self.singletons or self.doubletons:
+            found |= {"singletons": self.singletons, "doubletons": self.doubletons}
         return found
 
     @classmethod
@@ -141,6 +154,9 @@ class ColumnLayout:
             categories=tuple(found.get("categories", ())),
             rare=tuple(found.get("rare", ())),
             rare_complete=found.get("rare_complete", True),
+            set_aside=tuple(map(int, found.get("set_aside", ()))),
+            singletons=found.get("singletons", 0),
+            doubletons=found.get("doubletons", 0),
         )
 
 

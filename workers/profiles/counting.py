@@ -311,6 +311,8 @@ def _from_codes(
         return int(counts[codes == code].sum())
 
     low, high = ends["lo"][ordinary], ends["hi"][ordinary]
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond 1e308 a sum says that it has none
+        total, squares = (float(table[key][ordinary].sum()) for key in "sq")
     return ColumnProfile(
         name=column.name,
         kind=column.kind,
@@ -321,8 +323,8 @@ def _from_codes(
         positive_infinity=rows_of(sql.POSITIVE_INFINITY),
         negative_infinity=rows_of(sql.NEGATIVE_INFINITY),
         invalid=rows_of(sql.INVALID),
-        total=float(table["s"][ordinary].sum()),
-        squares=float(table["q"][ordinary].sum()),
+        total=total,
+        squares=squares,
         minimum=float(low.min()) if low.size else None,
         maximum=float(high.max()) if high.size else None,
     )

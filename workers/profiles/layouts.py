@@ -194,21 +194,51 @@ class _Maker:
             return ColumnLayout(name=name, kind=kind, type=found, categories=cycle)
         if kind is ColumnKind.OPAQUE:
             return ColumnLayout(name=name, kind=kind, type=found)
+        return self._category(name, found)
+
+    def _category(self, name: str, found: str) -> ColumnLayout:
+        """The frequent values, chosen by a random half of the rows (see ``ColumnLayout.set_aside``)."""
         relation = self._union({name: key_of(name, found)})
         limit = self.options.remember
-        values = self.scan.fetch(
+        rows = self.scan.fetch(
             f"SELECT {quote(name)}, count(*) FROM ({relation}) WHERE {quote(name)} IS NOT NULL "
             f"GROUP BY ALL ORDER BY 2 DESC, 1 LIMIT {limit + 1}"
         )
-        own = [v for v, n in values[: self.options.top] if n >= self.options.min_rows]
+        chosen = choose_categories(name, [int(n) for _, n in rows], self.options)
+        values = [str(value) for value, _ in rows]
+        complete = len(rows) <= limit
         return ColumnLayout(
             name=name,
             kind=ColumnKind.CATEGORY,
             type=found,
-            categories=tuple(own),
-            rare=tuple(sorted(v for v, _ in values[len(own) : limit])),
-            rare_complete=len(values) <= limit,
+            categories=tuple(values[at] for at in chosen.own),
+            rare=tuple(sorted(set(values[:limit]) - {values[at] for at in chosen.own})),
+            rare_complete=complete,
+            set_aside=chosen.set_aside,
+            singletons=sum(n == 1 for _, n in rows) if complete else 0,
+            doubletons=sum(n == 2 for _, n in rows) if complete else 0,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Positions of the values that get a bin, and the rows of the half that chose them, "other" last."""
+
+    own: tuple[int, ...]
+    set_aside: tuple[int, ...]
+
+
+def choose_categories(name: str, counts: Sequence[int], options: LayoutOptions) -> Chosen:
+    """The ``top`` values of a random half of the rows, of those with ``min_rows`` in the whole.
+
+    The half is drawn value by value (a binomial of each count), which is the same as drawing rows.
+    """
+    whole = np.asarray(counts, dtype=np.int64)
+    generator = np.random.default_rng([options.seed, *name.encode()])
+    half = generator.binomial(whole, 0.5)
+    order = [int(at) for at in np.argsort(-half, kind="stable") if whole[at] >= options.min_rows]
+    own = order[: options.top]
+    return Chosen(tuple(own), (*half[own].tolist(), int(half.sum() - half[own].sum())))
 
 
 _MEASURED = (ColumnKind.NUMERIC, ColumnKind.TEXT)
