@@ -237,7 +237,7 @@ def choose_categories(name: str, counts: Sequence[int], options: LayoutOptions) 
     generator = np.random.default_rng([options.seed, *name.encode()])
     half = generator.binomial(whole, 0.5)
     order = [int(at) for at in np.argsort(-half, kind="stable") if whole[at] >= options.min_rows]
-    own = order[: options.top]
+    own = sorted(order[: options.top])  # the most frequent of the whole first, for people
     return Chosen(tuple(own), (*half[own].tolist(), int(half.sum() - half[own].sum())))
 
 
