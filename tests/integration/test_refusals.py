@@ -19,7 +19,7 @@ from controller.domain.evidence import Evaluation
 from controller.domain.runs import RUN_MOVES, RunState
 from controller.domain.signals import SignalAnswer, SignalStatus
 from controller.domain.versions import VERSION_MOVES, VersionState
-from controller.ports import ActiveRules, RunEnd, Transaction
+from controller.ports import ActiveRules, ReviewRecord, RunEnd, Transaction
 from tests.support.makers import AT, HOUR, batch, decide, enter, move, new_signal, order, seat
 from tests.support.postgres import PostgresServer
 from tests.support.stores import Bench
@@ -56,6 +56,12 @@ def fill(database: Bench) -> Bench:
         tx.data.add(M, [batch("a", "1")], AT)
         tx.outbox.put("run", "m.r2:0", {})
         tx.rules.activate(rules_of(M))
+        tx.reviews.put(
+            ReviewRecord(
+                digest="d", source="r#main:rules", revision="r1", proven=False, recorded_at=AT,
+                reason="Nobody approved.", evidence="{}",
+            )
+        )  # fmt: skip
         tx.models.record_test(M, RecordTest(version=3, level=0.05, rejected=True), decision=1)
         approval = RecordApproval(version=3, actor="ana", agrees=True, evidence="e", reason="")
         tx.models.record_approval(M, approval, decision=1, at=AT)
@@ -273,6 +279,8 @@ REFUSED = {
     "delete an approval": ("DELETE FROM approvals", "never deleted"),
     "change the text of a rule": ("UPDATE rule_texts SET text = 'x'", "never changed"),
     "delete the text of a rule": ("DELETE FROM rule_texts", "never deleted"),
+    "change the evidence of a review": ("UPDATE reviews SET proven = true", "never changed"),
+    "delete the evidence of a review": ("DELETE FROM reviews", "never deleted"),
     "change what a batch holds": ("UPDATE batches SET digest = 'x'", "never changed"),
     "change what a letter says": ("UPDATE outbox SET payload = '{\"x\":1}'", "never changed"),
     "take a verification back": ("UPDATE versions SET verified = false", "stays so"),
@@ -321,7 +329,7 @@ def test_refused(full: Bench, statement: str, words: str):
     assert words in full.attempt(statement)
 
 
-IGNORED = ["signals", "models", "leases", "rule_texts"]
+IGNORED = ["signals", "models", "leases", "rule_texts", "reviews"]
 REPLACED = {
     "decision": (
         DECISION.format(id=3, prev_hash="(SELECT hash FROM chain_head)", hash="hash"),
