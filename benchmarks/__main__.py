@@ -12,6 +12,7 @@ INDEX: dict[str, str] = {
     "gates.missed_improvements": "how long true improvements wait, by rule, and the rows they need",
     "gates.slow_decay": "how far challengers that are each a little worse let a model sink",
     "gates.speed": "BCa intervals against scipy, seconds and memory",
+    "rules": "check of 1,000 policies and test of 1,000 cases, beside promtool where it is",
 }
 
 

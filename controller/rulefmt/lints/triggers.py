@@ -56,7 +56,9 @@ def _never_or_always(policy: Policy) -> Iterator[Hit]:
 def _cooldown_outlasts(policy: Policy) -> Iterator[Hit]:
     cooldown = policy.limits.cooldown
     for trigger in policy.triggers:
-        interval = _interval(trigger) if isinstance(trigger, ScheduleTrigger) else None
+        if not isinstance(trigger, ScheduleTrigger) or cooldown <= _least_interval(trigger):
+            continue
+        interval = _interval(trigger)
         if interval is not None and cooldown > interval:
             message = (
                 f"the cooldown of {duration_text(cooldown)} is longer than the {duration_text(interval)} "
@@ -65,6 +67,14 @@ def _cooldown_outlasts(policy: Policy) -> Iterator[Hit]:
             yield Hit(
                 policy.limits.line or trigger.line, message, "shorten one or stretch the other"
             )
+
+
+def _least_interval(trigger: ScheduleTrigger) -> timedelta:
+    """A lower bound that costs nothing: a fixed minute and hour come once a day (a day in spring has 23 hours)."""
+    if trigger.cron is None:
+        return timedelta(0)
+    minute, hour = trigger.cron.split()[:2]
+    return timedelta(hours=23 if minute.isdecimal() and hour.isdecimal() else 0)
 
 
 def _interval(trigger: ScheduleTrigger) -> timedelta | None:
