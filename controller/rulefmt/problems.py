@@ -16,6 +16,7 @@ MOST_PROBLEMS = 100
 
 _LONGEST_QUOTE = 60
 _LONGEST_GUESS = 64
+_LONGEST_SENTENCE = 600
 
 
 class Placed(Protocol):
@@ -75,7 +76,8 @@ class Problems:
         if self.full:
             self.unlisted += 1
             return
-        self.found.append(Problem(self.path, at.line, at.col, code, message, hint))
+        found = Problem(self.path, at.line, at.col, code, _one_line(message), _one_line(hint))
+        self.found.append(found)
 
     @property
     def full(self) -> bool:
@@ -90,6 +92,12 @@ class Problems:
             message = f"{self.unlisted} more problems are not listed"
             listed.append(Problem(self.path, last.line, last.col, "too-many-problems", message))
         return tuple(listed)
+
+
+def _one_line(text: str) -> str:
+    """What a hint repeats of the file must neither end the line nor fill the screen."""
+    shown = text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+    return f"{shown[:_LONGEST_SENTENCE]}…" if len(shown) > _LONGEST_SENTENCE else shown
 
 
 def quoted(text: str) -> str:

@@ -44,6 +44,7 @@ HOSTILE: dict[str, bytes | str] = {
     "overlong": b"model: \xc0\x80\n",
     "only-tabs": "\t" * SIZE,
     "line-separators": "model: a\u2028b\n",
+    "line-breaks-in-a-value": 'triggers: "-0}' + "\\n" * 40 + '"\nowner: "1' + "\\t" * 400 + '"\n',
     "carriage-returns": "version: 1\rmodel: a\r",
 }
 
