@@ -18,7 +18,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fix lock bench clean
+.PHONY: help demo test check fix lock bench clean simulate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ fix: $(DEV) ## what the formatter and the linter can mend
 
 bench: $(DEV) ## measure it on this machine
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+SEEDS ?= 10000
+simulate: $(DEV) ## the whole system under faults, SEEDS=10000 times
+	@$(BIN)/python -m tests.simulation $(SEEDS)
 
 lock: $(DEV) ## resolve the dependencies again (UPGRADE=1 takes the newest)
 	@scripts/lock $(if $(UPGRADE),--upgrade)

@@ -61,7 +61,12 @@ def _concurrency(case: Case, trainings: list[RunView]) -> Limited | None:
 
 def _cooldown(case: Case, trainings: list[RunView]) -> Limited | None:
     cooldown = case.policy.limits.cooldown
-    counted = [run for run in trainings if run.state is not RunState.CANCELLED]
+    # An order from beyond the next cooldown was written by a clock that was wrong; it must not stop the world.
+    counted = [
+        run
+        for run in trainings
+        if run.state is not RunState.CANCELLED and run.ordered_at <= case.now + cooldown
+    ]
     if not cooldown or not counted:
         return None
     until = max(run.ordered_at for run in counted) + cooldown
@@ -76,7 +81,7 @@ def _per_day(case: Case, trainings: list[RunView]) -> Limited | None:
     allowed = case.policy.limits.runs_per_day
     if allowed is None:
         return None
-    recent = sorted(run.ordered_at for run in trainings if case.now - run.ordered_at < _DAY)
+    recent = sorted(run.ordered_at for run in trainings if abs(case.now - run.ordered_at) < _DAY)
     if len(recent) < allowed:
         return None
     until = recent[len(recent) - allowed] + _DAY

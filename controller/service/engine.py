@@ -64,12 +64,18 @@ class Engine:
         self._config = config or EngineConfig()
         self._decided = decided
         self._policies: dict[str, Policy] = {}
+        self._last: datetime | None = None
 
     def run_once(self) -> EngineReport:
         """Decide for every model that has something open, until each has nothing more to say."""
         now = self._clock.now()
         with self._store.read() as tx:
             due = tx.models.due(now, self._config.batch)
+            if self._last is None or now < self._last:
+                # At the start, and when the clock went back, what was put off was put off by another clock.
+                asleep = [s.model for s in tx.models.all() if s.wake_at is not None]
+                due = list(dict.fromkeys([*due, *asleep]))
+        self._last = now
         decisions = conflicts = poisoned = 0
         for model in due:
             try:

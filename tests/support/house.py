@@ -86,6 +86,20 @@ def servable(problem: str | None = None) -> GateEvidence:
     )
 
 
+def evaluation_of(run: Run, outcome: Mapping[str, Any]) -> Any:
+    """What an evaluation run reports, as it stands in the signal: the same evidence for each gate."""
+    gates = tuple(evidence(gate, **outcome) for gate in run.spec.gates)
+    report = Evaluation(
+        run=run.id,
+        version=run.spec.version or 0,
+        champion=run.spec.champion,
+        anchor=run.spec.anchor,
+        evidence=(servable(), *gates),
+        holdout=HoldoutView(rows=6_000, labelled=6_000),
+    )
+    return to_plain(report)
+
+
 PASSES: Mapping[str, Any] = {}
 FAILS: Mapping[str, Any] = {"theta": 0.4, "difference": 0.4, "p_pass": 0.999, "p_fail": 0.001}
 UNDECIDED: Mapping[str, Any] = {"p_pass": 0.2, "p_fail": 0.8, "needed_n": 40_000}
@@ -104,12 +118,13 @@ class House:
         self.dispatcher = MemoryDispatcher()
         self.told: list[Decision] = []
         self.policies: dict[str, Policy] = {}
-        self.engine = Engine(self.store, self.clock, self._parse, decided=self._hear)
+        self.engine = Engine(self.store, self.clock, self.parse, decided=self._hear)
         self.relay = Relay(self.store, self.dispatcher)
         self.rescuer = Rescuer(self.store, self.clock)
         self.review(self.rules)
 
-    def _parse(self, text: str, path: str) -> Policy:
+    def parse(self, text: str, path: str) -> Policy:
+        """The rules that were reviewed under this text."""
         del path
         return self.policies[text]
 
@@ -209,16 +224,7 @@ class House:
 
     def evaluated(self, run: Run, outcome: Mapping[str, Any] = PASSES) -> bool:
         """Report the same evidence for each gate."""
-        gates = tuple(evidence(gate, **outcome) for gate in run.spec.gates)
-        report = Evaluation(
-            run=run.id,
-            version=run.spec.version or 0,
-            champion=run.spec.champion,
-            anchor=run.spec.anchor,
-            evidence=(servable(), *gates),
-            holdout=HoldoutView(rows=6_000, labelled=6_000),
-        )
-        return self.finish(run, evaluation=to_plain(report))
+        return self.finish(run, evaluation=evaluation_of(run, outcome))
 
     @property
     def champion(self) -> int | None:

@@ -20,7 +20,7 @@ def house_with(*triggers: ScheduleTrigger) -> tuple[House, FireSchedules]:
 
 def again(house: House) -> FireSchedules:
     """The service as a restart makes it."""
-    return FireSchedules(house.store, house.clock, house._parse)
+    return FireSchedules(house.store, house.clock, house.parse)
 
 
 def signals(house: House) -> list[tuple[str, int]]:

@@ -43,7 +43,7 @@ class Sources:
         self.health = KeptHealth(house.store)
         config = config or PollConfig(timer=self.timer)
         self.service = PollSources(
-            house.store, house.clock, house._parse, self._open, self.health, config
+            house.store, house.clock, house.parse, self._open, self.health, config
         )
 
     def _open(self, rules: Policy):

@@ -15,7 +15,7 @@ def test_file_that_is_renamed_into_place_wakes_the_loop(tmp_path):
     sources = PollSources(
         house.store,
         house.clock,
-        house._parse,
+        house.parse,
         lambda rules: FileSource(rules.data.source, base=tmp_path),
         KeptHealth(house.store),
     )

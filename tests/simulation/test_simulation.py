@@ -1,0 +1,53 @@
+"""The whole system under faults, seed by seed; and proof that this simulation can see.
+
+`make simulate SEEDS=10000` runs more of them.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.mutations import MUTATIONS, Mutation
+from tests.simulation.world import World, play, shrink
+
+STEPS = 120
+SEEDS = range(200)
+CHUNK = 20
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture):
+    caplog.set_level("CRITICAL")
+
+
+@pytest.mark.parametrize(
+    "first", SEEDS[::CHUNK], ids=[f"seeds {n} to {n + CHUNK - 1}" for n in SEEDS[::CHUNK]]
+)
+def test_nothing_is_lost_and_nothing_happens_twice(first: int):
+    for seed in range(first, first + CHUNK):
+        failure = play(seed, STEPS)
+        assert failure is None, str(shrink(failure))
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=[m.name for m in MUTATIONS])
+def test_a_guard_that_is_taken_away_is_missed(mutation: Mutation):
+    with mutation.planted():
+        found = next((f for seed in range(1000) if (f := play(seed, STEPS))), None)
+    assert found is not None
+
+
+def test_a_seed_decides_everything():
+    first, second = World(7), World(7)
+    first.run(STEPS)
+    second.run(STEPS)
+    assert first.history == second.history
+
+
+def test_the_faults_do_strike():
+    told: list[str] = []
+    for seed in range(10):
+        world = World(seed)
+        world.run(STEPS)
+        told += world.history
+    for event in ("crash", "freezes", "fenced", "forgets everything", "rollback", "promote"):
+        assert any(event in line for line in told), event

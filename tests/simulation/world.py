@@ -1,0 +1,392 @@
+"""The whole system in one thread and simulated time; a seed decides everything.
+
+Actors: two controllers (engine, relay, rescuer), three workers that may die, freeze and come back, a source, and a
+person who approves and rolls back at the worst moment. They are the real services on the memory adapters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from controller.domain.canonical import digest
+from controller.domain.decisions import Decision, DecisionRecord
+from controller.domain.errors import Conflict
+from controller.domain.rules import (
+    Approval,
+    Limits,
+    NewDataTrigger,
+    Policy,
+    RollbackSection,
+)
+from controller.domain.runs import Run, RunKind, RunState
+from controller.domain.signals import NewSignal, SignalKind
+from controller.domain.versions import VersionState
+from controller.ports import Batch, Query, RunEnd
+from controller.service.engine import Engine, EngineConfig
+from controller.service.relay_outbox import Relay, RelayConfig
+from controller.service.rescue_runs import Rescuer
+from tests.simulation.faults import Chances, Crashed, FaultyBroker, FaultyStore
+from tests.simulation.invariants import Broken, Ledger, check, check_liveness
+from tests.support.house import FAILS, PASSES, UNDECIDED, House, evaluation_of, policy
+
+LEASE = timedelta(seconds=60)
+_OUTCOMES = (PASSES, PASSES, FAILS, UNDECIDED)
+
+
+def rules_of(rng: Random) -> Policy:
+    """A policy; each seed draws limits and people of its own."""
+    return policy(
+        triggers=(NewDataTrigger(name="new_data", rows=20_000),),
+        limits=Limits(
+            concurrency=rng.choice((1, 2)),
+            cooldown=timedelta(minutes=rng.choice((0, 10))),
+            queue_while_running=rng.choice(("coalesce", "skip")),
+        ),
+        approval=Approval(when=rng.choice(("never", "inconclusive"))),
+        rollback=RollbackSection(then=rng.choice(("hold", "resume"))),
+    )
+
+
+@dataclass
+class Worker:
+    """Hears, claims, works for a while, reports. ``frozen`` for some steps it is a process that was stopped."""
+
+    name: str
+    run: Run | None = None
+    left: int = 0
+    frozen: int = 0
+
+
+@dataclass
+class World:
+    """One simulated system. ``history`` tells what happened, for a failing seed."""
+
+    seed: int
+    chances: Chances = field(default_factory=Chances)
+    history: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rng = Random(self.seed)
+        self.house = House(rules_of(self.rng))
+        self.store = FaultyStore(self.house.store, self.rng, self.chances, self.preempt)
+        self.broker = FaultyBroker(self.rng, self.chances, self.preempt)
+        self.ledger = Ledger()
+        self.workers = [Worker(f"w{n}") for n in range(3)]
+        self.depth = 0
+        self.busy: set[int] = set()
+        self.files = 0
+        self.keys: list[NewSignal] = []
+        self.controllers = [self._controller(n) for n in range(2)]
+        self.actors: list[Callable[[], None]] = [
+            lambda: self.control(0),
+            lambda: self.control(1),
+            *(lambda w=w: self.labour(w) for w in self.workers),
+            self.arrive,
+            self.person,
+            self.time,
+        ]
+
+    def _controller(self, number: int) -> tuple[Engine, Relay, Rescuer]:
+        engine = Engine(
+            self.store,
+            self.house.clock,
+            self.house.parse,
+            EngineConfig(owner=f"c{number}"),
+            self._hear,
+        )
+        relay = Relay(self.store, self.broker, RelayConfig(resend=timedelta(seconds=30)))
+        return engine, relay, Rescuer(self.store, self.house.clock)
+
+    def _hear(self, record: DecisionRecord, decision: Decision) -> None:
+        self.note(f"decision {record.id}: {decision.verdict} - {decision.reason}")
+
+    def note(self, text: str) -> None:
+        """One line of the history."""
+        self.history.append(f"{self.broker.step:4d} {text}")
+
+    # --- running ------------------------------------------------------------------------------------------
+
+    def run(self, steps: int = 250) -> None:
+        """Faulty steps, then a quiet end in which everything must come to its end."""
+        for _ in range(steps):
+            self.broker.step += 1
+            self.step(self.rng.choice(self.actors))
+        self.settle()
+
+    def step(self, actor: Callable[[], None]) -> None:
+        """One step of one actor; a crash ends only that step. The invariants are checked after it.
+
+        A process does one thing at a time: whoever is in the middle of a step does not begin another.
+        """
+        if id(actor) in self.busy:
+            return
+        self.busy.add(id(actor))
+        try:
+            actor()
+        except Crashed:
+            self.note("crash")
+        finally:
+            self.busy.discard(id(actor))
+        if self.depth == 0:
+            check(self.house.store, self.ledger, self.house.rules)
+
+    def preempt(self) -> None:
+        """Between two calls of a port anybody else may get a turn."""
+        if self.depth < 2 and self.rng.random() < self.chances.preempt:
+            self.depth += 1
+            try:
+                self.step(self.rng.choice(self.actors))
+            finally:
+                self.depth -= 1
+
+    def settle(self, rounds: int = 400) -> None:
+        """The faults stop: lease, re-send and one training later all is drained."""
+        self.note("the faults stop")
+        for name, value in vars(Chances.none()).items():
+            setattr(self.chances, name, value)
+        for worker in self.workers:
+            worker.frozen = 0
+        quiet = 0
+        for _ in range(rounds):
+            self.broker.step += 1
+            before = (self.ledger.decision, self._active())
+            self.house.wall.advance(timedelta(seconds=15))
+            self.house.clock.advance(timedelta(seconds=15))
+            for number in range(2):
+                self.control(number)
+            for worker in self.workers:
+                self.labour(worker)
+            check(self.house.store, self.ledger, self.house.rules)
+            same = before == (self.ledger.decision, self._active()) and not self._active()
+            quiet = quiet + 1 if same else 0
+            if quiet > 8 and not self._sleep_on():
+                break
+        check_liveness(self.house.store, self.ledger, self.house.rules)
+
+    def _sleep_on(self) -> bool:
+        """Nothing happens any more: go on to the moment for which something was put off, if there is one."""
+        with self.house.store.read() as tx:
+            wake = tx.models.state(self.house.rules.model).wake_at
+        if wake is None:
+            return False
+        self.house.clock.set(max(wake, self.house.clock.now()))
+        return True
+
+    def _active(self) -> int:
+        with self.house.store.read() as tx:
+            return len(tx.outbox.due("run")) + sum(tx.outbox.depth().values())
+
+    # --- actors -------------------------------------------------------------------------------------------
+
+    def control(self, number: int) -> None:
+        """One controller does one of its rounds; after a crash it begins anew, remembering nothing."""
+        engine, relay, rescuer = self.controllers[number]
+        try:
+            rescuer.run_once()
+            engine.run_once()
+            relay.run_once()
+        except Crashed:
+            self.controllers[number] = self._controller(number)
+            raise
+
+    def labour(self, worker: Worker) -> None:
+        """Hear, work, or report. A worker that crashes forgets its run and comes back."""
+        if worker.frozen:
+            worker.frozen -= 1
+            return
+        try:
+            self._labour(worker)
+        except Crashed:
+            worker.run = None
+            raise
+
+    def _labour(self, worker: Worker) -> None:
+        if worker.run is None:
+            self._claim(worker)
+        elif worker.left > 0:
+            worker.left -= 1
+            if self.rng.random() < self.chances.freeze:
+                worker.frozen = self.rng.randrange(1, 40)
+                self.note(f"{worker.name} freezes over {worker.run.id}")
+                return
+            with self.store.begin() as tx:
+                pulse = tx.runs.heartbeat(worker.run.id, worker.run.fence, lease=LEASE)
+            if not pulse.valid or pulse.cancel:
+                self._stop(worker, cancelled=pulse.valid)
+        else:
+            self._report(worker, worker.run)
+
+    def _claim(self, worker: Worker) -> None:
+        message = self.broker.hear()
+        if message is None:
+            return
+        with self.store.begin() as tx:
+            run = tx.runs.claim(message.run, message.fence, worker=worker.name, lease=LEASE)
+        if run is not None:
+            worker.run, worker.left = run, self.rng.randrange(4)
+            self.note(f"{worker.name} claims {run.id} with fence {run.fence}")
+
+    def _stop(self, worker: Worker, *, cancelled: bool) -> None:
+        run, worker.run = worker.run, None
+        if cancelled and run is not None:
+            end = RunEnd(state=RunState.CANCELLED, reason="cancelled")
+            with self.store.begin() as tx:
+                tx.runs.finish(run.id, run.fence, end, at=self.house.clock.now())
+
+    def _report(self, worker: Worker, run: Run) -> None:
+        end = self._end(run)
+        with self.store.begin() as tx:
+            held = tx.runs.get(run.id)
+            counted = tx.runs.finish(run.id, run.fence, end, at=self.house.clock.now())
+        if counted and held is not None and held.fence != run.fence and not held.state.ended:
+            raise Broken(f"{worker.name} was fenced from {run.id} and its result counted")
+        if counted:
+            self.ledger.effects[run.id] = self.ledger.effects.get(run.id, 0) + 1
+        self.note(f"{worker.name} reports {run.id}: {'counts' if counted else 'fenced'}")
+        if self.rng.random() < 0.2 * (self.chances.crash > 0):
+            worker.left = 0  # it was not told that it succeeded, and reports once more
+        else:
+            worker.run = None
+
+    def _end(self, run: Run) -> RunEnd:
+        if run.spec.kind is RunKind.TRAIN:
+            if self.rng.random() < 0.1:
+                return RunEnd(state=RunState.FAILED, reason="ValueError: a bad day")
+            # A training that is done again may bring other bytes; only one of them may count.
+            name = hashlib.sha256(f"{run.id}:{run.fence}".encode()).hexdigest()
+            return RunEnd(
+                state=RunState.DONE,
+                result={"digest": name, "size": 1, "recipe": run.spec.recipe, "metrics": {}},
+            )
+        if run.spec.kind is RunKind.VERIFY:
+            good = self.rng.random() < 0.8
+            return RunEnd(
+                state=RunState.DONE if good else RunState.FAILED,
+                reason="" if good else "a flipped byte",
+            )
+        outcome = _OUTCOMES[digest(run.id).encode()[0] % len(_OUTCOMES)]
+        return RunEnd(state=RunState.DONE, result={"evaluation": evaluation_of(run, outcome)})
+
+    def arrive(self) -> None:
+        """A file comes, or a source repeats itself because it was never told that it was heard."""
+        repeat = self.keys and self.rng.random() < 0.3
+        signal = self.rng.choice(self.keys) if repeat else self._file()
+        with self.store.begin() as tx:
+            if signal.kind is SignalKind.NEW_DATA:
+                uri = str(signal.payload["uri"])
+                batch = Batch(uri=uri, digest=digest(uri), size=1, rows=int(signal.payload["rows"]))
+                tx.data.add(signal.model, [batch], self.house.clock.now())
+            tx.signals.append([signal], self.house.clock.now())
+        self.ledger.acknowledged.add(signal.key)
+
+    def _file(self) -> NewSignal:
+        self.files += 1
+        uri = f"{self.files:04d}.parquet"
+        rows = self.rng.choice((5_000, 12_000, 25_000))
+        signal = self._signal(SignalKind.NEW_DATA, f"data:{uri}", {"uri": uri, "rows": rows})
+        self.keys.append(signal)
+        return signal
+
+    def _signal(
+        self, kind: SignalKind, key: str, payload: dict[str, Any], actor: str = "system"
+    ) -> NewSignal:
+        return NewSignal(
+            key=key,
+            model=self.house.rules.model,
+            kind=kind,
+            occurred_at=self.house.clock.now(),
+            payload=payload,
+            actor=actor,
+        )
+
+    def person(self) -> None:
+        """Approves, rolls back, promotes, holds, releases, cancels: mostly at the wrong moment."""
+        kind, payload = self._wish()
+        if kind is None:
+            return
+        self.files += 1
+        signal = self._signal(
+            kind, f"person:{self.files}", payload | {"reason": "why not"}, "person:ana"
+        )
+        with self.store.begin() as tx:
+            tx.signals.append([signal], self.house.clock.now())
+        self.ledger.acknowledged.add(signal.key)
+        self.note(f"person: {kind} {payload}")
+
+    def _wish(self) -> tuple[SignalKind | None, dict[str, Any]]:
+        with self.store.read() as tx:
+            versions = tx.registry.versions(self.house.rules.model)
+            evaluations = tx.registry.evaluations(self.house.rules.model)
+            runs = [r.id for r in tx.runs.find(Query(limit=1000)) if not r.state.ended]
+        roll = self.rng.random()
+        waiting = [v for v in versions if v.state is VersionState.CHALLENGER]
+        if roll < 0.25:
+            return SignalKind.RELEASE, {}
+        if roll < 0.35:
+            return SignalKind.ROLLBACK, {"force": self.rng.random() < 0.3}
+        if roll < 0.40:
+            return SignalKind.HOLD, {}
+        if roll < 0.45 and versions:
+            return SignalKind.PROMOTE, {"version": self.rng.choice(versions).number}
+        if roll < 0.50 and runs:
+            return SignalKind.CANCEL, {"run": self.rng.choice(runs)}
+        if roll < 0.55:
+            return SignalKind.MANUAL, {}
+        if roll < 0.75 and waiting and waiting[0].number in evaluations:
+            number = waiting[0].number
+            seen = digest(evaluations[number])
+            return SignalKind.APPROVAL, {"version": number, "evidence": seen, "agrees": True}
+        return None, {}
+
+    def time(self) -> None:
+        """Time passes, sometimes much of it; the decision clock may jump back."""
+        self.house.wall.advance(timedelta(seconds=self.rng.choice((1, 5, 20, 70))))
+        jump = self.rng.choice((1, 5, 60, 600, 3600))
+        if self.rng.random() < 0.05:
+            jump = self.rng.choice((-3600, 86_400))
+        self.house.clock.advance(timedelta(seconds=jump))
+        if self.rng.random() < 0.05 * (self.chances.lose > 0):
+            self.broker.forget()
+            self.note("the broker forgets everything")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A seed that broke something, with the shortest run that shows it."""
+
+    seed: int
+    steps: int
+    sentence: str
+    history: tuple[str, ...]
+
+    def __str__(self) -> str:
+        tail = "\n".join(self.history[-25:])
+        return f"seed {self.seed} after {self.steps} steps: {self.sentence}\n{tail}"
+
+
+def play(seed: int, steps: int = 250) -> Failure | None:
+    """One seed; None if everything held."""
+    world = World(seed)
+    try:
+        world.run(steps)
+    except (Broken, Conflict, ValueError, KeyError, TypeError) as error:
+        return Failure(seed, steps, f"{type(error).__name__}: {error}", tuple(world.history))
+    return None
+
+
+def shrink(failure: Failure) -> Failure:
+    """The fewest steps of the same seed that still break it, by halving."""
+    low, high, best = 1, failure.steps, failure
+    while low < high:
+        middle = (low + high) // 2
+        found = play(failure.seed, middle)
+        if found is None:
+            low = middle + 1
+        else:
+            high, best = middle, found
+    return best
