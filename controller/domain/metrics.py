@@ -241,6 +241,14 @@ def find_metric(name: str) -> Metric | None:
     return replace(base, name=name, percent=percent)
 
 
+def is_lower_better(name: str, *, higher_is_better: bool | None = None) -> bool:
+    """Which way a metric is better: as a policy says, else as everybody knows, else lower, like any loss."""
+    if higher_is_better is not None:
+        return not higher_is_better
+    metric = find_metric(name)
+    return metric is None or metric.lower_is_better
+
+
 def metric_names() -> tuple[str, ...]:
     """The names to offer, sorted; percentile metrics appear once, as an example."""
     return tuple(sorted((*METRICS, "absolute_error_p90", "latency_ms_p95", "pinball_p90")))

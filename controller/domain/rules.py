@@ -186,6 +186,8 @@ class DecayTrigger:
     for_batches: int = 1
     for_duration: timedelta | None = None
     keep_firing_for: timedelta | None = None
+    higher_is_better: bool | None = None
+    """The direction that the policy's ``metrics`` gives; None: the one that everybody knows."""
     line: int = 0
     kind: Literal["decay"] = "decay"
 
@@ -253,6 +255,8 @@ class Gate:
     test: str = "auto"
     slices: Slices | None = None
     dry_run: bool = False
+    higher_is_better: bool | None = None
+    """The direction that the policy's ``metrics`` gives; None: the one that everybody knows."""
     line: int = 0
 
 
@@ -299,6 +303,8 @@ class RollbackCondition:
     window: timedelta = timedelta(days=1)
     min_samples: int = 100
     confidence: float = 0.95
+    higher_is_better: bool | None = None
+    """The direction that the policy's ``metrics`` gives; None: the one that everybody knows."""
     line: int = 0
 
 

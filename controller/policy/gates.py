@@ -7,7 +7,7 @@ from typing import Any
 
 from controller.domain.decisions import Outcome, Result
 from controller.domain.evidence import Evaluation, GateEvidence
-from controller.domain.metrics import find_metric
+from controller.domain.metrics import is_lower_better
 from controller.domain.rules import SERVABLE, Comparison, Gate, Reference
 from controller.policy.phrase import need, number, percent
 
@@ -179,8 +179,7 @@ def _against(gate: Gate, evidence: GateEvidence) -> str:
     )
     if evidence.difference is None:
         return text
-    metric = find_metric(gate.metric)
-    lower_is_better = metric.lower_is_better if metric else True
+    lower_is_better = is_lower_better(gate.metric, higher_is_better=gate.higher_is_better)
     gain = -evidence.difference if lower_is_better else evidence.difference
     text += f": {'better' if gain >= 0 else 'worse'} by {number(abs(gain))}"
     if evidence.interval_low is None or evidence.interval_high is None:

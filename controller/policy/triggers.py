@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from controller.domain.decisions import Outcome, Result
-from controller.domain.metrics import find_metric
+from controller.domain.metrics import is_lower_better
 from controller.domain.rules import (
     DecayTrigger,
     DriftTrigger,
@@ -246,8 +246,9 @@ def _read_decay(trigger: DecayTrigger, signal: Signal) -> _Reading:
     if labels < trigger.min_labels:
         words = f"{labels:,} labels, at least {trigger.min_labels:,} are needed"
         return _Reading(signal, None, words, {"labels": labels})
-    metric = find_metric(trigger.metric)
-    sign = 1.0 if metric is None or metric.lower_is_better else -1.0
+    sign = (
+        1.0 if is_lower_better(trigger.metric, higher_is_better=trigger.higher_is_better) else -1.0
+    )
     allowed = trigger.margin.value * (abs(reference) if trigger.margin.relative else 1.0)
     worse_by = sign * (float(value) - float(reference))
     p_worse = payload.get("p_worse")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from controller.domain.metrics import find_metric
+from controller.domain.metrics import find_metric, is_lower_better
 from controller.domain.rules import RollbackCondition
 from controller.domain.signals import Signal
 from controller.policy.phrase import margin, number, percent
@@ -100,8 +100,7 @@ def _spread(value: float, payload: Mapping[str, Any]) -> float | None:
 
 
 def _lower_is_better(condition: RollbackCondition) -> bool:
-    metric = find_metric(condition.metric)
-    return metric is None or metric.lower_is_better
+    return is_lower_better(condition.metric, higher_is_better=condition.higher_is_better)
 
 
 def describe(condition: RollbackCondition) -> str:

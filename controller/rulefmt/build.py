@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -48,11 +49,15 @@ from controller.rulefmt.sections import Values
 
 _DEFAULT_FRACTION = 0.2
 
+Ways = Mapping[str, bool]
+"""Directions of the team's own metrics: True where higher is better."""
+
 
 def build_policy(v: Values) -> Policy:
     """The policy, with every default filled in."""
     approval = v["approval"]
     asks = approval is not None and approval["when"] == "inconclusive"
+    ways = {name: item["higher_is_better"] for name, item in (v["metrics"] or {}).items()}
     inconclusive = v["inconclusive"] or ("approval" if asks else "hold")
     return Policy(
         version=v["version"],
@@ -62,15 +67,15 @@ def build_policy(v: Values) -> Policy:
         mode=Mode(v["mode"]),
         data=_data(v["data"]),
         train=_train(v["train"]),
-        triggers=tuple(_trigger(t) for t in v["triggers"] or ()),
+        triggers=tuple(_trigger(t, ways) for t in v["triggers"] or ()),
         limits=_limits(v["limits"]) if v["limits"] else Limits(),
-        metrics={name: item["higher_is_better"] for name, item in (v["metrics"] or {}).items()},
-        promote=tuple(_gate(g) for g in v["promote"] or ()),
+        metrics=ways,
+        promote=tuple(_gate(g, ways) for g in v["promote"] or ()),
         inconclusive=WhenInconclusive(inconclusive),
         error_budget=_error_budget(v["error_budget"]) if v["error_budget"] else None,
         rollout=tuple(_step(s) for s in v["rollout"] or ()),
         approval=_approval(approval) if approval else Approval(),
-        rollback=_rollback(v["rollback"]) if v["rollback"] else RollbackSection(),
+        rollback=_rollback(v["rollback"], ways) if v["rollback"] else RollbackSection(),
         unimproving=_unimproving(v["unimproving"]) if v["unimproving"] else None,
         deprecate=_deprecate(v["deprecate"]) if v["deprecate"] else None,
         notify=v["notify"] or {},
@@ -146,7 +151,7 @@ def _recipe(v: Values) -> Recipe:
     )
 
 
-def _trigger(v: Values) -> Trigger:
+def _trigger(v: Values, ways: Ways) -> Trigger:
     kind = trigger_kind(v)
     section, name = v[kind], trigger_name(v)
     match kind:
@@ -175,6 +180,7 @@ def _trigger(v: Values) -> Trigger:
                 margin=_margin(section["margin"]),
                 window=section["window"],
                 min_labels=section["min_labels"],
+                higher_is_better=ways.get(section["metric"]),
                 **_held(section),
                 line=v.line,
             )
@@ -218,7 +224,7 @@ def _margin(amount: tuple[float, bool]) -> Margin:
     return Margin(value=float(amount[0]), relative=amount[1])
 
 
-def _gate(v: Values) -> Gate:
+def _gate(v: Values, ways: Ways) -> Gate:
     comparison = comparison_of(v)
     compares = comparison in ("better_than", "not_worse_than")
     slices = v["slices"]
@@ -233,6 +239,7 @@ def _gate(v: Values) -> Gate:
         test=v["test"],
         slices=Slices(by=slices["by"], min_rows=slices["min_rows"]) if slices else None,
         dry_run=v["dry_run"],
+        higher_is_better=ways.get(v["metric"]),
         line=v.line,
     )
 
@@ -260,23 +267,28 @@ def _approval(v: Values) -> Approval:
     )
 
 
-def _rollback(v: Values) -> RollbackSection:
+def _rollback(v: Values, ways: Ways) -> RollbackSection:
     return RollbackSection(
-        when=tuple(_condition(c) for c in v["when"] or ()), to=v["to"], then=v["then"], line=v.line
+        when=tuple(_condition(c, ways) for c in v["when"] or ()),
+        to=v["to"],
+        then=v["then"],
+        line=v.line,
     )
 
 
-def _condition(v: Values) -> RollbackCondition:
+def _condition(v: Values, ways: Ways) -> RollbackCondition:
+    metric = "error_rate" if v.has("error_rate") else v["metric"]
     threshold = v["error_rate"] if v.has("error_rate") else v["above"]
     return RollbackCondition(
         name=condition_name(v),
-        metric="error_rate" if v.has("error_rate") else v["metric"],
+        metric=metric,
         worse_than=Reference(v["worse_than"]) if v["worse_than"] else None,
         margin=_margin(v["margin"]),
         threshold=None if threshold is None else float(threshold),
         window=v["window"],
         min_samples=v["min_samples"],
         confidence=float(v["confidence"]),
+        higher_is_better=ways.get(metric),
         line=v.line,
     )
 

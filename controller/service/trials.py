@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import NormalDist
 
 from controller.domain.evidence import Evaluation, GateEvidence
-from controller.domain.metrics import find_metric
-from controller.domain.rules import Comparison, Policy, Reference
+from controller.domain.metrics import is_lower_better
+from controller.domain.rules import Comparison, Gate, Policy, Reference
 from controller.domain.snapshot import Trial
 from controller.domain.versions import Version
 from controller.ports import Transaction
@@ -17,7 +17,7 @@ def read_trials(tx: Transaction, policy: Policy) -> tuple[Trial, ...]:
     section = policy.unimproving
     gate = next(
         (
-            g.name
+            g
             for g in policy.promote
             if g.comparison is Comparison.BETTER_THAN and g.reference is Reference.CHAMPION
         ),
@@ -31,11 +31,11 @@ def read_trials(tx: Transaction, policy: Policy) -> tuple[Trial, ...]:
     return tuple(trial for trial in found if trial is not None)
 
 
-def _trial(version: Version, evaluation: Evaluation | None, gate: str) -> Trial | None:
+def _trial(version: Version, evaluation: Evaluation | None, gate: Gate) -> Trial | None:
     if evaluation is None or evaluation.champion is None:
         return None
-    evidence = evaluation.for_gate(gate)
-    gain = _gain(evidence) if evidence is not None else None
+    evidence = evaluation.for_gate(gate.name)
+    gain = _gain(gate, evidence) if evidence is not None else None
     if gain is None:
         return None
     return Trial(
@@ -48,15 +48,14 @@ def _trial(version: Version, evaluation: Evaluation | None, gate: str) -> Trial 
     )
 
 
-def _gain(evidence: GateEvidence) -> tuple[float, float] | None:
+def _gain(gate: Gate, evidence: GateEvidence) -> tuple[float, float] | None:
     """Relative gain and its standard error: the method's own, else from the bounds of the interval."""
     if evidence.difference is None or not evidence.reference:
         return None
     error = _error(evidence)
     if error is None:
         return None
-    metric = find_metric(evidence.metric)
-    sign = -1.0 if metric is None or metric.lower_is_better else 1.0
+    sign = -1.0 if is_lower_better(gate.metric, higher_is_better=gate.higher_is_better) else 1.0
     scale = abs(evidence.reference)
     return sign * evidence.difference / scale, error / scale
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from statistics import NormalDist
 
 from controller.domain.evidence import Evaluation, GateEvidence, HoldoutView
-from controller.domain.metrics import find_metric
-from controller.domain.rules import SERVABLE, Comparison, Gate, Policy
+from controller.domain.metrics import is_lower_better
+from controller.domain.rules import SERVABLE, Comparison, Gate
 from controller.domain.runs import Run
 from controller.rulefmt.testcases import Against, Candidate, Measured
 
@@ -20,9 +20,9 @@ _NORMAL = NormalDist()
 _HALF_WIDTH = _NORMAL.inv_cdf(0.975)
 
 
-def evaluation_of(candidate: Candidate, run: Run, policy: Policy) -> Evaluation:
+def evaluation_of(candidate: Candidate, run: Run) -> Evaluation:
     """The report of the evaluation run, with evidence for each gate that the candidate has a metric for."""
-    gates = [_for_gate(candidate, gate, policy) for gate in run.spec.gates]
+    gates = [_for_gate(candidate, gate) for gate in run.spec.gates]
     rows = max((m.rows for m in candidate.metrics.values()), default=0)
     return Evaluation(
         run=run.id,
@@ -42,23 +42,23 @@ def _servable(candidate: Candidate) -> GateEvidence:
     )
 
 
-def _for_gate(candidate: Candidate, gate: Gate, policy: Policy) -> GateEvidence | None:
+def _for_gate(candidate: Candidate, gate: Gate) -> GateEvidence | None:
     measured = candidate.metrics.get(gate.metric)
     if measured is None:
         return None
-    whole = _evidence(gate, measured, policy)
+    whole = _evidence(gate, measured)
     if gate.slices is None:
         return whole
     wanted = set(gate.slices.by)
     slices = tuple(
-        replace(_evidence(gate, part.metrics[gate.metric], policy), slice=part.where)
+        replace(_evidence(gate, part.metrics[gate.metric]), slice=part.where)
         for part in candidate.slices
         if set(part.where) == wanted and gate.metric in part.metrics
     )
     return replace(whole, slices=slices)
 
 
-def _evidence(gate: Gate, measured: Measured, policy: Policy) -> GateEvidence:
+def _evidence(gate: Gate, measured: Measured) -> GateEvidence:
     plain = GateEvidence(
         gate=gate.name,
         metric=gate.metric,
@@ -72,15 +72,17 @@ def _evidence(gate: Gate, measured: Measured, policy: Policy) -> GateEvidence:
     reference = measured.against.get(gate.reference.value)
     if reference is None:
         return replace(plain, problem=f"{gate.metric} of the {gate.reference.value} is not known")
-    return _compared(plain, gate, measured.value, reference, policy)
+    return _compared(plain, gate, measured.value, reference)
 
 
-def _compared(
-    plain: GateEvidence, gate: Gate, value: float, reference: Against, policy: Policy
-) -> GateEvidence:
+def _compared(plain: GateEvidence, gate: Gate, value: float, reference: Against) -> GateEvidence:
     difference = value - reference.value
     margin = gate.margin.value * (abs(reference.value) if gate.margin.relative else 1.0)
-    loss = difference if _lower_is_better(gate.metric, policy) else -difference
+    loss = (
+        difference
+        if is_lower_better(gate.metric, higher_is_better=gate.higher_is_better)
+        else -difference
+    )
     theta = loss + margin if gate.comparison is Comparison.BETTER_THAN else loss - margin
     compared = replace(
         plain,
@@ -98,10 +100,3 @@ def _compared(
     return replace(
         compared, interval_low=low, interval_high=high, p_pass=p_pass, p_fail=1.0 - p_pass
     )
-
-
-def _lower_is_better(metric: str, policy: Policy) -> bool:
-    if metric in policy.metrics:
-        return not policy.metrics[metric]
-    known = find_metric(metric)
-    return known is None or known.lower_is_better

@@ -208,7 +208,7 @@ class Stage:
         candidate = self.brought.get(trained, Candidate())
         result: dict[str, Any] = {}
         if run.spec.kind is RunKind.EVALUATE:
-            result["evaluation"] = to_plain(evaluation_of(candidate, run, self.policy))
+            result["evaluation"] = to_plain(evaluation_of(candidate, run))
         end = RunEnd(state=RunState.DONE, result=result)
         return tx.runs.finish(run.id, run.fence, end, at=self.clock.moment)
 

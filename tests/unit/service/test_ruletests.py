@@ -227,6 +227,48 @@ def test_a_metric_of_the_policy_follows_its_own_direction():
     assert run(body, policy).differences == ()
 
 
+def test_decay_of_a_metric_that_is_better_high_fires_when_it_falls():
+    policy = POLICY.replace(
+        "promote:\n", "metrics: {profit: {higher_is_better: true}}\npromote:\n"
+    ).replace("decay: {metric: mae", "decay: {metric: profit")
+    body = """
+series: [{decay: profit, reference: 100, values: "130 95 80"}]
+expect:
+  - {at: 0d, triggers: {decay: inactive}}
+  - {at: 1d, triggers: {decay: inactive}}
+  - {at: 2d, triggers: {decay: firing}, decision: train}
+"""
+
+    assert run(body, policy).differences == ()
+
+
+def test_a_rollback_condition_takes_the_champion_back():
+    policy = (
+        POLICY
+        + """
+metrics: {profit: {higher_is_better: true}}
+rollback:
+  when: [{metric: profit, worse_than: previous, margin: 10%, min_samples: 100}]
+"""
+    )
+    body = f"""
+signals:
+  - {{at: 0h, manual: {{}}}}
+  - {{at: 1d, metric: {{metric: profit, value: 130, reference: 100, n: 5000, std: 10}}}}
+  - {{at: 2d, metric: {{metric: profit, value: 70, reference: 100, n: 5000, std: 10}}}}
+candidates:
+  - metrics: {{{GOOD}}}
+    slices: [{EWR}]
+expect:
+  - {{at: 1d, decision: [train, promote], champion: 2}}
+  - {{at: 2d, decision: rollback, champion: 1, actions: [place_hold]}}
+"""
+
+    result = run(body, policy)
+
+    assert (result.differences, result.error) == ((), "")
+
+
 def test_coverage_names_what_was_never_seen():
     result = run('series: [{new_data: "140"}]\nexpect: [{at: 0d, decision: train}]')
 
