@@ -508,6 +508,74 @@ class ReviewBook(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JournalEntry:
+    """What a run says while it lasts. ``kind`` is ``log``, ``metric`` or ``phase``; ``at`` is the worker's clock.
+
+    ``value`` is None where a metric was no number; ``text`` then says what it was.
+    """
+
+    at: datetime
+    kind: str
+    text: str = ""
+    name: str = ""
+    step: int | None = None
+    value: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JournalLine:
+    """An entry as it is kept; ``id`` rises, and a later attempt of the run has a higher ``fence``."""
+
+    id: int
+    fence: int
+    entry: JournalEntry
+
+
+class RunJournal(Protocol):
+    """What can be watched of a run: metrics by step, phases, lines of output. Nothing is decided by it."""
+
+    def append(self, run: str, fence: int, entries: Sequence[JournalEntry]) -> bool:
+        """Keep the entries if the run is running with this fence; False: fenced, nothing was kept."""
+        ...
+
+    def read(
+        self, run: str, *, after: int = 0, kinds: Sequence[str] = (), limit: int = 1000
+    ) -> list[JournalLine]:
+        """Lines with an id above ``after``, oldest first; no kinds means all."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerRow:
+    """A worker that has announced itself. ``seen_at`` is the store's clock at its last sign of life."""
+
+    name: str
+    host: str
+    pid: int
+    version: str
+    queues: tuple[str, ...]
+    concurrency: int
+    started_at: datetime
+    seen_at: datetime | None = None
+
+
+class WorkerBook(Protocol):
+    """Which workers live. A row that has not been renewed for a while is of one that does not."""
+
+    def beat(self, worker: WorkerRow) -> None:
+        """A sign of life: ``seen_at`` becomes the store's present."""
+        ...
+
+    def leave(self, name: str) -> None:
+        """It ended in order."""
+        ...
+
+    def all(self) -> list[WorkerRow]:
+        """By name."""
+        ...
+
+
 class Transaction(Protocol):
     """All books at once. Leaving the block normally commits, an exception rolls back."""
 
@@ -537,6 +605,10 @@ class Transaction(Protocol):
     def sources(self) -> SourceHealth: ...
     @property
     def reviews(self) -> ReviewBook: ...
+    @property
+    def journal(self) -> RunJournal: ...
+    @property
+    def workers(self) -> WorkerBook: ...
 
 
 class Store(Protocol):

@@ -11,6 +11,7 @@ from controller.adapters.memory.clock import SystemClock
 from controller.adapters.memory.data import MemoryData
 from controller.adapters.memory.decisions import MemoryDecisions
 from controller.adapters.memory.health import MemorySources
+from controller.adapters.memory.journal import MemoryJournal, MemoryWorkers
 from controller.adapters.memory.leases import MemoryLeases
 from controller.adapters.memory.models import MemoryModels
 from controller.adapters.memory.outbox import MemoryOutbox
@@ -42,6 +43,8 @@ class MemoryTransaction:
         self.data = MemoryData(tables)
         self.schedules = MemorySchedules(tables)
         self.rules = MemoryRuleStore(tables, self.models)
+        self.journal = MemoryJournal(tables)
+        self.workers = MemoryWorkers(tables, now)
         self.sources = MemorySources(tables)
         self.reviews = MemoryReviews(tables)
 

@@ -18,7 +18,16 @@ from controller.domain.runs import Run
 from controller.domain.signals import Signal
 from controller.domain.snapshot import ApprovalView
 from controller.domain.versions import Reign, Version, VersionFact
-from controller.ports import ActiveRules, Batch, Letter, ModelState, ReviewRecord, SourceState
+from controller.ports import (
+    ActiveRules,
+    Batch,
+    JournalLine,
+    Letter,
+    ModelState,
+    ReviewRecord,
+    SourceState,
+    WorkerRow,
+)
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -122,6 +131,8 @@ class Tables:
     texts: Table[str, str] = field(default_factory=Table)
     sources: Table[str, SourceState] = field(default_factory=Table)
     reviews: Table[str, ReviewRecord] = field(default_factory=Table)
+    journals: Table[str, tuple[JournalLine, ...]] = field(default_factory=Table)
+    workers: Table[str, WorkerRow] = field(default_factory=Table)
     touched_seats: set[str] = field(default_factory=set)
     """Models whose champion left or came in this transaction."""
 

@@ -16,6 +16,7 @@ from controller.adapters.sql.data import SqlData
 from controller.adapters.sql.decisions import SqlDecisions
 from controller.adapters.sql.engine import BUSY_SECONDS, is_sqlite, make_engine, name_of, read_url
 from controller.adapters.sql.errors import translate
+from controller.adapters.sql.journal import SqlJournal, SqlWorkers
 from controller.adapters.sql.leases import SqlLeases
 from controller.adapters.sql.models import SqlModels
 from controller.adapters.sql.outbox import SqlOutbox
@@ -47,6 +48,8 @@ class SqlTransaction:
         self.data = SqlData(session)
         self.schedules = SqlSchedules(session)
         self.rules = SqlRuleStore(session, self.models)
+        self.journal = SqlJournal(session)
+        self.workers = SqlWorkers(session)
         self.sources = SqlSources(session)
         self.reviews = SqlReviews(session)
 

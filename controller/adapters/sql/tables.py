@@ -415,3 +415,31 @@ reviews = Table(
     UniqueConstraint("digest"),
     Index("ix_reviews_source_id", "source", "id"),
 )
+
+run_journal = Table(
+    "run_journal",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("run", Words, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Words, nullable=False, server_default=""),
+    Column("step", BIG),
+    Column("value", Float),
+    Column("text", Words, nullable=False, server_default=""),
+    Index("ix_run_journal_run_id", "run", "id"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", Words, primary_key=True),
+    Column("host", Words, nullable=False),
+    Column("pid", BIG, nullable=False),
+    Column("version", Words, nullable=False),
+    Column("queues", Json, nullable=False),
+    Column("concurrency", Integer, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+)
