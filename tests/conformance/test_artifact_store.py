@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.adapters.artifacts import LocalArtifacts, MemoryArtifacts
+from controller.adapters.artifacts import LocalArtifacts
+from controller.adapters.memory import MemoryArtifacts
 from controller.domain.errors import IntegrityError, NotFound, StorageFull
 from controller.ports import ArtifactStore
 

@@ -3,6 +3,5 @@
 from __future__ import annotations
 
 from controller.adapters.artifacts.local import LocalArtifacts
-from controller.adapters.artifacts.memory import MemoryArtifacts
 
-__all__ = ["LocalArtifacts", "MemoryArtifacts"]
+__all__ = ["LocalArtifacts"]

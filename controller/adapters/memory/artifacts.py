@@ -1,62 +1,54 @@
-"""Artifacts in memory, named by their SHA-256 as everywhere."""
+"""The artifact store that lives as long as the process: for tests and simulations."""
 
 from __future__ import annotations
 
 import hashlib
-import threading
 from pathlib import Path
 
-from controller.domain.errors import IntegrityError, NotFound
+from controller.adapters.artifacts.naming import checked, damaged, missing
+
+_PLACE = "memory"
 
 
 class MemoryArtifacts:
-    """A dictionary of bytes. Reading verifies here too, so that a test may spoil what is stored."""
+    """Implements :class:`controller.ports.ArtifactStore`."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._content: dict[str, bytes] = {}
+        self.blobs: dict[str, bytes] = {}
+        """Digest → bytes, open to tests that want to damage something."""
 
     def put_file(self, path: Path) -> str:
         return self.put_bytes(path.read_bytes())
 
     def put_bytes(self, content: bytes) -> str:
-        name = hashlib.sha256(content).hexdigest()
-        with self._lock:
-            self._content.setdefault(name, content)
-        return name
+        digest = hashlib.sha256(content).hexdigest()
+        self.blobs.setdefault(digest, bytes(content))
+        return digest
 
     def fetch(self, digest: str, target: Path) -> Path:
-        target.write_bytes(self.read_bytes(digest))
+        content = self.read_bytes(digest)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
         return target
 
     def read_bytes(self, digest: str) -> bytes:
-        content = self._get(digest)
-        found = hashlib.sha256(content).hexdigest()
-        if found != digest:
-            raise IntegrityError(
-                f"The artifact {digest} was changed: its bytes have digest {found}."
-            )
+        content = self._blob(digest)
+        actual = hashlib.sha256(content).hexdigest()
+        if actual != digest:
+            raise damaged(digest, actual, _PLACE)
         return content
 
     def has(self, digest: str) -> bool:
-        with self._lock:
-            return digest in self._content
+        return checked(digest) in self.blobs
 
     def size(self, digest: str) -> int:
-        return len(self._get(digest))
+        return len(self._blob(digest))
 
     def delete(self, digest: str) -> None:
-        with self._lock:
-            self._content.pop(digest, None)
+        self.blobs.pop(checked(digest), None)
 
-    def spoil(self, digest: str, content: bytes) -> None:
-        """Put wrong bytes in the place of an artifact, as a broken disk does."""
-        with self._lock:
-            self._content[digest] = content
-
-    def _get(self, digest: str) -> bytes:
-        with self._lock:
-            content = self._content.get(digest)
-        if content is None:
-            raise NotFound(f"There is no artifact {digest}.")
-        return content
+    def _blob(self, digest: str) -> bytes:
+        try:
+            return self.blobs[checked(digest)]
+        except KeyError:
+            raise missing(digest, _PLACE) from None
