@@ -81,6 +81,10 @@ class Settings(BaseSettings):
     worker_preload: str = Field(
         "", description="Modules that training processes find loaded, separated by commas."
     )
+    worker_clock: Literal["real", "ordered"] = Field(
+        "real",
+        description="ordered: a run ends at the time of its order plus its seconds, as a simulated year needs.",
+    )
     groups: dict[str, list[str]] = Field(
         {},
         description="Who belongs to which group, as names or person:NAME; policies name groups that may approve.",

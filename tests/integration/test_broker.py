@@ -206,7 +206,7 @@ def test_a_broker_that_accepts_and_stays_silent_is_told_too():
         ("task_ignore_result", True),
         ("result_backend", None),
         ("worker_prefetch_multiplier", 1),
-        ("worker_max_tasks_per_child", 1),
+        ("worker_max_tasks_per_child", 50),
         ("task_publish_retry", False),
         ("worker_cancel_long_running_tasks_on_connection_loss", False),
         ("broker_connection_retry_on_startup", True),

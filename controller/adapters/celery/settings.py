@@ -55,8 +55,9 @@ def celery_settings(broker_url: str, queues: Sequence[str] = ("default",)) -> di
         "worker_prefetch_multiplier": 1,
         # The same to the end, on Redis (the only broker that has it): ask only when a process is free.
         **({} if amqp else {"worker_disable_prefetch": True}),
-        # A fresh process for each task: nothing that a run leaked reaches the next one (celery#4843).
-        "worker_max_tasks_per_child": 1,
+        # Nothing that a run leaked reaches the next one (celery#4843): each step of a run has a process of its own
+        # below this one, and this one is renewed now and then. Not after each task: Celery takes 1 to 5 s for it.
+        "worker_max_tasks_per_child": 50,
         # The relay rings again from the outbox; a retry inside Celery would block the controller's loop.
         "task_publish_retry": False,
         # A broker that blinks must not kill trainings: they do not depend on it once they run.

@@ -278,25 +278,6 @@ def test_a_named_test_is_run_and_shown(test: str) -> None:
     assert_plain(found)
 
 
-def test_a_million_rows_get_the_normal_interval_and_bca_on_a_sample_agrees() -> None:
-    rng = np.random.default_rng(8)
-    y = np.arange(1_000_000) % 7 * 1.0
-    new, old = y + rng.exponential(1.0, len(y)), y + rng.exponential(1.01, len(y))
-    found = compare(y, new, old, BETTER)
-    assert found.details["test"] == "normal"
-    sample = [column[:20_000] for column in (y, new, old)]
-    normal, bca = (
-        compare(sample[0], sample[1], sample[2], BETTER, Options(test=test))
-        for test in ("normal", "bootstrap")
-    )
-    width = (bca.interval_high or 0.0) - (bca.interval_low or 0.0)
-    assert normal.interval_low == pytest.approx(bca.interval_low, abs=0.03 * width)
-    assert normal.interval_high == pytest.approx(bca.interval_high, abs=0.03 * width)
-    assert float(found.details["standard_error"] or 0) == pytest.approx(
-        float(bca.details["standard_error"] or 0) / math.sqrt(50), rel=0.05
-    )
-
-
 def test_a_confidence_sequence_is_wider_than_a_fixed_test() -> None:
     fixed = compare(Y, GOOD, BAD, BETTER, Options(test="normal"))
     always = compare(Y, GOOD, BAD, BETTER, Options(test="confidence_sequence"))

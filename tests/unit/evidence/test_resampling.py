@@ -11,7 +11,6 @@ from threadpoolctl import threadpool_limits
 from controller.evidence.resampling import (
     _COUNTS,
     EXACT_ROWS,
-    _grid,
     bit_generator,
     count_chunks,
     derive_seed,
@@ -63,16 +62,6 @@ def test_sums_are_those_of_the_counts() -> None:
     counts = np.concatenate(list(count_chunks(11, 500, 50)))
     sums = resampled_sums(columns, seed=11, resamples=50)
     np.testing.assert_allclose(sums, columns @ counts.T, rtol=0, atol=1e-8)
-
-
-@pytest.mark.parametrize("units", [300, 9000])
-def test_sums_are_whole_numbers_of_the_grid_and_so_exact_in_any_order(units: int) -> None:
-    columns = np.random.default_rng(4).lognormal(0.0, 3.0, (1, units))
-    whole, scale = _grid(columns, units)
-    sums = resampled_sums(columns, seed=1, resamples=20)[0] / scale[0]
-    assert (sums == np.rint(sums)).all()
-    assert (np.abs(sums) <= 2.0**53).all()
-    np.testing.assert_allclose(whole * scale[0], columns, atol=float(columns.max()) * 2.0**-30)
 
 
 def test_the_stream_is_pinned() -> None:

@@ -1,0 +1,62 @@
+"""``python -m workers``: one worker, until it is told to stop. ``incumbent worker`` becomes this process."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from controller.domain.errors import IncumbentError
+from workers.settings import WorkerSettings
+
+
+def run_worker(settings: WorkerSettings) -> int:
+    """Serve until SIGTERM. The zygote starts first, so that the pool's processes are born knowing it."""
+    from workers.app import make_app
+    from workers.draining import Drain, drain_on_signals
+    from workers.launching import Nursery
+    from workers.liveness import announce
+
+    logging.basicConfig(
+        level=settings.log_level,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    settings.home.mkdir(parents=True, exist_ok=True)
+    nursery = Nursery(settings.preload)
+    nursery.start()
+    try:
+        drain = Drain()
+        drain_on_signals(drain, settings.grace)
+        app = make_app(settings, nursery, drain)
+        announce(app, settings, nursery)
+        app.worker_main(
+            [
+                "--quiet",
+                "worker",
+                *("--pool", "prefork", "-O", "fair"),
+                *("--concurrency", str(settings.concurrency)),
+                "--without-gossip",  # workers know nothing of each other; the database does
+                "--without-mingle",
+                "--without-heartbeat",  # the liveness row says it
+                *("--hostname", f"{settings.name}@incumbent"),
+                *("--loglevel", settings.log_level),
+            ]
+        )
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    finally:
+        nursery.stop()
+    return 0
+
+
+def main() -> int:
+    """The command."""
+    try:
+        return run_worker(WorkerSettings.load())
+    except IncumbentError as error:
+        sys.stderr.write(f"incumbent worker: {error.sentence()}\n")
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""The life of a run on a worker: claim it, do it under its lease, report how it ended."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from controller.domain.errors import IncumbentError
+from controller.domain.runs import Run, RunKind, RunState
+from controller.ports import RunEnd
+from workers.evaluating import evaluate_run, verify_run
+from workers.failure import Failure
+from workers.reporting import Reporter, report_end
+from workers.steps import Interrupted, Steps, Workplace
+from workers.supervise import Stop
+from workers.training import lineage_of, store_lineage, train_run
+
+log = logging.getLogger(__name__)
+
+
+def execute(place: Workplace, run_id: str, fence: int) -> RunState | None:
+    """Answer a doorbell. None: the run was not to be had, or is no longer ours."""
+    claimed = time.monotonic()
+    lease = timedelta(seconds=place.settings.lease)
+    with place.store.begin() as tx:
+        run = tx.runs.claim(run_id, fence, worker=place.settings.name, lease=lease)
+    if run is None:
+        log.info("nothing to claim", extra={"action": "claim", "run": run_id, "fence": fence})
+        return None
+    with Reporter(place.store, run, place.settings, claimed, place.drain) as reporter:
+        end = _perform(place, run, reporter, claimed)
+        if end is None:
+            log.warning("lost the run", extra={"action": "lost", "run": run.id, "fence": run.fence})
+            return None
+        counted = report_end(place.store, run, end, reporter)
+    if not counted:
+        log.warning(
+            "late result ignored", extra={"action": "fenced", "run": run.id, "fence": run.fence}
+        )
+        return None
+    return end.state
+
+
+def _perform(place: Workplace, run: Run, reporter: Reporter, claimed: float) -> RunEnd | None:
+    """The work itself; None if the run was lost meanwhile. Its folder is gone afterwards."""
+    folder = place.settings.home / "runs" / f"{run.id}-{run.fence}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with place.store.read() as tx:
+            batches = tuple(tx.data.batches(run.spec.model, run.spec.data_through))
+        steps = Steps(
+            place=place,
+            run=run,
+            folder=folder,
+            reporter=reporter,
+            batches=batches,
+            deadline=claimed + run.spec.timeout.total_seconds(),
+            started=claimed,
+        )
+        return _guarded(steps)
+    except OSError as error:
+        return RunEnd(
+            state=RunState.FAILED,
+            reason=f"the worker could not use {folder}: {error.strerror or error}",
+        )
+    except IncumbentError as error:
+        return RunEnd(state=RunState.FAILED, reason=error.sentence().rstrip("."))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _guarded(steps: Steps) -> RunEnd | None:
+    try:
+        return _kind(steps.run)(steps)
+    except Interrupted as interrupted:
+        if interrupted.why is Stop.LOST:
+            return None
+        if interrupted.why is Stop.DRAIN:
+            steps.reporter.give_back()
+            return None
+        asked = steps.run.reason or _cancel_reason(steps)
+        return _ended(steps, RunState.CANCELLED, f"was cancelled{': ' + asked if asked else ''}")
+    except Failure as failure:
+        return _ended(steps, RunState.FAILED, str(failure).rstrip("."))
+    except IncumbentError as error:
+        return _ended(steps, RunState.FAILED, error.sentence().rstrip("."))
+    except Exception as error:  # a mistake of ours must end the run in words too
+        log.exception("the worker made a mistake", extra={"action": "perform", "run": steps.run.id})
+        return _ended(
+            steps, RunState.FAILED, f"the worker itself failed with {type(error).__name__}: {error}"
+        )
+
+
+def _kind(run: Run) -> Callable[[Steps], RunEnd]:
+    kinds = {RunKind.TRAIN: train_run, RunKind.EVALUATE: evaluate_run, RunKind.VERIFY: verify_run}
+    if run.spec.kind in kinds:
+        return kinds[run.spec.kind]
+    raise Failure(f"this worker cannot do a run of the kind {run.spec.kind.value}")
+
+
+def _cancel_reason(steps: Steps) -> str:
+    try:
+        with steps.place.store.read() as tx:
+            held = tx.runs.get(steps.run.id)
+    except IncumbentError:
+        return ""
+    return held.reason if held else ""
+
+
+def _ended(steps: Steps, state: RunState, reason: str) -> RunEnd:
+    """A bad end still tells what ran and what it printed, if there is room to store that."""
+    try:
+        used = steps.used()
+        result = used | {
+            "lineage": store_lineage(steps, lineage_of(steps) | used | {"reason": reason})
+        }
+    except IncumbentError as error:
+        log.warning(
+            "no lineage", extra={"action": "lineage", "run": steps.run.id, "why": str(error)}
+        )
+        result = {}
+    return RunEnd(state=state, reason=reason, result=result)

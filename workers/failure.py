@@ -1,0 +1,7 @@
+"""The one way that work says no: a sentence for people, carried from wherever it was found to the run's end."""
+
+from __future__ import annotations
+
+
+class Failure(Exception):
+    """The run cannot be done. ``str(failure)`` is one sentence: what was found, and what to do."""
