@@ -56,6 +56,9 @@ class Loops:
         self._rounds = dict.fromkeys(self._loops, 0)
         self._errors = dict.fromkeys(self._loops, "")
         self._again: dict[str, threading.Event] = {name: threading.Event() for name in self._loops}
+        self._rest = threading.Condition()
+        self._at_work = 0
+        self._stopping = False
         self._scheduler = BackgroundScheduler(
             jobstores={"default": MemoryJobStore()},
             executors={"default": ThreadPoolExecutor(max(4, len(self._loops)))},
@@ -81,8 +84,13 @@ class Loops:
 
     def stop(self) -> None:
         """Let running rounds end, and tick no more."""
+        with self._rest:
+            self._stopping = True
         if self._scheduler.running:
-            self._scheduler.shutdown(wait=True)
+            # It must not wait itself: it would hold the lock that a round needs to wake another loop.
+            self._scheduler.shutdown(wait=False)
+        with self._rest:
+            self._rest.wait_for(lambda: self._at_work == 0)
 
     def wake(self, *names: str) -> None:
         """Have these loops look now. One that is at work looks once more when it is done."""
@@ -104,19 +112,33 @@ class Loops:
         ]
 
     def _now(self, name: str) -> None:
+        if self._stopping:
+            return
         try:
             self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
         except JobLookupError:
             log.debug("not started yet", extra={"action": "wake", "loop": name})
 
     def _round(self, loop: Loop) -> None:
+        with self._rest:
+            if self._stopping:
+                return
+            self._at_work += 1
+        try:
+            self._work(loop)
+        finally:
+            with self._rest:
+                self._at_work -= 1
+                self._rest.notify_all()
+
+    def _work(self, loop: Loop) -> None:
         again = self._again[loop.name]
         while True:
             again.clear()
             done = self._try(loop)
             if done:
                 self.wake(*loop.wakes)
-            if not again.is_set():
+            if self._stopping or not again.is_set():
                 return
 
     def _try(self, loop: Loop) -> int:
