@@ -22,10 +22,13 @@ def _no_gate(policy: Policy) -> Iterator[Hit]:
 
 
 def _unknown_metric(policy: Policy) -> Iterator[Hit]:
+    """A metric of the team's own is welcome; one that looks misspelt, or whose direction is needed, is not."""
     for gate in policy.promote:
         if _knows(policy, gate.metric):
             continue
         meant = did_you_mean(gate.metric, [*metric_names(), *policy.metrics])
+        if not meant and gate.reference is None:
+            continue
         hint = (
             meant
             or f"say which way it is better: `metrics: {{{gate.metric}: {{higher_is_better: true}}}}`"
