@@ -1,9 +1,10 @@
 """Puts reviewed rules in force, and keeps the last good ones where the newer ones must not be.
 
-A policy is refused when its source says so (its review is not proven), when it does not parse, or when two files
-rule the same model. The reason is kept with the rules that stay in force, or, where the model has none, in the
-report. A model whose file is gone is retired, unless some file is refused of which nobody can say whose it is: a
-policy that was renamed and broken at once must not take its model out of service.
+A source may give a model's proven rules and, refused, the newer ones: both are heeded. A policy is refused when its
+source says so (its review is not proven), when it does not parse, or when two files rule the same model. The reason
+is kept with the rules that stay in force, or, where the model has none, in the report. A model whose file is gone is
+retired, unless some file is refused of which nobody can say whose it is: a policy that was renamed and broken at
+once must not take its model out of service.
 """
 
 from __future__ import annotations
@@ -89,7 +90,11 @@ class SyncRules:
         gone = [m for m in active if m not in good and m not in refused]
         if any(w.refused for w in wanted if _model_of(w, active) is None):
             gone = []
-        told = [m for m, why in refused.items() if m in active and active[m].refused != why]
+        told = [
+            model
+            for model in active.keys() | set(fresh)
+            if model not in gone and _refusal(active, model, fresh) != refused.get(model, "")
+        ]
         if fresh or gone or told:
             with self._store.begin() as tx:
                 for model in fresh:
@@ -97,7 +102,7 @@ class SyncRules:
                 for model in gone:
                     self._retire(tx, model, active[model].ref.path)
                 for model in told:
-                    tx.rules.refuse(model, refused[model])
+                    tx.rules.refuse(model, refused.get(model, ""))
         return SyncReport(
             activated=len(fresh),
             refused=sum(bool(w.refused) for w in wanted),
@@ -126,9 +131,14 @@ class SyncRules:
         log.info("rules gone: %s", path, extra={"action": "rules_retired", "model": model})
 
 
+def _refusal(active: dict[str, ActiveRules], model: str, fresh: Sequence[str]) -> str:
+    """What the store says of newer rules after ``fresh`` were put in force."""
+    return "" if model in fresh else active[model].refused
+
+
 def _differs(active: ActiveRules | None, text: RuleText) -> bool:
-    """Whether other rules (or the same with another proof, or after a refusal) are to be put in force."""
-    if active is None or active.refused:
+    """Whether other rules (or the same with another proof) are to be put in force."""
+    if active is None:
         return True
     held, proof = active.ref, (text.review, text.reviewers)
     return (held.path, held.blob) != (text.path, text.blob) or (
@@ -141,7 +151,7 @@ def _refuse_doubles(wanted: Sequence[_Wanted]) -> list[_Wanted]:
     """Two files for one model: neither is put in force, and both are named."""
     files: dict[str, list[str]] = defaultdict(list)
     for item in wanted:
-        if item.model is not None:
+        if item.model is not None and not item.refused:
             files[item.model].append(item.text.path)
     found = []
     for item in wanted:

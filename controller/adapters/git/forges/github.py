@@ -1,0 +1,130 @@
+"""GitHub's REST API (version 2022-11-28): pull requests of a commit, their commits and reviews."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from controller.adapters.git.forges import Protection
+from controller.adapters.git.forges.client import Client, Missing, base_url, token
+from controller.adapters.git.mirror import co_authors
+from controller.adapters.git.settings import ReviewSettings
+from controller.domain.canonical import parse_time
+from controller.policy.review_facts import (
+    CommitFact,
+    Identity,
+    PullFact,
+    ReviewFact,
+    ReviewState,
+)
+
+STATES = {
+    "APPROVED": ReviewState.APPROVED,
+    "CHANGES_REQUESTED": ReviewState.CHANGES_REQUESTED,
+    "DISMISSED": ReviewState.DISMISSED,
+    "COMMENTED": ReviewState.COMMENTED,
+}
+MOST_COMMITS = 250
+"""GitHub lists no more commits of a pull request than this."""
+
+
+class GitHub:
+    """A repository on GitHub or GitHub Enterprise."""
+
+    def __init__(self, settings: ReviewSettings, client: Client | None = None) -> None:
+        self._branch = settings.branch
+        self._project = f"/repos/{quote(settings.project)}"
+        self._client = client or Client(base_url(settings), _headers(settings), settings.timeout)
+        self._pulls: dict[int, PullFact] = {}
+
+    def pulls_of(self, sha: str) -> list[PullFact]:
+        listed = self._client.pages(f"{self._project}/commits/{sha}/pulls", per_page=100)
+        return [self._pull(int(item["number"]), sha) for item in listed]
+
+    def _pull(self, number: int, sha: str) -> PullFact:
+        place = f"{self._project}/pulls/{number}"
+        pull = self._client.get(place)
+        if isinstance(pull, Missing):
+            pull = {}
+        commits = [_commit(item) for item in self._client.pages(f"{place}/commits", per_page=100)]
+        reviews = [_review(item) for item in self._client.pages(f"{place}/reviews", per_page=100)]
+        said = pull.get("commits")
+        return PullFact(
+            name=f"#{number}",
+            url=str(pull.get("html_url", "")),
+            author=_login(pull.get("user")),
+            merged=bool(pull.get("merged")) and bool(pull.get("merged_at")),
+            base=str((pull.get("base") or {}).get("ref", "")),
+            commits=tuple(commits),
+            reviews=tuple(review for review in reviews if review is not None),
+            landed=_landed(sha, pull),
+            complete=said == len(commits) and len(commits) < MOST_COMMITS,
+            merged_by=_login(pull.get("merged_by")),
+        )
+
+    def blob_at(self, path: str, commit: str) -> str | None:
+        found = self._client.get(f"{self._project}/contents/{quote(path)}", ref=commit)
+        if isinstance(found, Missing) or not isinstance(found, dict) or found.get("type") != "file":
+            return None
+        return str(found["sha"])
+
+    def protection(self, branch: str) -> Protection:
+        found = self._client.get(f"{self._project}/branches/{quote(branch, safe='')}")
+        if isinstance(found, Missing):
+            return Protection(protected=None)
+        seen = {key: found[key] for key in ("protected", "protection") if key in found}
+        return Protection(protected=bool(found.get("protected")), seen=seen)
+
+
+def _headers(settings: ReviewSettings) -> dict[str, str]:
+    secret = token(settings)
+    return {
+        "Accept": "application/vnd.github+json",
+        "X-GitHub-Api-Version": "2022-11-28",
+        **({"Authorization": f"Bearer {secret}"} if secret else {}),
+    }
+
+
+def _landed(sha: str, pull: Mapping[str, Any]) -> tuple[str, ...]:
+    """The commit that was asked for, and the merge commit as the provider names it."""
+    merge = pull.get("merge_commit_sha")
+    return tuple(dict.fromkeys([sha, *([str(merge)] if merge else [])]))
+
+
+def _login(user: Mapping[str, Any] | None) -> str | None:
+    return str(user["login"]) if user and user.get("login") else None
+
+
+def _commit(item: Mapping[str, Any]) -> CommitFact:
+    written = item["commit"]
+    return CommitFact(
+        sha=str(item["sha"]),
+        author=_identity(written.get("author"), item.get("author")),
+        committer=_identity(written.get("committer"), item.get("committer")),
+        co_authors=co_authors(str(written.get("message", ""))),
+    )
+
+
+def _identity(written: Mapping[str, Any] | None, account: Mapping[str, Any] | None) -> Identity:
+    written = written or {}
+    return Identity(
+        name=str(written.get("name", "")),
+        email=str(written.get("email", "")),
+        account=_login(account),
+    )
+
+
+def _review(item: Mapping[str, Any]) -> ReviewFact | None:
+    """A submitted review; None for a pending one, and for one whose account is gone."""
+    user, state, at = item.get("user"), STATES.get(item.get("state", "")), item.get("submitted_at")
+    account = _login(user)
+    if state is None or account is None or user is None or not at:
+        return None
+    return ReviewFact(
+        account=account,
+        state=state,
+        commit=str(item.get("commit_id") or ""),
+        at=parse_time(str(at)),
+        bot=user.get("type") == "Bot" or account.endswith("[bot]"),
+    )

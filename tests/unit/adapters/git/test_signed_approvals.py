@@ -1,0 +1,222 @@
+"""Bare git: approvals signed with SSH keys, pushed to refs of the repository."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.adapters.git.approve import approve_revision
+from controller.adapters.git.rules import GitRules
+from controller.adapters.git.settings import ReviewSettings
+from controller.adapters.git.ssh import BEGIN, Statement, sign, verify
+from controller.adapters.memory import MemoryStore, SimulatedClock
+from controller.domain.errors import UserError
+from controller.policy.review_facts import Reviewer
+from tests.support.house import START
+from tests.support.repository import Repository
+
+BOB = Reviewer(name="Bob", emails=("bob@example.com",))
+ANN = Reviewer(name="Ann", emails=("ann@example.com",))
+
+
+def make_key(folder: Path, name: str) -> Path:
+    path = folder / name
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path)], check=True
+    )
+    return path
+
+
+class World:
+    def __init__(self, folder: Path) -> None:
+        self.repository = Repository(folder / "origin")
+        self.base = self.repository.change(1000)
+        self.keys = {name: make_key(folder, name) for name in ("ann", "bob", "mallory")}
+        self.signers = folder / "allowed_signers"
+        self.allow("ann", "bob")
+        self.store = MemoryStore(SimulatedClock(START))
+        self.settings = ReviewSettings(
+            remote=str(self.repository.folder),
+            provider="ssh",
+            reviewers=(ANN, BOB),
+            cache=folder / "mirror",
+            allowed_signers=self.signers,
+            baseline=self.base,
+            pause=0,
+        )
+
+    def allow(self, *names: str) -> None:
+        lines = [
+            f"{name}@example.com {self.keys[name].with_suffix('.pub').read_text()}"
+            for name in names
+        ]
+        self.signers.write_text("".join(lines))
+
+    def approve(self, name: str, revision: str = "HEAD", minutes: int = 0) -> str:
+        at = START + timedelta(minutes=minutes)
+        return approve_revision(self.repository.folder, revision, "rules", self.keys[name], at).ref
+
+    def rules(self, **changes: Any) -> GitRules:
+        settings = replace(self.settings, **changes)
+        return GitRules(settings, self.store, SimulatedClock(START), lambda _: [])
+
+    def sentence(self, **changes: Any) -> str:
+        return self.rules(**changes).judge().outcome.sentence
+
+    def proven(self, **changes: Any) -> bool:
+        return self.rules(**changes).judge().proven
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_signed_approval_proves_the_revision(world):
+    revision = world.repository.change(2000)
+    ref = world.approve("bob")
+    assert ref.startswith(f"refs/incumbent/approvals/{revision}/")
+    [text] = world.rules().read()
+    assert (text.revision, text.reviewers, text.refused) == (revision, ("Bob",), "")
+
+
+def test_without_an_approval_nothing_is_proven(world):
+    world.repository.change(2000)
+    assert "has 0 of 1 needed approvals" in world.sentence()
+
+
+def test_author_cannot_approve(world):
+    world.repository.change(2000, person="ann")
+    world.approve("ann")
+    assert "(ann@example.com has written part of it)" in world.sentence()
+
+
+def test_key_that_is_not_allowed_says_nothing(world):
+    world.repository.change(2000)
+    world.approve("mallory")
+    assert "has 0 of 1 needed approvals" in world.sentence()
+
+
+def test_allowed_key_of_somebody_who_is_no_reviewer(world):
+    world.repository.change(2000)
+    world.approve("bob")
+    assert "(bob@example.com is not on the list" in world.sentence(reviewers=(ANN,))
+
+
+def test_key_that_was_removed_later(world):
+    world.repository.change(2000)
+    world.approve("bob")
+    world.allow("ann")
+    assert not world.proven()
+
+
+def test_commit_after_the_approval(world):
+    world.repository.change(2000)
+    world.approve("bob")
+    world.repository.change(9_999_999)
+    assert "rules/demo.yaml is not what was approved" in world.sentence()
+
+
+def test_commit_beside_the_rules_after_the_approval(world):
+    world.repository.change(2000)
+    world.approve("bob")
+    (world.repository.folder / "README.md").write_text("x\n")
+    world.repository.commit("Beside")
+    assert world.proven()
+
+
+def test_old_approval_does_not_bring_an_old_text_back(world):
+    world.repository.change(2000)
+    world.approve("bob")
+    world.rules().read()
+    world.repository.change(3000)
+    world.approve("bob", minutes=1)
+    world.rules().read()
+    world.repository.change(2000)
+    assert not world.proven()
+
+
+def test_text_that_went_and_came_between_two_looks(world):
+    world.repository.change(2000)
+    world.approve("bob")
+    world.repository.change(3000)
+    world.repository.change(2000)
+    assert "rules/demo.yaml is not what was approved" in world.sentence()
+
+
+def test_signed_commit_is_no_approval(world):
+    key = world.keys["bob"]
+    world.repository.write(2000)
+    world.repository.git("add", "--all")
+    world.repository.git(
+        "-c", "gpg.format=ssh", "-c", f"user.signingkey={key}", "commit", "-q", "-S", "-m",
+        "Change\n\nReviewed-by: Bob <bob@example.com>",
+    )  # fmt: skip
+    assert "has 0 of 1 needed approvals" in world.sentence()
+
+
+# --- statements -----------------------------------------------------------------------------------------------
+
+STATEMENT = Statement(
+    revision="a" * 40,
+    folder="rules",
+    at=START,
+    blobs={"rules/a b.yaml": "b" * 40, "rules/c.yaml": "c" * 40},
+)
+
+
+def test_statement_is_read_as_it_was_written():
+    assert Statement.from_bytes(STATEMENT.to_bytes()) == STATEMENT
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace(b"approval 1", b"approval 2"),
+        lambda text: text.replace(b"revision a", b"revision x"),
+        lambda text: text + b"policy " + b"d" * 40 + b" rules/z.yaml\n\n",
+        lambda text: text.replace(b"policy b", b"policy  b"),
+        lambda text: text.rstrip(b"\n"),
+        lambda _: b"",
+        lambda text: b"\xff" + text,
+    ],
+    ids=["title", "revision", "blank-line", "spaces", "no-line-feed", "empty", "no-utf8"],
+)
+def test_statement_in_other_words_is_none(change):
+    assert Statement.from_bytes(change(STATEMENT.to_bytes())) is None
+
+
+def test_signature_is_verified_over_the_very_bytes(world):
+    signed = sign(STATEMENT, world.keys["bob"])
+    verified = verify(signed, world.signers)
+    assert verified is not None
+    assert (verified.principal, verified.statement) == ("bob@example.com", STATEMENT)
+    assert verify(signed.replace(b"c" * 40, b"d" * 40), world.signers) is None
+    assert verify(signed.partition(BEGIN)[0], world.signers) is None
+    assert verify(b"", world.signers) is None
+
+
+def test_signature_for_another_purpose_is_refused(world, tmp_path):
+    text = tmp_path / "text"
+    text.write_bytes(STATEMENT.to_bytes())
+    subprocess.run(
+        ["ssh-keygen", "-q", "-Y", "sign", "-n", "git", "-f", str(world.keys["bob"]), str(text)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    signed = text.read_bytes() + text.with_suffix(".sig").read_bytes()
+    assert verify(signed, world.signers) is None
+
+
+def test_key_that_cannot_sign_is_named(world, tmp_path):
+    with pytest.raises(UserError, match="cannot sign"):
+        approve_revision(world.repository.folder, "HEAD", "rules", tmp_path / "none", START)
+
+
+def test_revision_that_is_not_there_is_named(world):
+    with pytest.raises(UserError, match="no revision nothing"):
+        world.approve("bob", "nothing")
