@@ -28,7 +28,9 @@ def test_a_round_that_wakes_another_loop_as_it_ends_does_not_hold_up_the_stop():
     assert begun.wait(PATIENCE)
     stopping = threading.Thread(target=loops.stop, daemon=True)
     stopping.start()
-    stopping.join(0.3)  # the stop is under way and waits; a moment too short would only make the test easier
+    stopping.join(
+        0.3
+    )  # the stop is under way and waits; a moment too short would only make the test easier
     assert stopping.is_alive()
     go_on.set()
     stopping.join(PATIENCE)
