@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from controller.domain.errors import IncumbentError
+from controller.domain.errors import IncumbentError, StorageFull, Unavailable
 from controller.domain.runs import Run, RunKind, RunState
 from controller.ports import RunEnd
 from workers.evaluating import evaluate_run, verify_run
@@ -85,6 +85,15 @@ def _guarded(steps: Steps) -> RunEnd | None:
         return _ended(steps, RunState.CANCELLED, f"was cancelled{': ' + asked if asked else ''}")
     except Failure as failure:
         return _ended(steps, RunState.FAILED, str(failure).rstrip("."))
+    except StorageFull as error:
+        return _ended(steps, RunState.FAILED, error.sentence().rstrip("."))
+    except Unavailable as error:
+        # Not the user's doing: somebody gets another try, as long as the run has one left.
+        if steps.run.attempt <= steps.run.spec.retries:
+            log.warning("%s", error.sentence(), extra={"action": "give_back", "run": steps.run.id})
+            steps.reporter.give_back()
+            return None
+        return _ended(steps, RunState.FAILED, error.sentence().rstrip("."))
     except IncumbentError as error:
         return _ended(steps, RunState.FAILED, error.sentence().rstrip("."))
     except Exception as error:  # a mistake of ours must end the run in words too

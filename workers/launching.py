@@ -19,7 +19,7 @@ from pathlib import Path
 from controller.domain.errors import Unavailable
 from workers.settings import clean_environment
 
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
