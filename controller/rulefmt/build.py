@@ -105,10 +105,20 @@ def _expectations(v: Values) -> tuple[Expectation, ...]:
     sections = [(None, batch)] if batch else []
     sections += list((v["expect"] or {}).items())
     return tuple(
-        Expectation(column=column, check=check, value=section[check], line=section.at(check).line)
+        Expectation(
+            column=column,
+            check=check,
+            value=_plain(section[check]),
+            line=section.at(check).line,
+        )
         for column, section in sections
         for check in section.nodes
     )
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON keeps: a span becomes its seconds."""
+    return value.total_seconds() if isinstance(value, timedelta) else value
 
 
 def _holdout(v: Values | None, *, timed: bool) -> Holdout:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+from controller.domain.drift import DriftMetric
 from controller.domain.rules import (
     DecayTrigger,
     DriftTrigger,
@@ -18,7 +20,16 @@ from controller.rulefmt.cron import cron_trigger
 from controller.rulefmt.lints.shape import Hit, Lint
 from controller.rulefmt.scalars import duration_text
 
-_AT_MOST_ONE = frozenset({"jensen_shannon", "ks", "cramers_v", "null_rate", "unseen_rate"})
+_CEILINGS = {
+    DriftMetric.JENSEN_SHANNON.value: math.sqrt(math.log(2)),  # a distance in nats
+    DriftMetric.HELLINGER.value: 1.0,
+    DriftMetric.KS.value: 1.0,
+    DriftMetric.TOTAL_VARIATION.value: 1.0,
+    DriftMetric.CRAMERS_V.value: 1.0,
+    DriftMetric.NULL_RATE.value: 1.0,
+    DriftMetric.UNSEEN_RATE.value: 1.0,
+}
+_RATES = frozenset({DriftMetric.NULL_RATE.value, DriftMetric.UNSEEN_RATE.value})
 _FIRES_LOOKED_AT = 32
 _START = datetime(2027, 1, 1, tzinfo=UTC)
 
@@ -43,14 +54,19 @@ def _never_or_always(policy: Policy) -> Iterator[Hit]:
     for trigger in policy.triggers:
         if not isinstance(trigger, DriftTrigger | SkewTrigger):
             continue
-        if trigger.metric in _AT_MOST_ONE and trigger.above >= 1:
-            message = f"trigger `{trigger.name}` never fires: {trigger.metric} is never above 1"
+        ceiling = _CEILINGS.get(trigger.metric)
+        if ceiling is not None and trigger.above >= ceiling:
+            message = f"trigger `{trigger.name}` never fires: {trigger.metric} is never above {ceiling:.3g}"
             yield Hit(trigger.line, message)
-        if trigger.above == 0 and trigger.metric not in {"null_rate", "unseen_rate"}:
-            message = (
-                f"trigger `{trigger.name}` always fires: {trigger.metric} of two samples is never 0"
-            )
+        if trigger.above == 0 and trigger.metric not in _RATES:
+            message = f"trigger `{trigger.name}` fires on noise: {trigger.metric} of two samples is seldom 0"
             yield Hit(trigger.line, message, "calibrate the threshold, for example `above: 0.2`")
+        if trigger.metric == DriftMetric.CHI2.value:
+            message = (
+                f"trigger `{trigger.name}` fires on any drift however small once there are enough "
+                "rows: chi2 grows with their number"
+            )
+            yield Hit(trigger.line, message, "use an effect, for example `metric: cramers_v`")
 
 
 def _cooldown_outlasts(policy: Policy) -> Iterator[Hit]:

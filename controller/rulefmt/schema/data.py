@@ -88,6 +88,18 @@ EXPECT_COLUMN = Section(
             example="[EWR, JFK, LGA]",
         ),
         Key(name="unique", type=Boolean(), doc="No value twice in a batch.", example="true"),
+        Key(
+            name="type",
+            type=Choice(("number", "integer", "text", "boolean", "timestamp")),
+            doc="What the column holds.",
+            example="number",
+        ),
+        Key(
+            name="max_age",
+            type=Duration(),
+            doc="The newest time in the column is not older than this when the batch is read.",
+            example="2d",
+        ),
     ),
     checks=(_bounds_are_ordered,),
 )
@@ -104,6 +116,12 @@ EXPECT_BATCH = Section(
             type=Number(1, whole=True),
             doc="At most so many rows.",
             example="1000000",
+        ),
+        Key(
+            name="sql",
+            type=Text("an SQL condition", longest=2000),
+            doc="A condition in DuckDB's SQL that is true for every row; a worker computes it.",
+            example='"arr_delay > -300 or cancelled"',
         ),
     ),
     checks=(_rows_are_ordered,),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controller.domain.drift import DriftMetric
 from controller.rulefmt.names import TRIGGER_KINDS
 from controller.rulefmt.schema.words import COLUMN, EVENT_TYPE, METRIC, NAME
 from controller.rulefmt.sections import Key, Section
@@ -16,7 +17,7 @@ from controller.rulefmt.types import (
     TimeZone,
 )
 
-DISTANCES = ("psi", "jensen_shannon", "wasserstein", "ks", "cramers_v", "null_rate", "unseen_rate")
+DISTANCES = tuple(metric.value for metric in DriftMetric)
 """Distances of two profiles that a trigger may name."""
 
 _FOR = (

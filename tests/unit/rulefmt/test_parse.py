@@ -23,6 +23,8 @@ from controller.rulefmt.cron import cron_trigger
 from controller.rulefmt.nodes import LARGEST_FILE
 from controller.rulefmt.problems import MOST_PROBLEMS
 from controller.rulefmt.scalars import duration, duration_text, number, percentage, size
+from controller.rulefmt.schema.data import EXPECT_BATCH, EXPECT_COLUMN
+from workers.quality import BATCH_CHECKS, COLUMN_CHECKS
 
 SMALLEST = (Path(__file__).parent / "policies" / "smallest.good.yaml").read_text()
 
@@ -58,6 +60,22 @@ def test_defaults_of_the_table_are_those_of_the_domain(section: str):
     limits = policy_with(section + "\n").limits
 
     assert Limits(line=limits.line) == limits
+
+
+def test_expectations_hold_values_that_json_keeps():
+    text = SMALLEST.replace(
+        "target: arr_delay",
+        "target: arr_delay, expect: {t: {max_age: 2d, min: 0}}, expect_batch: {min_rows: 3}",
+    )
+
+    found = [(e.column, e.check, e.value) for e in load(text, "p.yaml").data.expect]
+
+    assert found == [(None, "min_rows", 3), ("t", "max_age", 172_800.0), ("t", "min", 0)]
+
+
+def test_every_expectation_of_the_format_is_one_that_workers_check():
+    assert {key.name for key in EXPECT_COLUMN.keys} == set(COLUMN_CHECKS)
+    assert {key.name for key in EXPECT_BATCH.keys} == set(BATCH_CHECKS)
 
 
 def test_unimproving_defaults_are_those_of_the_domain():
