@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from controller.adapters.memory.clock import SystemClock
 from controller.domain.errors import Conflict, NotFound
@@ -25,6 +25,10 @@ from controller.service.source_health import KeptHealth
 from controller.service.sync_rules import SyncRules
 from controller.service.watch_sources import WatchSources
 from controller.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from controller.adapters.git.rules import GitRules
+    from controller.adapters.git.settings import ReviewSettings
 
 ENGINE = "engine"
 
@@ -144,11 +148,33 @@ def _lock(file: Path) -> IO[str] | None:
     return held
 
 
-def rule_source(settings: Settings) -> RuleSource:
-    """Where reviewed rules come from."""
-    from controller.adapters.rules_folder import RulesFolder
+def review_settings(settings: Settings) -> ReviewSettings | None:
+    """Who reviews rules and where; None if they act unreviewed."""
+    if settings.review is None:
+        return None
+    from controller.adapters.git.load_settings import load_review_settings
 
-    return RulesFolder(Path(settings.rules))
+    cache = settings.home.resolve() / "rules.git"
+    return load_review_settings(settings.review, cache=cache, remote=settings.rules)
+
+
+def rule_source(settings: Settings, store: Store, clock: Clock) -> RuleSource:
+    """Where rules come from: a folder, or a repository whose reviews are proven."""
+    review = review_settings(settings)
+    if review is None:
+        from controller.adapters.rules_folder import RulesFolder
+
+        return RulesFolder(Path(settings.rules))
+    return git_rules(review, store, clock)
+
+
+def git_rules(review: ReviewSettings, store: Store, clock: Clock) -> GitRules:
+    """The followed repository, with `check` and `test` before anything acts."""
+    from controller.adapters.git.rules import GitRules
+    from controller.adapters.memory.store import MemoryStore
+    from controller.service.check_revision import check_revision
+
+    return GitRules(review, store, clock, lambda files: check_revision(files, MemoryStore))
 
 
 def open_source(settings: Settings) -> Callable[[Policy], DataSource]:
@@ -190,7 +216,7 @@ def build_controller(
     engine = build_engine(store, clock)
     relay = Relay(store, dispatcher, RelayConfig(resend=timedelta(seconds=settings.resend)))
     rescuer = Rescuer(store, clock)
-    rules = SyncRules(store, clock, rule_source(settings), parse_rules)
+    rules = SyncRules(store, clock, rule_source(settings, store, clock), parse_rules)
     schedules = FireSchedules(store, clock, parse_rules)
     sources = PollSources(store, clock, parse_rules, open_source(settings), KeptHealth(store))
     loops = Loops(

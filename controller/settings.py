@@ -51,6 +51,10 @@ class Settings(BaseSettings):
         "rules",
         description="Folder of policies, or a git repository (path or URL) with review set.",
     )
+    review: Path | None = Field(
+        None,
+        description="File (TOML) that says who reviews rules and where; without it rules act unreviewed.",
+    )
     code: Path = Field(
         Path(), description="Folder from which entry points are imported by training processes."
     )

@@ -16,6 +16,7 @@ from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
     Column,
     json_option,
+    moment,
     print_json,
     print_table,
 )
@@ -154,6 +155,22 @@ def _rules(session: Session) -> Iterator[Finding]:
         yield Finding(name=f"engine for {model}", ok=False, sentence=str(error))
 
 
+def _sources(session: Session) -> Iterator[Finding]:
+    with session.read() as tx:
+        states = tx.sources.all()
+    for state in states:
+        name = f"data of {state.model}"
+        looked = f"last looked {moment(state.checked_at)} UTC"
+        if state.error:
+            since = f", last good {moment(state.good_at)} UTC" if state.good_at else ""
+            said = f"{state.error} ({state.failures} failures in a row{since})"
+            yield Finding(name=name, ok=False, sentence=said)
+        elif not state.problems:
+            yield Finding(name=name, ok=True, sentence=f"{state.source} answers, {looked}")
+        for problem in state.problems:
+            yield Finding(name=name, ok=False, sentence=problem)
+
+
 def _work(session: Session) -> Iterator[Finding]:
     now = session.now()
     with session.read() as tx:
@@ -190,6 +207,7 @@ CHECKS: tuple[tuple[str, Callable[[Session], Iterator[Finding]]], ...] = (
     ("broker", _broker),
     ("artifacts", _artifacts),
     ("rules", _rules),
+    ("data", _sources),
     ("work", _work),
 )
 """What is looked at, in the order in which a cause comes before its effects."""

@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": (f"{_CLI}.rollback:rollback", "Take the champion back."),
     "hold": (f"{_CLI}.hold:hold", "Let automatic promotion rest."),
     "release": (f"{_CLI}.hold:release", "End a hold."),
+    "review": (f"{_CLI}.review:review", "Approve rules, and see what is proven about them."),
     "doctor": (f"{_CLI}.doctor:doctor", "What is wrong with this installation."),
     "config": (f"{_CLI}.config:config", "The settings, and where each comes from."),
 }
