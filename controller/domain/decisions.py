@@ -184,6 +184,15 @@ class TurnRecipe:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Quarantine:
+    """Take a batch of data out of every later snapshot."""
+
+    sequence: int
+    reason: str
+    kind: Literal["quarantine"] = "quarantine"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Notify:
     """Tell people. ``event`` is a key of the policy's ``notify`` section."""
 
@@ -206,6 +215,7 @@ Action = (
     | RecordTest
     | RecordApproval
     | TurnRecipe
+    | Quarantine
     | Notify
 )
 

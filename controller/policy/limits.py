@@ -9,6 +9,7 @@ from controller.domain.runs import RunKind, RunState, RunView
 from controller.domain.signals import SignalKind
 from controller.policy.case import Case
 from controller.policy.phrase import count, duration, moment
+from controller.policy.reasons.profile import unchecked
 
 _DAY = timedelta(days=1)
 
@@ -26,6 +27,9 @@ def limit(case: Case) -> Limited | None:
     """The first limit that is in the way: data, concurrency, cooldown, runs per day."""
     if case.snapshot.data.batches == 0:
         return Limited(sentence="there is no data yet")
+    unseen = unchecked(case)
+    if unseen is not None:
+        return Limited(sentence=unseen)
     trainings = [run for run in case.snapshot.runs if run.kind is RunKind.TRAIN]
     return (
         _concurrency(case, trainings)

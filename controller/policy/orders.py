@@ -90,6 +90,27 @@ def order_verification(case: Case, version: VersionView, cause: Cause) -> StartR
     return _numbered(case, spec)
 
 
+def order_profile(case: Case, after: int, cause: Cause) -> StartRun:
+    """Profile the batches after number ``after``, hold them against what is expected and against the reference."""
+    train = case.policy.train
+    reference = case.champion.data_through if case.champion else 0
+    spec = RunSpec(
+        kind=RunKind.PROFILE,
+        model=case.snapshot.model,
+        data=case.policy.data,
+        data_through=case.snapshot.data.through,
+        seed=train.seed,
+        recipe="",
+        timeout=train.timeout,
+        memory=train.memory,
+        retries=max(train.retries, 1),
+        queue=train.queue,
+        causes=(cause,),
+        details={"after": after, "reference_through": reference},
+    )
+    return _numbered(case, spec)
+
+
 def anchor_of(case: Case) -> VersionView | None:
     """The best proven champion: the newest one that took the seat by a passed "better than the champion".
 

@@ -21,6 +21,7 @@ from controller.domain.rules import (
 from controller.domain.signals import Signal, SignalKind
 from controller.policy.case import Case
 from controller.policy.phrase import count, duration, moment, number
+from controller.policy.reasons.profile import profile_signals
 
 MANUAL = "manual"
 """The trigger that every policy has: a person asks for a training."""
@@ -70,7 +71,10 @@ def judge_triggers(case: Case) -> tuple[TriggerVerdict, ...]:
 
 def judge_trigger(case: Case, trigger: Trigger) -> TriggerVerdict:
     """One trigger against the signals that are meant for it."""
-    signals = tuple(s for s in case.signals(SignalKind(trigger.kind)) if _meant(s, trigger))
+    told = case.signals(SignalKind(trigger.kind))
+    if isinstance(trigger, DriftTrigger):
+        told = tuple(sorted((*told, *profile_signals(case)), key=lambda signal: signal.id))
+    signals = tuple(s for s in told if _meant(s, trigger))
     if isinstance(trigger, NewDataTrigger):
         return _new_data(trigger, signals)
     if isinstance(trigger, ScheduleTrigger):

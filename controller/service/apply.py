@@ -18,6 +18,7 @@ from controller.domain.decisions import (
     MoveVersion,
     Notify,
     PlaceHold,
+    Quarantine,
     RecordApproval,
     RecordEvaluation,
     RecordTest,
@@ -150,6 +151,11 @@ def _(action: TurnRecipe, context: _Context) -> None:
         stretches=action.stretches, until=action.until, since_version=action.since_version
     )
     context.tx.models.update(context.model, recipe_index=action.index, rest=rest)
+
+
+@_apply.register
+def _(action: Quarantine, context: _Context) -> None:
+    context.tx.data.quarantine(context.model, action.sequence, action.reason)
 
 
 @_apply.register

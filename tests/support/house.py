@@ -165,8 +165,9 @@ class House:
         content = hashlib.sha256(uri.encode()).hexdigest()
         batch = Batch(uri=uri, digest=content, size=rows * 10, rows=rows)
         with self.store.begin() as tx:
-            tx.data.add(self.rules.model, [batch], self.clock.now())
-        return self.signal(SignalKind.NEW_DATA, f"data:{uri}:{content}", rows=rows, uri=uri)
+            (kept,) = tx.data.add(self.rules.model, [batch], self.clock.now())
+        key, sequence = f"data:{uri}:{content}", kept.sequence
+        return self.signal(SignalKind.NEW_DATA, key, rows=rows, uri=uri, sequence=sequence)
 
     def tick(self) -> list[Decision]:
         """Rescue, decide, relay, as the loops do; the decisions that were written."""

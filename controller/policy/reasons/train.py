@@ -17,12 +17,13 @@ from controller.policy.case import Case, Finding, answer_all, earliest
 from controller.policy.limits import Limited, limit
 from controller.policy.orders import order_training
 from controller.policy.phrase import listing
+from controller.policy.reasons.profile import profile_signals
 from controller.policy.triggers import TriggerVerdict, judge_triggers
 
 
 def train(case: Case) -> Finding | None:
     """Every trigger is judged; those that fire become the causes of one training."""
-    waiting = case.signals(*TRAINING_CAUSES)
+    waiting = (*case.signals(*TRAINING_CAUSES), *profile_signals(case))
     verdicts = judge_triggers(case)
     if not waiting:
         return None
@@ -135,6 +136,8 @@ def _leftovers(
 
 
 def _unwanted(signal: Signal) -> str:
+    if signal.kind is SignalKind.RUN_FINISHED:
+        return "the new data are as expected"
     if signal.kind is SignalKind.WEBHOOK:
         return f"no trigger of the policy waits for events of type {signal.payload.get('type')}"
     if signal.trigger is not None:

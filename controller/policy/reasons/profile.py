@@ -1,0 +1,102 @@
+"""Profile: new data are looked at before they are believed. A batch that breaks its expectations is quarantined.
+
+A finished profile is also the reading that the drift triggers wait for, so its signal stays until ``train`` has
+judged it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from controller.domain.decisions import Outcome, Quarantine, Result, Verdict
+from controller.domain.rules import DriftTrigger
+from controller.domain.runs import Cause, RunKind, RunState
+from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
+from controller.policy.case import Case, Finding, answer_all
+from controller.policy.orders import order_profile
+from controller.policy.phrase import count
+
+
+def profile(case: Case) -> Finding | None:
+    """Take what profiles found out, then order one for data that nobody has looked at."""
+    broken = next((s for s in profile_signals(case) if _quarantined(s)), None)
+    if broken is not None:
+        return _quarantine(case, broken)
+    if not _wanted(case) or case.snapshot.data.batches == 0:
+        return None
+    runs = [run for run in case.snapshot.runs if run.kind is RunKind.PROFILE]
+    looked_at = max((run.data_through for run in runs), default=0)
+    if looked_at >= case.snapshot.data.through or any(not run.state.ended for run in runs):
+        return None
+    news = tuple(s.id for s in case.signals(SignalKind.NEW_DATA))
+    order = order_profile(case, looked_at, Cause(trigger="new data", signals=news))
+    sentence = f"{order.run} looks at the new data before they are believed"
+    return Finding(
+        node=Outcome(name="profile", result=Result.DONE, sentence=sentence),
+        verdict=Verdict.NONE,
+        actions=(order,),
+    )
+
+
+def profile_signals(case: Case) -> tuple[Signal, ...]:
+    """Finished profiles that have not been answered."""
+    return tuple(
+        signal
+        for signal in case.signals(SignalKind.RUN_FINISHED)
+        if signal.payload.get("kind") == RunKind.PROFILE.value
+    )
+
+
+def unchecked(case: Case) -> str | None:
+    """Why the newest data may not be trained on yet, where the policy expects something of them."""
+    if not (case.policy.data.expect or case.policy.data.expect_batch):
+        return None
+    runs = [run for run in case.snapshot.runs if run.kind is RunKind.PROFILE]
+    done = max((run.data_through for run in runs if run.state is RunState.DONE), default=0)
+    if done >= case.snapshot.data.through:
+        return None
+    last = max(runs, key=lambda run: run.number, default=None)
+    if last is not None and last.state in {RunState.FAILED, RunState.DEAD}:
+        return f"the newest data could not be checked: {last.reason}"
+    return "the newest data are being checked"
+
+
+def _wanted(case: Case) -> bool:
+    watches = any(isinstance(trigger, DriftTrigger) for trigger in case.policy.triggers)
+    return watches or bool(case.policy.data.expect or case.policy.data.expect_batch)
+
+
+def _quarantined(signal: Signal) -> list[dict[str, Any]]:
+    found = signal.payload.get("quarantine") or []
+    return [item for item in found if isinstance(item, dict) and "sequence" in item]
+
+
+def _quarantine(case: Case, signal: Signal) -> Finding:
+    """Payload: ``"quarantine": [{"sequence", "uri", "sentence"}]``; their new-data signals train nothing."""
+    items = _quarantined(signal)
+    reasons = {int(item["sequence"]): str(item.get("sentence") or "broken") for item in items}
+    said = "; ".join(f"{item.get('uri')}: {item.get('sentence')}" for item in items)
+    sentence = f"{count(len(items), 'batch')} quarantined: {said}; {case.seat_stays}"
+    skipped = tuple(
+        SignalAnswer(
+            signal=news.id,
+            status=SignalStatus.SKIPPED,
+            reason=f"quarantined: {reasons[int(news.payload['sequence'])]}",
+        )
+        for news in case.signals(SignalKind.NEW_DATA)
+        if news.payload.get("sequence") in reasons
+    )
+    return Finding(
+        node=Outcome(
+            name="quarantine",
+            result=Result.FAIL,
+            sentence=sentence,
+            values={"batches": sorted(reasons)},
+        ),
+        verdict=Verdict.NONE,
+        actions=(
+            *(Quarantine(sequence=number, reason=why) for number, why in sorted(reasons.items())),
+            *case.notices("quarantined", sentence),
+        ),
+        answers=(*skipped, *answer_all((signal,), SignalStatus.HANDLED, sentence)),
+    )
