@@ -49,7 +49,7 @@ def profile_signals(case: Case) -> tuple[Signal, ...]:
 
 def unchecked(case: Case) -> str | None:
     """Why the newest data may not be trained on yet, where the policy expects something of them."""
-    if not (case.policy.data.expect or case.policy.data.expect_batch):
+    if not case.policy.data.expect:
         return None
     runs = [run for run in case.snapshot.runs if run.kind is RunKind.PROFILE]
     done = max((run.data_through for run in runs if run.state is RunState.DONE), default=0)
@@ -63,7 +63,7 @@ def unchecked(case: Case) -> str | None:
 
 def _wanted(case: Case) -> bool:
     watches = any(isinstance(trigger, DriftTrigger) for trigger in case.policy.triggers)
-    return watches or bool(case.policy.data.expect or case.policy.data.expect_batch)
+    return watches or bool(case.policy.data.expect)
 
 
 def _quarantined(signal: Signal) -> list[dict[str, Any]]:
