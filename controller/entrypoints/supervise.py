@@ -9,6 +9,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
 _PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 15.0)
 """Seconds before each restart in a row; the last one repeats."""
@@ -17,16 +19,26 @@ _STEADY = 30.0
 
 
 class Supervised:
-    """One child in a session of its own, so that Ctrl-C is ours to hand on."""
+    """One child in a session of its own, so that Ctrl-C is ours to hand on.
+
+    `output`: the file that its stdout and stderr are added to; None: they are ours.
+    """
 
     def __init__(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], grace: float
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        grace: float,
+        *,
+        output: Path | None = None,
     ) -> None:
         self.name = name
         self.restarts = 0
         self._command = list(command)
         self._environment = dict(environment)
         self._grace = grace
+        self._output = output
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._watch = threading.Thread(target=self._keep, name=f"supervise-{name}", daemon=True)
@@ -59,12 +71,16 @@ class Supervised:
         self._watch.join(5.0)
 
     def _launch(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - a command of ours
-            self._command,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with ExitStack() as stack:
+            log = stack.enter_context(self._output.open("ab")) if self._output else None
+            self._process = subprocess.Popen(  # noqa: S603 - a command of ours
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def _keep(self) -> None:
         failures = 0

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": (f"{_CLI}.check:check", "Check policies."),
     "test": (f"{_CLI}.test:test", "Run rule tests in simulated time."),
     "schema": (f"{_CLI}.schema:schema", "The policy format as JSON Schema."),
+    "demo": (f"{_CLI}.demo:demo", "A year of real flights through the controller."),
     "up": (f"{_CLI}.up:up", "Run controller, worker and broker as one tree."),
     "controller": (f"{_CLI}.up:controller_command", "Run a controller without a worker."),
     "worker": (f"{_CLI}.up:worker", "Run a worker."),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -158,3 +158,9 @@ def moment(at: datetime) -> str:
 def version_name(number: int | None) -> str:
     """`v3`, or a dash."""
     return "-" if number is None else f"v{number}"
+
+
+def figures(metrics: Mapping[str, float], named: Collection[str]) -> str:
+    """The metrics in `named` (all, if none of them is there) as `mae 14.2, rmse 31`."""
+    shown = {key: value for key, value in metrics.items() if key in named} or metrics
+    return ", ".join(f"{key} {show(value)}" for key, value in sorted(shown.items()))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 import click
 
 from controller.adapters.memory.clock import SystemClock
-from controller.domain.errors import NotFound, UserError
+from controller.domain.errors import NotFound, PolicyInvalid, UserError
 from controller.domain.rules import Policy
 from controller.ports import ArtifactStore, Clock, Store, Transaction
 
@@ -154,6 +154,16 @@ def only_model(tx: Transaction) -> str | None:
     """The one model that there is; None if there are several or none."""
     names = {state.model for state in tx.models.all()} | {r.model for r in tx.rules.all_active()}
     return names.pop() if len(names) == 1 else None
+
+
+def gate_metrics(session: Session, tx: Transaction, model: str) -> frozenset[str]:
+    """The metrics that the model's policy judges by: what a table shows of the many that are known."""
+    rules = tx.rules.active(model)
+    try:
+        policy = session.parse_rules(rules.text, rules.ref.path) if rules else None
+    except PolicyInvalid:  # of a later format: then everything is shown
+        policy = None
+    return frozenset(gate.metric for gate in policy.promote) if policy else frozenset()
 
 
 def parse_when(text: str | None, now: datetime) -> datetime | None:

@@ -12,14 +12,14 @@ from controller.domain.runs import RunState
 from controller.domain.versions import VersionState
 from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
+    figures,
     json_option,
     print_json,
-    show,
     style,
     tell,
     version_name,
 )
-from controller.entrypoints.cli.session import Session, known_model, pass_session
+from controller.entrypoints.cli.session import Session, gate_metrics, known_model, pass_session
 from controller.ports import Query, Transaction
 
 _RUNNING = (RunState.QUEUED.value, RunState.RUNNING.value)
@@ -36,6 +36,7 @@ def status(session: Session, *, model: str | None, as_json: bool) -> None:
         if model is not None:
             known_model(tx, model)
         names = [model] if model else _models(tx)
+        named = {name: gate_metrics(session, tx, name) for name in names}
         document = {
             "schema_version": SCHEMA_VERSION,
             "models": [_model(tx, name) for name in names],
@@ -50,7 +51,7 @@ def status(session: Session, *, model: str | None, as_json: bool) -> None:
         return
     if not names:
         tell("No policy is in force yet; start with `incumbent up`.")
-    for line in _screen(document):
+    for line in _screen(document, named):
         click.echo(line)
 
 
@@ -108,9 +109,9 @@ def _problems(*found: str | None) -> list[str]:
     return [problem for problem in found if problem]
 
 
-def _screen(document: dict[str, Any]) -> Iterator[str]:
+def _screen(document: dict[str, Any], named: dict[str, frozenset[str]]) -> Iterator[str]:
     for model in document["models"]:
-        yield from _about(model)
+        yield from _about(model, named[model["model"]])
         yield ""
     system = document["system"]
     waiting = ", ".join(f"{count} {topic}" for topic, count in system["outbox"].items() if count)
@@ -120,10 +121,10 @@ def _screen(document: dict[str, Any]) -> Iterator[str]:
     )
 
 
-def _about(model: dict[str, Any]) -> Iterator[str]:
-    figures = ", ".join(f"{key} {show(value)}" for key, value in sorted(model["metrics"].items()))
+def _about(model: dict[str, Any], named: frozenset[str]) -> Iterator[str]:
+    known = figures(model["metrics"], named)
     seat = style(version_name(model["champion"]), bold=True) if model["champion"] else "nobody yet"
-    yield f"{style(model['model'], bold=True)}  champion {seat}{'  ' + figures if figures else ''}"
+    yield f"{style(model['model'], bold=True)}  champion {seat}{'  ' + known if known else ''}"
     for version in model["versions_waiting"]:
         yield f"  {version['state']:<11} v{version['version']}"
     if model["hold"]:

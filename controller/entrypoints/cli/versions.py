@@ -10,8 +10,14 @@ from controller.domain.canonical import to_plain
 from controller.domain.errors import UserError
 from controller.domain.evidence import Evaluation
 from controller.domain.versions import Version, VersionState
-from controller.entrypoints.cli.output import Column, json_option, print_list, print_table, show
-from controller.entrypoints.cli.session import Session, known_model, only_model, pass_session
+from controller.entrypoints.cli.output import Column, figures, json_option, print_list, print_table
+from controller.entrypoints.cli.session import (
+    Session,
+    gate_metrics,
+    known_model,
+    only_model,
+    pass_session,
+)
 
 
 @click.command()
@@ -39,11 +45,12 @@ def versions(
         found = tx.registry.versions(name, states=wanted, limit=limit)
         judged = tx.registry.evaluations(name, [v.number for v in found])
         rows = [_row(version, judged.get(version.number)) for version in found]
+        named = gate_metrics(session, tx, name)
     if as_json:
         print_list(rows)
         return
     empty = f"{name} has no version{' in that state' if states else ' yet'}."
-    print_table(_COLUMNS, [_cells(row) for row in rows], empty)
+    print_table(_COLUMNS, [_cells(row, named) for row in rows], empty)
 
 
 _COLUMNS = (
@@ -78,12 +85,12 @@ def _row(version: Version, evaluation: Evaluation | None) -> dict[str, Any]:
     }
 
 
-def _cells(row: dict[str, Any]) -> dict[str, Any]:
+def _cells(row: dict[str, Any], named: frozenset[str]) -> dict[str, Any]:
     return {
         **row,
         "mark": "*" if row["champion"] else "",
         "name": f"v{row['version']}",
         "created": row["created_at"][:16].replace("T", " "),
-        "figures": ", ".join(f"{k} {show(v)}" for k, v in sorted(row["metrics"].items())),
+        "figures": figures(row["metrics"], named),
         "short": row["digest"][:12],
     }

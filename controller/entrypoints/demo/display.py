@@ -1,0 +1,150 @@
+"""What the demonstration shows: a live table on a terminal, a line a month everywhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import click
+
+from controller.domain.runs import RunState
+from controller.entrypoints.cli.output import align, console, on_terminal
+from controller.entrypoints.demo.project import MonthFile
+from controller.entrypoints.demo.story import Chapter, Moment
+
+TITLES = ("MONTH", "ROWS", "TRIGGER", "CHALLENGER", "MAE", "SEAT", "MAE", "VERDICT", "REASON")
+_RIGHT = (False, True, False, False, True, False, True, False, False)
+_COLOUR = {"promote": "green", "reject": "red", "hold": "yellow"}
+_DOING = {"train": "training", "evaluate": "holding it against the seat", "verify": "proving"}
+
+
+class Display(Protocol):
+    """Somebody who looks on."""
+
+    def say(self, sentence: str) -> None:
+        """A step of the preparation or the end."""
+        ...
+
+    def watch(self, month: MonthFile, moment: Moment) -> None:
+        """What the work on a month is at."""
+        ...
+
+    def close(self, chapter: Chapter) -> None:
+        """A month has its verdict."""
+        ...
+
+
+def cells(chapter: Chapter) -> tuple[str, ...]:
+    """A month as cells of the table."""
+    return (
+        chapter.month,
+        f"{chapter.rows:,}",
+        chapter.trigger,
+        f"v{chapter.challenger}" if chapter.challenger else "-",
+        _minutes(chapter.challenger_mae),
+        chapter.seat or "-",
+        _minutes(chapter.seat_mae),
+        chapter.verdict,
+        f"{chapter.reason} [{chapter.decision}]",
+    )
+
+
+def plain_table(chapters: Sequence[Chapter]) -> Iterator[str]:
+    """The table as aligned lines."""
+    yield from align([TITLES, *(cells(c) for c in chapters)], _RIGHT)
+
+
+@contextmanager
+def display() -> Iterator[Display]:
+    """The display that fits the place where the output goes."""
+    if not on_terminal():
+        yield _Lines()
+        return
+    from rich.live import Live
+
+    live = _Living()
+    with Live(get_renderable=live.picture, console=console(), refresh_per_second=8):
+        yield live
+
+
+class _Lines:
+    """Off a terminal: nothing moves, and each line is whole."""
+
+    def say(self, sentence: str) -> None:
+        click.echo(sentence)
+
+    def watch(self, month: MonthFile, moment: Moment) -> None:
+        """Nothing: only what has happened is told."""
+
+    def close(self, chapter: Chapter) -> None:
+        seat = f"{chapter.seat or 'seat'} {_minutes(chapter.seat_mae)}"
+        who = f"v{chapter.challenger} {_minutes(chapter.challenger_mae)}"
+        click.echo(
+            f"{chapter.month}  {chapter.rows:,} rows  {chapter.trigger}  {who} against {seat}  "
+            f"{chapter.verdict}: {chapter.reason} [decision {chapter.decision}]"
+        )
+
+
+class _Living:
+    """On a terminal: the table grows, and a line below says what is being done."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._chapters: list[Chapter] = []
+        self._now = ""
+        self._share: float | None = None
+
+    def say(self, sentence: str) -> None:
+        self._now, self._share = sentence, None
+
+    def watch(self, month: MonthFile, moment: Moment) -> None:
+        run = moment.run
+        if run is None:
+            self._now, self._share = f"{month.name}: {month.rows:,} rows have arrived", None
+        elif run.state is RunState.QUEUED:
+            self._now, self._share = f"{month.name}: {run.id} is ordered", None
+        else:
+            doing = _DOING.get(run.spec.kind.value, run.spec.kind.value)
+            self._now, self._share = f"{month.name}: {run.id}, {doing}", run.progress
+
+    def close(self, chapter: Chapter) -> None:
+        self._chapters.append(chapter)
+
+    def picture(self) -> Any:
+        """Table, line and bar, as they are now."""
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        line = Table.grid(padding=(0, 1))
+        share = len(self._chapters) + (self._share or 0.0) * 0.5
+        line.add_row(
+            ProgressBar(total=12, completed=share, width=30),
+            Text(f"{time.monotonic() - self._began:4.0f} s"),
+            Text(self._now, style="dim"),
+        )
+        return Group(rich_table(self._chapters), line) if self._chapters else line
+
+
+def rich_table(chapters: Sequence[Chapter]) -> Any:
+    """The table for a terminal."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for title, right in zip(TITLES, _RIGHT, strict=True):
+        table.add_column(title, justify="right" if right else "left", no_wrap=title != "REASON")
+    for chapter in chapters:
+        row: list[Any] = list(cells(chapter))
+        row[7] = Text(chapter.verdict, style=_COLOUR.get(chapter.verdict, ""))
+        row[8] = Text(row[8])
+        table.add_row(*row)
+    return table
+
+
+def _minutes(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
