@@ -75,6 +75,10 @@ def _step(job: Job) -> Callable[[Job, Path], Mapping[str, Any]]:
         from workers.judge import judge
 
         return judge
+    if job.task == "profile":
+        from workers.look import look
+
+        return look
     raise Failure(
         f"this worker cannot do a run of the kind {job.task}: its version is older than the controller's."
     )

@@ -13,6 +13,7 @@ from controller.domain.runs import Run, RunKind, RunState
 from controller.ports import RunEnd
 from workers.evaluating import evaluate_run, verify_run
 from workers.failure import Failure
+from workers.profiling import profile_run
 from workers.reporting import Reporter, report_end
 from workers.steps import Interrupted, Steps, Workplace
 from workers.supervise import Stop
@@ -104,7 +105,12 @@ def _guarded(steps: Steps) -> RunEnd | None:
 
 
 def _kind(run: Run) -> Callable[[Steps], RunEnd]:
-    kinds = {RunKind.TRAIN: train_run, RunKind.EVALUATE: evaluate_run, RunKind.VERIFY: verify_run}
+    kinds = {
+        RunKind.TRAIN: train_run,
+        RunKind.EVALUATE: evaluate_run,
+        RunKind.VERIFY: verify_run,
+        RunKind.PROFILE: profile_run,
+    }
     if run.spec.kind in kinds:
         return kinds[run.spec.kind]
     raise Failure(f"this worker cannot do a run of the kind {run.spec.kind.value}")

@@ -57,7 +57,7 @@ def load_split(request: Request) -> Split:
     """Read, check and split; raises :class:`Failure` with one sentence about data that cannot be used."""
     if not request.batches:
         raise Failure(f"there is no data yet: {request.data.source} has brought no whole file.")
-    files = [_local(batch, request.folder) for batch in request.batches]
+    files = [local_file(batch, request.folder) for batch in request.batches]
     columns, features = _columns(request, files)
     table = _read(files, columns)
     return _split(request, table, features)
@@ -74,7 +74,7 @@ def summary(batches: Sequence[Batch]) -> list[dict[str, Any]]:
 # --- files ----------------------------------------------------------------------------------------------------
 
 
-def _local(batch: Batch, folder: Path) -> Path:
+def local_file(batch: Batch, folder: Path) -> Path:
     """The batch's file, verified; what is remote is fetched first."""
     path = Path(batch.uri.removeprefix("file://"))
     if "://" in batch.uri and not batch.uri.startswith("file://"):

@@ -86,7 +86,8 @@ def number_of(name: str, found_type: str) -> str:
 def grid_code(value: str, grid: Grid) -> str:
     """A cell's number for a finite value in the grid's range; special codes for all others."""
     low, high = number_literal(grid.low), number_literal(grid.high)
-    cell = f"floor(({value} - {low}) * {number_literal(1.0 / grid.step)})::INTEGER"
+    # TRY_CAST: the engine may compute a branch for rows that do not take it, and NaN has no integer.
+    cell = f"TRY_CAST(floor(({value} - {low}) * {number_literal(1.0 / grid.step)}) AS INTEGER)"
     atoms = "".join(
         f"WHEN {value} = {number_literal(atom)} THEN {FIRST_ATOM + index} "
         for index, atom in enumerate(grid.atoms)

@@ -1,0 +1,57 @@
+"""Profiles on a real Celery worker: what drifted, what broke its expectations, and a reference made once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from controller.domain.rules import Expectation
+from controller.domain.runs import Run, RunKind, RunState
+from tests.support.workplace import DATA, Workplace, rows_of
+
+
+@pytest.fixture
+def place(tmp_path_factory: pytest.TempPathFactory):
+    place = Workplace.open(tmp_path_factory.mktemp("profiles"), INCUMBENT_GRACE="0.5")
+    try:
+        place.start_worker()
+        yield place
+    finally:
+        place.close()
+
+
+def _profile(place: Workplace, after: int, reference: int = 0) -> Run:
+    expects = (Expectation(column="x", check="max_null_rate", value=0.01),)
+    details = {"after": after, "reference_through": reference}
+    order = place.order(
+        kind=RunKind.PROFILE, data=replace(DATA, expect=expects), details=details, recipe=""
+    )
+    place.ring(order)
+    run = place.ended(order)
+    assert run.state is RunState.DONE, run.reason
+    return run
+
+
+def test_new_data_are_held_against_their_expectations_and_the_reference(place: Workplace):
+    place.bring(rows_of(0))
+    first = _profile(place, after=0)
+    assert first.result["columns"] == {}
+    assert first.result["problem"] == "there is no earlier data to compare with"
+    same = place.bring(rows_of(10, seed=1))
+    calm = _profile(place, after=same.sequence - 1, reference=1)
+    assert calm.result["columns"]["x"]["psi"] < 0.1
+    kept = json.loads(place.artifacts.read_bytes(calm.result["reference"]))
+    assert kept["profile"]["rows"] == 1000
+    values = np.random.default_rng(3).normal(9.0, 1.0, 1000)
+    moved = place.bring(rows_of(20, x=values))
+    drifted = _profile(place, after=moved.sequence - 1, reference=1)
+    assert drifted.result["columns"]["x"]["psi"] > 0.2
+    assert "reference" not in drifted.result, "the reference of an earlier run was used"
+    holes = place.bring(rows_of(30, x=np.where(np.arange(1000) < 500, np.nan, 1.0)))
+    broken = _profile(place, after=holes.sequence - 1, reference=1)
+    (item,) = broken.result["quarantine"]
+    assert item["sequence"] == holes.sequence
+    assert item["sentence"].startswith("x: 500 of 1000 values are missing")
