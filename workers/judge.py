@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,40 +13,37 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from controller.domain.canonical import to_plain
-from controller.domain.evidence import GateEvidence
-from controller.domain.rules import SERVABLE
-from controller.evidence.scored import Scored, Side, all_evidence
+from controller.evidence.scored import Scored, Side
+from controller.evidence.stored import evidence_from, read_scored, write_scored
 from workers.jobs import Job
 
 SCORED = "scored.parquet"
-FORMAT = 1
 
 
 def judge(job: Job, folder: Path) -> Mapping[str, Any]:
     """``details`` of the job: ``rows`` (the holdout's file), ``baseline``, and ``sides`` by role as they answered."""
     rows = pq.read_table(str(job.details["rows"]))
     sides = {role: _read_side(held) for role, held in dict(job.details["sides"]).items()}
-    scored = _scored(job, rows, sides)
-    evidence = (_servable(sides["challenger"]), *all_evidence(scored, job.spec.gates))
     path = folder / SCORED
-    pq.write_table(_table(job, rows, sides), path)
+    facts = (job.run, sides, dict(job.details["baseline"]))
+    write_scored(path, _rows(job, rows), _groups(job, rows), facts)
+    scored = read_scored(path.read_bytes())
     return {
-        "evidence": to_plain(evidence),
-        "metrics": {role: _metrics(scored, side) for role, side in sides.items()},
+        "evidence": to_plain(evidence_from(scored, job.spec.gates)),
+        "metrics": {role: _metrics(scored, side) for role, side in scored.sides.items()},
         "predictions": str(path),
     }
 
 
-def _servable(challenger: Side) -> GateEvidence:
-    """The gate that is always on: loaded in a fresh process, answered for every row of the holdout."""
-    return GateEvidence(
-        gate=SERVABLE,
-        metric=SERVABLE,
-        method="load",
-        challenger=0.0 if challenger.problem else 1.0,
-        p_pass=1.0 if challenger.problem else 0.0,
-        problem=challenger.problem or None,
-    )
+def _rows(job: Job, rows: pa.Table) -> dict[str, pa.ChunkedArray]:
+    data = job.spec.data
+    columns = {"key": data.key, "time": data.time, "y": data.target}
+    return {name: rows[column] for name, column in columns.items() if column}
+
+
+def _groups(job: Job, rows: pa.Table) -> dict[str, pa.ChunkedArray]:
+    by = dict.fromkeys(name for gate in job.spec.gates if gate.slices for name in gate.slices.by)
+    return {name: rows[name] for name in by if name in rows.column_names}
 
 
 def _read_side(held: Mapping[str, Any]) -> Side:
@@ -66,68 +62,8 @@ def _read_side(held: Mapping[str, Any]) -> Side:
     )
 
 
-def _scored(job: Job, rows: pa.Table, sides: Mapping[str, Side]) -> Scored:
-    data = job.spec.data
-    by = dict.fromkeys(name for gate in job.spec.gates if gate.slices for name in gate.slices.by)
-    return Scored(
-        run=job.run,
-        y=_numpy(rows[data.target]),
-        sides=sides,
-        baseline=dict(job.details["baseline"]),
-        time=_times(rows[data.time]) if data.time else None,
-        groups={name: _numpy(rows[name]) for name in by if name in rows.column_names},
-    )
-
-
-def _times(column: pa.ChunkedArray) -> Any:
-    """Times as numpy reads them: without a zone, in UTC."""
-    if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp("us", column.type.tz))
-    elif pa.types.is_date(column.type):
-        column = column.cast(pa.timestamp("us"))
-    return column.combine_chunks().to_numpy(zero_copy_only=False)
-
-
 def _numpy(column: pa.ChunkedArray) -> Any:
     return column.combine_chunks().to_numpy(zero_copy_only=False)
-
-
-def _table(job: Job, rows: pa.Table, sides: Mapping[str, Side]) -> pa.Table:
-    """Key, time, label, what each version answered, and the columns that gates slice by: all that evidence needs."""
-    data = job.spec.data
-    columns: dict[str, Any] = {}
-    if data.key:
-        columns["key"] = rows[data.key]
-    if data.time:
-        columns["time"] = rows[data.time]
-    columns["y"] = rows[data.target]
-    for role, side in sides.items():
-        if side.values is not None:
-            columns[role] = pa.array(
-                side.values.tolist() if side.values.dtype == object else side.values
-            )
-        if side.probabilities is not None:
-            for index in range(side.probabilities.shape[1]):
-                columns[f"{role}_p{index}"] = pa.array(side.probabilities[:, index])
-    for gate in job.spec.gates:
-        for name in gate.slices.by if gate.slices else ():
-            if name in rows.column_names:
-                columns[f"slice_{name}"] = rows[name]
-    facts = {
-        "format": FORMAT,
-        "run": job.run,
-        "baseline": job.details["baseline"],
-        "sides": {
-            role: {
-                "name": side.name,
-                "problem": side.problem,
-                "classes": side.classes,
-                "measured": side.measured,
-            }
-            for role, side in sides.items()
-        },
-    }
-    return pa.table(columns).replace_schema_metadata({"incumbent": json.dumps(to_plain(facts))})
 
 
 # --- metrics, by scikit-learn ---------------------------------------------------------------------------------

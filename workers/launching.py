@@ -80,10 +80,9 @@ class Nursery:
         Path(self._address).unlink(
             missing_ok=True
         )  # the same address as before: the pool was forked with it
-        environment = clean_environment(os.environ) | {
-            "PYTHONHASHSEED": "0",
-            "PYTHONUNBUFFERED": "1",
-        }
+        # Threads of OpenMP that wait for each other spin by default, and two busy cores then do little else.
+        environment = {"OMP_WAIT_POLICY": "PASSIVE"} | clean_environment(os.environ)
+        environment |= {"PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "workers.zygote", self._address, *self._preload],
             stdin=subprocess.PIPE,

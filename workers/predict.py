@@ -21,7 +21,7 @@ from workers.train import command_environment, run_command
 
 PREDICTIONS = "predictions.parquet"
 _SINGLES = 100
-_SINGLES_SECONDS = 1.0
+_SINGLES_SECONDS = 0.5
 
 
 def predict(job: Job, folder: Path) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,8 @@ from controller.domain.codec import load_plain
 from controller.domain.evidence import Evaluation, GateEvidence
 from controller.domain.rules import SERVABLE, Comparison, Gate, Margin, Reference, Slices
 from controller.domain.runs import Run, RunKind, RunState
-from tests.support.workplace import Workplace, rows_of
+from controller.evidence.stored import recompute
+from tests.support.workplace import DATA, Workplace, rows_of
 
 BETTER = Gate(
     name="better", metric="mae", comparison=Comparison.BETTER_THAN, reference=Reference.CHAMPION
@@ -115,6 +117,22 @@ def test_the_predictions_are_kept_row_by_row(place: Workplace, good: int, poor: 
     assert table["anchor"].equals(table["challenger"])
 
 
+def test_the_evidence_can_be_computed_again_bit_for_bit(place: Workplace, good: int, poor: int):
+    found = evaluation(place.evaluate(good, champion=poor, gates=GATES))
+    assert found.predictions
+    content = place.artifacts.read_bytes(found.predictions)
+    assert recompute(found, GATES, content) == []
+    forged = replace(gate(found, "better"), p_pass=0.5)
+    lie = replace(
+        found, evidence=tuple(forged if e.gate == "better" else e for e in found.evidence)
+    )
+    (sentence,) = recompute(lie, GATES, content)
+    assert sentence.startswith("gate better: p_pass is stored as 0.5 and comes out as ")
+    assert recompute(found, GATES[1:], content) == [
+        "gate better is not among those that were asked for."
+    ]
+
+
 def test_two_evaluations_of_the_same_pair_agree(place: Workplace, good: int, poor: int):
     first, second = (
         evaluation(place.evaluate(good, champion=poor, gates=(BETTER,))) for _ in range(2)
@@ -212,10 +230,6 @@ def test_missing_labels_are_counted_and_do_not_judge(place: Workplace, good: int
 
 
 def test_labels_that_are_not_due_are_left_out(place: Workplace, good: int):
-    from dataclasses import replace
-
-    from tests.support.workplace import DATA
-
     late = replace(DATA, label_delay=timedelta(days=365 * 100))
     run = place.evaluate(good, gates=(BETTER,), data=late)
     assert run.state is RunState.FAILED

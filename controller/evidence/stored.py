@@ -1,0 +1,156 @@
+"""The file of an evaluation's predictions: written by a worker, read again by whoever wants to recompute the evidence.
+
+One Parquet file, a row an example: ``key`` and ``time`` where the data have them, the label ``y``, what versions
+answered (``challenger``, ``champion``, ``anchor``; probabilities as ``challenger_p0`` …), and the columns that gates
+slice by (``slice_NAME``). What belongs to no row (names, classes, constant guesses, latencies) is in the file's metadata.
+
+Workers compute evidence from this file, not from what they had in memory: recomputing it gives the same bits.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from controller.domain.canonical import canonical_json, to_plain
+from controller.domain.errors import IntegrityError
+from controller.domain.evidence import Evaluation, GateEvidence
+from controller.domain.rules import SERVABLE, Gate
+from controller.evidence.scored import Scored, Side, all_evidence
+
+FORMAT = 1
+_FACTS = b"incumbent"
+_SLICE = "slice_"
+
+
+def write_scored(
+    path: Path,
+    rows: Mapping[str, pa.ChunkedArray],
+    groups: Mapping[str, pa.ChunkedArray],
+    facts: tuple[str, Mapping[str, Side], Mapping[str, Any]],
+) -> None:
+    """Write the file. ``rows`` has ``y`` and may have ``key`` and ``time``; ``facts`` are run, sides and baseline."""
+    run, sides, baseline = facts
+    columns: dict[str, Any] = {n: rows[n] for n in ("key", "time", "y") if n in rows}
+    for role, side in sides.items():
+        if side.values is not None:
+            plain = side.values.tolist() if side.values.dtype == object else side.values
+            columns[role] = pa.array(plain)
+        if side.probabilities is not None:
+            for index in range(side.probabilities.shape[1]):
+                columns[f"{role}_p{index}"] = pa.array(side.probabilities[:, index])
+    columns |= {_SLICE + name: column for name, column in groups.items()}
+    kept = {
+        "format": FORMAT,
+        "run": run,
+        "baseline": baseline,
+        "sides": {
+            role: {
+                "name": side.name,
+                "problem": side.problem,
+                "classes": side.classes,
+                "measured": side.measured,
+            }
+            for role, side in sides.items()
+        },
+    }
+    text = json.dumps(to_plain(kept))
+    pq.write_table(pa.table(columns).replace_schema_metadata({"incumbent": text}), path)
+
+
+def read_scored(content: bytes) -> Scored:
+    """The rows and facts of a stored file; IntegrityError if it is none."""
+    try:
+        table = pq.read_table(io.BytesIO(content))
+        facts = json.loads((table.schema.metadata or {})[_FACTS])
+    except (pa.ArrowInvalid, KeyError, ValueError) as error:
+        raise IntegrityError(f"the stored predictions cannot be read: {error}.") from error
+    if facts.get("format") != FORMAT:
+        raise IntegrityError(
+            f"the stored predictions have the format {facts.get('format')}; this version reads {FORMAT}."
+        )
+    sides = {role: _side(table, role, held) for role, held in facts["sides"].items()}
+    return Scored(
+        run=str(facts["run"]),
+        y=_values(table["y"]),
+        sides=sides,
+        baseline=facts["baseline"],
+        time=_times(table["time"]) if "time" in table.column_names else None,
+        groups={
+            name.removeprefix(_SLICE): _values(table[name])
+            for name in table.column_names
+            if name.startswith(_SLICE)
+        },
+    )
+
+
+def _side(table: pa.Table, role: str, held: Mapping[str, Any]) -> Side:
+    names = [name for name in table.column_names if name.startswith(f"{role}_p")]
+    ordered = sorted(names, key=lambda name: int(name.removeprefix(f"{role}_p")))
+    classes = held.get("classes")
+    return Side(
+        name=str(held["name"]),
+        problem=str(held.get("problem") or ""),
+        values=_values(table[role]) if role in table.column_names else None,
+        probabilities=np.column_stack([_values(table[n]) for n in ordered]) if ordered else None,
+        classes=None if classes is None else tuple(classes),
+        measured=dict(held.get("measured") or {}),
+    )
+
+
+def _values(column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    found: npt.NDArray[Any] = column.combine_chunks().to_numpy(zero_copy_only=False)
+    return found
+
+
+def _times(column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    """Times as numpy reads them: without a zone, in UTC."""
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("us", column.type.tz))
+    elif pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("us"))
+    return _values(column)
+
+
+def servable_evidence(challenger: Side) -> GateEvidence:
+    """The gate that is always on: loaded in a fresh process, answered for every row of the holdout."""
+    return GateEvidence(
+        gate=SERVABLE,
+        metric=SERVABLE,
+        method="load",
+        challenger=0.0 if challenger.problem else 1.0,
+        p_pass=1.0 if challenger.problem else 0.0,
+        problem=challenger.problem or None,
+    )
+
+
+def evidence_from(scored: Scored, gates: Sequence[Gate]) -> tuple[GateEvidence, ...]:
+    """Everything that an evaluation with these gates says, ``servable`` first."""
+    return (servable_evidence(scored.sides["challenger"]), *all_evidence(scored, gates))
+
+
+def recompute(evaluation: Evaluation, gates: Sequence[Gate], content: bytes) -> list[str]:
+    """A sentence for each gate whose stored evidence is not what the stored predictions give; empty: all is."""
+    again = {item.gate: item for item in evidence_from(read_scored(content), gates)}
+    found = []
+    for item in evaluation.evidence:
+        other = again.pop(item.gate, None)
+        if other is None:
+            found.append(f"gate {item.gate} is not among those that were asked for.")
+        elif canonical_json(other) != canonical_json(item):
+            found.append(f"gate {item.gate}: {_difference(item, other)}.")
+    return found + [f"gate {name} has no stored evidence." for name in again]
+
+
+def _difference(stored: GateEvidence, again: GateEvidence) -> str:
+    before, after = to_plain(stored), to_plain(again)
+    name = next(name for name in before if before[name] != after[name])
+    return f"{name} is stored as {before[name]!r} and comes out as {after[name]!r}"
