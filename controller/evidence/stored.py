@@ -2,7 +2,7 @@
 
 One Parquet file, a row an example: ``key`` and ``time`` where the data have them, the label ``y``, what versions
 answered (``challenger``, ``champion``, ``anchor``; probabilities as ``challenger_p0`` …), and the columns that gates
-slice by (``slice_NAME``). What belongs to no row (names, classes, constant guesses, latencies) is in the file's metadata.
+slice by (``slice_NAME``). What belongs to no row (names, classes, constant guesses, latencies) is in its metadata.
 
 Workers compute evidence from this file, not from what they had in memory: recomputing it gives the same bits.
 """
