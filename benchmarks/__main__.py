@@ -12,6 +12,10 @@ INDEX: dict[str, str] = {
     "gates.missed_improvements": "how long true improvements wait, by rule, and the rows they need",
     "gates.slow_decay": "how far challengers that are each a little worse let a model sink",
     "gates.speed": "BCa intervals against scipy, seconds and memory",
+    "drift.speed": "a drift report's seconds and memory beside other tools and the bare read",
+    "drift.false_alarms": "alarms on 10,000 undrifted batches, by rule",
+    "drift.power": "what each rule finds of shifts, nulls, unseen values and moved mass",
+    "drift.streams": "detectors on streams whose drifts are known (needs the extra streams)",
     "rules": "check of 1,000 policies and test of 1,000 cases, beside promtool where it is",
 }
 

@@ -168,14 +168,14 @@ class _PieceCounter:
         )
         with explained(self.piece.title):
             groups = self.scan.connection.execute(query).fetchnumpy()
-        code = np.ma.filled(np.ma.asarray(groups["b"]), _NULL).astype(np.int64)
+        code = np.ma.filled(np.ma.asarray(groups["b"]), sql.NO_VALUE).astype(np.int64)
         sketches = self._sketches([c for c in columns if c.kind is ColumnKind.TEXT], relation)
         for at, column in enumerate(columns):
             mine = np.asarray(groups["c"]) == at
             table = {key: np.ma.filled(np.ma.asarray(groups[key])[mine], 0) for key in "nsq"}
             ends = {key: np.ma.asarray(groups[key])[mine] for key in ("lo", "hi")}
             yield replace(
-                _from_codes(column, code[mine], table, ends, rows),
+                column_of_codes(column, code[mine], table, ends, rows),
                 sketch=sketches.get(column.name),
             )
 
@@ -291,10 +291,7 @@ class _PieceCounter:
             yield ColumnProfile(name=column.name, kind=column.kind, rows=rows, nulls=rows - int(n))
 
 
-_NULL = -1_000_000
-
-
-def _from_codes(
+def column_of_codes(
     column: ColumnLayout,
     codes: NDArray[np.int64],
     table: dict[str, NDArray[Any]],
@@ -303,7 +300,7 @@ def _from_codes(
 ) -> ColumnProfile:
     """Codes and their counts as a column's profile."""
     counts = table["n"].astype(np.int64)
-    ordinary = ((codes < sql.NAN) & (codes != _NULL)) | (codes >= sql.FIRST_ATOM)
+    ordinary = ((codes < sql.NAN) & (codes != sql.NO_VALUE)) | (codes >= sql.FIRST_ATOM)
     places = bins_of_codes(column, codes[ordinary])
     bins = np.bincount(places, weights=counts[ordinary], minlength=column.bins).astype(np.int64)
 
@@ -318,7 +315,7 @@ def _from_codes(
         kind=column.kind,
         rows=rows,
         bins=tuple(bins.tolist()),
-        nulls=rows_of(_NULL),
+        nulls=rows_of(sql.NO_VALUE),
         nan=rows_of(sql.NAN),
         positive_infinity=rows_of(sql.POSITIVE_INFINITY),
         negative_infinity=rows_of(sql.NEGATIVE_INFINITY),
