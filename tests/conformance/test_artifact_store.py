@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from controller.adapters.artifacts import LocalArtifacts
 from controller.adapters.memory import MemoryArtifacts
 from controller.domain.errors import IntegrityError, NotFound, StorageFull
 from controller.ports import ArtifactStore
+from tests.support.machine import small_file_system
 
 CONTENT = b"a model" * 1000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -118,22 +117,8 @@ def test_what_a_crash_left_is_swept_after_a_day(tmp_path: Path):
 
 @pytest.fixture
 def small_disk(tmp_path: Path):
-    """A file system of one megabyte."""
-    if not (shutil.which("mount") and shutil.which("umount")):
-        pytest.skip("there is no mount and umount here to make a small file system")
-    mount = tmp_path / "small"
-    mount.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mount)],
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode:
-        pytest.skip(
-            f"mounting a small file system is not permitted: {done.stderr.decode().strip()}"
-        )
-    yield mount
-    subprocess.run(["umount", str(mount)], check=True)
+    with small_file_system(tmp_path / "small", megabytes=1) as folder:
+        yield folder
 
 
 def test_a_full_disk_says_so_and_keeps_nothing_half(small_disk: Path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from kombu import Connection
 from controller.adapters.celery.settings import declare_queue, queue_name
 from controller.domain.rules import DataSection, Holdout
 from controller.domain.runs import RunState
+from tests.support.machine import small_file_system
 from tests.support.workplace import DATA, MODEL, Workplace, rows_of, until
 
 
@@ -297,46 +297,32 @@ def test_a_doorbell_that_rings_twice_trains_once(place: Workplace):
 @pytest.mark.slow
 def test_a_disk_that_is_full_while_the_artifact_is_written(tmp_path: Path):
     home = tmp_path / "home"
-    (home / "artifacts").mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(home / "artifacts")]
-    done = subprocess.run(mount, capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(
-            f"mounting a small file system is not permitted: {done.stderr.decode().strip()}"
-        )
-    place = opened(home)
-    try:
-        place.start_worker()
-        run = place.train("toy_training:large")
-        assert run.state is RunState.FAILED
-        assert run.reason.startswith("the disk is full: no room to store an artifact in")
-        assert list((home / "artifacts" / "tmp").iterdir()) == []
-        assert place.train().state is RunState.DONE
-    finally:
-        place.close()
-        subprocess.run(["umount", str(home / "artifacts")], check=True)
+    with small_file_system(home / "artifacts", megabytes=1):
+        place = opened(home)
+        try:
+            place.start_worker()
+            run = place.train("toy_training:large")
+            assert run.state is RunState.FAILED
+            assert run.reason.startswith("the disk is full: no room to store an artifact in")
+            assert list((home / "artifacts" / "tmp").iterdir()) == []
+            assert place.train().state is RunState.DONE
+        finally:
+            place.close()
 
 
 @pytest.mark.slow
 def test_a_disk_that_is_full_while_the_training_writes(tmp_path: Path):
     home = tmp_path / "home"
-    (home / "runs").mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(home / "runs")]
-    done = subprocess.run(mount, capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(
-            f"mounting a small file system is not permitted: {done.stderr.decode().strip()}"
-        )
-    place = opened(home)
-    try:
-        place.start_worker()
-        run = place.train("toy_training:fills")
-        assert run.state is RunState.FAILED
-        assert run.reason.startswith("the disk is full: training could not write")
-        assert place.train().state is RunState.DONE
-    finally:
-        place.close()
-        subprocess.run(["umount", str(home / "runs")], check=True)
+    with small_file_system(home / "runs", megabytes=4):
+        place = opened(home)
+        try:
+            place.start_worker()
+            run = place.train("toy_training:fills")
+            assert run.state is RunState.FAILED
+            assert run.reason.startswith("the disk is full: training could not write")
+            assert place.train().state is RunState.DONE
+        finally:
+            place.close()
 
 
 # --- other languages ----------------------------------------------------------------------------------------

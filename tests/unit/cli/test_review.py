@@ -17,6 +17,7 @@ from controller.ports import SourceState
 from controller.rulefmt import load
 from controller.service.sync_rules import SyncRules
 from tests.support.command import Desk
+from tests.support.machine import need_program
 from tests.support.repository import Repository
 
 BOB = Reviewer(name="Bob", emails=("bob@example.com",))
@@ -24,6 +25,7 @@ BOB = Reviewer(name="Bob", emails=("bob@example.com",))
 
 class World:
     def __init__(self, folder: Path) -> None:
+        need_program("ssh-keygen", "openssh-client")
         self.desk = Desk()
         self.repository = Repository(folder / "origin")
         base = self.repository.change(1000)

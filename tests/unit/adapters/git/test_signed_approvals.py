@@ -18,6 +18,7 @@ from controller.adapters.memory import MemoryStore, SimulatedClock
 from controller.domain.errors import UserError
 from controller.policy.review_facts import Reviewer
 from tests.support.house import START
+from tests.support.machine import need_program
 from tests.support.repository import Repository
 
 BOB = Reviewer(name="Bob", emails=("bob@example.com",))
@@ -25,6 +26,7 @@ ANN = Reviewer(name="Ann", emails=("ann@example.com",))
 
 
 def make_key(folder: Path, name: str) -> Path:
+    need_program("ssh-keygen", "openssh-client")
     path = folder / name
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path)], check=True
