@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from controller.domain.canonical import to_plain
+from controller.domain.canonical import parse_time, to_plain
 from workers.jobs import Job
 from workers.snapshot import Request, load_split
 
@@ -30,6 +30,7 @@ def prepare(job: Job, folder: Path) -> Mapping[str, Any]:
         folder=folder / "fetched",
         window=job.spec.window.total_seconds() if job.spec.window else None,
         also=(*also, *by),
+        since=parse_time(since) if (since := job.spec.details.get("holdout_since")) else None,
     )
     split = load_split(request)
     rows = folder / ROWS

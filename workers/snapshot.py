@@ -27,6 +27,7 @@ from workers.files import read_columns, read_schema
 class Request:
     """Which rows are wanted. ``as_of`` is the time of the order: later labels than that minus the delay are unknown.
 
+    ``since`` begins the holdout where an earlier look began it, so that a later look sees the same rows and more.
     ``also`` are columns that somebody else than this policy's features needs (an older champion's).
     """
 
@@ -36,6 +37,7 @@ class Request:
     folder: Path
     window: float | None = None
     also: tuple[str, ...] = ()
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -232,7 +234,9 @@ def _holdout(request: Request, table: pa.Table, times: Any, keep: Any) -> tuple[
     labelled = times[keep & ~np.asarray(_missing(table[request.data.target]))]
     if not labelled.size:
         return np.zeros_like(keep), None
-    if holdout.last is not None:
+    if request.since is not None:
+        boundary = np.datetime64(int(request.since.timestamp() * 1e6) - 1, "us")
+    elif holdout.last is not None:
         boundary = labelled.max() - np.timedelta64(int(holdout.last.total_seconds() * 1e6), "us")
     else:
         boundary = np.sort(labelled)[max(0, labelled.size - 1 - round(share * labelled.size))]

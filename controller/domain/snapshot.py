@@ -77,6 +77,15 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class HoldoutUse:
+    """How often the holdout that judges ``version`` judged earlier ones, and how many of these took the seat."""
+
+    version: int
+    evaluations: int
+    passes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RestView:
     """Retraining that does not help is stretched: how often in a row, and until when nothing is started."""
 
@@ -116,6 +125,8 @@ class Snapshot:
     trials: tuple[Trial, ...] = ()
     """The newest challengers that were held against a champion, oldest first; read only if the policy asks."""
     rest: RestView = field(default_factory=RestView)
+    holdouts: tuple[HoldoutUse, ...] = ()
+    """What the holdouts of challengers in play were used for before; read only if the policy budgets them."""
     format: int = FORMAT
 
     @property

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
+
 from controller.domain.decisions import StartRun
-from controller.domain.rules import Comparison, Recipe, Reference
+from controller.domain.rules import Comparison, Gate, Recipe, Reference, WhenInconclusive
 from controller.domain.runs import Cause, RunKind, RunSpec, run_id
 from controller.domain.versions import VersionView
 from controller.policy.case import Case
@@ -39,10 +42,16 @@ def order_training(case: Case, causes: tuple[Cause, ...]) -> StartRun:
     return _numbered(case, spec)
 
 
-def order_evaluation(case: Case, challenger: int, recipe_name: str, cause: Cause) -> StartRun:
-    """Score a challenger, the champion and the anchor on the same holdout rows of the newest data."""
+def order_evaluation(
+    case: Case, challenger: int, recipe_name: str, cause: Cause, *, since: datetime | None = None
+) -> StartRun:
+    """Score a challenger, the champion and the anchor on the same holdout rows of the newest data.
+
+    ``since`` keeps the beginning of an earlier holdout, so that the next look sees the same rows and more.
+    """
     recipe, train = case.policy.recipe(recipe_name), case.policy.train
     anchor = anchor_of(case)
+    details = {"holdout_since": since} if since is not None else {}
     spec = RunSpec(
         kind=RunKind.EVALUATE,
         model=case.snapshot.model,
@@ -62,9 +71,22 @@ def order_evaluation(case: Case, challenger: int, recipe_name: str, cause: Cause
         version=challenger,
         champion=case.champion.number if case.champion else None,
         anchor=anchor.number if anchor else None,
-        gates=case.policy.promote,
+        gates=_gates(case),
+        details=details,
     )
     return _numbered(case, spec)
+
+
+def _gates(case: Case) -> tuple[Gate, ...]:
+    """Whoever may look again must begin with a test that is valid at every look, not with a fixed one."""
+    if case.policy.inconclusive is not WhenInconclusive.WAIT:
+        return case.policy.promote
+    return tuple(
+        replace(gate, test="confidence_sequence")
+        if gate.test == "auto" and gate.reference is not None
+        else gate
+        for gate in case.policy.promote
+    )
 
 
 def order_verification(case: Case, version: VersionView, cause: Cause) -> StartRun:

@@ -16,7 +16,7 @@ from controller.domain.signals import Signal, SignalKind
 from controller.domain.snapshot import Snapshot
 from controller.domain.versions import LIVING, Version, VersionView
 from controller.ports import ActiveRules, Query, Transaction
-from controller.service.trials import read_trials
+from controller.service.trials import read_holdouts, read_trials
 
 _RECENT = timedelta(days=1)
 _ACTIVE = (RunState.QUEUED.value, RunState.RUNNING.value)
@@ -35,6 +35,7 @@ def take_snapshot(tx: Transaction, rules: ActiveRules, policy: Policy, now: date
     others = tx.registry.versions(model, numbers=missing) if missing else []
     versions = sorted([*living, *others], key=lambda v: v.number, reverse=True)
     evaluations = tx.registry.evaluations(model, [v.number for v in versions])
+    reports = tuple(_reports(signals))
     return Snapshot(
         model=model,
         generation=state.generation,
@@ -49,7 +50,8 @@ def take_snapshot(tx: Transaction, rules: ActiveRules, policy: Policy, now: date
         hold=state.hold,
         budget=replace(state.budget, levels=_levels(state.budget.levels, living)),
         approvals=tx.models.approvals(model),
-        evaluations=tuple(_reports(signals)),
+        evaluations=reports,
+        holdouts=read_holdouts(tx, policy, reports),
         last_fired=state.last_fired,
         recipe_index=state.recipe_index,
         trials=read_trials(tx, policy),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from statistics import NormalDist
 
 from controller.domain.evidence import Evaluation, GateEvidence
 from controller.domain.metrics import is_lower_better
 from controller.domain.rules import Comparison, Gate, Policy, Reference
-from controller.domain.snapshot import Trial
-from controller.domain.versions import Version
+from controller.domain.snapshot import HoldoutUse, Trial
+from controller.domain.versions import Version, VersionState
 from controller.ports import Transaction
 
 
@@ -29,6 +30,42 @@ def read_trials(tx: Transaction, policy: Policy) -> tuple[Trial, ...]:
     evaluations = tx.registry.evaluations(policy.model, [v.number for v in versions])
     found = (_trial(v, evaluations.get(v.number), gate) for v in reversed(versions))
     return tuple(trial for trial in found if trial is not None)
+
+
+def read_holdouts(
+    tx: Transaction, policy: Policy, reports: Iterable[Evaluation]
+) -> tuple[HoldoutUse, ...]:
+    """What the holdouts of challengers in play judged before; none unless the policy budgets its holdouts.
+
+    Holdouts are the same when the digests of their rows are.
+    """
+    budget = policy.error_budget
+    if budget is None or budget.holdout_steps is None:
+        return ()
+    versions = tx.registry.versions(policy.model, limit=4 * budget.holdout_steps + 20)
+    evaluations = dict(tx.registry.evaluations(policy.model, [v.number for v in versions]))
+    promoted = {v.number for v in versions if v.promoted_at is not None}
+    judged_now = {v.number for v in versions if v.state is VersionState.CHALLENGER}
+    judged_now |= {report.version for report in reports}
+    evaluations |= {report.version: report for report in reports}
+    return tuple(
+        _use(number, evaluations, promoted) for number in sorted(judged_now & set(evaluations))
+    )
+
+
+def _use(number: int, evaluations: Mapping[int, Evaluation], promoted: set[int]) -> HoldoutUse:
+    own = evaluations[number].holdout
+    earlier = [
+        other
+        for other, evaluation in evaluations.items()
+        if other < number
+        and own is not None
+        and own.digest is not None
+        and evaluation.holdout is not None
+        and evaluation.holdout.digest == own.digest
+    ]
+    passes = sum(other in promoted for other in earlier)
+    return HoldoutUse(version=number, evaluations=len(earlier), passes=passes)
 
 
 def _trial(version: Version, evaluation: Evaluation | None, gate: Gate) -> Trial | None:

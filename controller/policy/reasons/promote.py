@@ -24,7 +24,12 @@ from controller.domain.runs import Cause, RunKind
 from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
 from controller.domain.snapshot import ApprovalView
 from controller.domain.versions import VERSION_MOVES, VersionState, VersionView
-from controller.policy.budget import level_of_next_test, wealth_words
+from controller.policy.budget import (
+    holdout_left,
+    holdout_level,
+    level_of_next_test,
+    wealth_words,
+)
 from controller.policy.case import Case, Finding, answer_all
 from controller.policy.gates import GateVerdict, judge_gates, worst
 from controller.policy.orders import order_evaluation
@@ -147,18 +152,30 @@ def _fresh(case: Case, signal: Signal) -> Finding:
     sitting = case.champion.number if case.champion else None
     if evaluation.champion != sitting:
         return _again(case, signal, version, evaluation)
-    level = level_of_next_test(case.policy.error_budget, case.snapshot.budget)
+    booked_before = case.snapshot.budget.levels.get(str(version.number))
+    level = _level(case, booked_before)
     gates = judge_gates(case.policy.promote, evaluation, level)
     judgement = _Judgement(
         case, version, evaluation, level, gates, (signal,), fresh=True, booked=()
     )
     booked: list[Action] = [RecordEvaluation(evaluation=evaluation)]
-    if level is not None:
-        passed = all(g.result is Result.PASS for g in judgement.counted)
+    passed = all(g.result is Result.PASS for g in judgement.counted)
+    if level is not None and (booked_before is None or passed):
         booked.append(RecordTest(version=version.number, level=level, rejected=passed))
     if any(g.gate.name == SERVABLE and g.result is Result.PASS for g in gates):
         booked.append(MarkVerified(version=version.number))
     return _conclude(replace(judgement, booked=tuple(booked)))
+
+
+def _level(case: Case, booked: float | None) -> float | None:
+    """The level of a challenger's test: what it was judged at before, else what wealth and holdout leave."""
+    if booked is not None:
+        return booked
+    levels = [
+        level_of_next_test(case.policy.error_budget, case.snapshot.budget),
+        holdout_level(case.policy.error_budget),
+    ]
+    return min((level for level in levels if level is not None), default=None)
 
 
 def _again(case: Case, signal: Signal, version: VersionView, evaluation: Evaluation) -> Finding:
@@ -246,7 +263,35 @@ def _waiting(case: Case) -> Finding | None:
     sitting = case.champion.number if case.champion else None
     if evaluation.champion != sitting:
         return _evaluate_waiting_anew(case, version, evaluation)
-    return _conclude(_look_again(case, version, evaluation))
+    judgement = _look_again(case, version, evaluation)
+    if case.policy.inconclusive is WhenInconclusive.WAIT:
+        more = _more_labels(judgement)
+        if more is not None:
+            return more
+    return _conclude(judgement)
+
+
+def _more_labels(judgement: _Judgement) -> Finding | None:
+    """Newer data than the last look has seen: look again at the same rows and the new ones."""
+    case, version = judgement.case, judgement.version
+    if judgement.result is not Result.INCONCLUSIVE:
+        return None
+    looks = [
+        r for r in case.snapshot.runs if r.kind is RunKind.EVALUATE and r.version == version.number
+    ]
+    seen = max((run.data_through for run in looks), default=version.data_through)
+    if case.snapshot.data.through <= seen or any(not run.state.ended for run in looks):
+        return None
+    start = judgement.evaluation.holdout.start if judgement.evaluation.holdout else None
+    cause = Cause(trigger="more labels", signals=(), sentence="look again")
+    order = order_evaluation(case, version.number, version.recipe, cause, since=start)
+    sentence = f"{judgement.name} waits, and newer labels are there: {order.run} looks again"
+    return Finding(
+        node=Outcome(name="promote", result=Result.PENDING, sentence=sentence),
+        verdict=Verdict.NONE,
+        actions=(order,),
+        challenger=version.number,
+    )
 
 
 def _evaluate_waiting_anew(case: Case, version: VersionView, evaluation: Evaluation) -> Finding:
@@ -292,6 +337,10 @@ def _conclude(judgement: _Judgement) -> Finding:
     result = judgement.result
     if result in {Result.FAIL, Result.ERROR}:
         return _reject(judgement, _lost(judgement))
+    use = next((u for u in case.snapshot.holdouts if u.version == judgement.version.number), None)
+    left = holdout_left(case.policy.error_budget, use)
+    if left is not None and left.spent:
+        return _wait(judgement, f"{judgement.name} is held: {left.reason}; {case.seat_stays}")
     if result is Result.INCONCLUSIVE and not (_may_be_approved(case) and enough):
         return _wait(judgement, _undecided(judgement, len(agreed)))
     if case.snapshot.hold is not None:

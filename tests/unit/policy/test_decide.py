@@ -24,6 +24,7 @@ from controller.domain.rules import (
     RollbackCondition,
     RollbackSection,
     ScheduleTrigger,
+    WhenInconclusive,
 )
 from controller.domain.signals import SignalKind
 from tests.support.house import BETTER, FAILS, PASSES, UNDECIDED, House, policy
@@ -462,3 +463,51 @@ def test_a_poisoned_policy_stops_its_model_and_says_so():
     assert house.tick() == []
     with house.store.read() as tx:
         assert tx.models.state(house.rules.model).error is not None
+
+
+def test_a_challenger_that_waits_is_looked_at_again_when_newer_labels_are_there():
+    house = judged(UNDECIDED, inconclusive=WhenInconclusive.WAIT)
+    assert "looked at again when more labels are there" in house.told[-1].reason
+    assert house.tick() == []
+    house.review(policy(inconclusive=WhenInconclusive.WAIT, triggers=()))
+    house.data(500, "more labels")
+    again = house.tick()
+    assert any("newer labels are there" in d.reason for d in again)
+    run = house.claim()
+    assert run is not None
+    assert [g.test for g in run.spec.gates] == ["confidence_sequence"]
+    house.evaluated(run, PASSES)
+    assert house.tick()[-1].verdict is Verdict.PROMOTE
+
+
+def test_the_first_look_of_one_that_may_wait_is_valid_at_every_look():
+    house = seated(inconclusive=WhenInconclusive.WAIT)
+    house.data(30_000, "second")
+    house.tick()
+    run = house.claim()
+    assert run is not None
+    house.trained(run)
+    house.tick()
+    evaluation = house.claim()
+    assert evaluation is not None
+    assert [g.test for g in evaluation.spec.gates] == ["confidence_sequence"]
+
+
+def test_a_holdout_that_was_used_up_judges_nobody_any_more():
+    budget = ErrorBudget(false_promotions=0.05, holdout_steps=2)
+    house = seated(error_budget=budget)
+    for name in ("second", "third", "fourth"):
+        house.data(30_000, name)
+        house.work({"p_pass": 1e-9} if name == "fourth" else FAILS)
+        house.clock.advance(MONTH)
+    assert house.champion == 1
+    assert "holdout spent: bring fresh labels" in house.told[-1].reason
+
+
+def test_a_reused_holdout_is_judged_at_its_own_level():
+    budget = ErrorBudget(false_promotions=0.05, holdout_steps=32, adaptivity="full")
+    house = seated(error_budget=budget)
+    house.data(30_000, "second")
+    house.work({"p_pass": 1e-6})
+    assert house.champion == 1
+    assert house.told[-1].verdict is Verdict.HOLD
