@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.support.machines import player
 from tests.support.stores import (
     bench,
     database,
@@ -16,6 +17,7 @@ from tests.support.stores import (
 __all__ = [
     "bench",
     "database",
+    "player",
     "postgres_server",
     "postgres_template",
     "postgres_url",

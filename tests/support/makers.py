@@ -87,8 +87,8 @@ def seat(
     **changes: Any,
 ) -> int:
     """Seat a version, moving the previous one out."""
+    leaves = changes.pop("leaves", VersionState.SUPERSEDED)
     if previous is not None:
-        leaves = changes.pop("leaves", VersionState.SUPERSEDED)
         move(tx, previous, VersionState.CHAMPION, leaves, model=model, decision=decision, at=at)
     action = SetChampion(
         version=number, generation=generation, previous=previous, reason="It won.", **changes
