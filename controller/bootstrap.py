@@ -179,11 +179,11 @@ def git_rules(review: ReviewSettings, store: Store, clock: Clock) -> GitRules:
 
 def open_source(settings: Settings) -> Callable[[Policy], DataSource]:
     """From a policy to where its data arrive; relative paths start at the folder that holds the code."""
-    from controller.adapters.sources.files import FileOptions, FileSource
+    from controller.adapters.sources.open import open_source
 
     def opened(policy: Policy) -> DataSource:
-        options = FileOptions(time=policy.data.time)
-        return FileSource(policy.data.source, base=settings.code.resolve(), options=options)
+        spool = settings.home.resolve() / "spool" / policy.model
+        return open_source(policy.data, base=settings.code.resolve(), spool=spool)
 
     return opened
 

@@ -654,12 +654,15 @@ class Poll:
     """What a look at a source brought; ``cursor`` is where to go on. ``problems`` are sentences for ``doctor``.
 
     ``again`` says when the next look is worth while (a file is still being written, more is waiting); None: as usual.
+    ``gone`` are URIs that are no part of a table any more: later snapshots must not hold them. A batch whose details
+    name ``new_rows`` brings so many rows that were not there before (a table that was rewritten brings none).
     """
 
     batches: tuple[Batch, ...]
     cursor: str
     problems: tuple[str, ...] = ()
     again: timedelta | None = None
+    gone: tuple[str, ...] = ()
 
 
 class DataSource(Protocol):

@@ -19,7 +19,8 @@ def signals_of(
     found = []
     schema: Mapping[str, str] = before.schema if before is not None else {}
     for batch in batches:
-        found.append(_new_data(model, batch, at))
+        if batch.details.get("new_rows") != 0:
+            found.append(_new_data(model, batch, at))
         change = schema_change(schema, batch.schema)
         if change:
             found.append(_schema_changed(model, batch, at, change))
@@ -36,7 +37,7 @@ def _new_data(model: str, batch: Batch, at: datetime) -> NewSignal:
         occurred_at=batch.seen_at or at,
         payload={
             "uri": batch.uri,
-            "rows": batch.rows,
+            "rows": batch.details.get("new_rows", batch.rows),
             "size": batch.size,
             "digest": batch.digest,
             "sequence": batch.sequence,

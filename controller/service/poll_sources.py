@@ -221,13 +221,16 @@ class PollSources:
 
     def _book(self, item: InForce, cursor: str | None, poll: Poll) -> tuple[int, int]:
         """Batches, signals and cursor together; nothing if somebody else booked meanwhile."""
-        if not poll.batches and poll.cursor == cursor:
+        if not poll.batches and not poll.gone and poll.cursor == cursor:
             return 0, 0
         now = self._clock.now()
         with self._store.begin() as tx:
             if tx.data.cursor(item.model) != cursor:
                 return 0, 0
             known = tx.data.batches(item.model) if poll.batches else []
+            gone = [batch for batch in tx.data.batches(item.model) if batch.uri in poll.gone]
+            for batch in gone:
+                tx.data.quarantine(item.model, batch.sequence, "no part of the table any more")
             fresh = tx.data.add(item.model, poll.batches, now)
             signals = signals_of(item.model, fresh, now, before=known[-1] if known else None)
             accepted = tx.signals.append(signals, now)

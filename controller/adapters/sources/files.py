@@ -5,7 +5,7 @@ stamp (size, time of change, inode) was the same before and after it was read. C
 they must also rest: not changed for ``settle`` seconds. Object stores show only whole objects and need no rest.
 A file that rests and is still broken is reported as a problem, in one sentence, until it changes.
 
-The cursor is JSON: ``files`` maps each URI to stamp and digest, so that an unchanged file is never read again;
+The cursor is JSON: ``files`` maps each URI to stamp, digest and rows, so that an unchanged file is never read again;
 ``broken`` maps a URI to stamp and sentence. A changed file is a new batch, and so is one whose content came back.
 """
 
@@ -15,7 +15,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -94,11 +94,14 @@ class FileSource:
         base: Path | None = None,
         options: FileOptions | None = None,
         wall: Callable[[], float] = time.time,
+        place: Place | None = None,
     ) -> None:
-        """``wall`` gives seconds since 1970 by the file system's clock; a test may set it."""
+        """``wall`` gives seconds since 1970 by the file system's clock, ``place`` lists other than files."""
         self.pattern = pattern
         self.options = options or FileOptions()
-        self.place: Place = open_place(pattern, base or Path.cwd(), dict(self.options.storage))
+        self.place: Place = place or open_place(
+            pattern, base or Path.cwd(), dict(self.options.storage)
+        )
         self._wall = wall
         self._meter = Meter()
         self._parsed: tuple[str, _Cursor] | None = None
@@ -138,8 +141,14 @@ class FileSource:
         text = look.after.write()
         self._parsed = (text, look.after)
         again = 0.0 if more else self.options.settle if look.unsettled else None
+        gone = sorted(look.before.files.keys() - look.after.files) if self.place.exact else []
+        batches = look.batches
+        if self.place.exact:
+            lost = sum(int(look.before.files[uri][2]) for uri in gone)
+            batches = _net(batches, lost)
         return Poll(
-            batches=tuple(look.batches),
+            gone=tuple(gone),
+            batches=tuple(batches),
             cursor=text,
             problems=_problems(look.after.broken, look.away),
             again=None if again is None else timedelta(seconds=again),
@@ -172,7 +181,7 @@ class FileSource:
             look.unsettled = True
             _carry(look, entry.uri)
             return
-        look.after.files[entry.uri] = [entry.stamp, batch.digest]
+        look.after.files[entry.uri] = [entry.stamp, batch.digest, str(batch.rows or 0)]
         look.after.resting.pop(entry.uri, None)
         if known is None or known[1] != batch.digest:
             look.batches.append(batch)
@@ -240,6 +249,18 @@ def _skip_for_now(look: _Look, entry: Entry, error: Unavailable) -> None:
     if len(look.away) >= 3 and not look.batches:
         raise error
     _carry(look, entry.uri)
+
+
+def _net(batches: list[Batch], lost: int) -> list[Batch]:
+    """Of a table that was rewritten, how many rows are new: those that came beyond those that went."""
+    found = []
+    for batch in batches:
+        rows = batch.rows or 0
+        new = max(0, rows - lost)
+        lost = max(0, lost - rows)
+        details = batch.details if new == rows else {**batch.details, "new_rows": new}
+        found.append(replace(batch, details=details))
+    return found
 
 
 def _digest(path: Path) -> str:

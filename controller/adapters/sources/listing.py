@@ -66,6 +66,11 @@ class Place(Protocol):
         """Local folders that can be watched; none where the system offers no watching."""
         ...
 
+    @property
+    def exact(self) -> bool:
+        """Whether what is no longer listed is no longer data (a table), or was only moved away (a folder)."""
+        ...
+
 
 def open_place(pattern: str, base: Path, options: dict[str, Any] | None = None) -> Place:
     """The place that ``pattern`` names; a relative path starts at ``base``."""
@@ -82,6 +87,8 @@ def open_place(pattern: str, base: Path, options: dict[str, Any] | None = None) 
 
 class LocalPlace:
     """Files of this machine, listed with ``os.scandir``. A file's URI is its absolute path."""
+
+    exact = False
 
     def __init__(self, pattern: str, base: Path) -> None:
         path = Path(base, Path(pattern).expanduser())
@@ -193,6 +200,8 @@ def _stat(path: str) -> Entry | None:
 class RemotePlace:
     """Files at a URL of fsspec. A file is copied once to a temporary file, to digest and to measure it."""
 
+    exact = False
+
     def __init__(self, pattern: str, options: dict[str, Any]) -> None:
         import fsspec
 
@@ -217,7 +226,7 @@ class RemotePlace:
             return
         except Exception as error:
             raise Unavailable(
-                f"the source {self.pattern} does not answer: {_say(error)}."
+                f"the source {self.pattern} does not answer: {say(error)}."
             ) from error
         for info in found:
             entry = self._entry(info)
@@ -250,19 +259,24 @@ class RemotePlace:
             return ""
         except Exception as error:
             raise Unavailable(
-                f"the source {self.pattern} does not answer: {_say(error)}."
+                f"the source {self.pattern} does not answer: {say(error)}."
             ) from error
 
-    @contextmanager
-    def local(self, entry: Entry) -> Iterator[Path]:
-        with TemporaryDirectory(prefix="incumbent-source-") as folder:
-            copy = Path(folder, "content")
-            try:
-                with self.system.open(entry.uri, "rb") as source, copy.open("wb") as target:
-                    shutil.copyfileobj(source, target, 1 << 20)
-            except Exception as error:
-                raise Unavailable(f"{entry.uri} cannot be fetched: {_say(error)}.") from error
-            yield copy
+    def local(self, entry: Entry) -> AbstractContextManager[Path]:
+        return fetched(self.system, entry)
+
+
+@contextmanager
+def fetched(system: Any, entry: Entry) -> Iterator[Path]:
+    """A file of an fsspec system as a temporary local one."""
+    with TemporaryDirectory(prefix="incumbent-source-") as folder:
+        copy = Path(folder, "content")
+        try:
+            with system.open(entry.uri, "rb") as source, copy.open("wb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+        except Exception as error:
+            raise Unavailable(f"{entry.uri} cannot be fetched: {say(error)}.") from error
+        yield copy
 
 
 def _modified(info: dict[str, Any]) -> float | None:
@@ -275,6 +289,7 @@ def _modified(info: dict[str, Any]) -> float | None:
     return None
 
 
-def _say(error: Exception) -> str:
+def say(error: Exception) -> str:
+    """A foreign error as a short piece of one line."""
     text = " ".join(str(error).split())
     return (text if len(text) <= 160 else text[:159] + "…").rstrip(".") or type(error).__name__

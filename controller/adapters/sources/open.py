@@ -1,14 +1,81 @@
-"""From the address in a policy (``data.source``) to the source that reads it."""
+"""From the address in a policy (``data.source``) to the source that reads it.
+
+============================================ =========================================================================
+``data/*.parquet``, ``s3://bucket/**.csv``   files and globs, here or at any URL of fsspec
+``delta:PATH`` or ``delta:s3://bucket/t``    a Delta Lake table (extra ``delta``)
+``iceberg:CATALOG.NAMESPACE.TABLE``          an Iceberg table (extra ``iceberg``), catalogs as PyIceberg documents
+``sql:NAME/TABLE?watermark=COLUMN``          a table of the connection NAME; also ``key=``, ``late=``
+``sql:NAME?watermark=COLUMN&query=SELECT …`` a query, percent-encoded where it holds ``&``, ``#`` or ``%``
+============================================ =========================================================================
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import parse_qs, unquote
 
 from controller.adapters.sources.files import FileOptions, FileSource
+from controller.domain.errors import ConfigurationError
 from controller.domain.rules import DataSection
 from controller.ports import DataSource
 
+_KNOWN = frozenset({"watermark", "key", "late", "query"})
 
-def open_source(data: DataSection, *, base: Path) -> DataSource:
-    """The source of ``data``; a relative path starts at ``base``. ConfigurationError if the address means nothing."""
-    return FileSource(data.source, base=base, options=FileOptions(time=data.time))
+
+def open_source(data: DataSection, *, base: Path, spool: Path) -> DataSource:
+    """The source of ``data``; ConfigurationError if the address means nothing.
+
+    A relative path starts at ``base``; rows of a database are kept below ``spool``.
+    """
+    kind, _, rest = data.source.partition(":")
+    options = FileOptions(time=data.time)
+    if kind == "delta":
+        from controller.adapters.sources.lakes import DeltaPlace
+
+        return FileSource(data.source, options=options, place=DeltaPlace(rest, base))
+    if kind == "iceberg":
+        from controller.adapters.sources.lakes import IcebergPlace
+
+        return FileSource(data.source, options=options, place=IcebergPlace(rest))
+    if kind == "sql":
+        return _open_sql(rest, data, spool)
+    return FileSource(data.source, base=base, options=options)
+
+
+def _open_sql(address: str, data: DataSection, spool: Path) -> DataSource:
+    from controller.adapters.sources.sql_table import SqlOptions, SqlSource, connection_url
+
+    place, _, text = address.partition("?")
+    name, _, relation = place.partition("/")
+    asked = {key: values[-1] for key, values in parse_qs(text, keep_blank_values=True).items()}
+    if unknown := asked.keys() - _KNOWN:
+        raise ConfigurationError(
+            f"sql:{place} has {min(unknown)}=, which is unknown.",
+            hint=f"There are {', '.join(sorted(_KNOWN))}.",
+        )
+    if not name or "watermark" not in asked or bool(relation) == bool(asked.get("query")):
+        raise ConfigurationError(
+            f"sql:{address} cannot be read.",
+            hint="Write sql:NAME/TABLE?watermark=COLUMN, or query=… for a table.",
+        )
+    options = SqlOptions(
+        watermark=asked["watermark"],
+        relation=unquote(relation),
+        query=asked.get("query", ""),
+        key=asked.get("key"),
+        late=_span(asked.get("late", "0"), place),
+        time=data.time,
+    )
+    return SqlSource(connection_url(name), options, spool, name=f"sql:{place}")
+
+
+def _span(text: str, place: str) -> float:
+    """``90`` (ids or seconds), ``30m``, ``2h``, ``1d``."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
+    try:
+        return float(number) * unit
+    except ValueError:
+        raise ConfigurationError(
+            f"sql:{place} has late={text}, expected like 90, 30m, 2h or 1d."
+        ) from None

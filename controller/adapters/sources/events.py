@@ -1,0 +1,282 @@
+"""Events that others send: CloudEvents 1.0 and notifications of buckets. Pure: bytes and headers in, values out.
+
+Sources: CloudEvents specification 1.0.2 with its JSON format, JSON batch format and HTTP protocol binding; Standard
+Webhooks 1.0 for signatures; Amazon S3 event message structure 2.x, which MinIO, Ceph and SeaweedFS send as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import unquote, unquote_plus
+
+from controller.domain.errors import UserError
+
+LARGEST = 1 << 20
+MOST_EVENTS = 1000
+TOLERANCE = timedelta(minutes=5)
+"""How old or new a signed delivery may be; older ones may have been recorded and sent again."""
+
+_CONTEXT = frozenset(
+    {
+        "id",
+        "source",
+        "specversion",
+        "type",
+        "datacontenttype",
+        "dataschema",
+        "subject",
+        "time",
+        "data",
+        "data_base64",
+    }
+)
+
+
+class BadEvent(UserError):
+    """A delivery that is no event; answered with 400."""
+
+    code = "bad_event"
+
+
+class BadSignature(UserError):
+    """A delivery whose sender is not proven; answered with 401."""
+
+    code = "bad_signature"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CloudEvent:
+    """An event. ``source`` and ``id`` together identify it: delivered twice, it is one event."""
+
+    id: str
+    source: str
+    type: str
+    subject: str | None = None
+    time: datetime | None = None
+    data: Any = None
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The idempotency key of a signal that the event causes."""
+        return f"event:{self.source}:{self.id}"
+
+
+def parse_cloud_events(headers: Mapping[str, str], body: bytes) -> tuple[CloudEvent, ...]:
+    """The events of one delivery: structured, binary or a batch; raises :class:`BadEvent` with one sentence."""
+    if len(body) > LARGEST:
+        raise BadEvent(f"the delivery has {len(body):,} bytes, at most {LARGEST:,} are taken.")
+    lower = {name.lower(): value for name, value in headers.items()}
+    kind = lower.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/cloudevents-batch+json":
+        held = _json(body)
+        if not isinstance(held, list):
+            raise BadEvent("a batch of CloudEvents is a JSON list.")
+        if len(held) > MOST_EVENTS:
+            raise BadEvent(
+                f"the batch has {len(held):,} events, at most {MOST_EVENTS:,} are taken."
+            )
+        return tuple(_structured(item) for item in held)
+    if kind == "application/cloudevents+json":
+        return (_structured(_json(body)),)
+    if "ce-specversion" in lower:
+        return (_binary(lower, kind, body),)
+    raise BadEvent(
+        "the delivery is no CloudEvent.",
+        hint="Send application/cloudevents+json, or the headers ce-id, ce-source, ce-type and ce-specversion.",
+    )
+
+
+def _structured(held: Any) -> CloudEvent:
+    if not isinstance(held, dict):
+        raise BadEvent("a CloudEvent is a JSON object.")
+    if "data" in held and "data_base64" in held:
+        raise BadEvent("a CloudEvent has data or data_base64, not both.")
+    data = held.get("data")
+    if "data_base64" in held:
+        try:
+            data = base64.b64decode(str(held["data_base64"]), validate=True)
+        except binascii.Error:
+            raise BadEvent("data_base64 is no base64.") from None
+    return _event(
+        {name: value for name, value in held.items() if name not in {"data", "data_base64"}}, data
+    )
+
+
+def _binary(headers: Mapping[str, str], kind: str, body: bytes) -> CloudEvent:
+    attributes = {
+        name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-")
+    }
+    if not body:
+        return _event(attributes, None)
+    is_json = kind in {"", "application/json"} or kind.endswith("+json")
+    return _event(attributes, _json(body) if is_json else body)
+
+
+def _event(attributes: Mapping[str, Any], data: Any) -> CloudEvent:
+    for name in ("specversion", "id", "source", "type"):
+        value = attributes.get(name)
+        if not isinstance(value, str) or not value:
+            raise BadEvent(f"the CloudEvent has no {name}.")
+    if not attributes["specversion"].startswith("1."):
+        raise BadEvent(f"the CloudEvent is of version {attributes['specversion']}, expected 1.0.")
+    subject = attributes.get("subject")
+    return CloudEvent(
+        id=attributes["id"],
+        source=attributes["source"],
+        type=attributes["type"],
+        subject=None if subject is None else str(subject),
+        time=_time(attributes.get("time")),
+        data=data,
+        extensions={name: value for name, value in attributes.items() if name not in _CONTEXT},
+    )
+
+
+def _time(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(str(value).replace("Z", "+00:00").replace("z", "+00:00"))
+    except ValueError:
+        raise BadEvent(f"the CloudEvent's time {value!r} is no RFC 3339 time.") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadEvent("the delivery's body is no JSON.") from None
+
+
+# --- signatures -----------------------------------------------------------------------------------------------
+
+
+def verify_signature(
+    headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
+) -> None:
+    """Raise :class:`BadSignature` unless one of ``secrets`` signed this body.
+
+    Two schemes are known: Standard Webhooks (``webhook-id``, ``webhook-timestamp``, ``webhook-signature``), which also
+    refuses what is older than :data:`TOLERANCE`; and ``X-Hub-Signature-256: sha256=HEX``, the HMAC-SHA256 of the body.
+    Several secrets are one being replaced by another. An empty list refuses everything.
+    """
+    lower = {name.lower(): value for name, value in headers.items()}
+    if "webhook-signature" in lower:
+        _verify_standard(lower, body, secrets, now)
+        return
+    given = lower.get("x-hub-signature-256", "")
+    wanted = [_sign(secret.encode(), body).hex() for secret in secrets]
+    if not any(hmac.compare_digest(f"sha256={one}".encode(), given.encode()) for one in wanted):
+        raise BadSignature(
+            "the delivery is not signed by a secret that is known here.",
+            hint="Sign it by Standard Webhooks, or with X-Hub-Signature-256.",
+        )
+
+
+def _verify_standard(
+    headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
+) -> None:
+    name, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    if not name or not stamp.isascii() or not stamp.isdigit() or len(stamp) > 12:
+        raise BadSignature("the delivery has no webhook-id or webhook-timestamp.")
+    if abs(now - datetime.fromtimestamp(int(stamp), UTC)) > TOLERANCE:
+        minutes = int(TOLERANCE.total_seconds() // 60)
+        raise BadSignature(f"the delivery was signed more than {minutes} minutes from now.")
+    content = f"{name}.{stamp}.".encode() + body
+    wanted = [base64.b64encode(_sign(_key(secret), content)) for secret in secrets]
+    given = [part.partition(",") for part in headers["webhook-signature"].split()]
+    signed = [signature.encode() for version, _, signature in given if version == "v1"]
+    if not any(hmac.compare_digest(one, other) for one in wanted for other in signed):
+        raise BadSignature("the delivery is not signed by a secret that is known here.")
+
+
+def _key(secret: str) -> bytes:
+    """Standard Webhooks writes keys as ``whsec_`` and base64; anything else is taken as it is."""
+    if not secret.startswith("whsec_"):
+        return secret.encode()
+    try:
+        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        return secret.encode()
+
+
+def _sign(key: bytes, content: bytes) -> bytes:
+    return hmac.digest(key, content, hashlib.sha256)
+
+
+# --- buckets --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ObjectEvent:
+    """An object that was written to or removed from a bucket; ``address`` is its URL."""
+
+    address: str
+    created: bool
+    size: int | None = None
+    etag: str | None = None
+    sequencer: str | None = None
+
+
+def parse_bucket_events(body: bytes) -> tuple[ObjectEvent, ...]:
+    """The objects of an S3 notification, bare, in an SNS envelope, or of EventBridge; BadEvent if it is none.
+
+    The message that a bucket sends to try a new target out has no objects, and is no error.
+    """
+    if len(body) > LARGEST:
+        raise BadEvent(f"the notification has {len(body):,} bytes, at most {LARGEST:,} are taken.")
+    held = _json(body)
+    if isinstance(held, dict) and held.get("Type") == "Notification" and "Message" in held:
+        held = _json(str(held["Message"]).encode())
+    if not isinstance(held, dict):
+        raise BadEvent("a bucket's notification is a JSON object.")
+    if held.get("Event") == "s3:TestEvent":
+        return ()
+    if held.get("source") == "aws.s3":
+        return (_bridged(held),)
+    records = held.get("Records")
+    if not isinstance(records, list) or len(records) > MOST_EVENTS:
+        raise BadEvent("the notification has no list of Records.")
+    return tuple(_record(record) for record in records)
+
+
+def _record(record: Any) -> ObjectEvent:
+    try:
+        bucket, item = record["s3"]["bucket"]["name"], record["s3"]["object"]
+        name = str(record["eventName"]).removeprefix("s3:")
+        return ObjectEvent(
+            address=f"s3://{bucket}/{unquote_plus(str(item['key']))}",
+            created=name.startswith("ObjectCreated"),
+            size=_size(item.get("size")),
+            etag=item.get("eTag"),
+            sequencer=item.get("sequencer"),
+        )
+    except (KeyError, TypeError, AttributeError):
+        raise BadEvent("a record of the notification names no bucket and object.") from None
+
+
+def _bridged(held: Mapping[str, Any]) -> ObjectEvent:
+    try:
+        bucket, item = held["detail"]["bucket"]["name"], held["detail"]["object"]
+        return ObjectEvent(
+            address=f"s3://{bucket}/{item['key']}",
+            created=held.get("detail-type") == "Object Created",
+            size=_size(item.get("size")),
+            etag=item.get("etag"),
+            sequencer=item.get("sequencer"),
+        )
+    except (KeyError, TypeError, AttributeError):
+        raise BadEvent("the event names no bucket and object.") from None
+
+
+def _size(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
