@@ -164,10 +164,12 @@ def test_trainings_do_not_depend_on_the_broker(place: Workplace):
     place.start_worker("w1")
     run = place.order("waiting:train")
     until(lambda: attempts(place, run) == 1)
-    first = place.broker.pid
+    broker = place.broker
+    assert broker
+    first = broker.pid
     assert first
     os.kill(first, signal.SIGKILL)
-    until(lambda: place.broker.pid not in {None, first} and answers(place.home))
+    until(lambda: broker.pid not in {None, first} and answers(place.home))
     (place.home / "go").touch()
     ended = place.ended(run)
     assert (ended.state, ended.attempt) == (RunState.DONE, 1)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from kombu import Connection
 
+from controller.adapters.celery import embedded_url
 from controller.adapters.celery.settings import declare_queue, queue_name
 from controller.domain.rules import DataSection, Holdout
 from controller.domain.runs import RunState
@@ -254,7 +255,7 @@ def test_a_message_that_is_garbage_is_one_line_and_dropped(place: Workplace):
         ([["toy.r9999", 0], {}, {}], headers | version, "application/json"),
         ([[], {}, {}], headers | version | {"task": "os.system"}, "application/json"),
     ]
-    url = place.broker.url
+    url = embedded_url(place.home)
     with Connection(url) as connection:
         producer = connection.Producer(serializer="json")
         queue = declare_queue("default", url)

@@ -160,7 +160,7 @@ class Workplace:
     """Everything a worker needs, in ``home``."""
 
     home: Path
-    broker: EmbeddedBroker
+    broker: EmbeddedBroker | None
     store: SqlStore
     dispatcher: CeleryDispatcher
     environment: dict[str, str] = field(default_factory=dict)
@@ -168,23 +168,30 @@ class Workplace:
     _sequence: int = 0
 
     @classmethod
-    def open(cls, home: Path, **environment: str) -> Workplace:
+    def open(
+        cls, home: Path, broker_url: str = "", database_url: str = "", **environment: str
+    ) -> Workplace:
+        """On the embedded default, except for what is named."""
         home.mkdir(parents=True, exist_ok=True)
-        broker = EmbeddedBroker(home)
-        broker.start()
-        url = f"sqlite:///{home / 'incumbent.db'}"
+        broker = None
+        if not broker_url:
+            broker = EmbeddedBroker(home)
+            broker.start()
+        url = database_url or f"sqlite:///{home / 'incumbent.db'}"
         migrate(url)
         (home / "toy_training.py").write_text(TRAININGS)
         settings = {
             "INCUMBENT_HOME": str(home),
             "INCUMBENT_CODE": str(home),
             "INCUMBENT_LOG_LEVEL": "INFO",
+            "INCUMBENT_DATABASE_URL": url,
+            **({"INCUMBENT_BROKER_URL": broker_url} if broker_url else {}),
         }
         return cls(
             home=home,
             broker=broker,
             store=SqlStore(url, SystemClock()),
-            dispatcher=CeleryDispatcher(broker.url),
+            dispatcher=CeleryDispatcher(broker.url if broker else broker_url),
             environment=settings | environment,
         )
 
@@ -335,4 +342,5 @@ class Workplace:
                 worker.wait()
         self.dispatcher.close()
         self.store.close()
-        self.broker.stop()
+        if self.broker:
+            self.broker.stop()

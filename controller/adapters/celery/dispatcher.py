@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
@@ -33,6 +34,7 @@ class CeleryDispatcher:
         self._app = Celery("incumbent", set_as_current=False)
         self._app.conf.update(_impatient(celery_settings(broker_url, queues)))
         self._lock = threading.Lock()
+        self._producer: Any = None
 
     def ring(self, run: str, fence: int, *, queue: str, expires: timedelta) -> None:
         with self._lock:  # a kombu producer belongs to one thread at a time
@@ -46,27 +48,38 @@ class CeleryDispatcher:
                     headers={PROTOCOL_HEADER: PROTOCOL},
                     ignore_result=True,
                     retry=False,
+                    producer=self._connected(),
                 )
             except (OperationalError, KombuError, OSError) as error:
-                self._forget_connections()
+                self._disconnect()
                 raise Unavailable(
-                    f"the broker at {_without_secrets(self._url)} does not take messages: {error}.",
+                    f"the broker at {_without_secrets(self._url)} does not take messages: {_said(error)}.",
                     hint="Runs wait in the database and are announced again once it answers.",
                 ) from error
 
     def close(self) -> None:
+        with self._lock:
+            self._disconnect()
         self._app.close()
+
+    def _connected(self) -> Any:
+        """Our own producer, not one of Celery's pools: those keep connections that broke."""
+        if self._producer is None:
+            self._producer = self._app.amqp.Producer(
+                self._app.connection_for_write(), auto_declare=False
+            )
+        return self._producer
+
+    def _disconnect(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with contextlib.suppress(Exception):  # it is broken: how it ends is of no interest
+                producer.connection.collect()
 
     def _know(self, queue: str) -> None:
         """Declare a queue that a policy names and the settings did not: it was reviewed, so it is meant."""
         if queue_name(queue) not in self._app.amqp.queues:
             self._app.amqp.queues.add(declare_queue(queue, self._url))
-
-    def _forget_connections(self) -> None:
-        """A producer whose connection broke is not given to the next ring."""
-        self._app.pool.force_close_all()
-        self._app.amqp._producer_pool = None  # noqa: SLF001 - the pool has no public way to start anew
-        self._app._pool = None  # noqa: SLF001
 
 
 def _impatient(settings: dict[str, Any]) -> dict[str, Any]:
@@ -80,6 +93,11 @@ def _impatient(settings: dict[str, Any]) -> dict[str, Any]:
         "broker_connection_timeout": _PATIENCE,
         "broker_pool_limit": 1,
     }
+
+
+def _said(error: BaseException) -> str:
+    """What the library says; some of its errors have a cause and no words."""
+    return str(error) or type(error.__cause__ or error).__name__
 
 
 def _without_secrets(url: str) -> str:
