@@ -72,9 +72,9 @@ def sqlite_file(settings: Settings) -> Path | None:
 
 def open_artifacts(settings: Settings) -> ArtifactStore:
     """Where models and predictions are kept."""
-    from controller.adapters.artifacts.local import LocalArtifacts
+    from controller.adapters.artifacts import open_artifacts as opened
 
-    return LocalArtifacts(Path(settings.artifacts))
+    return opened(settings.artifacts)
 
 
 def open_dispatcher(settings: Settings) -> Dispatcher:

@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import Celery
 
-from controller.adapters.artifacts import LocalArtifacts
+from controller.adapters.artifacts import open_artifacts
 from controller.adapters.celery.settings import PROTOCOL, PROTOCOL_HEADER, TASK, celery_settings
 from controller.adapters.memory.clock import SystemClock
 from controller.adapters.sql.store import SqlStore
@@ -61,13 +61,6 @@ def hear(settings: WorkerSettings, nursery: Nursery, drain: Drain, run: str, fen
         )
     finally:
         store.close()
-
-
-def open_artifacts(place: str) -> LocalArtifacts:
-    """The artifact store that a folder or URL names."""
-    from pathlib import Path
-
-    return LocalArtifacts(Path(place.removeprefix("file://")))
 
 
 def _refusal(protocol: Any, arguments: tuple[Any, ...]) -> str | None:

@@ -6,12 +6,20 @@ import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from controller.adapters.artifacts import LocalArtifacts
+from controller.adapters.artifacts import LocalArtifacts, open_artifacts
+from controller.adapters.artifacts.remote import RemoteArtifacts
 from controller.adapters.memory import MemoryArtifacts
-from controller.domain.errors import IntegrityError, NotFound, StorageFull
+from controller.domain.errors import (
+    ConfigurationError,
+    IntegrityError,
+    NotFound,
+    StorageFull,
+    Unavailable,
+)
 from controller.ports import ArtifactStore
 from tests.support.machine import small_file_system
 
@@ -20,16 +28,28 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 ABSENT = hashlib.sha256(b"never stored").hexdigest()
 
 
-@pytest.fixture(params=["memory", "local"])
+@pytest.fixture(params=["memory", "local", "fsspec", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
     if request.param == "memory":
         return MemoryArtifacts()
-    return LocalArtifacts(tmp_path / "artifacts")
+    if request.param == "local":
+        return LocalArtifacts(tmp_path / "artifacts")
+    if request.param == "fsspec":
+        return open_artifacts(f"memory://{tmp_path.name}-{uuid4().hex}/artifacts")
+    import s3fs
+
+    request.getfixturevalue("s3_server")
+    bucket = f"artifacts-{uuid4().hex[:12]}"
+    s3fs.S3FileSystem().mkdir(bucket)
+    return open_artifacts(f"s3://{bucket}/models")
 
 
 def damage(store: ArtifactStore, digest: str) -> None:
     if isinstance(store, MemoryArtifacts):
         store.blobs[digest] = store.blobs[digest][:-1] + b"X"
+    elif isinstance(store, RemoteArtifacts):
+        content = store._system.cat_file(store._place(digest))
+        store._system.pipe_file(store._place(digest), content[:-1] + b"X")
     else:
         assert isinstance(store, LocalArtifacts)
         place = store._place(digest)
@@ -129,3 +149,24 @@ def test_a_full_disk_says_so_and_keeps_nothing_half(small_disk: Path):
     assert [p.name for p in (small_disk / "artifacts").rglob("*") if p.is_file()] == [DIGEST[2:]]
     assert store.read_bytes(before) == CONTENT
     assert store.put_bytes(b"small enough") != before
+
+
+def test_a_store_that_does_not_answer_is_one_sentence(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    import s3fs
+
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(
+        Unavailable, match="cannot store an artifact at s3://nowhere/models"
+    ) as error:
+        open_artifacts("s3://nowhere/models").put_bytes(CONTENT)
+    assert "very-secret" not in error.value.sentence()
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_a_kind_of_place_that_nobody_knows_is_a_wrong_setting():
+    with pytest.raises(ConfigurationError, match="cannot be kept at gopher://x"):
+        open_artifacts("gopher://x/y")

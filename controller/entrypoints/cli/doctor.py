@@ -128,6 +128,9 @@ def _broker(session: Session) -> Iterator[Finding]:
 
 
 def _artifacts(session: Session) -> Iterator[Finding]:
+    if "://" in session.settings.artifacts:
+        yield from _remote_artifacts(session)
+        return
     folder = Path(session.settings.artifacts)
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free
@@ -138,6 +141,16 @@ def _artifacts(session: Session) -> Iterator[Finding]:
         sentence=f"{free / 1e9:,.1f} GB free for {folder}{'' if enough else '.'}",
         hint="" if enough else "Make room, or name another place in INCUMBENT_ARTIFACTS_URL.",
     )
+
+
+def _remote_artifacts(session: Session) -> Iterator[Finding]:
+    try:
+        session.artifacts.has("0" * 64)
+    except IncumbentError as error:
+        hint = "See INCUMBENT_ARTIFACTS_URL and the credentials of the store."
+        yield Finding(name="artifacts", ok=False, sentence=error.message, hint=hint)
+    else:
+        yield Finding(name="artifacts", ok=True, sentence="the store answers")
 
 
 def _rules(session: Session) -> Iterator[Finding]:
