@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
 from controller.domain.errors import IncumbentError
 from controller.domain.runs import RunState
+from controller.domain.signals import SignalStatus
 from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
     Column,
@@ -27,6 +28,10 @@ _LEAST_SPACE = 1 << 30
 """Bytes free where artifacts go; below that a disk that fills is a matter of days."""
 _SLOW_START = timedelta(minutes=2)
 """After so long in the queue a run waits for a worker that is not there."""
+_UNANSWERED = timedelta(minutes=1)
+"""After so long a signal without an answer waits for a controller that is not there."""
+_SILENT = timedelta(seconds=30)
+"""A worker shows a sign of life every five seconds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,12 +44,33 @@ class Finding:
     hint: str = ""
 
 
+def _names() -> list[str]:
+    return [name for name, _ in CHECKS]
+
+
+class _Check(click.ParamType[str]):
+    """The name of a check."""
+
+    name = "check"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name, or a sentence that lists them all."""
+        if value not in _names():
+            self.fail(f"{value!r} is none of {', '.join(_names())}.", param, ctx)
+        return value
+
+
 @click.command()
+@click.option("--only", "wanted", multiple=True, type=_Check(), help="Only this; may be repeated.")
 @json_option
 @pass_session
-def doctor(session: Session, *, as_json: bool) -> int:
-    """Look at the settings, database, broker, artifacts, rules and stuck work. Exit code 1 if something is wrong."""
-    found = [finding for name, check in CHECKS for finding in _careful(name, check, session)]
+def doctor(session: Session, *, wanted: tuple[str, ...], as_json: bool) -> int:
+    """Look at everything that must work together. Exit code 1 if something is wrong.
+
+    What is looked at: settings, database, controller, broker, worker, artifacts, rules, work.
+    """
+    chosen = [(name, check) for name, check in CHECKS if not wanted or name in wanted]
+    found = [finding for name, check in chosen for finding in _careful(name, check, session)]
     if as_json:
         rows = [{"name": f.name, "ok": f.ok, "sentence": f.sentence, "hint": f.hint} for f in found]
         print_json(
@@ -127,6 +153,19 @@ def _broker(session: Session) -> Iterator[Finding]:
         yield Finding(name="broker", ok=True, sentence="answers")
 
 
+def _workers(session: Session) -> Iterator[Finding]:
+    now = datetime.now(UTC)  # rows carry the store's clock, never the decision clock
+    with session.read() as tx:
+        rows = [row for row in tx.workers.all() if row.seen_at and now - row.seen_at < _SILENT]
+    names = ", ".join(f"{row.name} ({', '.join(row.queues)})" for row in rows)
+    yield Finding(
+        name="worker",
+        ok=bool(rows),
+        sentence=f"alive: {names}" if rows else "none shows a sign of life.",
+        hint="" if rows else "Start one with `incumbent worker` or `incumbent up`.",
+    )
+
+
 def _artifacts(session: Session) -> Iterator[Finding]:
     if "://" in session.settings.artifacts:
         yield from _remote_artifacts(session)
@@ -193,6 +232,18 @@ def _work(session: Session) -> Iterator[Finding]:
             if now - run.ordered_at > _SLOW_START
         ]
         letters = list(_unsent(tx))
+        unanswered = [
+            signal
+            for signal in tx.signals.find(Query(states=(SignalStatus.OPEN.value,)))
+            if now - signal.received_at > _UNANSWERED
+        ]
+    for signal in unanswered:
+        yield Finding(
+            name=f"signal {signal.id}",
+            ok=False,
+            sentence=f"has no answer since {signal.received_at:%Y-%m-%d %H:%M} UTC: no controller decides.",
+            hint="Start one with `incumbent controller` or `incumbent up`.",
+        )
     for run in stuck:
         yield Finding(
             name=f"run {run.id}",
@@ -202,7 +253,7 @@ def _work(session: Session) -> Iterator[Finding]:
         )
     for topic, key, error in letters:
         yield Finding(name=f"{topic} {key}", ok=False, sentence=f"could not be delivered: {error}")
-    if not stuck and not letters:
+    if not stuck and not letters and not unanswered:
         yield Finding(name="work", ok=True, sentence="nothing is stuck")
 
 
@@ -218,6 +269,7 @@ CHECKS: tuple[tuple[str, Callable[[Session], Iterator[Finding]]], ...] = (
     ("database", _database),
     ("controller", _controller),
     ("broker", _broker),
+    ("worker", _workers),
     ("artifacts", _artifacts),
     ("rules", _rules),
     ("data", _sources),
