@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from controller.entrypoints.cli.interval import interval_line
 from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
     json_option,
@@ -86,6 +87,9 @@ def _node(node: Mapping[str, Any], document: Mapping[str, Any], depth: int) -> I
     # The leading reason's sentence is the headline already.
     said = "" if node["sentence"] == document["reason"] else f": {node['sentence']}"
     yield f"{'  ' * depth}{result} {node['name']}{said}{place}"
+    plot = interval_line(node.get("values") or {})
+    if plot is not None:
+        yield f"{'  ' * depth}{' ' * _WIDTH} {plot}"
     for child in node["children"]:
         yield from _node(child, document, depth + 1)
 

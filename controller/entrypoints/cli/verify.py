@@ -29,9 +29,14 @@ _SHOWN = 5
 @click.command()
 @click.argument("number", type=click.IntRange(min=1), required=False)
 @click.option("--all", "everything", is_flag=True, help="Every decision, and the whole chain.")
+@click.option(
+    "--evidence", is_flag=True, help="Compute NUMBER's evidence again from the stored predictions."
+)
 @json_option
 @pass_session
-def verify(session: Session, number: int | None, everything: bool, as_json: bool) -> int:
+def verify(
+    session: Session, number: int | None, everything: bool, evidence: bool, as_json: bool
+) -> int:
     """Derive decision NUMBER again, or --all, from the stored snapshot and rules, byte for byte.
 
     Needs no worker and no data. Ends with exit code 1 and the first decision that was tampered with.
@@ -39,6 +44,8 @@ def verify(session: Session, number: int | None, everything: bool, as_json: bool
     from controller.rulefmt import blob_id
     from controller.service.verify import Verifier
 
+    if evidence and number is not None:
+        return _evidence(session, number, as_json=as_json)
     if (number is None) != everything:
         raise UserError("Name one decision, or say --all.", hint="For example: incumbent verify 3")
     with session.read() as tx:
@@ -53,6 +60,33 @@ def verify(session: Session, number: int | None, everything: bool, as_json: bool
     else:
         _report(found, number)
     return 0 if found.whole else 1
+
+
+def _evidence(session: Session, number: int, *, as_json: bool) -> int:
+    from controller.entrypoints.cli.verify_evidence import recomputed
+
+    evaluation, differences = recomputed(session, number)
+    gates = len(evaluation.evidence)
+    if as_json:
+        print_json(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "decision": number,
+                "run": evaluation.run,
+                "predictions": evaluation.predictions,
+                "gates": gates,
+                "differences": differences,
+            }
+        )
+    elif differences:
+        for sentence in differences:
+            tell(sentence)
+    else:
+        click.echo(
+            f"The evidence of {gates} gates was computed again from the stored predictions of "
+            f"{evaluation.run}, bit for bit as recorded."
+        )
+    return 1 if differences else 0
 
 
 @contextlib.contextmanager
