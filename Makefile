@@ -5,7 +5,6 @@
 PYTHON ?= $(shell scripts/find-python)
 VENV := .venv
 BIN := $(VENV)/bin
-LOCKS := $(wildcard locks/*.txt)
 
 # A second run costs no time: each stamp is newer than what it was made from.
 DEMO := $(VENV)/.ready-demo
