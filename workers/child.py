@@ -6,7 +6,6 @@ sentence, with the traceback in the captured output.
 
 from __future__ import annotations
 
-import errno
 import os
 import random
 import resource
@@ -17,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from workers.contract import Events
-from workers.failure import Failure
+from workers.failure import FULL, Failure
 from workers.jobs import Job, read_job, write_answer
-
-FULL = {errno.ENOSPC, errno.EDQUOT}
+from workers.preload import FORK_SAFE
 
 
 def main(folder: Path) -> int:
@@ -96,8 +94,6 @@ def _prepare_process(job: Job) -> None:
 
 def _libraries() -> list[str]:
     """What was imported and may be worth importing before the next fork."""
-    from workers.zygote import FORK_SAFE
-
     return sorted(
         n
         for n in sys.modules

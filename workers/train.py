@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from controller.domain.canonical import to_plain
-from workers.child import FULL
 from workers.contract import Events, TrainingRun
-from workers.failure import Failure
+from workers.failure import FULL, Failure
 from workers.jobs import Job
 from workers.models import PICKLED, find_function, store_object, store_saved
 from workers.snapshot import Request, Split, load_split

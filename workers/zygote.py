@@ -26,8 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-FORK_SAFE = frozenset({"joblib", "numpy", "pandas", "pyarrow", "scipy", "sklearn"})
-"""Libraries that may be imported before a fork: they start no threads then, or mend them after it."""
+from workers.preload import FORK_SAFE
 
 _LINE = 1 << 20
 _PR_SET_PDEATHSIG = 1

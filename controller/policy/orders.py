@@ -20,26 +20,10 @@ def recipe_in_turn(case: Case) -> Recipe:
 
 def order_training(case: Case, causes: tuple[Cause, ...]) -> StartRun:
     """Train a challenger on all data that the snapshot knows of."""
-    recipe, train = recipe_in_turn(case), case.policy.train
-    spec = RunSpec(
-        kind=RunKind.TRAIN,
-        model=case.snapshot.model,
-        data=case.policy.data,
-        data_through=case.snapshot.data.through,
-        seed=train.seed,
-        recipe=recipe.name,
-        entrypoint=recipe.entrypoint,
-        command=recipe.command,
-        params=recipe.params,
-        search=recipe.search,
-        window=train.window,
-        timeout=train.timeout,
-        memory=train.memory,
-        retries=train.retries,
-        queue=train.queue,
-        causes=causes,
-    )
-    return _numbered(case, spec)
+    recipe = recipe_in_turn(case)
+    common = _order(case, RunKind.TRAIN, recipe)
+    retries = case.policy.train.retries
+    return _numbered(case, replace(common, search=recipe.search, retries=retries, causes=causes))
 
 
 def order_evaluation(
@@ -49,11 +33,38 @@ def order_evaluation(
 
     ``since`` keeps the beginning of an earlier holdout, so that the next look sees the same rows and more.
     """
-    recipe, train = case.policy.recipe(recipe_name), case.policy.train
     anchor = anchor_of(case)
-    details = {"holdout_since": since} if since is not None else {}
-    spec = RunSpec(
-        kind=RunKind.EVALUATE,
+    spec = replace(
+        _order(case, RunKind.EVALUATE, case.policy.recipe(recipe_name)),
+        causes=(cause,),
+        version=challenger,
+        champion=case.champion.number if case.champion else None,
+        anchor=anchor.number if anchor else None,
+        gates=_gates(case),
+        details={"holdout_since": since} if since is not None else {},
+    )
+    return _numbered(case, spec)
+
+
+def order_verification(case: Case, version: VersionView, cause: Cause) -> StartRun:
+    """Load a version in a fresh process and let it answer for stored rows, before it may take the seat back."""
+    common = _order(case, RunKind.VERIFY, case.policy.recipe(version.recipe))
+    return _numbered(case, replace(common, causes=(cause,), version=version.number))
+
+
+def order_profile(case: Case, after: int, cause: Cause) -> StartRun:
+    """Profile the batches after number ``after``, hold them against what is expected and against the reference."""
+    reference = case.champion.data_through if case.champion else 0
+    details = {"after": after, "reference_through": reference}
+    common = _order(case, RunKind.PROFILE, Recipe(name=""))
+    return _numbered(case, replace(common, causes=(cause,), details=details))
+
+
+def _order(case: Case, kind: RunKind, recipe: Recipe) -> RunSpec:
+    """What all orders have in common. Only a training may be told to run once: the others harm nobody twice."""
+    train = case.policy.train
+    return RunSpec(
+        kind=kind,
         model=case.snapshot.model,
         data=case.policy.data,
         data_through=case.snapshot.data.through,
@@ -67,14 +78,7 @@ def order_evaluation(
         memory=train.memory,
         retries=max(train.retries, 1),
         queue=train.queue,
-        causes=(cause,),
-        version=challenger,
-        champion=case.champion.number if case.champion else None,
-        anchor=anchor.number if anchor else None,
-        gates=_gates(case),
-        details=details,
     )
-    return _numbered(case, spec)
 
 
 def _gates(case: Case) -> tuple[Gate, ...]:
@@ -87,50 +91,6 @@ def _gates(case: Case) -> tuple[Gate, ...]:
         else gate
         for gate in case.policy.promote
     )
-
-
-def order_verification(case: Case, version: VersionView, cause: Cause) -> StartRun:
-    """Load a version in a fresh process and let it answer for stored rows, before it may take the seat back."""
-    recipe, train = case.policy.recipe(version.recipe), case.policy.train
-    spec = RunSpec(
-        kind=RunKind.VERIFY,
-        model=case.snapshot.model,
-        data=case.policy.data,
-        data_through=case.snapshot.data.through,
-        seed=train.seed,
-        recipe=recipe.name,
-        entrypoint=recipe.entrypoint,
-        command=recipe.command,
-        params=recipe.params,
-        timeout=train.timeout,
-        memory=train.memory,
-        retries=max(train.retries, 1),
-        queue=train.queue,
-        causes=(cause,),
-        version=version.number,
-    )
-    return _numbered(case, spec)
-
-
-def order_profile(case: Case, after: int, cause: Cause) -> StartRun:
-    """Profile the batches after number ``after``, hold them against what is expected and against the reference."""
-    train = case.policy.train
-    reference = case.champion.data_through if case.champion else 0
-    spec = RunSpec(
-        kind=RunKind.PROFILE,
-        model=case.snapshot.model,
-        data=case.policy.data,
-        data_through=case.snapshot.data.through,
-        seed=train.seed,
-        recipe="",
-        timeout=train.timeout,
-        memory=train.memory,
-        retries=max(train.retries, 1),
-        queue=train.queue,
-        causes=(cause,),
-        details={"after": after, "reference_through": reference},
-    )
-    return _numbered(case, spec)
 
 
 def anchor_of(case: Case) -> VersionView | None:

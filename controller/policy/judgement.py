@@ -1,0 +1,300 @@
+"""A challenger that was judged: what its gates, the hold and the people make of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from controller.domain.canonical import digest
+from controller.domain.decisions import (
+    Action,
+    MoveVersion,
+    Outcome,
+    Result,
+    SetChampion,
+    TurnRecipe,
+    Verdict,
+)
+from controller.domain.evidence import Evaluation
+from controller.domain.rules import SERVABLE, WhenInconclusive
+from controller.domain.signals import Signal, SignalAnswer, SignalStatus
+from controller.domain.snapshot import ApprovalView
+from controller.domain.versions import VersionState, VersionView
+from controller.policy.budget import (
+    holdout_left,
+    wealth_words,
+)
+from controller.policy.case import Case, Finding, answer_all
+from controller.policy.gates import GateVerdict, worst
+from controller.policy.phrase import count, listing, moment
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A challenger, its evaluation, and every gate's verdict at one test level."""
+
+    case: Case
+    version: VersionView
+    evaluation: Evaluation
+    level: float | None
+    gates: tuple[GateVerdict, ...]
+    signals: tuple[Signal, ...] = ()
+    fresh: bool = False
+    approvals: tuple[ApprovalView, ...] = ()
+    booked: tuple[Action, ...] = field(default_factory=tuple)
+
+    @property
+    def counted(self) -> tuple[GateVerdict, ...]:
+        """The gates that are no dry run."""
+        return tuple(g for g in self.gates if not g.gate.dry_run)
+
+    @property
+    def result(self) -> Result:
+        """What the gates come to. A policy without a gate of its own proves nothing."""
+        if not any(g.gate.name != SERVABLE for g in self.counted):
+            return Result.INCONCLUSIVE
+        return worst([g.result for g in self.counted])
+
+    @property
+    def name(self) -> str:
+        """The challenger, as sentences call it."""
+        return f"v{self.version.number}"
+
+    def node(self, sentence: str, result: Result | None = None) -> Outcome:
+        """The outcome tree with one child a gate."""
+        values = {
+            "challenger": self.version.number,
+            "champion": self.case.champion.number if self.case.champion else None,
+            "holdout_rows": self.evaluation.holdout.rows if self.evaluation.holdout else None,
+            "evidence": digest(self.evaluation),
+            "alpha": self.level,
+        }
+        return Outcome(
+            name="promote",
+            result=result or self.result,
+            sentence=sentence,
+            values=values,
+            children=tuple(g.outcome for g in self.gates),
+        )
+
+
+def conclude(judgement: Judgement) -> Finding:
+    """The four verdicts of the gates, the hold, and the people: what becomes of the challenger."""
+    case, approval = judgement.case, judgement.case.policy.approval
+    agreed = {word.actor for word in judgement.approvals if word.agrees}
+    enough = len(agreed) >= approval.count
+    result = judgement.result
+    if result in {Result.FAIL, Result.ERROR}:
+        return reject(judgement, _lost(judgement))
+    use = next((u for u in case.snapshot.holdouts if u.version == judgement.version.number), None)
+    left = holdout_left(case.policy.error_budget, use)
+    if left is not None and left.spent:
+        return _wait(judgement, f"{judgement.name} is held: {left.reason}; {case.seat_stays}")
+    if result is Result.INCONCLUSIVE and not (_may_be_approved(case) and enough):
+        return _wait(judgement, _undecided(judgement, len(agreed)))
+    if case.snapshot.hold is not None:
+        why = case.snapshot.hold.reason
+        return _wait(
+            judgement,
+            f"{judgement.name} proved itself, but automatic promotion rests until a person "
+            f"releases it ({why})",
+        )
+    if approval.when == "always" and not enough:
+        return _wait(judgement, _asks(judgement, len(agreed)))
+    return _win(judgement, agreed)
+
+
+def _may_be_approved(case: Case) -> bool:
+    approval = case.policy.approval
+    return approval.when in {"inconclusive", "always"}
+
+
+def _win(judgement: Judgement, agreed: set[str]) -> Finding:
+    case, version = judgement.case, judgement.version
+    passed = [g for g in judgement.counted if g.result is Result.PASS]
+    dry = len(judgement.gates) - len(judgement.counted)
+    sentence = (
+        f"v{version.number} takes the seat from {case.seat}: "
+        f"{len(passed)} of {count(len(judgement.counted), 'gate')} passed"
+    )
+    if dry:
+        sentence += f", {dry} in dry run"
+    if agreed:
+        sentence += f", approved by {listing(sorted(agreed))}"
+    if judgement.level is not None:
+        sentence += (
+            f"; {wealth_words(case.policy.error_budget, case.snapshot.budget, judgement.level)}"
+        )
+    return Finding(
+        node=judgement.node(sentence),
+        verdict=Verdict.PROMOTE,
+        actions=(
+            *judgement.booked,
+            *seat_winner(case, version, sentence),
+            *_rested(case, version),
+            *case.notices("promoted", sentence),
+        ),
+        answers=_answers(judgement, sentence),
+        challenger=version.number,
+        champion_after=version.number,
+    )
+
+
+def _rested(case: Case, version: VersionView) -> tuple[Action, ...]:
+    """A promotion shows that retraining helps again: its pace goes back to the usual one."""
+    if case.snapshot.rest.stretches == 0:
+        return ()
+    return (
+        TurnRecipe(
+            index=case.snapshot.recipe_index,
+            stretches=0,
+            until=None,
+            since_version=version.number,
+            reason=f"v{version.number} was worth its training",
+        ),
+    )
+
+
+def seat_winner(case: Case, version: VersionView, sentence: str) -> tuple[Action, ...]:
+    """Free the seat, set the winner, and send away every other challenger that waited for it."""
+    actions: list[Action] = []
+    champion = case.champion
+    if champion is not None:
+        actions.append(
+            MoveVersion(
+                version=champion.number,
+                before=VersionState.CHAMPION,
+                after=VersionState.SUPERSEDED,
+                reason=sentence,
+            )
+        )
+    actions.append(
+        SetChampion(
+            version=version.number,
+            generation=case.snapshot.generation,
+            previous=champion.number if champion else None,
+            reason=sentence,
+        )
+    )
+    return (*actions, *_send_away(case, version, f"v{version.number} took the seat first"))
+
+
+def _send_away(case: Case, version: VersionView, why: str) -> tuple[Action, ...]:
+    """Older challengers that only waited; candidates whose evaluation runs keep their chance."""
+    return tuple(
+        MoveVersion(
+            version=other.number,
+            before=other.state,
+            after=VersionState.REJECTED,
+            reason=why,
+        )
+        for other in case.snapshot.versions
+        if other.state is VersionState.CHALLENGER and other.number < version.number
+    )
+
+
+def reject(judgement: Judgement, sentence: str) -> Finding:
+    """Send the challenger away for good."""
+    case, version = judgement.case, judgement.version
+    move = MoveVersion(
+        version=version.number,
+        before=version.state,
+        after=VersionState.REJECTED,
+        reason=sentence,
+    )
+    return Finding(
+        node=judgement.node(sentence, Result.FAIL if judgement.result is Result.PASS else None),
+        verdict=Verdict.REJECT,
+        actions=(*judgement.booked, move, *case.notices("rejected", sentence)),
+        answers=_answers(judgement, sentence),
+        challenger=version.number,
+    )
+
+
+def _wait(judgement: Judgement, sentence: str) -> Finding:
+    """Hold the challenger. Looked at again without news, this writes nothing."""
+    case, version, approval = judgement.case, judgement.version, judgement.case.policy.approval
+    expires = None
+    if _awaits_people(judgement):
+        expires = (version.state_since or case.now) + approval.expires
+        if not judgement.fresh and expires <= case.now:
+            return reject(
+                judgement,
+                f"{judgement.name} waited for approval until {moment(expires)} and nobody "
+                f"gave it; {case.seat_stays}",
+            )
+    node = judgement.node(sentence)
+    if not judgement.fresh:
+        return Finding(node=node, wake_at=expires)
+    actions: list[Action] = list(judgement.booked)
+    if version.state is VersionState.CANDIDATE:
+        actions.append(
+            MoveVersion(
+                version=version.number,
+                before=VersionState.CANDIDATE,
+                after=VersionState.CHALLENGER,
+                reason=sentence,
+            )
+        )
+        actions += _send_away(case, version, f"v{version.number} waits in its place")
+    return Finding(
+        node=node,
+        verdict=Verdict.HOLD,
+        actions=(*actions, *case.notices("held", sentence)),
+        answers=_answers(judgement, sentence),
+        challenger=version.number,
+        wake_at=expires,
+    )
+
+
+def _awaits_people(judgement: Judgement) -> bool:
+    if judgement.case.snapshot.hold is not None and judgement.result is Result.PASS:
+        return False
+    when = judgement.case.policy.approval.when
+    return when == "always" or (when == "inconclusive" and judgement.result is Result.INCONCLUSIVE)
+
+
+def _answers(judgement: Judgement, sentence: str) -> tuple[SignalAnswer, ...]:
+    return answer_all(judgement.signals, SignalStatus.HANDLED, sentence)
+
+
+def _lost(judgement: Judgement) -> str:
+    bad = [g for g in judgement.counted if g.result in {Result.FAIL, Result.ERROR}]
+    first = bad[0]
+    more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    return (
+        f"{judgement.name} is rejected by '{first.gate.name}'{more}: "
+        f"{first.outcome.sentence}; {judgement.case.seat_stays}"
+    )
+
+
+def _undecided(judgement: Judgement, agreed: int) -> str:
+    case = judgement.case
+    open_gates = [g for g in judgement.counted if g.result is Result.INCONCLUSIVE]
+    if not open_gates:
+        return (
+            f"{judgement.name} is held: the policy has no gate that could prove it better; "
+            f"promote it by hand or add a gate; {case.seat_stays}"
+        )
+    first = open_gates[0]
+    text = (
+        f"{judgement.name} is held, '{first.gate.name}' is inconclusive: "
+        f"{first.outcome.sentence}{_budget_words(judgement)}; {case.seat_stays}"
+    )
+    if case.policy.approval.when in {"inconclusive", "always"}:
+        return f"{text}; {_asks(judgement, agreed)}"
+    if case.policy.inconclusive is WhenInconclusive.WAIT:
+        return f"{text}; it is looked at again when more labels are there"
+    return text
+
+
+def _budget_words(judgement: Judgement) -> str:
+    if judgement.level is None:
+        return ""
+    case = judgement.case
+    return f"; {wealth_words(case.policy.error_budget, case.snapshot.budget, judgement.level)}"
+
+
+def _asks(judgement: Judgement, agreed: int) -> str:
+    approval = judgement.case.policy.approval
+    whom = listing(approval.groups) or "anybody who may approve"
+    return f"{judgement.name} waits for {count(approval.count - agreed, 'approval')} from {whom}"
