@@ -25,6 +25,7 @@ from controller.domain.rules import Policy
 from controller.domain.snapshot import FORMAT, Snapshot
 from controller.policy.decide import CODE, decide
 from controller.ports import Transaction
+from controller.service.replay import Replay
 
 Parse = Callable[[str, str], Policy]
 """From a policy's text and path to its rules; raises PolicyInvalid."""
@@ -91,9 +92,12 @@ class Verifier:
         return _sum_up(1, problem, record.hash)
 
     def all(self, progress: Callable[[int, int], None] | None = None) -> Verification:
-        """Follow the whole chain and derive every decision again; stops at the first that was tampered with."""
+        """Follow the whole chain, derive every decision again, and hold the registry against what they made of it.
+
+        Stops at the first record that was tampered with.
+        """
         last, head = self._tx.decisions.head()
-        checked, before = 0, GENESIS
+        checked, before, replay = 0, GENESIS, Replay()
         findings: list[Difference] = []
         for record in self._records():
             checked += 1
@@ -105,6 +109,7 @@ class Verifier:
             if problem is not None:
                 findings.append(problem)
             before = record.hash
+            replay.feed(record.id, json.loads(record.decision))
             if progress is not None:
                 progress(checked, last)
         first = None
@@ -113,6 +118,8 @@ class Verifier:
                 decision=last,
                 sentence=f"The log ends at decision {checked}, but its head names decision {last}.",
             )
+        elif (stray := replay.compare(self._tx)) is not None:
+            first = Difference(decision=stray.decision, sentence=stray.sentence)
         return Verification(checked=checked, first=first, findings=tuple(findings), head=before)
 
     def _records(self) -> Iterator[DecisionRecord]:

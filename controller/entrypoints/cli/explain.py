@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from controller.domain.canonical import to_plain
 from controller.entrypoints.cli.interval import interval_line
 from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
@@ -15,6 +16,7 @@ from controller.entrypoints.cli.output import (
     style,
 )
 from controller.entrypoints.cli.session import Session, pass_session
+from controller.ports import Transaction
 
 _COLOUR = {
     "pass": "green",
@@ -36,17 +38,27 @@ _WIDTH = 12
 def explain(session: Session, name: str, as_json: bool) -> None:
     """Show what happened, why, and what was done.
 
-    NAME is a decision's number, signal:ID, a run's id, or a model (its newest decision).
+    NAME is a decision's number, signal:ID, a run's id, or a model: its newest decision, and what
+    could happen next.
     """
     from controller.service.explain import as_document, explain, find_decision
 
     with session.read() as tx:
-        found = explain(tx, find_decision(tx, name))
+        document = as_document(explain(tx, find_decision(tx, name)))
+        if document["model"] == name:
+            document["outlook"] = _outlook(session, tx, name)
     if as_json:
-        print_json({"schema_version": SCHEMA_VERSION, **as_document(found)})
+        print_json({"schema_version": SCHEMA_VERSION, **document})
         return
-    for line in screen(as_document(found)):
+    for line in screen(document):
         click.echo(line)
+
+
+def _outlook(session: Session, tx: Transaction, model: str) -> dict[str, Any] | None:
+    from controller.service.outlook import outlook
+
+    found = outlook(tx, session.parse_rules, model, session.now())
+    return None if found is None else to_plain(found)
 
 
 def screen(document: Mapping[str, Any]) -> Iterator[str]:
@@ -58,6 +70,8 @@ def screen(document: Mapping[str, Any]) -> Iterator[str]:
     yield from _section("Done", (_action(action) for action in document["actions"]))
     yield from _section("Rules", _rules(document))
     yield from _section("Record", _record(document))
+    if document.get("outlook"):
+        yield from _section("What could happen next", _next(document["outlook"], document))
 
 
 def _headline(document: Mapping[str, Any]) -> str:
@@ -134,6 +148,14 @@ def _rules(document: Mapping[str, Any]) -> Iterator[str]:
     yield f"{rules['path']}{at}, blob {rules['blob'][:12]}{reviewed}"
     for line, text in document["rule_lines"].items():
         yield f"{line:>4} | {text}"
+
+
+def _next(outlook: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[str]:
+    for node in outlook["triggers"]:
+        yield from _node(node, document, 0)
+    yield f"now: {outlook['sentence']}"
+    if outlook["wake_at"]:
+        yield f"looked at again at {outlook['wake_at'][:16].replace('T', ' ')} UTC without any news"
 
 
 def _record(document: Mapping[str, Any]) -> Iterator[str]:

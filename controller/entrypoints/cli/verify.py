@@ -122,5 +122,5 @@ def _report(found: Verification, number: int | None) -> None:
         other = f", {len(found.findings)} by other code" if found.findings else ""
         click.echo(
             f"{found.checked:,} {noun} derived again, all as recorded{other}. "
-            f"The chain is whole, its head is {found.head[:12]}."
+            f"The chain is whole, its head is {found.head[:12]}, and the registry is what they made."
         )

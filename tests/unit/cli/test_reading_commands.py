@@ -179,3 +179,13 @@ def test_a_mistake_is_one_sentence_and_an_exit_code(
     as_json = json.loads(desk.run(*words, "--json", code=code).stderr)
     assert set(as_json) == {"code", "message", "hint", "details"}
     assert as_json["message"] in result.stderr
+
+
+def test_explain_of_a_model_says_what_could_happen_next(desk: Desk):
+    screen = desk.run("explain", MODEL).stdout
+    assert "What could happen next" in screen
+    assert "inactive     new_data: no new data  (rules/flight-delay.yaml:6)" in screen
+    assert "now: v3 is held" in screen
+    outlook = desk.json("explain", MODEL)["outlook"]
+    assert outlook["triggers"][0]["result"] == "inactive"
+    assert "outlook" not in desk.json("explain", "1")

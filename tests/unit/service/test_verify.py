@@ -14,6 +14,7 @@ from controller.domain.canonical import canonical_json
 from controller.domain.chain import seal
 from controller.domain.decisions import DecisionRecord
 from controller.domain.errors import NotFound
+from controller.domain.versions import VersionState
 from controller.rulefmt import blob_id, load
 from controller.service.verify import Difference, Verification, Verifier, first_difference
 from tests.support.command import POLICY, Desk
@@ -154,6 +155,42 @@ def test_older_code_that_decides_the_same_is_whole(desk: Desk):
     found = check(desk)
     assert found.whole
     assert found.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "decision", "said"),
+    [
+        pytest.param(
+            {"state": VersionState.CHALLENGER},
+            6,
+            "left flight-delay v2 with state rejected",
+            id="state",
+        ),
+        pytest.param({"digest": "f" * 64}, 6, "left flight-delay v2 with digest", id="digest"),
+        pytest.param({"run": "somebody.else"}, 6, "v2 with run flight-delay.r3", id="run"),
+    ],
+)
+def test_a_registry_that_the_log_did_not_make_is_found(
+    desk: Desk, change: dict[str, Any], decision: int, said: str
+):
+    with desk.house.store.begin() as tx:
+        held = tx.tables.versions[MODEL, 2]
+        tx.tables.versions[MODEL, 2] = replace(held, **change)
+    found = check(desk).first
+    assert found is not None
+    assert found.decision == decision
+    assert said in found.sentence
+
+
+def test_a_seat_that_was_moved_by_hand_is_found(desk: Desk):
+    with desk.house.store.begin() as tx:
+        state = tx.tables.models[MODEL]
+        tx.tables.models[MODEL] = replace(state, champion=2, generation=2)
+    found = check(desk).first
+    assert found is not None
+    assert found.sentence == (
+        "Decision 3 left v1 in the seat of flight-delay at generation 1, but there is v2 at generation 2."
+    )
 
 
 def test_an_unknown_decision_is_not_found(desk: Desk):

@@ -1,0 +1,42 @@
+"""Outlook: what would make a model train or promote next, as its rules see it now. Reads, and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from controller.domain.decisions import Outcome
+from controller.domain.rules import Policy
+from controller.policy.case import Case
+from controller.policy.decide import decide
+from controller.policy.triggers import judge_triggers
+from controller.ports import Transaction
+from controller.service.snapshots import take_snapshot
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outlook:
+    """Each trigger as it stands, what would be said now, and when time alone could change it."""
+
+    sentence: str
+    triggers: tuple[Outcome, ...]
+    wake_at: datetime | None
+
+
+def outlook(
+    tx: Transaction, parse: Callable[[str, str], Policy], model: str, now: datetime
+) -> Outlook | None:
+    """The outlook of ``model`` at ``now``; None if no policy is in force for it."""
+    rules = tx.rules.active(model)
+    if rules is None:
+        return None
+    policy = parse(rules.text, rules.ref.path)
+    snapshot = take_snapshot(tx, rules, policy, now)
+    decision = decide(snapshot, policy, now)
+    verdicts = judge_triggers(Case(snapshot, policy, now))
+    return Outlook(
+        sentence=decision.reason,
+        triggers=tuple(verdict.node for verdict in verdicts),
+        wake_at=decision.wake_at,
+    )
