@@ -8,6 +8,7 @@ them is the same on every engine: the sketch of distinct values, and examples of
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ROWS = -1
+LARGEST = sys.float_info.max
 LARGEST_SQUARED = 1e150
 _OTHER, _UNSEEN = -3, -2
 _MEASURED = (ColumnKind.NUMERIC, ColumnKind.TEXT, ColumnKind.TIMESTAMP)
@@ -137,14 +139,19 @@ def _listed(column: Any, layout: ColumnLayout) -> Any:
 
 
 def _number(value: Any, layout: ColumnLayout, *, floating: bool) -> Any:
-    """NaN and the infinities are asked for first: engines do not agree how they compare."""
-    special: list[tuple[Any, Any]] = [(value.isnull(), ibis.null("int64"))]
+    """NaN and the infinities are asked for first: engines do not agree how they compare.
+
+    NaN before null, since Ibis calls NaN null on Spark; infinities as what is beyond the largest
+    number, since Ibis cannot say them on Spark.
+    """
+    special: list[tuple[Any, Any]] = []
     if floating:
         special += [
             (value.isnan(), codes.NAN),
-            (value.isinf() & (value > 0), codes.POSITIVE_INFINITY),
-            (value.isinf(), codes.NEGATIVE_INFINITY),
+            (value > LARGEST, codes.POSITIVE_INFINITY),
+            (value < -LARGEST, codes.NEGATIVE_INFINITY),
         ]
+    special.append((value.isnull(), ibis.null("int64")))
     if layout.grid is not None:
         grid = layout.grid
         atoms = [(value == atom, codes.FIRST_ATOM + at) for at, atom in enumerate(grid.atoms)]
