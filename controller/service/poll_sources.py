@@ -9,6 +9,7 @@ cursor is still the one that the look began with: what two controllers see is bo
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -29,6 +30,8 @@ from controller.service.active_policies import ActivePolicies, InForce, Parse
 from controller.service.data_signals import signals_of
 
 log = logging.getLogger(__name__)
+
+_MAGIC = re.compile(r"[*?\[]")
 
 OpenSource = Callable[[Policy], DataSource]
 """From a policy to its source; raises ConfigurationError if its address means nothing."""
@@ -128,6 +131,16 @@ class PollSources:
         found = False
         for watched in list(self._watched.values()):
             if any(root == p or root in p.parents for root in watched.roots for p in moved):
+                watched.next_at = 0.0
+                found = True
+        return found
+
+    def hint_addresses(self, addresses: Iterable[str]) -> bool:
+        """Objects were written at these URLs (a bucket said so): look at the sources that may mean them."""
+        written, found = list(addresses), False
+        for watched in list(self._watched.values()):
+            fixed = _MAGIC.split(watched.item.policy.data.source, maxsplit=1)[0]
+            if "://" in fixed and any(address.startswith(fixed) for address in written):
                 watched.next_at = 0.0
                 found = True
         return found

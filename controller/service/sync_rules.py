@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from controller.domain.canonical import digest
 from controller.domain.decisions import RulesRef
 from controller.domain.errors import PolicyInvalid
 from controller.ports import ActiveRules, Clock, RuleSource, RuleText, Store, Transaction
@@ -103,6 +104,7 @@ class SyncRules:
                     self._retire(tx, model, active[model].ref.path)
                 for model in told:
                     tx.rules.refuse(model, refused.get(model, ""))
+                    self._notify(tx, active.get(model), refused.get(model, ""))
         return SyncReport(
             activated=len(fresh),
             refused=sum(bool(w.refused) for w in wanted),
@@ -125,6 +127,21 @@ class SyncRules:
             text.path,
             extra={"action": "rules_activated", "model": model, "blob": text.blob},
         )
+
+    def _notify(self, tx: Transaction, rules: ActiveRules | None, reason: str) -> None:
+        """Tell whom the rules in force want told that newer ones are refused; each reason once."""
+        if rules is None or not reason:
+            return
+        known = digest(reason.encode())[:16]
+        for channel in self._parse(rules.text, rules.ref.path).notify.get("rules_refused", ()):
+            payload = {
+                "channel": channel,
+                "event": "rules_refused",
+                "model": rules.model,
+                "sentence": f"{rules.ref.path} stays as it is: {reason}",
+                "decision": None,
+            }
+            tx.outbox.put("notify", f"rules:{rules.model}:{known}:{channel}", payload)
 
     def _retire(self, tx: Transaction, model: str, path: str) -> None:
         tx.rules.retire(model, f"{path} is gone.", self._clock.now())

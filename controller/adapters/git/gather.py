@@ -132,8 +132,9 @@ class Gatherer:
         signers = self._settings.allowed_signers
         if not commits or signers is None:
             return ()
-        found = [verify(blob, signers) for blob in self._mirror.approvals()]
-        reviews = [self._review(v, changed) for v in found if v and self._in_span(v, facts)]
+        span = self._mirror.span(facts.active, facts.revision)
+        found = [verify(blob, signers) for blob in self._mirror.approvals(span)]
+        reviews = [self._review(v, changed) for v in found if v and self._in_span(v, span)]
         return (
             PullFact(
                 name=f"signatures up to {facts.revision[:10]}",
@@ -147,13 +148,10 @@ class Gatherer:
             ),
         )
 
-    def _in_span(self, verified: Verified, facts: RevisionFacts) -> bool:
+    def _in_span(self, verified: Verified, span: frozenset[str]) -> bool:
         """Whether a revision after the active one was approved: an old approval says nothing about a way back."""
         said = verified.statement
-        if said.folder != self._settings.folder or self._mirror.resolve(said.revision) is None:
-            return False
-        old = facts.active is not None and self._mirror.is_ancestor(said.revision, facts.active)
-        return not old and self._mirror.is_ancestor(said.revision, facts.revision)
+        return said.folder == self._settings.folder and said.revision in span
 
     def _review(self, verified: Verified, changed: Sequence[ChangedPolicy]) -> ReviewFact:
         """The files that the signer saw after their last change; a file that is not named was not there."""

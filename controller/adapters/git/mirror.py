@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from controller.policy.review_facts import CommitFact, Identity
 SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 TIP, BRANCH = "refs/incumbent/tip", "refs/incumbent/branch"
 APPROVALS = "refs/incumbent/approvals"
+LARGEST_APPROVAL = 1 << 20
 
 _REMOTE = re.compile(r"[a-z+]+://|[^/]+@?[^/]+:")
 _TRAILER = re.compile(r"^co-authored-by:\s*(.*?)\s*<([^<>]*)>\s*$", re.IGNORECASE | re.MULTILINE)
@@ -140,6 +141,11 @@ class Mirror:
         span = [through] if after is None else [f"{after}..{through}"]
         return self._git.ask("rev-list", "--first-parent", *span, "--").split()
 
+    def span(self, after: str | None, through: str) -> frozenset[str]:
+        """Every commit in between."""
+        span = [through] if after is None else [f"{after}..{through}"]
+        return frozenset(self._git.ask("rev-list", *span, "--").split())
+
     def describe(self, shas: Sequence[str]) -> Iterator[CommitFact]:
         """Author, committer and co-authors of each commit."""
         for sha in shas:
@@ -171,14 +177,13 @@ class Mirror:
         """The content of a blob."""
         return self._git.ask_bytes("cat-file", "blob", blob)
 
-    def approvals(self) -> Iterator[bytes]:
-        """Every signed approval that was pushed, unverified."""
-        rows = self._git.ask(
-            "for-each-ref", "--format=%(objecttype) %(objectname) %(objectsize)", APPROVALS
-        )
-        for row in rows.splitlines():
-            kind, blob, size = row.split()
-            if kind == "blob" and int(size) <= 1 << 20:
+    def approvals(self, revisions: Collection[str]) -> Iterator[bytes]:
+        """Every signed approval that claims to be of one of ``revisions``, unverified."""
+        form = "%(objecttype) %(objectname) %(objectsize) %(refname)"
+        for row in self._git.ask("for-each-ref", f"--format={form}", APPROVALS).splitlines():
+            kind, blob, size, name = row.split(" ", 3)
+            claimed = name.removeprefix(f"{APPROVALS}/").partition("/")[0]
+            if kind == "blob" and int(size) <= LARGEST_APPROVAL and claimed in revisions:
                 yield self.blob(blob)
 
 

@@ -144,7 +144,9 @@ def _action(action: Mapping[str, Any]) -> str:
 def _rules(document: Mapping[str, Any]) -> Iterator[str]:
     rules = document["rules"]
     at = f" at revision {rules['revision'][:12]}" if rules["revision"] else ""
-    reviewed = f", reviewed by {', '.join(rules['reviewers'])}" if rules["reviewers"] else ""
+    reviewed = (
+        f", reviewed by {', '.join(rules['reviewers'])}" if rules["reviewers"] else ", unreviewed"
+    )
     yield f"{rules['path']}{at}, blob {rules['blob'][:12]}{reviewed}"
     for line, text in document["rule_lines"].items():
         yield f"{line:>4} | {text}"

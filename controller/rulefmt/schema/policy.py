@@ -45,6 +45,7 @@ EVENTS = (
     "schema_changed",
     "drifted",
     "unimproving",
+    "rules_refused",
 )
 """What a policy may tell people about."""
 

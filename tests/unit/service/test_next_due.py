@@ -61,6 +61,9 @@ def fires(trigger: ScheduleTrigger, after: datetime, count: int) -> list[str]:
         pytest.param(
             "0 0 1 1 *", BERLIN, "2026-06-01T00:00", ["01-01 00:00+0100"], id="over-a-change"
         ),
+        pytest.param(
+            "0 * 1 12 *", BERLIN, "2026-06-01T00:00", ["12-01 00:00+0100"], id="every-hour-of-a-day"
+        ),
     ],
 )
 def test_cron(line, zone, after, expected):

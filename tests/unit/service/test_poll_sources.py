@@ -187,6 +187,16 @@ def test_hint_brings_the_look_forward(house, tmp_path):
     assert sources.service.run_once().looked == 1
 
 
+def test_bucket_that_tells_brings_the_look_forward(house):
+    house.review(policy(data=DataSection(source="s3://warehouse/flights/*.parquet", target="y")))
+    sources = Sources(house)
+    sources.service.run_once()
+    assert not sources.service.hint_addresses(["s3://warehouse/trains/a.parquet", "s3://other/x"])
+    assert sources.service.run_once().looked == 0
+    assert sources.service.hint_addresses(["s3://warehouse/flights/a.parquet"])
+    assert sources.service.run_once().looked == 1
+
+
 class Broken:
     def __init__(self, error: Exception) -> None:
         self.error = error

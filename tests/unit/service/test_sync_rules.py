@@ -99,6 +99,32 @@ def test_unproven_policy_is_refused_with_the_reason_of_the_source(rules):
     assert rules.refused("a") == "no approved review of 3f2a."
 
 
+def test_refusal_is_told_once_to_whom_the_rules_in_force_want(rules):
+    old = text("a").text + "notify: {rules_refused: [leads, feed]}\n"
+    kept = RuleText(path="rules/a.yaml", text=old, blob=blob_id(old.encode()))
+    rules.sync(kept)
+    newer = text("a", rows=200, refused="not proven.")
+    rules.sync(kept, newer)
+    rules.sync(kept)
+    rules.sync(kept, newer)
+    assert rules.active() == {"a": kept.blob}
+    with rules.house.store.read() as tx:
+        letters = tx.outbox.due("notify")
+    assert [(x.payload["channel"], x.payload["sentence"]) for x in letters] == [
+        ("leads", "rules/a.yaml stays as it is: not proven."),
+        ("feed", "rules/a.yaml stays as it is: not proven."),
+    ]
+
+
+def test_proven_rules_and_refused_newer_ones_are_both_heeded(rules):
+    rules.sync(text("a"), text("a", rows=200, refused="not proven."))
+    assert rules.active() == {"a": text("a").blob}
+    assert rules.refused("a") == "not proven."
+    assert rules.sync(text("a"), text("a", rows=200, refused="not proven.")).changes == 0
+    rules.sync(text("a", rows=200))
+    assert rules.refused("a") == ""
+
+
 def test_proof_that_comes_later_puts_the_policy_in_force(rules):
     rules.sync(text("a", refused="not proven."))
     assert rules.active() == {}

@@ -143,6 +143,21 @@ def test_old_approval_does_not_bring_an_old_text_back(world):
     assert not world.proven()
 
 
+def test_old_approval_under_a_new_name_says_nothing(world):
+    """Whoever may push may also name a ref as they like; the statement inside is what was signed."""
+    world.repository.change(2000)
+    old = world.approve("bob")
+    world.rules().read()
+    world.repository.change(3000)
+    world.approve("bob", minutes=1)
+    world.rules().read()
+    newest = world.repository.change(2000)
+    world.repository.git(
+        "update-ref", f"refs/incumbent/approvals/{newest}/x", world.repository.head(old)
+    )
+    assert not world.proven()
+
+
 def test_text_that_went_and_came_between_two_looks(world):
     world.repository.change(2000)
     world.approve("bob")

@@ -5,6 +5,7 @@ import json
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -173,6 +174,24 @@ def test_broken_file_is_data_once_it_is_mended(tmp_path):
     mended = source.poll(broken.cursor)
     assert names(mended) == ["a.parquet"]
     assert mended.problems == ()
+
+
+def test_file_that_changes_while_it_is_read_is_read_again(tmp_path, monkeypatch):
+    path = parquet(tmp_path / "a.parquet")
+    source = FileSource("*.parquet", base=tmp_path)
+    measure = source._meter.measure
+
+    def replaced_meanwhile(*about: Any):
+        found = measure(*about)
+        parquet(path, rows=9)
+        return found
+
+    monkeypatch.setattr(source._meter, "measure", replaced_meanwhile)
+    torn = source.poll(None)
+    assert torn.batches == ()
+    assert torn.again is not None
+    monkeypatch.undo()
+    assert [batch.rows for batch in source.poll(torn.cursor).batches] == [9]
 
 
 def test_broken_change_keeps_the_good_batch(tmp_path):
