@@ -1,0 +1,28 @@
+"""Plan: what a change of rules would have decided, from the recorded history, through the function that decides."""
+
+from __future__ import annotations
+
+from controller.service.plan.report import (
+    ModelPlan,
+    Outcome,
+    Plan,
+    Range,
+    Replayed,
+    SampleSize,
+    Trainings,
+)
+from controller.service.plan.run import Change, Sides, changes_between, make_plan
+
+__all__ = [
+    "Change",
+    "ModelPlan",
+    "Outcome",
+    "Plan",
+    "Range",
+    "Replayed",
+    "SampleSize",
+    "Sides",
+    "Trainings",
+    "changes_between",
+    "make_plan",
+]

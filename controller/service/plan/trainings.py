@@ -1,0 +1,333 @@
+"""Trainings that rules would have started: the recorded signals go through the trigger part, in simulated time.
+
+A decision that flips is judged on the state of the old history, where signals had been used up by the old rules. To
+count trainings the signals are therefore followed once through each side: pending where its triggers leave them,
+used up where it trains, with its own cooldowns and limits. Exact as long as the history holds what the triggers
+read; how long an added training would have run is not recorded, so it is counted with the shortest and with the
+longest one that is, and the answer is a range where that matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from controller.domain.decisions import RulesRef, StartRun
+from controller.domain.rules import (
+    DecayTrigger,
+    DriftTrigger,
+    Policy,
+    ScheduleTrigger,
+    SkewTrigger,
+    Trigger,
+    WebhookTrigger,
+)
+from controller.domain.runs import RunKind, RunState, RunView
+from controller.domain.signals import TRAINING_CAUSES, Signal, SignalKind, SignalStatus
+from controller.domain.snapshot import DataView, Snapshot
+from controller.policy.case import Case
+from controller.policy.reasons.train import train
+from controller.service.next_due import next_due
+from controller.service.plan.report import Range, Trainings
+
+_NO_RULES = RulesRef(path="", blob="")
+_MOST_FIRES = 100_000
+_DAY = timedelta(days=1)
+_STEPS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What came up at one recorded time: new signals, and the data and profiles that were there."""
+
+    at: datetime
+    signals: tuple[Signal, ...]
+    data: DataView
+    profiles: tuple[RunView, ...]
+
+
+@dataclass(slots=True)
+class History:
+    """Collects arrivals from snapshots, oldest first."""
+
+    arrivals: list[Arrival] = field(default_factory=list)
+    recorded: int = 0
+    durations: dict[str, timedelta] = field(default_factory=dict)
+    last: datetime | None = None
+    _newest: int = 0
+    _seen: DataView | None = None
+
+    def add(self, snapshot: Snapshot, at: datetime) -> None:
+        """Take what is new in one snapshot."""
+        self.last = at
+        for run in snapshot.runs:
+            if run.kind is RunKind.TRAIN and run.ended_at is not None:
+                self.durations[run.id] = run.ended_at - run.ordered_at
+        new = tuple(s for s in snapshot.signals if s.id > self._newest and _may_cause(s))
+        self._newest = max([self._newest, *(s.id for s in snapshot.signals)])
+        if new or snapshot.data != self._seen:
+            self._seen = snapshot.data
+            profiles = tuple(run for run in snapshot.runs if run.kind is RunKind.PROFILE)
+            self.arrivals.append(Arrival(at, new, snapshot.data, profiles))
+
+
+def _may_cause(signal: Signal) -> bool:
+    if signal.kind is SignalKind.RUN_FINISHED:
+        return signal.payload.get("kind") == RunKind.PROFILE.value
+    return signal.kind in TRAINING_CAUSES
+
+
+def count_trainings(history: History, old: Policy, new: Policy) -> Trainings | None:
+    """Both sides; None where the change touches neither triggers nor limits."""
+    if starting_rules(old) == starting_rules(new) or not history.arrivals:
+        return None
+    return Trainings(
+        recorded=history.recorded,
+        old=_between(history, old),
+        new=_between(history, new),
+        unknown=tuple(unknown_causes(history, new, old)),
+    )
+
+
+def starting_rules(policy: Policy) -> object:
+    """Everything that decides when a training starts, without the lines that it stands on."""
+    triggers = tuple(replace(trigger, line=0) for trigger in policy.triggers)
+    expect = tuple(replace(item, line=0) for item in policy.data.expect)
+    resting = replace(policy.unimproving, line=0) if policy.unimproving else None
+    return triggers, replace(policy.limits, line=0), expect, resting, policy.mode
+
+
+def _between(history: History, policy: Policy) -> Range:
+    spans = history.durations.values()
+    ends = {min(spans, default=timedelta(0)), max(spans, default=policy.train.timeout)}
+    counts = [_Simulation(policy, span).run(history) for span in ends]
+    return Range(least=min(counts), most=max(counts))
+
+
+@dataclass(slots=True)
+class _Simulation:
+    """One side's triggers and limits. Every training takes ``span``."""
+
+    policy: Policy
+    span: timedelta
+    pending: dict[int, Signal] = field(default_factory=dict)
+    runs: list[RunView] = field(default_factory=list)
+    last_fired: dict[str, datetime] = field(default_factory=dict)
+    data: DataView = field(default_factory=DataView)
+    profiles: tuple[RunView, ...] = ()
+    started: int = 0
+    wake_at: datetime | None = None
+
+    def run(self, history: History) -> int:
+        """How many trainings were started from the first arrival to the last recorded decision."""
+        last = history.last or history.arrivals[-1].at
+        schedules = [t for t in self.policy.triggers if isinstance(t, ScheduleTrigger)]
+        for arrival in _merged(history.arrivals, schedules, last):
+            self._sleep_until(arrival.at)
+            self.data, self.profiles = arrival.data, arrival.profiles
+            self.pending.update((s.id, s) for s in arrival.signals)
+            self._drop_quarantined(arrival)
+            self._settle(arrival.at)
+        self._sleep_until(last)
+        return self.started
+
+    def _sleep_until(self, at: datetime) -> None:
+        """Look again whenever time alone may change the answer: a limit ends, or a training does."""
+        while self.pending:
+            ends = [r.ended_at for r in self.runs if r.ended_at and not r.state.ended]
+            times = [time for time in (self.wake_at, *ends) if time is not None and time < at]
+            if not times:
+                return
+            self._settle(min(times))
+
+    def _settle(self, now: datetime) -> None:
+        self.runs = [_as_of(run, now) for run in self._relevant(now)]
+        self.wake_at = None
+        for _ in range(_STEPS):
+            if not self.pending or not self._look(now):
+                return
+
+    def _look(self, now: datetime) -> bool:
+        """One look of the trigger part; whether it started a training."""
+        finding = train(Case(self._snapshot(), self.policy, now))
+        if finding is None:
+            return False
+        for answer in finding.answers:
+            if answer.status.ended:
+                self.pending.pop(answer.signal, None)
+        wake = finding.wake_at
+        self.wake_at = wake if wake is not None and wake > now else None
+        orders = [action for action in finding.actions if isinstance(action, StartRun)]
+        for order in orders:
+            self._start(order, now)
+        return bool(orders)
+
+    def _start(self, order: StartRun, now: datetime) -> None:
+        self.started += 1
+        self.last_fired |= {cause.trigger: now for cause in order.spec.causes}
+        self.runs.append(
+            RunView(
+                id=order.run,
+                number=order.number,
+                kind=RunKind.TRAIN,
+                state=RunState.RUNNING if self.span else RunState.DONE,
+                recipe=order.spec.recipe,
+                ordered_at=now,
+                ended_at=now + self.span,
+            )
+        )
+
+    def _relevant(self, now: datetime) -> list[RunView]:
+        since = now - max(_DAY, self.policy.limits.cooldown)
+        return [run for run in self.runs if run.ordered_at >= since or not run.state.ended]
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(
+            model=self.policy.model,
+            generation=0,
+            next_version=1,
+            next_run=self.started + 1,
+            rules=_NO_RULES,
+            signals=tuple(self.pending.values()),
+            runs=(*self.runs, *self.profiles),
+            data=self.data,
+            last_fired=self.last_fired,
+        )
+
+    def _drop_quarantined(self, arrival: Arrival) -> None:
+        """Batches that broke their expectations train nothing, whatever the triggers say."""
+        broken = {
+            int(item["sequence"])
+            for signal in arrival.signals
+            for item in signal.payload.get("quarantine") or ()
+            if isinstance(item, dict) and "sequence" in item
+        }
+        if broken and self.policy.data.expect:
+            self.pending = {
+                key: signal
+                for key, signal in self.pending.items()
+                if signal.payload.get("sequence") not in broken
+            }
+
+
+def _as_of(run: RunView, now: datetime) -> RunView:
+    ended = run.ended_at is not None and run.ended_at <= now
+    return replace(run, state=RunState.DONE) if ended and not run.state.ended else run
+
+
+def _merged(
+    arrivals: list[Arrival], schedules: list[ScheduleTrigger], last: datetime
+) -> Iterator[Arrival]:
+    """Arrivals with the fires of schedules between them, which follow from the calendar; recorded ones are left out."""
+    fires = sorted(_fires(schedules, arrivals[0].at, last), key=lambda fire: fire.at)
+    waiting = iter(fires)
+    fire = next(waiting, None)
+    now = replace(arrivals[0], signals=())
+    for arrival in arrivals:
+        while fire is not None and fire.at < arrival.at:
+            yield replace(now, at=fire.at, signals=fire.signals)
+            fire = next(waiting, None)
+        now = arrival
+        others = tuple(s for s in arrival.signals if s.kind is not SignalKind.SCHEDULE)
+        yield replace(arrival, signals=others)
+    while fire is not None:
+        yield replace(now, at=fire.at, signals=fire.signals)
+        fire = next(waiting, None)
+
+
+def _fires(schedules: list[ScheduleTrigger], first: datetime, last: datetime) -> Iterator[Arrival]:
+    number = 1 << 40
+    for trigger in schedules:
+        due = next_due(trigger, first)
+        for _ in range(_MOST_FIRES):
+            if due > last:
+                break
+            number += 1
+            signal = Signal(
+                id=number,
+                key=f"{trigger.name}:{due.isoformat()}",
+                model="",
+                kind=SignalKind.SCHEDULE,
+                occurred_at=due,
+                received_at=due,
+                payload={"due": due.isoformat()},
+                trigger=trigger.name,
+                status=SignalStatus.OPEN,
+            )
+            yield Arrival(due, (signal,), DataView(), ())
+            due = next_due(trigger, due)
+
+
+def unknown_causes(history: History, new: Policy, old: Policy) -> Iterator[str]:
+    """What the new triggers ask for and the history does not hold, a sentence each."""
+    known = {trigger.name: replace(trigger, line=0) for trigger in old.triggers}
+    for trigger in new.triggers:
+        if known.get(trigger.name) == replace(trigger, line=0):
+            continue
+        lack = _lack(trigger, known.get(trigger.name), _recorded(history, trigger))
+        if lack:
+            yield f"trigger '{trigger.name}': {lack}"
+    if new.unimproving is not None:
+        yield "`unimproving` may stretch the time between trainings by what they would have brought"
+    if new.data.expect and not old.data.expect:
+        yield "`data.expect` lets only checked data train, and nothing was checked then"
+
+
+def _recorded(history: History, trigger: Trigger) -> list[Mapping[str, Any]]:
+    kind = SignalKind(trigger.kind)
+    return [
+        signal.payload
+        for arrival in history.arrivals
+        for signal in arrival.signals
+        if signal.kind is kind
+        or (isinstance(trigger, DriftTrigger) and signal.kind is SignalKind.RUN_FINISHED)
+    ]
+
+
+def _lack(trigger: Trigger, before: Trigger | None, found: list[Mapping[str, Any]]) -> str | None:
+    if isinstance(trigger, ScheduleTrigger):
+        return None
+    if isinstance(trigger, WebhookTrigger):
+        if any(payload.get("type") == trigger.type for payload in found):
+            return None
+        return f"no event of type {trigger.type} was recorded"
+    if not found:
+        return f"no {trigger.kind} signal was recorded"
+    if isinstance(trigger, (DriftTrigger, SkewTrigger)):
+        if isinstance(trigger, DriftTrigger) and _other_reference(trigger, before):
+            return f"drift was measured against another reference than {trigger.reference}"
+        return _unmeasured(trigger, found)
+    if isinstance(trigger, DecayTrigger):
+        if not any(payload.get("metric") == trigger.metric for payload in found):
+            return f"decay of {trigger.metric} was not measured"
+        if not isinstance(before, DecayTrigger) or (
+            (before.window, before.worse_than) != (trigger.window, trigger.worse_than)
+        ):
+            return "decay was measured over another window or against another reference"
+    return None
+
+
+def _other_reference(trigger: DriftTrigger, before: Trigger | None) -> bool:
+    return isinstance(before, DriftTrigger) and before.reference != trigger.reference
+
+
+def _unmeasured(
+    trigger: DriftTrigger | SkewTrigger, found: Iterable[Mapping[str, Any]]
+) -> str | None:
+    readings = [p["columns"] for p in found if isinstance(p.get("columns"), dict)]
+    if not readings:
+        return f"no {trigger.kind} reading was recorded"
+    columns = trigger.columns or tuple({name for reading in readings for name in reading})
+    lacking = [
+        name
+        for name in columns
+        if not any(
+            isinstance(reading.get(name), dict) and reading[name].get(trigger.metric) is not None
+            for reading in readings
+        )
+    ]
+    if lacking:
+        return f"{trigger.metric} of {', '.join(lacking)} was not measured"
+    return None
