@@ -1,7 +1,7 @@
 """`incumbent plan` over 100,000 recorded decisions: wall and processor seconds, peak memory, decisions a second.
 
 The history is made by the engine itself on the memory store (data come, trainings run, evaluations report evidence for
-six gates, one of them by slice; challengers win, lose and wait), then copied into SQLite until the log is long enough:
+four gates; challengers win, lose and wait), then copied into SQLite until the log is long enough:
 the records are whole and sealed, only repeated. COUNT=10000 makes it shorter.
 """
 
@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from controller.adapters.sql.store import SqlStore
 from controller.domain.decisions import DecisionRecord
 from controller.ports import ActiveRules, NewDecision
 from tests.support.command import PATH, Desk
-from tests.support.house import FAILS, PASSES, UNDECIDED, evidence
+from tests.support.house import FAILS, PASSES, UNDECIDED
 
 COUNT = int(os.environ.get("COUNT", "100000"))
 POLICY = """\
@@ -34,12 +33,11 @@ train: {entrypoint: "flights:train"}
 triggers:
   - new_data: {rows: 20000}
 limits: {cooldown: 6h}
+deprecate: {keep: 3, after: 30d}
 promote:
   - {name: better, metric: mae, better_than: champion}
-  - {name: everywhere, metric: mae, not_worse_than: champion, margin: 3%, slices: {by: origin, min_rows: 300}}
   - {name: absolute, metric: mae, at_most: 20}
   - {name: fast, metric: latency_ms_p95, at_most: 50}
-  - {name: churn, metric: prediction_change_rate, at_most: 20, dry_run: true}
   - {name: bias, metric: mae, not_worse_than: champion, margin: 1%}
 """
 CHANGES = {
@@ -47,7 +45,6 @@ CHANGES = {
     "a threshold and a trigger": ("rows: 20000", "rows: 45000"),
     "a margin that was not tested": ("margin: 1%", "margin: 0.5%"),
 }
-SLICES = 12
 
 
 def recorded() -> list[DecisionRecord]:
@@ -55,14 +52,13 @@ def recorded() -> list[DecisionRecord]:
     desk = Desk()
     desk.enforce(POLICY)
     house = desk.house
-    slices = tuple(evidence(n=500 + n, slice={"origin": f"A{n:02d}"}) for n in range(SLICES))
     for month in range(60):
         outcome = (PASSES, FAILS, UNDECIDED)[month % 3]
         house.data(8_000, f"early-{month}")
         house.tick()
         house.clock.advance(timedelta(days=15))
         house.data(15_000, f"late-{month}")
-        house.work({**outcome, "slices": slices})
+        house.work(outcome)
         house.clock.advance(timedelta(days=16))
     return house.records()
 

@@ -14,11 +14,12 @@ from controller.domain.decisions import DecisionRecord
 from controller.domain.errors import IncumbentError, IntegrityError, PolicyInvalid
 from controller.domain.rules import Gate, Policy
 from controller.domain.runs import RunKind
-from controller.domain.snapshot import FORMAT, Snapshot
+from controller.domain.snapshot import FORMAT
 from controller.ports import RuleText, Transaction
 from controller.service.plan.replay import Moment, replay
 from controller.service.plan.report import ModelPlan, Plan, Replayed, SampleSize
 from controller.service.plan.samples import Comparisons
+from controller.service.plan.snapshots import Snapshots
 from controller.service.plan.trainings import History, count_trainings
 
 Parse = Callable[[str, str], Policy]
@@ -118,6 +119,7 @@ class _Replay:
     policies: dict[str, Policy | None] = field(default_factory=dict)
     ordered: dict[str, tuple[Gate, ...]] = field(default_factory=dict)
     gates: dict[str, tuple[Gate, ...]] = field(default_factory=dict)
+    snapshots: Snapshots = field(default_factory=Snapshots)
     history: History = field(default_factory=History)
     comparisons: Comparisons = field(default_factory=Comparisons)
     flips: list[Replayed] = field(default_factory=list)
@@ -149,7 +151,7 @@ class _Replay:
         if self.since is not None and record.decided_at < self.since:
             return
         try:
-            snapshot = codec.load(Snapshot, record.snapshot)
+            snapshot = self.snapshots.read(record.snapshot)
         except IntegrityError:
             self.unreadable.append(record.id)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -154,3 +155,28 @@ def test_hooks_call_commands_that_there_are(name: str):
 
     assert hook["entry"] == f"incumbent {name}"
     assert name in COMMANDS
+
+
+def test_templates_call_plan_with_options_that_there_are():
+    from controller.entrypoints.cli.plan import plan
+
+    action = yaml.safe_load((ROOT / "ci" / "github" / "action.yml").read_text())
+    template = yaml.safe_load((ROOT / "ci" / "gitlab" / "rules.yml").read_text())
+    step = next(step for step in action["runs"]["steps"] if step["name"] == "Plan")
+    lines = [*step["run"].splitlines(), template["incumbent-plan"]["script"][0]]
+    calls = [line for line in lines if line.startswith("incumbent plan")]
+
+    assert len(calls) == 2
+    for call in calls:
+        words = shlex.split(call.partition(" > ")[0])[2:]
+        context = plan.make_context("plan", words)
+        assert context.params["form"] == "markdown"
+        assert context.params["base"].startswith("$")
+
+
+def test_the_plan_is_on_unless_somebody_switches_it_off():
+    action = yaml.safe_load((ROOT / "ci" / "github" / "action.yml").read_text())
+    template = yaml.safe_load((ROOT / "ci" / "gitlab" / "rules.yml").read_text())
+
+    assert action["inputs"]["plan"]["default"] == "true"
+    assert template["variables"]["INCUMBENT_PLAN"] == "true"

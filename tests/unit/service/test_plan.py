@@ -13,7 +13,7 @@ from controller.ports import RuleText
 from controller.rulefmt import blob_id, load
 from controller.service.plan import ModelPlan, Plan, Sides, make_plan
 from tests.support.command import PATH, POLICY, Desk
-from tests.support.house import FAILS, PASSES, UNDECIDED
+from tests.support.house import FAILS, PASSES
 
 OTHER = POLICY.replace("flight-delay", "other")
 
@@ -175,7 +175,9 @@ def test_another_margin_is_known_where_the_stored_test_settles_it(
 def test_a_stricter_relative_margin_within_the_estimate_cannot_be_known():
     desk = history(PASSES)
 
-    model = only(plan(desk, with_gates("{name: better, metric: mae, better_than: champion, by: 1%}")))
+    model = only(
+        plan(desk, with_gates("{name: better, metric: mae, better_than: champion, by: 1%}"))
+    )
 
     (item,) = (item for item in model.unknown if item.challenger == 2)
     assert item.words == "promote v2 -> hold or promote v2"
@@ -237,7 +239,7 @@ def test_a_cooldown_is_followed_in_simulated_time():
 
 def test_a_new_schedule_is_counted_by_the_calendar():
     desk = history(PASSES, PASSES, PASSES)
-    both = "  - new_data: {rows: 20000}\n  - schedule: {cron: \"0 3 1 * *\"}"
+    both = '  - new_data: {rows: 20000}\n  - schedule: {cron: "0 3 1 * *"}'
 
     model = only(plan(desk, POLICY.replace("  - new_data: {rows: 20000}", both)))
 
