@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import shutil
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 from controller.domain.errors import IncumbentError, StorageFull, Unavailable
 from controller.domain.runs import Run, RunKind, RunState
@@ -63,10 +65,11 @@ def _perform(place: Workplace, run: Run, reporter: Reporter, claimed: float) -> 
         )
         return _guarded(steps)
     except OSError as error:
-        return RunEnd(
-            state=RunState.FAILED,
-            reason=f"the worker could not use {folder}: {error.strerror or error}",
-        )
+        return RunEnd(state=RunState.FAILED, reason=_unusable(folder, error))
+    except Unavailable as error:  # the database, before there was anything to report
+        log.warning("%s", error.sentence(), extra={"action": "give_back", "run": run.id})
+        reporter.give_back()
+        return None
     except IncumbentError as error:
         return RunEnd(state=RunState.FAILED, reason=error.sentence().rstrip("."))
     finally:
@@ -77,31 +80,44 @@ def _guarded(steps: Steps) -> RunEnd | None:
     try:
         return _kind(steps.run)(steps)
     except Interrupted as interrupted:
-        if interrupted.why is Stop.LOST:
-            return None
-        if interrupted.why is Stop.DRAIN:
-            steps.reporter.give_back()
-            return None
-        asked = steps.run.reason or _cancel_reason(steps)
-        return _ended(steps, RunState.CANCELLED, f"was cancelled{': ' + asked if asked else ''}")
+        return _interrupted(steps, interrupted.why)
     except Failure as failure:
         return _ended(steps, RunState.FAILED, str(failure).rstrip("."))
-    except StorageFull as error:
-        return _ended(steps, RunState.FAILED, error.sentence().rstrip("."))
-    except Unavailable as error:
-        # Not the user's doing: somebody gets another try, as long as the run has one left.
-        if steps.run.attempt <= steps.run.spec.retries:
+    except IncumbentError as error:
+        if _worth_another_try(steps, error):
             log.warning("%s", error.sentence(), extra={"action": "give_back", "run": steps.run.id})
             steps.reporter.give_back()
             return None
         return _ended(steps, RunState.FAILED, error.sentence().rstrip("."))
-    except IncumbentError as error:
-        return _ended(steps, RunState.FAILED, error.sentence().rstrip("."))
+    except OSError as error:
+        return _ended(steps, RunState.FAILED, _unusable(steps.folder, error))
     except Exception as error:  # a mistake of ours must end the run in words too
         log.exception("the worker made a mistake", extra={"action": "perform", "run": steps.run.id})
         return _ended(
             steps, RunState.FAILED, f"the worker itself failed with {type(error).__name__}: {error}"
         )
+
+
+def _interrupted(steps: Steps, why: Stop) -> RunEnd | None:
+    if why is Stop.LOST:
+        return None
+    if why is Stop.DRAIN:
+        steps.reporter.give_back()
+        return None
+    asked = steps.run.reason or _cancel_reason(steps)
+    return _ended(steps, RunState.CANCELLED, f"was cancelled{': ' + asked if asked else ''}")
+
+
+def _worth_another_try(steps: Steps, error: IncumbentError) -> bool:
+    """Something of ours does not answer: not the training's fault, as long as the run has a try left."""
+    ours = isinstance(error, Unavailable) and not isinstance(error, StorageFull)
+    return ours and steps.run.attempt <= steps.run.spec.retries
+
+
+def _unusable(folder: Path, error: OSError) -> str:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return f"the disk is full: no room for the run's files in {folder}"
+    return f"the worker could not use {folder}: {error.strerror or error}"
 
 
 def _kind(run: Run) -> Callable[[Steps], RunEnd]:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from controller.domain.errors import Conflict, IncumbentError, Unavailable
-from controller.domain.runs import Run
+from controller.domain.runs import Run, RunState
 from controller.ports import JournalEntry, RunEnd, Store
 from workers.draining import Drain
 from workers.settings import WorkerSettings
@@ -131,9 +131,13 @@ class Reporter:
         """Let the lease end now: whoever looks next gives the run to somebody else."""
         self._done.set()
         self._thread.join(self._settings.lease)
-        with self._store.begin() as tx:
-            tx.journal.append(self._run.id, self._run.fence, self._taken())
-            tx.runs.heartbeat(self._run.id, self._run.fence, lease=timedelta(0))
+        try:
+            with self._store.begin() as tx:
+                tx.journal.append(self._run.id, self._run.fence, self._taken())
+                tx.runs.heartbeat(self._run.id, self._run.fence, lease=timedelta(0))
+        except IncumbentError as error:  # then it ends by itself, a little later
+            why = {"action": "give_back", "run": self._run.id, "why": str(error)}
+            log.warning("not given back", extra=why)
 
     def settle(self) -> list[JournalEntry]:
         """The entries that are not written yet; they belong into the transaction that ends the run."""
@@ -191,6 +195,12 @@ def report_end(store: Store, run: Run, end: RunEnd, reporter: Reporter) -> bool:
                 return True
             if time.monotonic() > deadline:
                 raise
+        except (
+            TypeError,
+            ValueError,
+        ) as error:  # a mistake of ours: say so instead of trying for ever
+            log.exception("result cannot be written", extra={"action": "finish", "run": run.id})
+            end = RunEnd(state=RunState.FAILED, reason=f"its result cannot be written: {error}")
         time.sleep(pause)
         pause = min(pause * 2, 5.0)
 

@@ -122,11 +122,15 @@ class Steps:
         }
 
     def _environment(self, folder: Path) -> dict[str, str]:
-        return clean_environment(os.environ) | {
-            "INCUMBENT_RUN": self.run.id,
-            "INCUMBENT_RUN_DIR": str(folder),
-            "TMPDIR": str(self.folder),
-        }
+        return (
+            {"OMP_WAIT_POLICY": "PASSIVE"}
+            | clean_environment(os.environ)
+            | {
+                "INCUMBENT_RUN": self.run.id,
+                "INCUMBENT_RUN_DIR": str(folder),
+                "TMPDIR": str(self.folder),
+            }
+        )
 
     def _answer(
         self, folder: Path, ended: Ended, told: list[Mapping[str, Any]]
