@@ -34,7 +34,7 @@ class MemoryRegistry:
             raise Conflict(
                 f"{model} v{action.version} cannot be entered: its next version is v{state.next_version}."
             )
-        if any(v.run == action.run for v in self._tables.versions.values()):
+        if action.run in self._tables.version_runs:
             raise Conflict(f"Run {action.run} has brought a version before.")
         version = Version(
             model=model,
@@ -53,6 +53,7 @@ class MemoryRegistry:
         )
         self._models.replace(replace(state, next_version=state.next_version + 1))
         self._tables.versions[model, version.number] = version
+        self._tables.version_runs[version.run] = None
         self._fact(
             version, before=None, decision=decision, at=at, actor="system", reason="It was trained."
         )

@@ -114,6 +114,8 @@ class Tables:
     verdicts: Table[int, str] = field(default_factory=Table)
     models: Table[str, ModelState] = field(default_factory=Table)
     versions: Table[tuple[str, int], Version] = field(default_factory=Table)
+    version_runs: Table[str, None] = field(default_factory=Table)
+    """Runs that have brought a version."""
     facts: Table[int, VersionFact] = field(default_factory=Table)
     evaluations: Table[tuple[str, int], Evaluation] = field(default_factory=Table)
     reigns: Table[str, tuple[Reign, ...]] = field(default_factory=Table)
