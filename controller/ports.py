@@ -203,6 +203,15 @@ class ModelState:
     """Why the engine can't decide for this model (a poisoned policy or signal); None if it can."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """A challenger that was judged and waits, and since when."""
+
+    model: str
+    version: int
+    since: datetime
+
+
 class ModelBook(Protocol):
     """One control row a model, and what is booked against it."""
 
@@ -214,6 +223,10 @@ class ModelBook(Protocol):
 
     def due(self, now: datetime, limit: int = 100) -> list[str]:
         """Models with an open signal, or whose ``wake_at`` is not after ``now``; longest waiting first."""
+        ...
+
+    def waiting(self, limit: int = 100) -> list[Waiting]:
+        """The challengers of all models that wait for a person or for labels, longest waiting first."""
         ...
 
     def update(self, model: str, **changes: Any) -> None:
@@ -576,6 +589,68 @@ class WorkerBook(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Token:
+    """The right of a program or a person to call the API. Only the SHA-256 of what was shown once is kept.
+
+    ``role`` is what its bearer may do at most, with the models of ``owners`` only (none given: with all).
+    """
+
+    name: str
+    digest: str
+    actor: str
+    role: str
+    created_by: str
+    created_at: datetime
+    expires_at: datetime
+    owners: tuple[str, ...] = ()
+    revoked_at: datetime | None = None
+    id: int = 0
+
+
+class TokenBook(Protocol):
+    """Who may call. A revoked token stays, so that what it did has a name."""
+
+    def issue(self, token: Token) -> Token:
+        """Keep a new token; the answer has its id."""
+        ...
+
+    def by_digest(self, digest: str) -> Token | None: ...
+
+    def all(self) -> list[Token]:
+        """Every token ever issued, the newest first."""
+        ...
+
+    def revoke(self, token: int, at: datetime) -> bool:
+        """End a token at once; False if there is no such one or it was revoked before."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comment:
+    """What a person says about ``subject``: ``decision:5``, ``run:flight-delay.r3`` or ``version:flight-delay/3``.
+
+    ``text`` is Markdown as it was typed; whoever shows it sanitises it. The same ``key`` is the same comment.
+    """
+
+    subject: str
+    actor: str
+    at: datetime
+    text: str
+    key: str
+    id: int = 0
+
+
+class CommentBook(Protocol):
+    """What people say beside decisions, runs and versions. Nothing is decided by it, nothing is taken out."""
+
+    def add(self, comment: Comment) -> Comment: ...
+
+    def of(self, subject: str, limit: int = 500) -> list[Comment]:
+        """The subject's comments, oldest first."""
+        ...
+
+
 class Transaction(Protocol):
     """All books at once. Leaving the block normally commits, an exception rolls back."""
 
@@ -609,6 +684,10 @@ class Transaction(Protocol):
     def journal(self) -> RunJournal: ...
     @property
     def workers(self) -> WorkerBook: ...
+    @property
+    def tokens(self) -> TokenBook: ...
+    @property
+    def comments(self) -> CommentBook: ...
 
 
 class Store(Protocol):

@@ -93,6 +93,32 @@ class Settings(BaseSettings):
         {},
         description="Who belongs to which group, as names or person:NAME; policies name groups that may approve.",
     )
+    roles: dict[str, list[str]] = Field(
+        {},
+        description="Who may do what: viewer, reviewer, operator or admin, or ROLE@OWNER for the models of one"
+        " owner; as names, group:NAME, or * for everybody who is logged in.",
+    )
+    host: str = Field("127.0.0.1", description="Address that the page and the API listen on.")
+    port: int = Field(8321, ge=0, le=65535, description="Their port; 0: any free one.")
+    page_url: str | None = Field(
+        None,
+        description="Where people reach the page, for links in messages. Default: host and port.",
+    )
+    login: Literal["link", "token", "none"] = Field(
+        "link",
+        description="How people log in: by the one-time link that the start prints (127.0.0.1 only), with an API"
+        " token, or not at all: then everybody may read, and on 127.0.0.1 do everything.",
+    )
+    webhook_secret: SecretStr | None = Field(
+        None, description="Signs CloudEvents of senders that have no token (HMAC-SHA256)."
+    )
+    api_rate: float = Field(
+        50.0,
+        gt=0,
+        description="Requests a second of one caller, over a minute; bursts may be longer.",
+    )
+    api_body: int = Field(1_000_000, gt=0, description="Largest body of a request, in bytes.")
+    api_streams: int = Field(100, ge=0, description="Event streams that may be open at once.")
     actor: str | None = Field(
         None, description="Who gives commands, as decisions name them. Default: the login name."
     )

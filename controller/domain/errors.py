@@ -4,7 +4,9 @@
     ├── UserError                   exit code 2: wrong use, or input that cannot be used
     │   ├── PolicyInvalid           exit code 1: a policy that does not parse (all problems at once)
     │   ├── ConfigurationError      exit code 2: a setting that cannot be used
-    │   └── NotFound                exit code 3: the thing that was named does not exist
+    │   ├── NotFound                exit code 3: the thing that was named does not exist
+    │   ├── NotLoggedIn             exit code 2: nobody knows who asks
+    │   └── Forbidden               exit code 2: known, and not allowed to do this
     ├── NegativeAnswer              exit code 1: the question was answered, and the answer is no
     ├── Conflict                    exit code 4: somebody else was first, or the view was stale
     │   ├── StaleGeneration         the champion moved between reading and writing
@@ -64,6 +66,18 @@ class NotFound(UserError):
 
     code = "not_found"
     exit_code = 3
+
+
+class NotLoggedIn(UserError):
+    """Nobody knows who asks, or what they showed is no longer good."""
+
+    code = "not_logged_in"
+
+
+class Forbidden(UserError):
+    """Who asks is known and may not do this."""
+
+    code = "forbidden"
 
 
 class NegativeAnswer(IncumbentError):

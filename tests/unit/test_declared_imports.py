@@ -21,7 +21,13 @@ SHIPPED = [
     *(line for extra in PROJECT["project"]["optional-dependencies"].values() for line in extra),
 ]
 # A distribution that is the other half of a declared one.
-HALVES = {"packaging": "pytest", "grimp": "import-linter", "starlette": "fastapi"}
+HALVES = {
+    "packaging": "pytest",
+    "grimp": "import-linter",
+    "starlette": "fastapi",
+    "anyio": "fastapi",
+    "markupsafe": "jinja2",
+}
 
 
 def names(requirements: list[str]) -> set[str]:

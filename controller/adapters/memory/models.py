@@ -11,8 +11,8 @@ from controller.adapters.memory.tables import Tables
 from controller.domain.decisions import RecordApproval, RecordTest
 from controller.domain.errors import Conflict
 from controller.domain.snapshot import ApprovalView, BudgetView
-from controller.domain.versions import UNDECIDED
-from controller.ports import ModelState
+from controller.domain.versions import UNDECIDED, VersionState
+from controller.ports import ModelState, Waiting
 
 CHANGEABLE = frozenset({"hold", "wake_at", "recipe_index", "rest", "error", "last_fired"})
 
@@ -46,6 +46,14 @@ class MemoryModels:
         if len(open_levels) == len(state.budget.levels):
             return state
         return replace(state, budget=replace(state.budget, levels=open_levels))
+
+    def waiting(self, limit: int = 100) -> list[Waiting]:
+        found = [
+            Waiting(model=v.model, version=v.number, since=v.state_since or v.created_at)
+            for v in self._tables.versions.values()
+            if v.state is VersionState.CHALLENGER
+        ]
+        return sorted(found, key=lambda w: (w.since, w.model, w.version))[:limit]
 
     def due(self, now: datetime, limit: int = 100) -> list[str]:
         since: dict[str, datetime] = {}

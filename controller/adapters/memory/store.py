@@ -15,6 +15,7 @@ from controller.adapters.memory.journal import MemoryJournal, MemoryWorkers
 from controller.adapters.memory.leases import MemoryLeases
 from controller.adapters.memory.models import MemoryModels
 from controller.adapters.memory.outbox import MemoryOutbox
+from controller.adapters.memory.people import MemoryComments, MemoryTokens
 from controller.adapters.memory.registry import MemoryFacts, MemoryRegistry
 from controller.adapters.memory.reviews import MemoryReviews
 from controller.adapters.memory.rules import MemoryRuleStore
@@ -47,6 +48,8 @@ class MemoryTransaction:
         self.workers = MemoryWorkers(tables, now)
         self.sources = MemorySources(tables)
         self.reviews = MemoryReviews(tables)
+        self.tokens = MemoryTokens(tables)
+        self.comments = MemoryComments(tables)
 
 
 class MemoryStore:

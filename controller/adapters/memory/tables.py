@@ -21,11 +21,13 @@ from controller.domain.versions import Reign, Version, VersionFact
 from controller.ports import (
     ActiveRules,
     Batch,
+    Comment,
     JournalLine,
     Letter,
     ModelState,
     ReviewRecord,
     SourceState,
+    Token,
     WorkerRow,
 )
 
@@ -135,6 +137,8 @@ class Tables:
     reviews: Table[str, ReviewRecord] = field(default_factory=Table)
     journals: Table[str, tuple[JournalLine, ...]] = field(default_factory=Table)
     workers: Table[str, WorkerRow] = field(default_factory=Table)
+    tokens: Table[int, Token] = field(default_factory=Table)
+    comments: Table[str, Comment] = field(default_factory=Table)
     touched_seats: set[str] = field(default_factory=set)
     """Models whose champion left or came in this transaction."""
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, func, insert, select, union_all, update
+from sqlalchemy import Row, and_, func, insert, literal_column, select, union_all, update
 
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import approvals, budget_tests, models, signals, versions
 from controller.domain.canonical import parse_time
 from controller.domain.decisions import RecordApproval, RecordTest
 from controller.domain.snapshot import ApprovalView, BudgetView, HoldView, RestView
-from controller.domain.versions import UNDECIDED
-from controller.ports import ModelState
+from controller.domain.versions import UNDECIDED, VersionState
+from controller.ports import ModelState, Waiting
 
 
 class SqlModels:
@@ -77,6 +77,17 @@ class SqlModels:
             .limit(limit)
         )
         return [row.model for row in rows]
+
+    def waiting(self, limit: int = 100) -> list[Waiting]:
+        # The state is written out: a bound one would hide the partial index from the planner.
+        challenger = versions.c.state == literal_column(repr(VersionState.CHALLENGER.value))
+        rows = self._session.execute(
+            select(versions.c.model, versions.c.number, versions.c.state_since)
+            .where(challenger)
+            .order_by(versions.c.state_since, versions.c.model, versions.c.number)
+            .limit(limit)
+        )
+        return [Waiting(model=r.model, version=r.number, since=r.state_since) for r in rows]
 
     def update(self, model: str, **changes: Any) -> None:
         self.state(model)

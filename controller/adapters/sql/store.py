@@ -20,6 +20,7 @@ from controller.adapters.sql.journal import SqlJournal, SqlWorkers
 from controller.adapters.sql.leases import SqlLeases
 from controller.adapters.sql.models import SqlModels
 from controller.adapters.sql.outbox import SqlOutbox
+from controller.adapters.sql.people import SqlComments, SqlTokens
 from controller.adapters.sql.registry import SqlFacts, SqlRegistry
 from controller.adapters.sql.reviews import SqlReviews
 from controller.adapters.sql.rules import SqlRuleStore
@@ -52,6 +53,8 @@ class SqlTransaction:
         self.workers = SqlWorkers(session)
         self.sources = SqlSources(session)
         self.reviews = SqlReviews(session)
+        self.tokens = SqlTokens(session)
+        self.comments = SqlComments(session)
 
 
 class SqlStore:

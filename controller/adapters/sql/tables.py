@@ -171,6 +171,12 @@ versions = Table(
         name="state",
     ),
     CheckConstraint("number > 0", name="number"),
+    Index(
+        "ix_versions_waiting",
+        "state_since",
+        sqlite_where=text("state = 'challenger'"),
+        postgresql_where=text("state = 'challenger'"),
+    ),
     Index("ix_versions_model_state_number", "model", "state", "number"),
     Index(
         "uq_versions_champion",
@@ -442,4 +448,33 @@ workers = Table(
     Column("concurrency", Integer, nullable=False),
     Column("started_at", UtcTime, nullable=False),
     Column("seen_at", UtcTime, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("name", Words, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("owners", Json, nullable=False),
+    Column("created_by", Words, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("revoked_at", UtcTime),
+    UniqueConstraint("digest"),
+)
+
+comments = Table(
+    "comments",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("subject", Words, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("text", Words, nullable=False),
+    Column("key", Words, nullable=False),
+    UniqueConstraint("key"),
+    Index("ix_comments_subject_id", "subject", "id"),
 )

@@ -7,9 +7,6 @@ from typing import Any
 
 import click
 
-from controller.domain.canonical import to_plain
-from controller.domain.runs import RunState
-from controller.domain.versions import VersionState
 from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
     figures,
@@ -20,10 +17,6 @@ from controller.entrypoints.cli.output import (
     version_name,
 )
 from controller.entrypoints.cli.session import Session, gate_metrics, known_model, pass_session
-from controller.ports import Query, Transaction
-
-_RUNNING = (RunState.QUEUED.value, RunState.RUNNING.value)
-_WAITING = (VersionState.CANDIDATE, VersionState.CHALLENGER)
 
 
 @click.command()
@@ -32,14 +25,16 @@ _WAITING = (VersionState.CANDIDATE, VersionState.CHALLENGER)
 @pass_session
 def status(session: Session, *, model: str | None, as_json: bool) -> None:
     """Show each model's champion, challengers, running work, waiting signals and last decision."""
+    from controller.service.overview import model_at_a_glance, model_names
+
     with session.read() as tx:
         if model is not None:
             known_model(tx, model)
-        names = [model] if model else _models(tx)
+        names = [model] if model else model_names(tx)
         named = {name: gate_metrics(session, tx, name) for name in names}
         document = {
             "schema_version": SCHEMA_VERSION,
-            "models": [_model(tx, name) for name in names],
+            "models": [model_at_a_glance(tx, name) for name in names],
             "system": {
                 "signals_waiting": tx.signals.count_waiting(),
                 "outbox": dict(tx.outbox.depth()),
@@ -53,60 +48,6 @@ def status(session: Session, *, model: str | None, as_json: bool) -> None:
         tell("No policy is in force yet; start with `incumbent up`.")
     for line in _screen(document, named):
         click.echo(line)
-
-
-def _models(tx: Transaction) -> list[str]:
-    return sorted({s.model for s in tx.models.all()} | {r.model for r in tx.rules.all_active()})
-
-
-def _model(tx: Transaction, name: str) -> dict[str, Any]:
-    from controller.service.explain import summary
-
-    state, rules = tx.models.state(name), tx.rules.active(name)
-    found = tx.registry.versions(name, states={VersionState.CHAMPION, *_WAITING})
-    judged = tx.registry.evaluations(name, [version.number for version in found])
-    pending = tx.signals.pending(name)
-    return {
-        "model": name,
-        "champion": state.champion,
-        "generation": state.generation,
-        "metrics": {
-            **next((v.metrics for v in found if v.number == state.champion), {}),
-            **(judged[seat].metrics if (seat := state.champion or 0) in judged else {}),
-        },
-        "versions_waiting": [
-            {"version": v.number, "state": v.state.value}
-            for v in found
-            if v.number != state.champion
-        ],
-        "hold": to_plain(state.hold),
-        "runs": [
-            {
-                "run": run.id,
-                "kind": run.spec.kind.value,
-                "state": run.state.value,
-                "progress": run.progress,
-                "attempt": run.attempt,
-                "worker": run.worker,
-            }
-            for run in tx.runs.find(Query(model=name, states=_RUNNING))
-        ],
-        "signals_waiting": [
-            {"signal": s.id, "kind": s.kind.value, "status": s.status.value, "reason": s.reason}
-            for s in pending
-        ],
-        "wake_at": to_plain(state.wake_at),
-        "last_decisions": [
-            summary(record) for record in tx.decisions.find(Query(model=name, limit=3))
-        ],
-        "rules": to_plain(rules.ref) if rules else None,
-        "problems": _problems(state.error, rules.refused if rules else "no policy is in force"),
-        "data": to_plain(tx.data.view(name)),
-    }
-
-
-def _problems(*found: str | None) -> list[str]:
-    return [problem for problem in found if problem]
 
 
 def _screen(document: dict[str, Any], named: dict[str, frozenset[str]]) -> Iterator[str]:

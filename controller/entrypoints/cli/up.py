@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from controller.domain.errors import Unavailable, UserError
 from controller.entrypoints.cli.output import tell
+
+if TYPE_CHECKING:
+    from controller.settings import Settings
 
 
 def _home(command: click.decorators.FC) -> click.decorators.FC:
@@ -28,7 +35,13 @@ def _rules(command: click.decorators.FC) -> click.decorators.FC:
 @_home
 @_rules
 @click.option("--no-worker", is_flag=True, help="Run no worker here.")
-def up(home: Path | None, rules: str | None, no_worker: bool) -> None:
+@click.option(
+    "--page/--no-page", default=None, help="Serve the page. Default: where its extra is installed."
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="The page's port; 0: any.")
+def up(
+    home: Path | None, rules: str | None, no_worker: bool, page: bool | None, port: int | None
+) -> None:
     """Run controller, worker and broker as one tree, until Ctrl-C."""
     from controller.entrypoints.cli.daemon import Stop, running_controller
     from controller.entrypoints.supervise import Supervised
@@ -36,10 +49,10 @@ def up(home: Path | None, rules: str | None, no_worker: bool) -> None:
     from controller.settings import load_settings
 
     began = time.monotonic()
-    settings = load_settings(home=home, rules=rules)
+    settings = load_settings(home=home, rules=rules, port=port)
     configure_logging(settings)
     stop = Stop()
-    with running_controller(settings):
+    with running_controller(settings), _page(settings, page) as welcome:
         worker = None
         if not no_worker:
             environment = {**os.environ, **settings.environment()}
@@ -50,6 +63,8 @@ def up(home: Path | None, rules: str | None, no_worker: bool) -> None:
             f"incumbent is up after {time.monotonic() - began:.1f} s: rules in {settings.rules}, "
             f"state in {settings.home}. Ctrl-C ends it."
         )
+        if welcome:
+            tell(welcome)
         try:
             stop.wait()
         finally:
@@ -57,6 +72,34 @@ def up(home: Path | None, rules: str | None, no_worker: bool) -> None:
             if worker is not None:
                 worker.stop()
     tell("stopped.")
+
+
+@contextmanager
+def _page(settings: Settings, wanted: bool | None) -> Iterator[str]:
+    """The page beside the controller; yields where it is, empty if there is none."""
+    from importlib.util import find_spec
+
+    there = all(find_spec(name) for name in ("fastapi", "uvicorn", "jinja2", "nh3"))
+    if wanted is False or (wanted is None and not there):
+        yield ""
+        return
+    if not there:
+        raise UserError("The page needs the extra `api`.", hint="pip install 'incumbent[api]'")
+    from controller.bootstrap import open_store
+    from controller.entrypoints.api.serve import Server
+
+    with ExitStack() as stack:
+        store = open_store(settings)
+        stack.callback(store.close)
+        try:
+            server = stack.enter_context(Server(settings, store))
+        except Unavailable as error:
+            if wanted:
+                raise
+            tell(error.sentence())
+            yield ""
+            return
+        yield server.welcome()
 
 
 @click.command("controller")

@@ -1,0 +1,55 @@
+"""Tokens and comments in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from controller.adapters.memory.tables import Tables
+from controller.domain.errors import Conflict
+from controller.ports import Comment, Token
+
+
+class MemoryTokens:
+    """Tokens by id."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def issue(self, token: Token) -> Token:
+        if self.by_digest(token.digest) is not None:
+            raise Conflict("There is a token with that digest.")
+        kept = replace(token, id=len(self._tables.tokens) + 1)
+        self._tables.tokens[kept.id] = kept
+        return kept
+
+    def by_digest(self, digest: str) -> Token | None:
+        return next((t for t in self._tables.tokens.values() if t.digest == digest), None)
+
+    def all(self) -> list[Token]:
+        return list(self._tables.tokens.newest())
+
+    def revoke(self, token: int, at: datetime) -> bool:
+        found = self._tables.tokens.get(token)
+        if found is None or found.revoked_at is not None:
+            return False
+        self._tables.tokens[token] = replace(found, revoked_at=at)
+        return True
+
+
+class MemoryComments:
+    """Comments by key, in order of entry."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def add(self, comment: Comment) -> Comment:
+        found = self._tables.comments.get(comment.key)
+        if found is None:
+            found = replace(comment, id=len(self._tables.comments) + 1)
+            self._tables.comments[comment.key] = found
+        return found
+
+    def of(self, subject: str, limit: int = 500) -> list[Comment]:
+        found = [c for c in self._tables.comments.values() if c.subject == subject]
+        return found[:limit]

@@ -1,0 +1,79 @@
+"""Tokens and comments in SQL."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from controller.adapters.sql.session import Session
+from controller.adapters.sql.tables import comments, tokens
+from controller.adapters.sql.types import storable
+from controller.ports import Comment, Token
+
+
+class SqlTokens:
+    """One row a token; the secret itself is never written."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def issue(self, token: Token) -> Token:
+        values = {name: value for name, value in asdict(token).items() if name != "id"}
+        row = self._session.execute(tokens.insert().values(**values).returning(tokens.c.id)).one()
+        return replace(token, id=row.id)
+
+    def by_digest(self, digest: str) -> Token | None:
+        row = self._session.execute(select(tokens).where(tokens.c.digest == digest)).first()
+        return None if row is None else _token(row)
+
+    def all(self) -> list[Token]:
+        rows = self._session.execute(select(tokens).order_by(tokens.c.id.desc()))
+        return [_token(row) for row in rows]
+
+    def revoke(self, token: int, at: datetime) -> bool:
+        row = self._session.execute(
+            update(tokens)
+            .where(tokens.c.id == token, tokens.c.revoked_at.is_(None))
+            .values(revoked_at=at)
+            .returning(tokens.c.id)
+        ).first()
+        return row is not None
+
+
+class SqlComments:
+    """One row a comment, under a key that a second press of the button does not change."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, comment: Comment) -> Comment:
+        values = {name: value for name, value in asdict(comment).items() if name != "id"}
+        self._session.execute(
+            self._session.insert(comments)
+            .values(**values)
+            .on_conflict_do_nothing(index_elements=["key"])
+        )
+        row = self._session.execute(
+            select(comments).where(comments.c.key == storable(comment.key))
+        ).one()
+        return _comment(row)
+
+    def of(self, subject: str, limit: int = 500) -> list[Comment]:
+        rows = self._session.execute(
+            select(comments)
+            .where(comments.c.subject == storable(subject))
+            .order_by(comments.c.id)
+            .limit(limit)
+        )
+        return [_comment(row) for row in rows]
+
+
+def _token(row: Row[Any]) -> Token:
+    return Token(**{**row._asdict(), "owners": tuple(row.owners)})
+
+
+def _comment(row: Row[Any]) -> Comment:
+    return Comment(**row._asdict())

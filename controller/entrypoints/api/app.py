@@ -1,0 +1,128 @@
+"""Builds the application: guard, API, page."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+
+from controller import __version__
+from controller.adapters.clock import SystemClock
+from controller.bootstrap import open_artifacts
+from controller.domain.errors import ConfigurationError
+from controller.entrypoints.api import problems, read, stream, write
+from controller.entrypoints.api.desk import LOOPBACK, Desk
+from controller.entrypoints.api.guard import Guard
+from controller.ports import Store
+from controller.service.access import parse_role
+from controller.settings import Settings
+
+_ABOUT = """\
+What a program may ask Incumbent and tell it. Lists come newest first with a cursor; every write takes an
+`Idempotency-Key`; every error is problem details (RFC 9457). A token comes from `incumbent token create`.
+"""
+
+
+def open_desk(settings: Settings, store: Store, **changes: Any) -> Desk:
+    """A desk over a store, with the rules as files write them."""
+    from controller.rulefmt import blob_id, load
+
+    given: dict[str, Any] = {
+        "settings": settings,
+        "store": store,
+        "clock": SystemClock(),
+        "parse": load,
+        "blob_id": blob_id,
+        "key": session_key(settings.home),
+    }
+    if "artifacts" not in changes and "://" not in settings.artifacts:
+        given["artifacts"] = open_artifacts(settings)
+    return Desk(**(given | changes))
+
+
+def session_key(home: Path) -> str:
+    """The key that signs sessions, made once and readable by its owner alone."""
+    file = home / "page.key"
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return file.read_text(encoding="ascii")
+    key = secrets.token_urlsafe(48)
+    with os.fdopen(handle, "w", encoding="ascii") as stream_:
+        stream_.write(key)
+    return key
+
+
+def check_exposure(settings: Settings) -> None:
+    """ConfigurationError if people beyond this machine could do things without saying who they are."""
+    for key in settings.roles:
+        parse_role(key.partition("@")[0])
+    if settings.host in LOOPBACK:
+        return
+    if settings.login == "link":
+        raise ConfigurationError(
+            f"The page would listen on {settings.host} with the login of one person's own machine.",
+            hint="Set INCUMBENT_LOGIN=token, or INCUMBENT_LOGIN=none to let everybody read.",
+        )
+
+
+def create_app(desk: Desk) -> FastAPI:
+    """The application over one desk."""
+    check_exposure(desk.settings)
+    app = FastAPI(
+        title="Incumbent",
+        version=__version__,
+        summary="Continuous training: every model must defend its seat.",
+        description=_ABOUT,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_url="/v1/openapi.json",
+        docs_url=None,  # its page loads scripts from a foreign host
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.desk = desk
+    app.state.streams = stream.Streams(desk.settings.api_streams)
+    problems.install(app)
+    for router in (read.router, write.router, stream.router):
+        app.include_router(router)
+    from controller.entrypoints.web.routes import mount
+
+    mount(app)
+    app.add_middleware(
+        Guard,
+        largest=desk.settings.api_body,
+        rate=desk.settings.api_rate,
+        hosts=_names(desk.settings),
+    )
+    _document(app)
+    return app
+
+
+def _names(settings: Settings) -> set[str] | None:
+    """The names that this server goes by on one machine; None elsewhere: what stands before it decides."""
+    if settings.host not in LOOPBACK:
+        return None
+    named = urlsplit(settings.page_url or "").hostname
+    return {*LOOPBACK, "[::1]", *([named] if named else [])}
+
+
+def _document(app: FastAPI) -> None:
+    """Add to the OpenAPI document what FastAPI cannot know: problem details, and how one logs in."""
+    plain = app.openapi
+
+    def whole() -> dict[str, Any]:
+        document = plain()
+        shapes = document.setdefault("components", {}).setdefault("schemas", {})
+        shapes["Problem"] = problems.Problem.model_json_schema()
+        shapes.pop("HTTPValidationError", None)
+        shapes.pop("ValidationError", None)
+        document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"token": []}]
+        return document
+
+    app.openapi = whole  # type: ignore[method-assign]

@@ -1,0 +1,153 @@
+"""What every route works with: the settings, the database, the clock, and who asks."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from controller.domain.errors import NotLoggedIn
+from controller.domain.rules import Policy
+from controller.domain.signals import Signal, SignalStatus
+from controller.ports import ArtifactStore, Clock, Store
+from controller.service.access import Person, bearer, digest_of, everything, person_of
+from controller.service.words import Word, speak
+from controller.settings import Settings
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_LINK_LASTS = 15 * 60
+_LOOK_AGAIN = 0.05
+
+
+class LoginLinks:
+    """Links that log the owner of this machine in, each once.
+
+    They are signed with the key in the home folder, so that who can read it can make one at any time. Which were
+    used is kept in memory; one that was made before this process began is no longer good, so that a restart
+    forgets nothing.
+    """
+
+    def __init__(self) -> None:
+        self._began = int(time.time())
+        self._lock = threading.Lock()
+        self._used: set[str] = set()
+
+    @staticmethod
+    def new(key: str, actor: str) -> str:
+        """What the link carries; good once, for fifteen minutes."""
+        said = {"actor": actor, "once": secrets.token_urlsafe(16)}
+        value = URLSafeTimedSerializer(key, salt="incumbent.login").dumps(said)
+        return str(value)
+
+    def use(self, key: str, text: str) -> str:
+        """Whom the link logs in; NotLoggedIn if it was used, ran out, or never was."""
+        hint = "`incumbent page` prints a new one."
+        try:
+            said, at = URLSafeTimedSerializer(key, salt="incumbent.login").loads(
+                text, max_age=_LINK_LASTS, return_timestamp=True
+            )
+        except BadSignature:
+            raise NotLoggedIn("This login link ran out or is not ours.", hint=hint) from None
+        with self._lock:
+            if said["once"] in self._used or at.timestamp() < self._began:
+                raise NotLoggedIn("This login link was used before.", hint=hint)
+            self._used.add(said["once"])
+        return str(said["actor"])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Desk:
+    """One server. ``settle`` decides for a model here and now where no controller runs (None: one does)."""
+
+    settings: Settings
+    store: Store
+    clock: Clock
+    parse: Callable[[str, str], Policy]
+    blob_id: Callable[[bytes], str]
+    key: str
+    """Signs sessions and links."""
+    artifacts: ArtifactStore | None = None
+    settle: Callable[[str], object] | None = None
+    links: LoginLinks = field(default_factory=LoginLinks)
+    patience: float = 3.0
+    """Seconds that a word waits for its answer before it says that it waits."""
+
+    def person(self, actor: str) -> Person:
+        """``actor`` with what the settings give."""
+        return person_of(actor, self.settings.groups, self.settings.roles)
+
+    def bearer(self, digest: str) -> Person:
+        """Who bears a token."""
+        with self.store.read() as tx:
+            return bearer(tx, digest, self.settings.groups, self.clock.now())
+
+    def unnamed(self) -> Person | None:
+        """Who asks where nobody logs in: on this machine its owner, elsewhere a viewer. None: one must log in."""
+        if self.settings.login != "none":
+            return None
+        if self.settings.host in LOOPBACK:
+            return everything("person:local", self.settings.groups)
+        return person_of("person:anonymous", {}, {"viewer": ["*"]})
+
+    def say(self, person: Person, word: Word) -> tuple[Signal, bool]:
+        """Append the word, and wait for its answer for a moment; the signal as it is then, and whether it is new."""
+        with self.store.begin() as tx:
+            number, fresh = speak(tx, person, word, self.parse, self.clock.now())
+        return self.answer(number, word.model), fresh
+
+    def answer(self, number: int, model: str) -> Signal:
+        """The signal once it is answered, or as it is when patience ends."""
+        deadline = time.monotonic() + self.patience
+        while True:
+            if self.settle is not None:
+                self.settle(model)
+            with self.store.read() as tx:
+                signal = tx.signals.get(number)
+            if signal is None:  # pragma: no cover - nothing takes a signal out of the inbox
+                raise NotLoggedIn(f"Signal {number} is gone.")
+            if signal.status is not SignalStatus.OPEN or time.monotonic() >= deadline:
+                return signal
+            time.sleep(_LOOK_AGAIN)
+
+
+def desk_of(request: Request) -> Desk:
+    """The desk of the application that serves this request."""
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+def caller(request: Request) -> Person:
+    """Who calls the API: the bearer of a token. NotLoggedIn otherwise."""
+    desk = desk_of(request)
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and secret:
+        return desk.bearer(digest_of(secret.strip()))
+    unnamed = desk.unnamed()
+    if unnamed is not None:
+        return unnamed
+    from controller.entrypoints.web.session import session_of
+
+    session = session_of(request)
+    if session is not None and request.method in {"GET", "HEAD"}:
+        return session.person
+    raise NotLoggedIn(
+        "This needs a token.",
+        hint="Send `Authorization: Bearer inc_...`; `incumbent token create` makes one.",
+    )
+
+
+def reader(person: Annotated[Person, Depends(caller)]) -> Person:
+    """A caller who may read. Reading takes a role, for all models or for those of one owner."""
+    if not person.roles:
+        person.must("read", None)
+    return person
+
+
+At = Annotated[Desk, Depends(desk_of)]
+Caller = Annotated[Person, Depends(reader)]

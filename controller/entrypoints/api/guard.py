@@ -1,0 +1,174 @@
+"""What stands before every route: limits of size and rate, and the headers that keep a page safe.
+
+Plain ASGI: a body is counted while it comes in, so that one of a gigabyte is refused after the first megabyte.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Collection
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from controller.domain.errors import IncumbentError
+from controller.entrypoints.api.problems import MEDIA_TYPE, problem
+from controller.service.access import digest_of
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "content-security-policy": CSP,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+_BURST_SECONDS = 10
+_KNOWN = 10_000
+"""Callers whose buckets are kept; beyond, the ones that called longest ago are forgotten."""
+
+
+class Buckets:
+    """A token bucket for each caller."""
+
+    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate, self._size, self._clock = rate, rate * _BURST_SECONDS, clock
+        self._lock = threading.Lock()
+        self._left: dict[str, tuple[float, float]] = {}
+
+    def take(self, caller: str) -> float:
+        """0 if the caller may go on, else the seconds to wait."""
+        now = self._clock()
+        with self._lock:
+            left, at = self._left.pop(caller, (self._size, now))
+            left = min(self._size, left + (now - at) * self._rate)
+            wait = 0.0 if left >= 1 else (1 - left) / self._rate
+            self._left[caller] = (left if wait else left - 1, now)
+            if len(self._left) > _KNOWN:
+                del self._left[next(iter(self._left))]
+        return wait
+
+
+class TooLarge(IncumbentError):
+    """The body is larger than the server takes."""
+
+    code = "too_large"
+
+
+class Guard:
+    """The middleware."""
+
+    def __init__(
+        self, app: ASGIApp, *, largest: int, rate: float, hosts: Collection[str] | None = None
+    ) -> None:
+        self._app = app
+        self._largest = largest
+        self._buckets = Buckets(rate)
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request through, or answer it here."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        guarded = _with_headers(scope, send)
+        if self._hosts is not None and _host(headers) not in self._hosts:
+            # A name that somebody else points at 127.0.0.1 would give their pages a way in.
+            body = problem(421, "misdirected", "This server does not go by that name.")
+            await _refuse(guarded, body, {})
+            return
+        if b"%00" in scope.get("query_string", b"") or "\x00" in scope["path"]:
+            await _refuse(guarded, problem(400, "wrong_use", "The address holds a NUL."), {})
+            return
+        wait = self._buckets.take(_caller(scope, headers))
+        if wait:
+            body = problem(429, "too_many_requests", "Too many requests.", hint="Slow down.")
+            await _refuse(guarded, body, {"retry-after": str(int(wait) + 1)})
+            return
+        declared = headers.get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > self._largest:
+            await _refuse(guarded, self._too_large(), {"connection": "close"})
+            return
+        incoming = _Body(receive, self._largest)
+        answered = False
+
+        async def watched(message: Message) -> None:
+            nonlocal answered
+            if incoming.too_large and not answered:
+                # Whatever the application made of the broken body: this is what was wrong with it.
+                answered = True
+                await _refuse(guarded, self._too_large(), {"connection": "close"})
+            elif not incoming.too_large:
+                answered = answered or message["type"] == "http.response.start"
+                await guarded(message)
+
+        await self._app(scope, incoming.receive, watched)
+
+    def _too_large(self) -> dict[str, Any]:
+        return problem(413, "too_large", f"A body may have {self._largest:,} bytes.")
+
+
+class _Body:
+    """Counts a body while it comes in."""
+
+    def __init__(self, receive: Receive, largest: int) -> None:
+        self._receive, self._left = receive, largest
+        self.too_large = False
+
+    async def receive(self) -> Message:
+        """The next part; TooLarge once there is more than is taken."""
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            self.too_large = True
+            raise TooLarge("The body is too large.")
+        return message
+
+
+def _host(headers: dict[bytes, bytes]) -> str:
+    name = headers.get(b"host", b"").decode("latin-1")
+    return name[: name.find("]") + 1] if name.startswith("[") else name.partition(":")[0]
+
+
+def _caller(scope: Scope, headers: dict[bytes, bytes]) -> str:
+    shown = headers.get(b"authorization")
+    if shown:
+        return digest_of(shown.decode("latin-1"))
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"
+
+
+def _with_headers(scope: Scope, send: Send) -> Send:
+    fixed = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+    if scope.get("scheme") == "https":
+        fixed.append((b"strict-transport-security", b"max-age=31536000"))
+    # What is said about models stays out of shared caches; files of ours name their version.
+    static = scope["path"].startswith("/static/")
+    cache = (b"cache-control", b"public, max-age=3600" if static else b"private, no-cache")
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            present = {name.lower() for name, _ in message["headers"]}
+            more = [*fixed] if b"cache-control" in present else [*fixed, cache]
+            message = {**message, "headers": [*message["headers"], *more]}
+        await send(message)
+
+    return sending
+
+
+async def _refuse(send: Send, body: dict[str, Any], headers: dict[str, str]) -> None:
+    text = json.dumps(body).encode()
+    named = [(name.encode(), value.encode()) for name, value in headers.items()]
+    fixed = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(text)).encode())]
+    await send(
+        {"type": "http.response.start", "status": body["status"], "headers": [*fixed, *named]}
+    )
+    await send({"type": "http.response.body", "body": text})

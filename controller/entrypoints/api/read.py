@@ -1,0 +1,348 @@
+"""The reading side of the API: lists with cursors and filters, single things with an ETag."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from controller.domain.canonical import to_plain
+from controller.domain.decisions import Verdict
+from controller.domain.errors import NotFound
+from controller.domain.runs import Run, RunKind, RunState
+from controller.domain.signals import SignalKind, SignalStatus
+from controller.domain.versions import Version, VersionState
+from controller.entrypoints.api import shapes
+from controller.entrypoints.api.desk import At, Caller
+from controller.entrypoints.api.problems import READ_ERRORS
+from controller.ports import Query as Wanted
+from controller.service.explain import as_document, explain, find_decision, summary
+from controller.service.overview import inbox, model_at_a_glance, model_names
+
+router = APIRouter(prefix="/v1", responses=READ_ERRORS)
+
+Limit = Annotated[int, Query(ge=1, le=500, description="At most so many.")]
+Before = Annotated[
+    int | None,
+    Query(ge=1, le=2**63 - 1, description="The cursor that the part before named as `next`."),
+]
+Since = Annotated[datetime | None, Query(description="Only from this time on.")]
+Until = Annotated[datetime | None, Query(description="Only before this time.")]
+Name = Annotated[
+    str | None, Query(alias="model", max_length=200, description="Only of this model.")
+]
+
+
+def told(request: Request, body: Any, tag: str | None = None) -> Response:
+    """The body as JSON with an ETag; 304 where the caller has it already."""
+    text = json.dumps(to_plain(body), ensure_ascii=False, allow_nan=False).encode()
+    etag = f'"{tag or hashlib.sha256(text).hexdigest()[:32]}"'
+    known = {
+        part.strip().removeprefix("W/")
+        for part in request.headers.get("if-none-match", "").split(",")
+    }
+    if etag in known or "*" in known:
+        return Response(status_code=304, headers={"etag": etag})
+    return Response(text, media_type="application/json", headers={"etag": etag})
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _page(rows: list[dict[str, Any]], limit: int, key: str = "id") -> dict[str, Any]:
+    return {"items": rows, "next": rows[-1][key] if len(rows) == limit else None}
+
+
+@router.get("/signals", response_model=shapes.Page[shapes.SignalOut], summary="What happened")
+def signals(
+    request: Request,
+    desk: At,
+    person: Caller,
+    model: Name = None,
+    status: Annotated[list[SignalStatus] | None, Query()] = None,
+    kind: Annotated[list[SignalKind] | None, Query()] = None,
+    since: Since = None,
+    until: Until = None,
+    before: Before = None,
+    limit: Limit = 100,
+) -> Response:
+    """Signals with their answers, newest first."""
+    wanted = Wanted(
+        model=model,
+        states=tuple(s.value for s in status or ()),
+        kinds=tuple(k.value for k in kind or ()),
+        since=_utc(since),
+        until=_utc(until),
+        before=before,
+        limit=limit,
+    )
+    with desk.store.read() as tx:
+        rows = [to_plain(signal) for signal in tx.signals.find(wanted)]
+    return told(request, _page(rows, limit))
+
+
+@router.get("/signals/{number}", response_model=shapes.SignalOut, summary="One signal")
+def signal(request: Request, desk: At, person: Caller, number: int) -> Response:
+    """A signal with its answer."""
+    with desk.store.read() as tx:
+        found = tx.signals.get(number) if 0 < number < 2**63 else None
+    if found is None:
+        raise NotFound(f"There is no signal {number}.")
+    return told(request, found)
+
+
+@router.get(
+    "/decisions", response_model=shapes.Page[shapes.DecisionOut], summary="What was decided"
+)
+def decisions(
+    request: Request,
+    desk: At,
+    person: Caller,
+    model: Name = None,
+    verdict: Annotated[list[Verdict] | None, Query()] = None,
+    since: Since = None,
+    until: Until = None,
+    before: Before = None,
+    limit: Limit = 100,
+) -> Response:
+    """Decisions, newest first, each with its one-line reason."""
+    wanted = Wanted(
+        model=model,
+        kinds=tuple(v.value for v in verdict or ()),
+        since=_utc(since),
+        until=_utc(until),
+        before=before,
+        limit=limit,
+    )
+    with desk.store.read() as tx:
+        rows = [summary(record) for record in tx.decisions.find(wanted)]
+    return told(request, _page(rows, limit))
+
+
+@router.get(
+    "/decisions/{number}", response_model=shapes.ExplanationOut, summary="One decision, explained"
+)
+def decision(request: Request, desk: At, person: Caller, number: int) -> Response:
+    """What happened, why, each compared value. Its ETag is its hash: a decision never changes."""
+    with desk.store.read() as tx:
+        record = find_decision(tx, str(number)) if 0 < number < 2**63 else None
+        if record is None:
+            raise NotFound(f"There is no decision {number}.")
+        body = as_document(explain(tx, record))
+    return told(request, body, record.hash)
+
+
+@router.get("/decisions/{number}/verification", summary="Derive it again")
+def verification(request: Request, desk: At, person: Caller, number: int) -> dict[str, Any]:
+    """Derive the decision again from its stored snapshot and rules, byte for byte."""
+    from controller.service.verify import Verifier
+
+    with desk.store.read() as tx:
+        if not 0 < number < 2**63:
+            raise NotFound(f"There is no decision {number}.")
+        found = Verifier(tx, desk.parse, desk.blob_id).one(number)
+    body: dict[str, Any] = to_plain(found)
+    return {"whole": found.whole, **body}
+
+
+@router.get("/runs", response_model=shapes.Page[shapes.RunOut], summary="Trainings and evaluations")
+def runs(
+    request: Request,
+    desk: At,
+    person: Caller,
+    model: Name = None,
+    state: Annotated[list[RunState] | None, Query()] = None,
+    kind: Annotated[list[RunKind] | None, Query()] = None,
+    before: Annotated[
+        int | None, Query(ge=1, le=2**31 - 1, description="A run's number; needs `model`.")
+    ] = None,
+    limit: Limit = 100,
+) -> Response:
+    """Runs, newest first. A cursor is a run's number and needs a model."""
+    wanted = Wanted(
+        model=model,
+        states=tuple(s.value for s in state or ()),
+        kinds=tuple(k.value for k in kind or ()),
+        before=before if model else None,
+        limit=limit,
+    )
+    with desk.store.read() as tx:
+        rows = [run_document(run) for run in tx.runs.find(wanted)]
+    body = _page(rows, limit, "number")
+    return told(request, body if model else {**body, "next": None})
+
+
+@router.get("/runs/{run}", response_model=shapes.RunOut, summary="One run")
+def run_(request: Request, desk: At, person: Caller, run: str) -> Response:
+    """A run with its order, its state and its result."""
+    with desk.store.read() as tx:
+        found = tx.runs.get(run)
+    if found is None:
+        raise NotFound(f"There is no run called {run}.")
+    return told(request, run_document(found))
+
+
+def run_document(run: Run) -> dict[str, Any]:
+    """A run as JSON."""
+    found: dict[str, Any] = to_plain(run)
+    return {**found, "kind": run.spec.kind.value}
+
+
+@router.get("/runs/{run}/logs", response_model=list[shapes.LogLine], summary="What a run says")
+def logs(
+    request: Request,
+    desk: At,
+    person: Caller,
+    run: str,
+    after: Annotated[
+        int, Query(ge=0, le=2**63 - 1, description="Only lines with a higher id.")
+    ] = 0,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+) -> Response:
+    """Lines of output, phases and metrics by step, oldest first."""
+    with desk.store.read() as tx:
+        if tx.runs.get(run) is None:
+            raise NotFound(f"There is no run called {run}.")
+        lines = tx.journal.read(run, after=after, limit=limit)
+    return told(request, [{"id": line.id, **to_plain(line.entry)} for line in lines])
+
+
+@router.get("/models", summary="Every model")
+def models(request: Request, desk: At, person: Caller) -> list[dict[str, Any]]:
+    """Each model's champion and whether it is on hold."""
+    with desk.store.read() as tx:
+        states = {state.model: state for state in tx.models.all()}
+        names = model_names(tx)
+    found = [(name, states.get(name)) for name in names]
+    return [
+        {
+            "model": name,
+            "champion": state.champion if state else None,
+            "generation": state.generation if state else 0,
+            "hold": to_plain(state.hold) if state else None,
+            "error": state.error if state else None,
+        }
+        for name, state in found
+    ]
+
+
+@router.get("/models/{model}", summary="One model")
+def model_(request: Request, desk: At, person: Caller, model: str) -> Response:
+    """Champion, challengers, running work, waiting signals, the last decisions and what is wrong."""
+    with desk.store.read() as tx:
+        _known(tx, model)
+        body = model_at_a_glance(tx, model)
+    return told(request, body)
+
+
+@router.get(
+    "/models/{model}/versions", response_model=list[shapes.VersionOut], summary="A model's versions"
+)
+def versions(
+    request: Request,
+    desk: At,
+    person: Caller,
+    model: str,
+    state: Annotated[list[VersionState] | None, Query()] = None,
+    limit: Limit = 100,
+) -> Response:
+    """Versions, newest first."""
+    with desk.store.read() as tx:
+        _known(tx, model)
+        found = tx.registry.versions(model, states=set(state) if state else None, limit=limit)
+        judged = tx.registry.evaluations(model, [v.number for v in found])
+    rows = [
+        version_document(v, judged[v.number].metrics if v.number in judged else {}) for v in found
+    ]
+    return told(request, rows)
+
+
+def version_document(version: Version, metrics: Mapping[str, float]) -> dict[str, Any]:
+    """A version as JSON; metrics of the newest holdout over those of its training."""
+    found: dict[str, Any] = to_plain(version)
+    return {**found, "version": version.number, "metrics": {**version.metrics, **metrics}}
+
+
+@router.get("/models/{model}/history", summary="Who sat in the seat")
+def history(
+    request: Request, desk: At, person: Caller, model: str, limit: Limit = 100
+) -> list[dict[str, Any]]:
+    """Reigns, newest first."""
+    with desk.store.read() as tx:
+        _known(tx, model)
+        found: list[dict[str, Any]] = to_plain(tx.registry.history(model, limit))
+    return found
+
+
+@router.get("/inbox", summary="What waits for a person")
+def waiting(request: Request, desk: At, person: Caller) -> list[dict[str, Any]]:
+    """Challengers that wait, longest first, each with its expiry and what happens then."""
+    with desk.store.read() as tx:
+        found: list[dict[str, Any]] = to_plain(inbox(tx, desk.parse))
+    return found
+
+
+@router.get("/policies", response_model=list[shapes.PolicyOut], summary="The policies in force")
+def policies(request: Request, desk: At, person: Caller) -> Response:
+    """Each with its revision, its review, and why a newer one is not in force."""
+    with desk.store.read() as tx:
+        rows = [policy_document(rules) for rules in tx.rules.all_active()]
+    return told(request, rows)
+
+
+def policy_document(rules: Any) -> dict[str, Any]:
+    """An active policy as JSON."""
+    found: dict[str, Any] = to_plain(rules)
+    return {**found, **found.pop("ref")}
+
+
+@router.get(
+    "/policies/{model}", response_model=shapes.PolicyOut, summary="The policy in force for a model"
+)
+def policy(request: Request, desk: At, person: Caller, model: str) -> Response:
+    """Its text, revision and review."""
+    with desk.store.read() as tx:
+        rules = tx.rules.active(model)
+    if rules is None:
+        raise NotFound(f"No policy is in force for {model}.")
+    return told(request, policy_document(rules), rules.ref.blob)
+
+
+@router.get("/reviews/{digest}", summary="The evidence of a review")
+def review(request: Request, desk: At, person: Caller, digest: str) -> Response:
+    """What was found about one revision of the rules."""
+    with desk.store.read() as tx:
+        found = tx.reviews.get(digest)
+    if found is None:
+        raise NotFound("There is no review evidence with that digest.")
+    return told(request, found, found.digest)
+
+
+@router.get("/drift", response_model=shapes.Page[shapes.SignalOut], summary="Drift, decay and skew")
+def drift(
+    request: Request,
+    desk: At,
+    person: Caller,
+    model: Name = None,
+    before: Before = None,
+    limit: Limit = 100,
+) -> Response:
+    """What was measured about data and labels, newest first."""
+    wanted = Wanted(model=model, kinds=("drift", "decay", "skew"), before=before, limit=limit)
+    with desk.store.read() as tx:
+        rows = [to_plain(found) for found in tx.signals.find(wanted)]
+    return told(request, _page(rows, limit))
+
+
+def _known(tx: Any, model: str) -> None:
+    """NotFound unless something is known of the model."""
+    if tx.rules.active(model) is None and tx.models.state(model).next_run == 1:
+        raise NotFound(f"There is no model called {model}.")

@@ -1,0 +1,202 @@
+"""What the API takes and gives, as the OpenAPI document shows it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+T = TypeVar("T")
+_MODEL = "flight-delay"
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+
+
+class Page(BaseModel, Generic[T]):
+    """A part of a list, newest first. `next` is the cursor of the part after it; null: that was all."""
+
+    items: list[T]
+    next: int | None = Field(None, examples=[118])
+
+
+class SignalIn(BaseModel):
+    """Something that happened to a model. The same `Idempotency-Key` is the same signal."""
+
+    model_config = ConfigDict(extra="forbid")
+    model: str = Field(pattern=NAME, examples=[_MODEL])
+    kind: str = Field(
+        "manual", examples=["manual"], description="manual, metric, drift, decay, skew or webhook."
+    )
+    payload: dict[str, Any] = Field({}, examples=[{"reason": "labels were fixed"}])
+    trigger: str | None = Field(
+        None, max_length=200, description="The policy's trigger that it is meant for."
+    )
+    occurred_at: datetime | None = Field(None, description="When it happened; default: now.")
+    key: str | None = Field(
+        None, max_length=200, description="In a batch: each one's idempotency key."
+    )
+
+
+class AcceptedOut(BaseModel):
+    """The inbox's answer."""
+
+    signal: int = Field(examples=[42])
+    fresh: bool = Field(description="False: the same key was there before; it counts once.")
+    status: str = Field("open", examples=["open"])
+    reason: str = Field("", examples=["flight-delay.r5 was started"])
+    decision: int | None = Field(None, examples=[17])
+
+
+class SignalOut(BaseModel):
+    """A signal with its answer."""
+
+    id: int
+    key: str
+    model: str
+    kind: str
+    occurred_at: datetime
+    received_at: datetime
+    payload: dict[str, Any]
+    trigger: str | None
+    actor: str
+    status: str
+    reason: str
+    decision: int | None
+
+
+class DecisionOut(BaseModel):
+    """A decision as a row of a list."""
+
+    id: int = Field(examples=[17])
+    model: str = Field(examples=[_MODEL])
+    verdict: str = Field(examples=["promote"])
+    reason: str = Field(examples=["v17 takes the seat from champion v16: 7 of 7 gates passed"])
+    champion_before: int | None
+    champion_after: int | None
+    challenger: int | None
+    rules: dict[str, Any]
+    decided_at: datetime
+    actor: str
+    code: str
+    hash: str
+    prev_hash: str
+
+
+class ExplanationOut(DecisionOut):
+    """A decision with its tree of compared values, its signals, actions, and the rule lines that decided."""
+
+    tree: dict[str, Any]
+    signals: list[dict[str, Any]]
+    actions: list[dict[str, Any]]
+    led_by: list[dict[str, Any]]
+    rule_lines: dict[str, str]
+
+
+class RunOut(BaseModel):
+    """A run: its order, its state and its result."""
+
+    id: str
+    model: str
+    number: int
+    kind: str
+    state: str
+    attempt: int
+    ordered_at: datetime
+    decision: int
+    worker: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    progress: float | None
+    reason: str
+    spec: dict[str, Any]
+    result: dict[str, Any]
+
+
+class LogLine(BaseModel):
+    """A line of a run's journal."""
+
+    id: int
+    at: datetime
+    kind: str
+    text: str
+    name: str
+    step: int | None
+    value: float | None
+
+
+class VersionOut(BaseModel):
+    """A version of a model."""
+
+    model: str
+    version: int
+    state: str
+    run: str
+    digest: str
+    recipe: str
+    created_at: datetime
+    size: int
+    metrics: dict[str, float]
+    decision: int | None
+    verified: bool
+    promoted_at: datetime | None
+
+
+class PolicyOut(BaseModel):
+    """The policy in force for a model."""
+
+    model: str
+    path: str
+    blob: str
+    revision: str | None
+    review: str | None
+    reviewers: list[str]
+    activated_at: datetime
+    refused: str = Field(
+        description="Why a newer revision is not in force; empty if there is none."
+    )
+    text: str
+
+
+class WordIn(BaseModel):
+    """A person's word about a version."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: str = Field(max_length=2000, examples=["late labels look bad"])
+    version: int | None = Field(None, ge=1, le=2**31 - 1, examples=[17])
+    evidence: str | None = Field(
+        None, max_length=64, description="approve: the SHA-256 of the evidence that was seen."
+    )
+    expect_version: int | None = Field(
+        None,
+        ge=1,
+        le=2**31 - 1,
+        description="Only if this one is the champion now (compare-and-set).",
+    )
+    force: bool = Field(
+        False, description="rollback: at once, without proof that the earlier one still answers."
+    )
+
+
+class ReasonIn(BaseModel):
+    """Why."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: str = Field(max_length=2000, examples=["wrong data"])
+
+
+class CommentIn(BaseModel):
+    """A comment in Markdown."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: str = Field(min_length=1, max_length=10_000, examples=["The slice **JFK** has few rows."])
+
+
+class CommentOut(BaseModel):
+    """A comment as it was typed, and as safe HTML."""
+
+    id: int
+    subject: str
+    actor: str
+    at: datetime
+    text: str
+    html: str

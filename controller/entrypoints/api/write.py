@@ -1,0 +1,320 @@
+"""The writing side of the API. Every write is a signal under its idempotency key, or a comment."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Header, Path, Request
+from starlette.responses import JSONResponse
+
+from controller.adapters.sources.events import CloudEvent, parse_cloud_events, verify_signature
+from controller.domain.canonical import canonical_json, to_plain
+from controller.domain.errors import Forbidden, NotFound, UserError
+from controller.domain.signals import NewSignal, Signal, SignalKind
+from controller.entrypoints.api import shapes
+from controller.entrypoints.api.desk import At, Caller, Desk, caller
+from controller.entrypoints.api.problems import WRITE_ERRORS
+from controller.entrypoints.api.read import told
+from controller.ports import Transaction
+from controller.service.access import Person
+from controller.service.talk import add_comment, as_html, subject_model
+from controller.service.words import Word, owner_of
+
+router = APIRouter(prefix="/v1", responses=WRITE_ERRORS)
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        max_length=200,
+        description="The same key is the same signal, however often it is sent.",
+        examples=["3f0c6b1e-ticket-12"],
+    ),
+]
+_OPEN_KINDS = frozenset(
+    {
+        SignalKind.MANUAL,
+        SignalKind.METRIC,
+        SignalKind.DRIFT,
+        SignalKind.DECAY,
+        SignalKind.SKEW,
+        SignalKind.WEBHOOK,
+    }
+)
+"""Kinds that a program may send. A person's words have routes of their own, which check who may."""
+
+
+@router.post(
+    "/signals", status_code=202, response_model=shapes.AcceptedOut, summary="Something happened"
+)
+def send_signal(desk: At, person: Caller, body: shapes.SignalIn, key: Key = None) -> JSONResponse:
+    """Put a signal into the inbox. 202: it is kept and will be answered; 200: it was there before."""
+    return JSONResponse(*_accepted(desk, person, [(body, body.key or key)])[0])
+
+
+@router.post(
+    "/signals/batch",
+    status_code=202,
+    response_model=list[shapes.AcceptedOut],
+    summary="Several at once",
+)
+def send_signals(
+    desk: At,
+    person: Caller,
+    body: Annotated[list[shapes.SignalIn], Body(min_length=1, max_length=500)],
+    key: Key = None,
+) -> JSONResponse:
+    """Up to 500 signals in one transaction: all are kept, or none."""
+    keyed = [
+        (one, one.key or (f"{key}:{place}" if key else None)) for place, one in enumerate(body)
+    ]
+    return JSONResponse([answer for answer, _ in _accepted(desk, person, keyed)], 202)
+
+
+def _accepted(
+    desk: Desk, person: Person, sent: list[tuple[shapes.SignalIn, str | None]]
+) -> list[tuple[dict[str, Any], int]]:
+    now = desk.clock.now()
+    with desk.store.begin() as tx:
+        new = []
+        for body, key in sent:
+            person.must("signal", owner_of(tx, body.model, desk.parse))
+            kind = _kind(body.kind)
+            occurred = body.occurred_at or now
+            if occurred.tzinfo is None:
+                raise UserError("occurred_at needs a time zone, such as Z.")
+            new.append(
+                NewSignal(
+                    key=f"{person.actor}:{key or uuid.uuid4()}",
+                    model=body.model,
+                    kind=kind,
+                    occurred_at=occurred,
+                    payload=_storable(body.payload),
+                    trigger=body.trigger,
+                    actor=person.actor,
+                )
+            )
+        accepted = tx.signals.append(new, now)
+        return [_receipt(tx, one.id, fresh=one.fresh) for one in accepted]
+
+
+def _kind(word: str) -> SignalKind:
+    if word not in {kind.value for kind in _OPEN_KINDS}:
+        words = ", ".join(sorted(kind.value for kind in _OPEN_KINDS))
+        raise UserError(f"A signal of kind {word!r} cannot be sent.", hint=f"There are {words}.")
+    return SignalKind(word)
+
+
+def _receipt(tx: Transaction, number: int, *, fresh: bool) -> tuple[dict[str, Any], int]:
+    signal = tx.signals.get(number)
+    if signal is None:
+        raise NotFound(f"There is no signal {number}.")
+    return _said(signal, fresh=fresh), 202 if fresh else 200
+
+
+def _said(signal: Signal, *, fresh: bool) -> dict[str, Any]:
+    return {
+        "signal": signal.id,
+        "fresh": fresh,
+        "status": signal.status.value,
+        "reason": signal.reason,
+        "decision": signal.decision,
+    }
+
+
+_ANY_EVENT = {"type": "object", "required": ["id", "source", "type", "specversion"]}
+_SIGNED = ("webhook-signature", "x-hub-signature-256")
+
+
+async def _raw(request: Request) -> bytes:
+    return await request.body()
+
+
+@router.post(
+    "/events",
+    status_code=202,
+    response_model=list[shapes.AcceptedOut],
+    summary="CloudEvents",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/cloudevents+json": {"schema": _ANY_EVENT},
+                "application/cloudevents-batch+json": {
+                    "schema": {"type": "array", "items": _ANY_EVENT}
+                },
+            },
+        }
+    },
+)
+def send_events(request: Request, desk: At, body: Annotated[bytes, Depends(_raw)]) -> JSONResponse:
+    """CloudEvents 1.0: structured, binary or batched. By token, or signed with the server's webhook secret.
+
+    An event's source and id make its key: a delivery that is sent again is the same signal. Its model is the
+    extension `model`, else the subject.
+    """
+    now, secret = desk.clock.now(), desk.settings.webhook_secret
+    person: Person | None = None
+    if secret is not None and any(name in request.headers for name in _SIGNED):
+        verify_signature(request.headers, body, [secret.get_secret_value()], now)
+    else:
+        person = caller(request)
+    events = parse_cloud_events(request.headers, body)
+    with desk.store.begin() as tx:
+        new = []
+        for event in events:
+            signal = _of_event(event, person, now)
+            owner = owner_of(tx, signal.model, desk.parse)
+            if person is not None:
+                person.must("signal", owner)
+            new.append(signal)
+        accepted = tx.signals.append(new, now)
+        answers = [_receipt(tx, one.id, fresh=one.fresh)[0] for one in accepted]
+    return JSONResponse(answers, 202)
+
+
+def _of_event(event: CloudEvent, person: Person | None, now: datetime) -> NewSignal:
+    model = event.extensions.get("model") or event.subject
+    if not isinstance(model, str) or not model:
+        raise UserError(
+            f"Event {event.id} names no model.", hint="Put it into the attribute subject or model."
+        )
+    said = {"type": event.type, "source": event.source, "id": event.id, "subject": event.subject}
+    data = event.data.hex() if isinstance(event.data, bytes) else event.data
+    return NewSignal(
+        key=event.key,
+        model=model,
+        kind=SignalKind.WEBHOOK,
+        occurred_at=event.time or now,
+        payload=_storable({**said, "data": data}),
+        actor=person.actor if person else f"webhook:{event.source}",
+    )
+
+
+def _storable(payload: dict[str, Any]) -> dict[str, Any]:
+    """The payload, if it has a canonical form: NaN and infinities have none."""
+    try:
+        canonical_json(payload)
+    except (ValueError, TypeError, RecursionError):
+        raise UserError(
+            "The payload holds a number that JSON has no word for, such as NaN."
+        ) from None
+    return payload
+
+
+Model = Annotated[str, Path(max_length=200)]
+
+
+def _word(desk: Desk, person: Person, word: Word) -> JSONResponse:
+    signal, fresh = desk.say(person, word)
+    return JSONResponse(_said(signal, fresh=fresh), 202 if signal.decision is None else 200)
+
+
+_ANSWERED: dict[int | str, dict[str, Any]] = {
+    200: {"model": shapes.AcceptedOut, "description": "Answered: `status` and `reason` say how."},
+    202: {
+        "model": shapes.AcceptedOut,
+        "description": "Kept; the controller answers it in its next tick.",
+    },
+}
+
+
+def _spoken(right: str, summary: str, description: str) -> None:
+    @router.post(
+        f"/models/{{model}}/{right}",
+        name=right,
+        operation_id=right,
+        responses=_ANSWERED,
+        response_model=shapes.AcceptedOut,
+        summary=summary,
+        description=description,
+    )
+    def spoken(
+        desk: At, person: Caller, model: Model, body: shapes.WordIn, key: Key = None
+    ) -> JSONResponse:
+        return _word(
+            desk,
+            person,
+            Word(
+                right=right,
+                model=model,
+                reason=body.reason,
+                version=body.version,
+                evidence=body.evidence,
+                expect_version=body.expect_version,
+                force=body.force,
+                key=key,
+            ),
+        )
+
+
+_spoken(
+    "approve",
+    "Approve a challenger",
+    "Counts for the evidence whose digest is named, and for no other.",
+)
+_spoken("reject", "Reject a challenger", "It cannot be promoted any more.")
+_spoken("promote", "Seat a version by hand", "Whatever its gates said. Recorded with the name.")
+_spoken(
+    "rollback",
+    "Take the champion back",
+    "The seat goes to `version`, or to whom the policy trusts.",
+)
+_spoken("hold", "Let automatic promotion rest", "Until a person releases it.")
+_spoken("release", "End a hold", "Automatic promotion goes on.")
+_spoken("train", "Ask for a training", "The policy's limits hold.")
+
+
+def _of_run(right: str, summary: str) -> None:
+    @router.post(
+        f"/runs/{{run}}/{right}",
+        name=f"{right}_run",
+        operation_id=f"{right}_run",
+        responses=_ANSWERED,
+        response_model=shapes.AcceptedOut,
+        summary=summary,
+    )
+    def spoken(
+        desk: At, person: Caller, run: Model, body: shapes.ReasonIn, key: Key = None
+    ) -> JSONResponse:
+        with desk.store.read() as tx:
+            found = tx.runs.get(run)
+        if found is None:
+            raise NotFound(f"There is no run called {run}.")
+        word = Word(right=right, model=found.model, run=run, reason=body.reason, key=key)
+        return _word(desk, person, word)
+
+
+_of_run("cancel", "Cancel a run")
+_of_run("retry", "Train again, as this run did")
+
+
+@router.get(
+    "/comments/{subject:path}", response_model=list[shapes.CommentOut], summary="What people say"
+)
+def comments(request: Request, desk: At, person: Caller, subject: Model) -> Any:
+    """Comments on `decision:5`, `run:ID` or `version:MODEL/3`, oldest first."""
+    with desk.store.read() as tx:
+        subject_model(tx, subject)
+        found = tx.comments.of(subject)
+    return told(request, [{**to_plain(one), "html": as_html(one.text)} for one in found])
+
+
+@router.post(
+    "/comments/{subject:path}",
+    status_code=201,
+    response_model=shapes.CommentOut,
+    summary="Say something",
+)
+def comment(
+    desk: At, person: Caller, subject: Model, body: shapes.CommentIn, key: Key = None
+) -> JSONResponse:
+    """Markdown; nothing is decided by it."""
+    with desk.store.begin() as tx:
+        person.must("comment", owner_of(tx, subject_model(tx, subject), desk.parse))
+        kept = add_comment(tx, subject, person.actor, body.text, desk.clock.now(), key)
+    if kept.subject != subject:
+        raise Forbidden("This idempotency key was used for another comment.")
+    return JSONResponse({**to_plain(kept), "html": as_html(kept.text)}, 201)

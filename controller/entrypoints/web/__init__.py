@@ -1,0 +1,1 @@
+"""The page: server-rendered, without a build step, and readable without JavaScript."""

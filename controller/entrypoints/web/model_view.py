@@ -1,0 +1,160 @@
+"""The pages about models: one line each, and one model whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from markupsafe import Markup
+
+from controller.domain.errors import NotFound
+from controller.domain.versions import Reign, VersionState
+from controller.entrypoints.api.desk import Desk
+from controller.entrypoints.web.charts import Mark, spark_svg, timeline_svg
+from controller.ports import Query, Transaction
+from controller.service.access import Person
+from controller.service.explain import summary
+from controller.service.overview import model_at_a_glance
+from controller.service.words import owner_of
+
+_MARKS = {
+    "promote": "pass",
+    "reject": "fail",
+    "rollback": "rollback",
+    "train": "train",
+    "hold": "inconclusive",
+}
+
+
+def model_rows(tx: Transaction, names: Sequence[str]) -> list[dict[str, Any]]:
+    """One line a model."""
+    return [_line(tx, name) for name in names]
+
+
+def _line(tx: Transaction, name: str) -> dict[str, Any]:
+    glance = model_at_a_glance(tx, name)
+    history = tx.registry.history(name, 12)
+    metric, values = _metric(tx, name, history)
+    newest = [v for v in reversed(values) if v is not None]
+    return {
+        **glance,
+        "since": history[0].since if history else None,
+        "metric": metric,
+        "value": glance["metrics"].get(metric),
+        "spark": spark_svg(newest, f"{metric} of the last {len(newest)} champions"),
+        "waits": [v for v in glance["versions_waiting"] if v["state"] == "challenger"],
+    }
+
+
+def _metric(
+    tx: Transaction, model: str, history: Sequence[Reign]
+) -> tuple[str, list[float | None]]:
+    """The first metric that the champions' evaluations report, and its value at each reign of ``history``."""
+    numbers = sorted({reign.version for reign in history})
+    judged = tx.registry.evaluations(model, numbers)
+    versions = {v.number: v for v in tx.registry.versions(model, numbers=numbers)}
+    found: dict[int, dict[str, float]] = {}
+    for number in numbers:
+        reported = dict(versions[number].metrics) if number in versions else {}
+        if number in judged:
+            reported |= judged[number].metrics
+            first = {
+                e.metric: e.challenger for e in judged[number].evidence if e.challenger is not None
+            }
+            reported |= {name: value for name, value in first.items() if name != "servable"}
+        found[number] = reported
+    names = [name for reported in found.values() for name in reported]
+    metric = max(dict.fromkeys(names), key=names.count, default="")
+    return metric, [found[reign.version].get(metric) for reign in history]
+
+
+def model_view(tx: Transaction, desk: Desk, name: str, person: Person) -> dict[str, Any]:
+    """What the template shows; NotFound if nothing is known of the model."""
+    owner = owner_of(tx, name, desk.parse)
+    glance = model_at_a_glance(tx, name)
+    history = tx.registry.history(name, 100)
+    metric, values = _metric(tx, name, history)
+    versions = tx.registry.versions(name, limit=50)
+    judged = tx.registry.evaluations(name, [v.number for v in versions])
+    decisions = tx.decisions.find(Query(model=name, limit=100))
+    rows = [summary(record) for record in decisions]
+    if not versions and not rows and tx.rules.active(name) is None:
+        raise NotFound(f"There is no model called {name}.")
+    return {
+        "name": name,
+        "owner": owner,
+        "m": glance,
+        "metric": metric,
+        "timeline": _timeline(history, values, rows, desk.clock.now(), metric),
+        "reigns": list(zip(history, values, strict=True))[:20],
+        "versions": [
+            (v, {**v.metrics, **(judged[v.number].metrics if v.number in judged else {})})
+            for v in versions
+        ],
+        "decisions": rows[:20],
+        "runs": tx.runs.find(Query(model=name, limit=10)),
+        "rules": tx.rules.active(name),
+        "forms": _forms(tx, name, owner, person),
+        "budget": tx.models.state(name).budget,
+        "waiting": [v for v in versions if v.state is VersionState.CHALLENGER],
+    }
+
+
+def _timeline(
+    history: Sequence[Reign],
+    values: Sequence[float | None],
+    rows: Sequence[dict[str, Any]],
+    now: datetime,
+    metric: str,
+) -> Markup:
+    reigns = [
+        (reign.since, reign.until or max(now, reign.since), value, f"v{reign.version}")
+        for reign, value in zip(history, values, strict=True)
+    ]
+    marks = [
+        Mark(
+            at=datetime.fromisoformat(row["decided_at"]),
+            kind=_MARKS[row["verdict"]],
+            label=f"{row['decided_at'][:16]} {row['verdict']}: {row['reason'][:160]}",
+        )
+        for row in rows
+        if row["verdict"] in _MARKS
+    ]
+    said = f"Champions over time by {metric or 'their order'}; the table of reigns has the numbers"
+    return timeline_svg(list(reversed(reigns)), list(reversed(marks)), said)
+
+
+def _forms(tx: Transaction, name: str, owner: str | None, person: Person) -> list[dict[str, Any]]:
+    state = tx.models.state(name)
+    forms: list[tuple[str, str, str, str, dict[str, Any]]] = [
+        ("train", "Train now", "Asks for a training; the policy's limits hold.", "quiet", {}),
+    ]
+    if state.hold is None:
+        forms.append(
+            ("hold", "Hold", "Automatic promotion rests until somebody releases it.", "quiet", {})
+        )
+    else:
+        forms.append(("release", "Release", f"Ends the hold: {state.hold.reason}", "quiet", {}))
+    if state.champion is not None and state.generation > 1:
+        said = "The seat goes back to the last champion the policy trusts, once it is proven to answer."
+        forms.append(
+            (
+                "rollback",
+                f"Roll back v{state.champion}",
+                said,
+                "danger",
+                {"expect_version": state.champion},
+            )
+        )
+    return [
+        {
+            "word": word,
+            "label": label,
+            "effect": effect,
+            "style": style,
+            "fields": fields,
+            "why_not": person.why_not(word, owner),
+        }
+        for word, label, effect, style, fields in forms
+    ]

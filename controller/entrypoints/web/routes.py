@@ -1,0 +1,506 @@
+"""The pages. A GET never changes anything; every form carries a mark and an idempotency key."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, FastAPI, Form, Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from controller import __version__
+from controller.domain.canonical import to_plain
+from controller.domain.errors import NotFound, NotLoggedIn, UserError
+from controller.domain.signals import SignalKind, SignalStatus
+from controller.entrypoints.api.desk import At, Desk
+from controller.entrypoints.web.charts import curve_svg
+from controller.entrypoints.web.decision_view import decision_view
+from controller.entrypoints.web.model_view import model_rows, model_view
+from controller.entrypoints.web.render import STATIC, page
+from controller.entrypoints.web.session import (
+    COOKIE,
+    Session,
+    check_form,
+    log_in_by_link,
+    log_in_by_token,
+    read_link,
+    session_of,
+)
+from controller.ports import JournalLine, Query
+from controller.service.explain import find_decision, summary
+from controller.service.overview import inbox, model_names
+from controller.service.talk import add_comment, subject_model
+from controller.service.words import WORDS, Word, owner_of
+
+router = APIRouter(include_in_schema=False)
+_PAGE = 50
+
+
+def visitor(request: Request) -> Session:
+    """Who looks; NotLoggedIn (for a person: the login page) if nobody is logged in."""
+    session = session_of(request)
+    if session is None:
+        raise NotLoggedIn("Log in first.")
+    if not session.person.roles:
+        session.person.must("read", None)
+    return session
+
+
+Visitor = Annotated[Session, Depends(visitor)]
+
+
+def _number(text: str | None) -> int | None:
+    """A number of a query, None if it is none: a filter that cannot be read filters nothing."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 18 else None
+
+
+# --- reading -----------------------------------------------------------------------------------------------
+
+
+@router.get("/")
+def home(request: Request, desk: At, session: Visitor) -> Response:
+    """What waits for a person."""
+    now = desk.clock.now()
+    with desk.store.read() as tx:
+        waiting = inbox(tx, desk.parse)
+        failed = tx.runs.find(Query(states=("failed", "dead"), limit=5))
+        holds = [state for state in tx.models.all() if state.hold is not None or state.error]
+        depth = {"signals": tx.signals.count_waiting(), **tx.outbox.depth()}
+        recent = [summary(r) for r in tx.decisions.find(Query(limit=8))]
+    for row in waiting:
+        row["why_not"] = session.person.why_not("approve", row["owner"])
+        row["late"] = row["expires"] is not None and row["expires"] <= now
+    return page(
+        request,
+        "inbox.html",
+        waiting=waiting,
+        failed=failed,
+        holds=holds,
+        depth=depth,
+        recent=recent,
+    )
+
+
+@router.get("/decisions")
+def decisions(request: Request, desk: At, session: Visitor) -> Response:
+    """What was decided."""
+    asked = request.query_params
+    verdict = asked.get("verdict") or ""
+    query = Query(
+        model=asked.get("model") or None,
+        kinds=(verdict,) if verdict else (),
+        before=_number(asked.get("before")),
+        limit=_PAGE,
+    )
+    with desk.store.read() as tx:
+        rows = [summary(r) for r in tx.decisions.find(query)]
+    return page(
+        request,
+        "decisions.html",
+        rows=rows,
+        asked=asked,
+        more=_more(asked, rows, "id"),
+        verdict=verdict,
+    )
+
+
+def _more(asked: Mapping[str, str], rows: list[Any], key: str) -> str:
+    """The query of the part after this one; empty when this was all."""
+    if len(rows) < _PAGE:
+        return ""
+    last = rows[-1][key] if isinstance(rows[-1], dict) else getattr(rows[-1], key)
+    kept = {name: value for name, value in asked.items() if name != "before" and value}
+    return "?" + "&".join(
+        f"{quote(k)}={quote(str(v))}" for k, v in {**kept, "before": last}.items()
+    )
+
+
+@router.get("/decisions/{number}")
+def decision(request: Request, desk: At, session: Visitor, number: str) -> Response:
+    """One decision: the heart."""
+    found = _number(number)
+    said = _number(request.query_params.get("signal"))
+    with desk.store.read() as tx:
+        if not found:
+            raise NotFound(f"There is no decision {number}.")
+        record = find_decision(tx, str(found))
+        view = decision_view(tx, desk, record, session.person)
+        answer = tx.signals.get(said) if said else None
+    return page(request, "decision.html", answer=answer, **view)
+
+
+@router.get("/models")
+def models(request: Request, desk: At, session: Visitor) -> Response:
+    """One line a model."""
+    asked = request.query_params
+    wanted = (asked.get("q") or "").strip().lower()
+    after = asked.get("after") or ""
+    with desk.store.read() as tx:
+        names = [n for n in model_names(tx) if wanted in n.lower() and n > after]
+        rows = model_rows(tx, names[:_PAGE])
+    more = names[_PAGE - 1] if len(names) > _PAGE else ""
+    return page(request, "models.html", rows=rows, asked=asked, more=more, count=len(names))
+
+
+@router.get("/models/{model}")
+def model(request: Request, desk: At, session: Visitor, model: str) -> Response:
+    """One model."""
+    said = _number(request.query_params.get("signal"))
+    with desk.store.read() as tx:
+        view = model_view(tx, desk, model, session.person)
+        answer = tx.signals.get(said) if said else None
+    return page(request, "model.html", answer=answer, **view)
+
+
+@router.get("/signals")
+def signals(request: Request, desk: At, session: Visitor) -> Response:
+    """What happened and what became of it."""
+    asked = request.query_params
+    status, kind = asked.get("status") or "", asked.get("kind") or ""
+    query = Query(
+        model=asked.get("model") or None,
+        states=(status,) if status in set(SignalStatus) else (),
+        kinds=(kind,) if kind in set(SignalKind) else (),
+        before=_number(asked.get("before")),
+        limit=_PAGE,
+    )
+    with desk.store.read() as tx:
+        rows = tx.signals.find(query)
+    return page(
+        request,
+        "signals.html",
+        rows=[to_plain(row) for row in rows],
+        asked=asked,
+        more=_more(asked, rows, "id"),
+        statuses=[s.value for s in SignalStatus],
+        kinds=[k.value for k in SignalKind],
+    )
+
+
+@router.get("/signals/{number}")
+def signal(request: Request, desk: At, session: Visitor, number: str) -> Response:
+    """One signal with all it says."""
+    found = _number(number)
+    with desk.store.read() as tx:
+        kept = tx.signals.get(found) if found else None
+    if kept is None:
+        raise NotFound(f"There is no signal {number}.")
+    return page(request, "signal.html", signal=to_plain(kept))
+
+
+@router.get("/runs")
+def runs(request: Request, desk: At, session: Visitor) -> Response:
+    """Trainings and evaluations."""
+    asked = request.query_params
+    model, state = asked.get("model") or None, asked.get("state") or ""
+    before = _number(asked.get("before")) if model else None
+    query = Query(model=model, states=(state,) if state else (), before=before, limit=_PAGE)
+    with desk.store.read() as tx:
+        rows = tx.runs.find(query)
+    more = _more(asked, rows, "number") if model else ""
+    return page(request, "runs.html", rows=rows, asked=asked, more=more)
+
+
+@router.get("/runs/{run}")
+def run(request: Request, desk: At, session: Visitor, run: str) -> Response:
+    """Progress, curves, log."""
+    said = _number(request.query_params.get("signal"))
+    with desk.store.read() as tx:
+        view = _run(desk, tx, run, session)
+        view["answer"] = tx.signals.get(said) if said else None
+    return page(request, "run.html", **view)
+
+
+@router.get("/runs/{run}/live")
+def live(request: Request, desk: At, session: Visitor, run: str) -> Response:
+    """The part of a run's page that moves."""
+    with desk.store.read() as tx:
+        view = _run(desk, tx, run, session)
+    return page(request, "run_live.html", **view)
+
+
+def _run(desk: Desk, tx: Any, name: str, session: Session) -> dict[str, Any]:
+    found = tx.runs.get(name)
+    if found is None:
+        raise NotFound(f"There is no run called {name}.")
+    log = tx.journal.read(name, kinds=("log", "phase"), limit=5000)[-300:]
+    metrics = tx.journal.read(name, kinds=("metric",), limit=5000)
+    owner = owner_of(tx, found.model, desk.parse)
+    return {
+        "run": found,
+        "spec": to_plain(found.spec),
+        "log": log,
+        "curves": _curves(metrics),
+        "comments": tx.comments.of(f"run:{name}"),
+        "may_comment": session.person.why_not("comment", owner),
+        "may_cancel": session.person.why_not("cancel", owner),
+        "may_retry": session.person.why_not("retry", owner),
+    }
+
+
+def _curves(lines: list[JournalLine]) -> list[dict[str, Any]]:
+    points: dict[str, list[tuple[float, float]]] = {}
+    for line in lines:
+        if line.entry.value is not None:
+            series = points.setdefault(line.entry.name, [])
+            series.append((float(line.entry.step or len(series)), line.entry.value))
+    found = []
+    for name, series in sorted(points.items())[:12]:
+        thin = series[:: max(1, len(series) // 200)]
+        found.append({"name": name, "svg": curve_svg(name, thin), "last": series[-10:]})
+    return found
+
+
+@router.get("/policies")
+def policies(request: Request, desk: At, session: Visitor) -> Response:
+    """The policies in force, and why a newer one is not."""
+    with desk.store.read() as tx:
+        rows = tx.rules.all_active()[:500]
+        reviews = tx.reviews.latest(limit=20)
+    return page(request, "policies.html", rows=rows, reviews=reviews)
+
+
+@router.get("/policies/{model}")
+def policy(request: Request, desk: At, session: Visitor, model: str) -> Response:
+    """One policy: its text, revision and review."""
+    with desk.store.read() as tx:
+        rules = tx.rules.active(model)
+        if rules is None:
+            raise NotFound(f"No policy is in force for {model}.")
+        review = tx.reviews.get(rules.ref.review) if rules.ref.review else None
+        last = [summary(r) for r in tx.decisions.find(Query(model=model, limit=5))]
+    return page(request, "policy.html", rules=rules, review=review, last=last)
+
+
+@router.get("/drift")
+def drift(request: Request, desk: At, session: Visitor) -> Response:
+    """Drift, decay and skew as they were signalled."""
+    asked = request.query_params
+    query = Query(
+        model=asked.get("model") or None,
+        kinds=("drift", "decay", "skew"),
+        before=_number(asked.get("before")),
+        limit=_PAGE,
+    )
+    with desk.store.read() as tx:
+        rows = tx.signals.find(query)
+    return page(
+        request,
+        "drift.html",
+        rows=[to_plain(r) for r in rows],
+        asked=asked,
+        more=_more(asked, rows, "id"),
+    )
+
+
+@router.get("/audit")
+def audit(request: Request, desk: At, session: Visitor) -> Response:
+    """Who sat where at a moment, and every decision before it."""
+    asked = request.query_params
+    at, problem = _moment(asked.get("at") or "")
+    query = Query(until=at, before=_number(asked.get("before")), limit=_PAGE)
+    with desk.store.read() as tx:
+        rows = [summary(r) for r in tx.decisions.find(query)]
+        seats = _seats(tx, at) if at else []
+        head = tx.decisions.head()
+    return page(
+        request,
+        "audit.html",
+        rows=rows,
+        seats=seats,
+        asked=asked,
+        more=_more(asked, rows, "id"),
+        head=head,
+        problem=problem,
+    )
+
+
+def _moment(text: str) -> tuple[datetime | None, str]:
+    if not text:
+        return None, ""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None, f"{text!r} is no time; write 2013-02-01 or 2013-02-01T06:00Z."
+    return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment), ""
+
+
+def _seats(tx: Any, at: datetime) -> list[dict[str, Any]]:
+    found = []
+    for name in model_names(tx)[:200]:
+        reigns = [r for r in tx.registry.history(name, 1000) if r.since <= at]
+        if reigns:
+            found.append({"model": name, "version": reigns[0].version, "since": reigns[0].since})
+    return found
+
+
+@router.get("/system")
+def system(request: Request, desk: At, session: Visitor) -> Response:
+    """Queues, workers, sources, versions."""
+    with desk.store.read() as tx:
+        view: dict[str, Any] = {
+            "workers": tx.workers.all(),
+            "sources": tx.sources.all(),
+            "waiting": tx.signals.count_waiting(),
+            "outbox": tx.outbox.depth(),
+            "decisions": tx.decisions.head()[0],
+            "tokens": tx.tokens.all(),
+            "errors": [state for state in tx.models.all() if state.error],
+            "unended": len(tx.runs.find(Query(states=("queued", "running"), limit=500))),
+        }
+    view["facts"] = {
+        "Incumbent": __version__,
+        "Python": platform.python_version(),
+        "Mode": desk.settings.mode,
+        "Rules": desk.settings.rules,
+    }
+    return page(request, "system.html", now=desk.clock.now(), **view)
+
+
+# --- who ---------------------------------------------------------------------------------------------------
+
+
+@router.get("/login")
+def login_page(request: Request, desk: At) -> Response:
+    """Where one says who one is."""
+    return page(
+        request, "login.html", following=_local(request.query_params.get("next")), problem=""
+    )
+
+
+@router.post("/login")
+def login(
+    request: Request,
+    desk: At,
+    token: Annotated[str, Form()] = "",
+    following: Annotated[str, Form()] = "/",
+) -> Response:
+    """Log in with a token."""
+    response = RedirectResponse(_base(request) + _local(following), 303)
+    try:
+        log_in_by_token(desk, response, token, secure=request.url.scheme == "https")
+    except NotLoggedIn as error:
+        return page(request, "login.html", 401, following=_local(following), problem=error.message)
+    return response
+
+
+@router.get("/go")
+def go(request: Request, desk: At) -> Response:
+    """A link of a message (`to`) leads to its page; a login link (`key`) to a button, for scanners open links."""
+    if "to" in request.query_params:
+        return RedirectResponse(_base(request) + read_link(desk, request.query_params["to"]), 303)
+    return page(request, "go.html", key=request.query_params.get("key", ""))
+
+
+@router.post("/go")
+def go_in(request: Request, desk: At, key: Annotated[str, Form()]) -> Response:
+    """Use the one-time link."""
+    if desk.settings.login != "link":
+        raise NotLoggedIn("This server takes no login links.", hint="Log in with a token.")
+    actor = desk.links.use(desk.key, key)
+    response = RedirectResponse(_base(request) + "/", 303)
+    log_in_by_link(desk, response, actor, secure=request.url.scheme == "https")
+    return response
+
+
+@router.post("/logout")
+def logout(request: Request, session: Visitor, mark: Annotated[str, Form()] = "") -> Response:
+    """End the session."""
+    check_form(request, session, mark)
+    response = RedirectResponse(_base(request) + "/login", 303)
+    response.delete_cookie(COOKIE, path="/")
+    return response
+
+
+# --- saying something --------------------------------------------------------------------------------------
+
+
+@router.post("/words")
+def words(
+    request: Request,
+    desk: At,
+    session: Visitor,
+    *,
+    word: Annotated[str, Form()],
+    model: Annotated[str, Form()],
+    mark: Annotated[str, Form()] = "",
+    key: Annotated[str, Form(max_length=200)] = "",
+    reason: Annotated[str, Form()] = "",
+    version: Annotated[str, Form()] = "",
+    expect_version: Annotated[str, Form()] = "",
+    evidence: Annotated[str, Form()] = "",
+    run: Annotated[str, Form()] = "",
+    back: Annotated[str, Form()] = "/",
+) -> Response:
+    """A person's word; the answer is shown on the page that the button stands on."""
+    check_form(request, session, mark)
+    if word not in WORDS:
+        raise UserError(f"Nothing is called {word!r} here.")
+    said = Word(
+        right=word,
+        model=model,
+        reason=reason,
+        version=_number(version),
+        expect_version=_number(expect_version),
+        evidence=evidence or None,
+        run=run or None,
+        key=f"form:{key}" if key else None,
+    )
+    signal, _ = desk.say(session.person, said)
+    return RedirectResponse(f"{_base(request)}{_local(back)}?signal={signal.id}", 303)
+
+
+@router.post("/comments")
+def comment(
+    request: Request,
+    desk: At,
+    session: Visitor,
+    *,
+    subject: Annotated[str, Form()],
+    text: Annotated[str, Form()] = "",
+    mark: Annotated[str, Form()] = "",
+    key: Annotated[str, Form(max_length=200)] = "",
+    back: Annotated[str, Form()] = "/",
+) -> Response:
+    """Say something beside a decision, a run or a version."""
+    check_form(request, session, mark)
+    with desk.store.begin() as tx:
+        owner = owner_of(tx, subject_model(tx, subject), desk.parse)
+        session.person.must("comment", owner)
+        add_comment(
+            tx,
+            subject,
+            session.person.actor,
+            text,
+            desk.clock.now(),
+            f"form:{key}" if key else None,
+        )
+    return RedirectResponse(f"{_base(request)}{_local(back)}#talk", 303)
+
+
+def _base(request: Request) -> str:
+    base: str = request.scope.get("root_path", "")
+    return base
+
+
+def _local(path: str | None) -> str:
+    """A path of ours without a query; anything else is the home page: nobody is sent elsewhere by our links."""
+    text = (path or "/").partition("?")[0].partition("#")[0]
+    good = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
+    return quote(text, safe="/%.~_-") if good else "/"
+
+
+@router.get("/favicon.ico")
+def icon() -> Response:
+    """The sign."""
+    return FileResponse(STATIC / "icon.svg", media_type="image/svg+xml")
+
+
+def mount(app: FastAPI) -> None:
+    """Add the pages and their files."""
+    app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")

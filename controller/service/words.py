@@ -1,0 +1,220 @@
+"""A person's word from the page or the API: checked against who may, then a signal like every other.
+
+Nothing here changes a model. The signal takes the one path, and the engine's answer is what the person sees.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from controller.domain.canonical import digest, to_plain
+from controller.domain.errors import Conflict, Forbidden, NotFound, UserError
+from controller.domain.rules import Policy
+from controller.domain.runs import Run, RunKind
+from controller.domain.signals import NewSignal, SignalKind
+from controller.ports import Transaction
+from controller.service.access import Person
+
+Parse = Callable[[str, str], Policy]
+LONGEST_REASON = 2000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Word:
+    """What a person wants. ``key`` makes it idempotent: pressed twice, it is one signal."""
+
+    right: str
+    model: str
+    reason: str = ""
+    version: int | None = None
+    run: str | None = None
+    evidence: str | None = None
+    expect_version: int | None = None
+    force: bool = False
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    key: str | None = None
+
+
+def speak(
+    tx: Transaction, person: Person, word: Word, parse: Parse, now: datetime
+) -> tuple[int, bool]:
+    """Append the word as a signal; its number, and whether it is new.
+
+    Raises Forbidden if the person may not, NotFound or Conflict if there is nothing to do it to.
+    """
+    person.must(word.right, owner_of(tx, word.model, parse))
+    kind, payload = _SPOKEN[word.right](tx, person, word)
+    signal = NewSignal(
+        key=f"{person.actor}:{word.key or uuid.uuid4()}",
+        model=word.model,
+        kind=kind,
+        occurred_at=now,
+        payload=payload,
+        actor=person.actor,
+    )
+    accepted = tx.signals.append([signal], now)[0]
+    if not accepted.fresh:
+        _same(tx, accepted.id, signal)
+    return accepted.id, accepted.fresh
+
+
+def owner_of(tx: Transaction, model: str, parse: Parse) -> str | None:
+    """Who owns the model by the policy in force; NotFound if nothing is known of it."""
+    rules = tx.rules.active(model)
+    if rules is not None:
+        return parse(rules.text, rules.ref.path).owner
+    if tx.models.state(model).next_run == 1 and not tx.registry.versions(model, limit=1):
+        raise NotFound(f"There is no model called {model}.", hint="The page Models lists them.")
+    return None
+
+
+def _same(tx: Transaction, number: int, signal: NewSignal) -> None:
+    kept = tx.signals.get(number)
+    if kept is not None and (kept.model, kept.kind, to_plain(kept.payload)) != (
+        signal.model,
+        signal.kind,
+        to_plain(signal.payload),
+    ):
+        raise Conflict(
+            "This idempotency key was used for something else.",
+            hint=f"It is signal {number}; take a new key for a new request.",
+        )
+
+
+def _reason(word: Word) -> str:
+    said = word.reason.strip()
+    if not said:
+        raise UserError("A change needs a reason.", hint="Say why, for the log.")
+    if len(said) > LONGEST_REASON:
+        raise UserError(f"A reason has up to {LONGEST_REASON:,} characters.")
+    return said
+
+
+def _number(word: Word) -> int:
+    if word.version is None:
+        raise UserError("Name a version.")
+    return word.version
+
+
+def _approve(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+    number, why = _number(word), _reason(word)
+    evaluation = tx.registry.evaluations(word.model, (number,)).get(number)
+    if evaluation is None:
+        raise NotFound(f"There is no evidence about {word.model} v{number} to approve.")
+    if word.evidence is None:
+        raise UserError("An approval names the digest of the evidence that was seen.")
+    if person.actor in askers(tx, word.model, number):
+        raise Forbidden(
+            f"You asked for v{number} yourself; somebody else has to approve it.",
+            hint="An approver is never the one who asked.",
+        )
+    present = digest(evaluation)
+    if word.evidence != present:
+        raise Conflict(
+            f"The evidence about v{number} is {present[:12]} now, you saw {word.evidence[:12]}.",
+            hint="Look at it again.",
+        )
+    return SignalKind.APPROVAL, {
+        "version": number,
+        "agrees": True,
+        "evidence": present,
+        "groups": list(person.groups),
+        "reason": why,
+    }
+
+
+def _reject(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+    del tx, person
+    return SignalKind.REJECT, {"version": _number(word), "reason": _reason(word)}
+
+
+def _promote(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+    del person
+    seen = word.expect_version
+    if seen is None:
+        seen = tx.models.state(word.model).champion
+    payload = {"version": _number(word), "reason": _reason(word), "expect_version": seen}
+    return SignalKind.PROMOTE, payload
+
+
+def _rollback(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+    del person
+    champion = tx.models.state(word.model).champion
+    if champion is None:
+        raise Conflict(f"{word.model} has no champion to roll back.")
+    payload: dict[str, Any] = {
+        "reason": _reason(word),
+        "expect_version": champion if word.expect_version is None else word.expect_version,
+    }
+    if word.force:
+        payload["force"] = True
+    if word.version is not None:
+        payload["to"] = word.version
+    return SignalKind.ROLLBACK, payload
+
+
+def _plain(kind: SignalKind) -> Callable[..., tuple[SignalKind, dict[str, Any]]]:
+    def said(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+        del tx, person
+        return kind, {**word.payload, "reason": _reason(word)}
+
+    return said
+
+
+def _cancel(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+    del person
+    run = _run(tx, word)
+    if run.state.ended:
+        raise Conflict(f"{run.id} cannot be cancelled: it is {run.state.value}.")
+    return SignalKind.CANCEL, {"run": run.id, "reason": _reason(word)}
+
+
+def _retry(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+    del person
+    run = _run(tx, word)
+    if run.spec.kind is not RunKind.TRAIN:
+        raise UserError(f"{run.id} is no training; it is ordered with the training before it.")
+    if not run.state.ended:
+        raise Conflict(f"{run.id} has not ended: it is {run.state.value}.")
+    return SignalKind.MANUAL, {"reason": _reason(word), "retry_of": run.id}
+
+
+def _run(tx: Transaction, word: Word) -> Run:
+    run = tx.runs.get(word.run or "")
+    if run is None or run.model != word.model:
+        raise NotFound(f"{word.model} has no run called {word.run}.")
+    return run
+
+
+_SPOKEN: Mapping[str, Callable[..., tuple[SignalKind, dict[str, Any]]]] = {
+    "approve": _approve,
+    "reject": _reject,
+    "promote": _promote,
+    "rollback": _rollback,
+    "hold": _plain(SignalKind.HOLD),
+    "release": _plain(SignalKind.RELEASE),
+    "train": _plain(SignalKind.MANUAL),
+    "cancel": _cancel,
+    "retry": _retry,
+}
+WORDS = frozenset(_SPOKEN)
+"""What can be said."""
+
+
+def askers(tx: Transaction, model: str, version: int) -> frozenset[str]:
+    """The people whose signals led to the training of this version."""
+    found = tx.registry.versions(model, numbers=(version,))
+    run = tx.runs.get(found[0].run) if found else None
+    return frozenset(_actors(tx, run)) if run else frozenset()
+
+
+def _actors(tx: Transaction, run: Run) -> Iterator[str]:
+    for cause in run.spec.causes:
+        for number in cause.signals:
+            signal = tx.signals.get(number)
+            if signal is not None and signal.kind is SignalKind.MANUAL:
+                yield signal.actor

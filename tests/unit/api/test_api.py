@@ -1,0 +1,267 @@
+"""The API: rights, idempotency, cursors, ETags, problem details, limits."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.domain.canonical import digest
+from tests.support.house import MODEL
+from tests.support.page import Office
+
+EVENT = {
+    "specversion": "1.0", "id": "e1", "source": "/labels", "type": "com.example.labels.ready",
+    "subject": MODEL, "data": {"rows": 5},
+}  # fmt: skip
+CLOUD = {"content-type": "application/cloudevents+json"}
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    office = Office(tmp_path)
+    office.held()
+    return office
+
+
+def evidence(office: Office) -> str:
+    with office.house.store.read() as tx:
+        return digest(tx.registry.evaluations(MODEL, (2,))[2])
+
+
+def test_lists_have_cursors_and_filters(office: Office):
+    api = office.client(role="viewer")
+    first = api.get("/v1/decisions", params={"limit": 4}).json()
+    assert [row["id"] for row in first["items"]] == [6, 5, 4, 3]
+    rest = api.get("/v1/decisions", params={"limit": 4, "before": first["next"]}).json()
+    assert ([row["id"] for row in rest["items"]], rest["next"]) == ([2, 1], None)
+    held = api.get("/v1/decisions", params={"verdict": "hold", "model": MODEL}).json()
+    assert [row["challenger"] for row in held["items"]] == [2]
+    data = api.get("/v1/signals", params={"kind": "new_data"}).json()
+    assert {row["status"] for row in data["items"]} == {"handled"}
+
+
+def test_a_decision_has_its_hash_as_etag(office: Office):
+    api = office.client(role="viewer")
+    answer = api.get("/v1/decisions/3")
+    assert answer.headers["etag"] == f'"{answer.json()["hash"]}"'
+    again = api.get("/v1/decisions/3", headers={"if-none-match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_the_same_key_is_the_same_signal(office: Office):
+    api, body = office.client(), {"model": MODEL, "payload": {"reason": "labels fixed"}}
+    key = {"Idempotency-Key": "ticket-12"}
+    first, again = (api.post("/v1/signals", json=body, headers=key) for _ in range(2))
+    assert (first.status_code, again.status_code) == (202, 200)
+    assert first.json()["signal"] == again.json()["signal"]
+    word = {"reason": "holidays"}
+    held, twice = (
+        api.post(f"/v1/models/{MODEL}/hold", json=word, headers={"Idempotency-Key": "h"})
+        for _ in range(2)
+    )
+    assert held.json() == twice.json() | {"fresh": True}
+    other = api.post(
+        f"/v1/models/{MODEL}/hold", json={"reason": "else"}, headers={"Idempotency-Key": "h"}
+    )
+    assert (other.status_code, other.json()["code"]) == (409, "conflict")
+
+
+def test_a_batch_is_kept_whole_or_not_at_all(office: Office):
+    api, before = office.client(), len(office.house.statuses())
+    bad = [{"model": MODEL, "key": "a"}, {"model": "no-such-model", "key": "b"}]
+    assert api.post("/v1/signals/batch", json=bad).status_code == 404
+    assert len(office.house.statuses()) == before
+    good = [
+        {"model": MODEL, "key": "a"},
+        {"model": MODEL, "key": "b"},
+        {"model": MODEL, "key": "a"},
+    ]
+    answer = api.post("/v1/signals/batch", json=good).json()
+    assert [row["fresh"] for row in answer] == [True, True, False]
+
+
+def test_approval_by_api_counts_for_the_evidence_that_was_seen(office: Office):
+    api = office.client("person:ben", "reviewer", "arrivals-team")
+    url = f"/v1/models/{MODEL}/approve"
+    stale = api.post(url, json={"version": 2, "reason": "fine", "evidence": "0" * 64})
+    assert (stale.status_code, stale.headers["content-type"]) == (409, "application/problem+json")
+    answer = api.post(url, json={"version": 2, "reason": "fine", "evidence": evidence(office)})
+    assert (answer.status_code, answer.json()["status"]) == (200, "handled")
+    assert office.house.champion == 2
+
+
+@pytest.mark.parametrize(
+    ("role", "owners", "path", "status"),
+    [
+        pytest.param("viewer", (), "approve", 403, id="viewer approves"),
+        pytest.param("reviewer", ("other-team",), "approve", 403, id="reviewer of another team"),
+        pytest.param("reviewer", (), "rollback", 403, id="reviewer rolls back"),
+        pytest.param("operator", (), "promote", 403, id="operator promotes by hand"),
+        pytest.param("operator", (), "hold", 200, id="operator holds"),
+        pytest.param("admin", (), "promote", 200, id="admin promotes by hand"),
+    ],
+)
+def test_a_role_may_what_it_may(
+    office: Office, role: str, owners: tuple[str, ...], path: str, status: int
+):
+    api = office.client("person:ben", role, *owners)
+    body = {"reason": "because", "version": 2, "evidence": evidence(office)}
+    answer = api.post(f"/v1/models/{MODEL}/{path}", json=body)
+    assert answer.status_code == status, answer.text
+
+
+def test_a_token_that_ran_out_or_was_revoked_is_refused(office: Office):
+    api = office.client(role="viewer")
+    assert api.get("/v1/models").status_code == 200
+    office.house.clock.advance(timedelta(days=301))
+    late = api.get("/v1/models")
+    assert (late.status_code, late.headers["www-authenticate"]) == (401, "Bearer")
+    assert "ran out" in late.json()["detail"]
+    assert office.client(None).get("/v1/models").json()["code"] == "not_logged_in"
+
+
+def test_only_the_hash_of_a_token_is_kept(office: Office):
+    secret = office.token()
+    with office.house.store.read() as tx:
+        (kept,) = tx.tokens.all()
+    assert kept.digest == hashlib.sha256(secret.encode()).hexdigest()
+    assert secret not in repr(kept)
+
+
+def test_a_replayed_event_is_one_signal(office: Office):
+    api = office.client()
+    first, again = (
+        api.post("/v1/events", content=json.dumps(EVENT), headers=CLOUD) for _ in range(2)
+    )
+    assert first.status_code == 202
+    assert [first.json()[0]["fresh"], again.json()[0]["fresh"]] == [True, False]
+    batch = {"content-type": "application/cloudevents-batch+json"}
+    answer = api.post(
+        "/v1/events", content=json.dumps([EVENT, EVENT | {"id": "e2"}]), headers=batch
+    )
+    assert [row["fresh"] for row in answer.json()] == [False, True]
+    binary = {f"ce-{k}": str(v) for k, v in EVENT.items() if k != "data"} | {"ce-id": "e3"}
+    assert api.post("/v1/events", json={"rows": 1}, headers=binary).json()[0]["fresh"]
+
+
+@pytest.mark.parametrize(
+    ("apart", "key", "status"),
+    [
+        pytest.param(0, "s3cret", 202, id="good"),
+        pytest.param(0, "other", 401, id="other secret"),
+        pytest.param(3600, "s3cret", 401, id="clock skewed by an hour"),
+    ],
+)
+def test_a_signed_event_needs_no_token(tmp_path: Path, apart: int, key: str, status: int):
+    office = Office(tmp_path, {"webhook_secret": "s3cret"})
+    office.held()
+    stamp, body = int(office.house.clock.now().timestamp()) + apart, json.dumps(EVENT)
+    signature = hmac.digest(key.encode(), f"m1.{stamp}.{body}".encode(), "sha256")
+    headers = CLOUD | {
+        "webhook-id": "m1",
+        "webhook-timestamp": str(stamp),
+        "webhook-signature": f"v1,{base64.b64encode(signature).decode()}",
+    }
+    answer = office.client(None).post("/v1/events", content=body, headers=headers)
+    assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "said"),
+    [
+        pytest.param("GET", "/v1/nothing", None, 404, "nothing at", id="no such path"),
+        pytest.param("GET", "/v1/decisions/99", None, 404, "no decision 99", id="no such decision"),
+        pytest.param("GET", "/v1/decisions?limit=0", None, 422, "query.limit", id="bad limit"),
+        pytest.param("PUT", "/v1/signals", None, 405, "Method Not Allowed", id="method"),
+        pytest.param("POST", "/v1/signals", {"model": MODEL, "kind": "promote"}, 422, "cannot be sent", id="word"),
+        pytest.param("POST", "/v1/signals", {"model": MODEL, "x": 1}, 422, "body.x", id="unknown field"),
+        pytest.param("POST", f"/v1/models/{MODEL}/hold", {"reason": " "}, 422, "needs a reason", id="no reason"),
+        pytest.param("POST", f"/v1/runs/{MODEL}.r1/cancel", {"reason": "x"}, 409, "it is done", id="ended run"),
+        pytest.param("POST", "/v1/events", {"a": 1}, 400, "no CloudEvent", id="no event"),
+    ],
+)  # fmt: skip
+def test_every_error_is_problem_details(
+    office: Office, method: str, path: str, body: Any, status: int, said: str
+):
+    answer = office.client().request(method, path, json=body)
+    problem = answer.json()
+    assert (answer.status_code, answer.headers["content-type"]) == (
+        status,
+        "application/problem+json",
+    )
+    assert problem["status"] == status
+    assert said in problem["detail"]
+
+
+def test_a_body_that_is_too_large_is_refused_while_it_comes_in(tmp_path: Path):
+    office = Office(tmp_path, {"api_body": 10_000})
+    office.held()
+    api, taken = office.client(), list[int]()
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(1000):
+            taken.append(1)
+            yield b"x" * 1000
+
+    answer = api.post(
+        "/v1/signals", content=endless(), headers={"content-type": "application/json"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    declared = api.post("/v1/signals", content=b"x" * 20_000)
+    assert declared.status_code == 413
+
+
+def test_who_asks_too_often_is_told_to_wait(tmp_path: Path):
+    office = Office(tmp_path, {"api_rate": 0.5})
+    office.held()
+    api, other = office.client(), office.client("person:ben")
+    answers = [api.get("/v1/models") for _ in range(8)]
+    assert answers[0].status_code == 200
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    assert other.get("/v1/models").status_code == 200
+
+
+def test_the_stream_tells_of_decisions_and_has_a_bound(tmp_path: Path):
+    office = Office(tmp_path, {"api_streams": 1})
+    office.held()
+    api = office.client(role="viewer")
+    text = api.get("/v1/stream", params={"after": 4, "once": True}).text
+    assert "id: 5\nevent: decision\n" in text
+    assert '"verdict": "hold"' in text
+    resumed = api.get("/v1/stream", params={"once": True}, headers={"last-event-id": "5"}).text
+    assert "id: 6\n" in resumed
+    assert "id: 5\n" not in resumed
+    office.app.state.streams.enter()
+    full = api.get("/v1/stream", params={"once": True})
+    assert (full.status_code, full.json()["code"]) == (503, "unavailable")
+    office.app.state.streams.leave()
+    assert api.get("/v1/stream", params={"once": True}).status_code == 200
+
+
+def test_comments_are_kept_once_and_shown_safe(office: Office):
+    api, url = office.client("person:ben", "reviewer"), "/v1/comments/decision:6"
+    body, key = {"text": "**JFK** <script>x</script>"}, {"Idempotency-Key": "c1"}
+    first, again = (api.post(url, json=body, headers=key) for _ in range(2))
+    assert first.json()["id"] == again.json()["id"]
+    (kept,) = api.get(url).json()
+    assert kept["html"] == "<p><strong>JFK</strong> &lt;script&gt;x&lt;/script&gt;</p>\n"
+    assert api.get("/v1/comments/decision:99").status_code == 404
+    assert office.client("person:eve", "viewer").post(url, json=body).status_code == 403
+
+
+def test_the_document_is_openapi_3_1_with_the_problems_in_it(office: Office):
+    document = office.client(None).get("/v1/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    assert "Problem" in document["components"]["schemas"]
+    answers = document["paths"]["/v1/models/{model}/approve"]["post"]["responses"]
+    assert {"200", "202", "401", "403", "404", "409", "422", "429"} <= answers.keys()
+    assert "/login" not in document["paths"]
