@@ -221,7 +221,9 @@ def main(arguments: list[str]) -> NoReturn:
         zygote.serve()
     finally:
         zygote.end()
-        Path(arguments[0]).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # also when the worker was killed and could not tidy up
+            Path(arguments[0]).unlink(missing_ok=True)
+            Path(arguments[0]).parent.rmdir()
     os._exit(0)  # nothing of the libraries needs to be tidied up, and doing so takes seconds
 
 
