@@ -1,0 +1,8 @@
+"""Backtest: a policy over a series of signals and candidates, in simulated time, on the stage of the rule tests."""
+
+from __future__ import annotations
+
+from controller.service.backtest.recorded import recorded_series
+from controller.service.backtest.run import Backtest, Moment, run_backtest
+
+__all__ = ["Backtest", "Moment", "recorded_series", "run_backtest"]
