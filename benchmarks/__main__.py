@@ -17,6 +17,7 @@ INDEX: dict[str, str] = {
     "drift.power": "what each rule finds of shifts, nulls, unseen values and moved mass",
     "drift.streams": "detectors on streams whose drifts are known (needs the extra streams)",
     "plan": "plan over 100,000 recorded decisions, by what changes",
+    "sources": "how soon a new file is seen, and what looking at many files and rows costs",
     "rules": "check of 1,000 policies and test of 1,000 cases, beside promtool where it is",
 }
 

@@ -19,12 +19,14 @@ from pathlib import Path
 from controller.domain.errors import IncumbentError
 from controller.domain.rules import Policy
 from controller.ports import (
+    Batch,
     Clock,
     DataSource,
     Poll,
     SourceHealth,
     SourceState,
     Store,
+    Transaction,
 )
 from controller.service.active_policies import ActivePolicies, InForce, Parse
 from controller.service.data_signals import signals_of
@@ -86,6 +88,7 @@ class _Watched:
     source: DataSource | None = None
     look: _Look | None = None
     next_at: float = 0.0
+    hinted: bool = False
     pause: float = 0.0
     failures: int = 0
     good: SourceState | None = None
@@ -131,7 +134,7 @@ class PollSources:
         found = False
         for watched in list(self._watched.values()):
             if any(root == p or root in p.parents for root in watched.roots for p in moved):
-                watched.next_at = 0.0
+                watched.next_at, watched.hinted = 0.0, True
                 found = True
         return found
 
@@ -141,7 +144,7 @@ class PollSources:
         for watched in list(self._watched.values()):
             fixed = _MAGIC.split(watched.item.policy.data.source, maxsplit=1)[0]
             if "://" in fixed and any(address.startswith(fixed) for address in written):
-                watched.next_at = 0.0
+                watched.next_at, watched.hinted = 0.0, True
                 found = True
         return found
 
@@ -191,6 +194,7 @@ class PollSources:
         except IncumbentError as error:
             self._failed(watched, error.sentence())
             return None
+        watched.hinted = False
         watched.look = look = _Look(cursor=cursor, began=self._config.timer())
         name = f"poll-{watched.item.model}"
         threading.Thread(target=_run, args=(watched.source, look), name=name, daemon=True).start()
@@ -245,6 +249,7 @@ class PollSources:
             for batch in gone:
                 tx.data.quarantine(item.model, batch.sequence, "no part of the table any more")
             fresh = tx.data.add(item.model, poll.batches, now)
+            _take_back(tx, item.model, [b for b in poll.batches if not _is_in(b, fresh)])
             signals = signals_of(item.model, fresh, now, before=known[-1] if known else None)
             accepted = tx.signals.append(signals, now)
             if poll.cursor != cursor:
@@ -271,7 +276,8 @@ class PollSources:
         else:
             watched.pause = min(longest, max(config.shortest, watched.pause * config.growth))
         pause = watched.pause if poll.again is None else poll.again.total_seconds()
-        watched.next_at = config.timer() + pause
+        # What moved while this look was under way may have come after its listing.
+        watched.next_at = 0.0 if watched.hinted else config.timer() + pause
         watched.failures = 0
         self._note(
             watched,
@@ -325,3 +331,20 @@ def _run(source: DataSource, look: _Look) -> None:
         log.exception("source failed", extra={"action": "source"})
     finally:
         look.done.set()
+
+
+def _is_in(batch: Batch, batches: list[Batch]) -> bool:
+    return any((batch.uri, batch.digest) == (other.uri, other.digest) for other in batches)
+
+
+def _take_back(tx: Transaction, model: str, known: list[Batch]) -> None:
+    """A file that has its old content again: what it held in between is no data any more."""
+    for batch in known:
+        while (
+            newest := _newest(tx, model, batch.uri)
+        ) is not None and newest.digest != batch.digest:
+            tx.data.quarantine(model, newest.sequence, "the file has its earlier content again")
+
+
+def _newest(tx: Transaction, model: str, uri: str) -> Batch | None:
+    return next((batch for batch in tx.data.batches(model) if batch.uri == uri), None)

@@ -196,7 +196,12 @@ def _rules(session: Session) -> Iterator[Finding]:
     with session.read() as tx:
         active = tx.rules.all_active()
         errors = [(s.model, s.error) for s in tx.models.all() if s.error]
-    if not active:
+        newest = next(iter(tx.reviews.latest(limit=1)), None)
+    if newest is not None and not newest.proven:
+        said = f"{newest.revision[:10]} is not in force: {newest.reason}"
+        hint = "`incumbent review show` has the evidence."
+        yield Finding(name="review of rules", ok=False, sentence=said, hint=hint)
+    elif not active:
         hint = f"Put a policy into {session.settings.rules}; `incumbent init` writes one."
         yield Finding(name="rules", ok=False, sentence="no policy is in force.", hint=hint)
     for rules in active:

@@ -112,6 +112,13 @@ def test_evidence_is_shown_on_one_screen(world):
     assert document["evidence"]["counted"][0]["person"] == "Bob"
 
 
+def test_doctor_says_why_newer_rules_are_not_in_force(world):
+    world.sync()
+    found = json.loads(world.desk.run("doctor", "--json", code=1).stdout)
+    [said] = [c["sentence"] for c in found["checks"] if c["name"] == "review of rules"]
+    assert said.startswith(f"{world.revision[:10]} is not in force: ")
+
+
 def test_unknown_evidence_is_not_found(world):
     world.desk.run("review", "show", "abcdefgh", code=3)
     world.desk.run("review", "show", "abc", code=2)

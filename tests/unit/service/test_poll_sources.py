@@ -91,6 +91,16 @@ def test_batch_signal_and_cursor_are_booked_together(house):
     }
 
 
+def test_content_that_came_back_is_the_data_again(house):
+    sources = Sources(house)
+    for digest in ("d1", "d2", "d3", "d1"):
+        sources.by_model[MODEL].arrive(batch("a", digest))
+        sources.later(60)
+    with house.store.read() as tx:
+        assert [b.digest for b in tx.data.batches(MODEL)] == ["d1"]
+    assert len(sources.kinds()) == 3
+
+
 def test_nothing_new_writes_nothing(house, monkeypatch):
     sources = Sources(house)
     sources.by_model[MODEL].arrive(batch("a"))
@@ -185,6 +195,22 @@ def test_hint_brings_the_look_forward(house, tmp_path):
     assert sources.service.run_once().looked == 0
     assert sources.service.hint([tmp_path / "deep" / "a.parquet"])
     assert sources.service.run_once().looked == 1
+
+
+def test_hint_that_comes_during_a_look_is_not_lost(house, tmp_path):
+    class Folder(MemoryDataSource):
+        roots = (tmp_path,)
+
+        def poll(self, cursor):
+            found = super().poll(cursor)
+            if cursor is None:
+                self.arrive(batch("late"))
+                sources.service.hint([tmp_path / "late.parquet"])
+            return found
+
+    sources = Sources(house, {MODEL: Folder([batch("a")])})
+    assert sources.service.run_once().batches == 1
+    assert sources.service.run_once().batches == 1
 
 
 def test_bucket_that_tells_brings_the_look_forward(house):
