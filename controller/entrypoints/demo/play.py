@@ -36,6 +36,7 @@ _SETTINGS = """\
 rules = "{rules}"
 code = "{code}"
 worker_clock = "ordered"
+worker_preload = "pandas,pyarrow.parquet,scipy.stats,sklearn.ensemble,sklearn.metrics"
 tick = 0.1
 sync = 1.0
 """
