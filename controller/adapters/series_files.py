@@ -33,13 +33,8 @@ def _csv(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _parquet(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        import duckdb
-    except ImportError as error:
-        raise UserError(
-            f"{path} needs duckdb, which is not installed.",
-            hint="Install incumbent[worker], or use CSV.",
-        ) from error
+    import duckdb
+
     with duckdb.connect() as connection:
         try:
             result = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])

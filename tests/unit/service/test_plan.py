@@ -13,7 +13,7 @@ from controller.ports import RuleText
 from controller.rulefmt import blob_id, load
 from controller.service.plan import ModelPlan, Plan, Sides, make_plan
 from tests.support.command import PATH, POLICY, Desk
-from tests.support.house import FAILS, PASSES
+from tests.support.house import FAILS, PASSES, UNDECIDED
 
 OTHER = POLICY.replace("flight-delay", "other")
 
@@ -209,6 +209,20 @@ def test_a_budget_whose_book_was_not_kept_is_not_guessed():
 
     assert model.flips == ()
     assert any("book of the error budget" in item.because for item in model.unknown)
+
+
+def test_an_approval_still_counts_when_a_gate_that_passes_is_added():
+    asked = f"{POLICY}approval: {{when: inconclusive, from: [leads]}}\n"
+    desk = history(UNDECIDED, rules=asked)
+    desk.run("approve", "flight-delay", "2", "--reason", "seen", "--yes")
+    assert desk.house.champion == 2
+    gate = "  - {name: absolute, metric: mae, at_most: 20}\n"
+    head, _, tail = asked.partition("approval:")
+
+    model = only(plan(desk, f"{head}{gate}approval:{tail}", old=asked))
+
+    assert model.decisions == len(desk.house.records())
+    assert (model.flips, model.unknown) == ((), ())
 
 
 def test_a_higher_threshold_trains_later_and_the_count_follows_the_pending_signals():
