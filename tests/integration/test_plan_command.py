@@ -84,7 +84,7 @@ def test_the_rules_in_force_are_the_base_and_the_working_tree_the_head(team: Tea
 
     assert said.startswith("Compared: the rules in force -> the working tree\n")
     assert f"2 of {team.count} decisions change." in said
-    assert "promote v2 -> reject of v2" in said
+    assert "challenger v2: promote v2 -> reject" in said
     assert "because gate 'absolute' is new: fail, mae 14.2; needed: at most 14" in said
 
 

@@ -69,8 +69,6 @@ def plan(
 
     wanted = _Wanted(base=base, head=head, rules=rules or Path(session.settings.rules))
     with session.read() as tx:
-        if model is not None:
-            known_model(tx, model)
         sides = _sides(tx, wanted)
         with _progress() as progress:
             found = make_plan(
@@ -81,6 +79,8 @@ def plan(
                 since=parse_when(since, session.now()),
                 progress=progress,
             )
+        if model is not None and not found.models:
+            known_model(tx, model)
     click.echo(_render(found, "json" if as_json else form))
     return 1 if fail_on_change and found.flips else 0
 

@@ -39,9 +39,9 @@ def _model(model: ModelPlan) -> Iterator[str]:
 
 
 def _replayed(item: Replayed) -> Iterator[str]:
-    who = f" of v{item.challenger}" if item.challenger else ""
+    who = f"challenger v{item.challenger}: " if item.challenger else ""
     change = style(item.words, bold=True)
-    yield f"#{item.decision}  {moment(item.decided_at)}  {change}{who}"
+    yield f"#{item.decision}  {moment(item.decided_at)}  {who}{change}"
     yield f"    because {item.because}"
     for gate, values in item.evidence.items():
         yield f"    evidence of '{gate}': {numbers_of(values)}"
