@@ -56,6 +56,7 @@ class SyncRules:
         self._source = source
         self._parse = parse
         self._refusals: tuple[str, ...] = ()
+        self._parsed: dict[tuple[str, str], tuple[str | None, str]] = {}
 
     @property
     def refusals(self) -> tuple[str, ...]:
@@ -68,6 +69,8 @@ class SyncRules:
         with self._store.read() as tx:
             active = {rules.model: rules for rules in tx.rules.all_active()}
         wanted = _refuse_doubles([self._judge(text) for text in texts])
+        seen = {(text.path, text.blob) for text in texts}
+        self._parsed = {key: found for key, found in self._parsed.items() if key in seen}
         report = self._follow(wanted, active)
         for sentence in report.refusals:
             if sentence not in self._refusals:
@@ -78,11 +81,18 @@ class SyncRules:
     def _judge(self, text: RuleText) -> _Wanted:
         if text.refused and not text.text:
             return _Wanted(text, None, text.refused)
+        key = (text.path, text.blob)
+        if key not in self._parsed:
+            self._parsed[key] = self._try(text)
+        model, problem = self._parsed[key]
+        return _Wanted(text, model, problem or text.refused)
+
+    def _try(self, text: RuleText) -> tuple[str | None, str]:
+        """The model that a text rules, or why it does not parse. Each text is parsed once while it is there."""
         try:
-            model = self._parse(text.text, text.path).model
+            return self._parse(text.text, text.path).model, ""
         except PolicyInvalid as error:
-            return _Wanted(text, None, error.sentence())
-        return _Wanted(text, model, text.refused)
+            return None, error.sentence()
 
     def _follow(self, wanted: Sequence[_Wanted], active: dict[str, ActiveRules]) -> SyncReport:
         good = {w.model: w.text for w in wanted if w.model is not None and not w.refused}

@@ -44,7 +44,7 @@ class FileOptions:
 
     time: str | None = None
     settle: float = 1.0
-    most: int = 500
+    most: int = 2000
     storage: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -69,6 +69,12 @@ def test_policy_is_put_in_force_once(rules):
     assert rules.sync(text("a"), text("b")).changes == 0
 
 
+def test_text_is_parsed_once_while_it_is_there(rules, monkeypatch):
+    rules.sync(text("a"), broken("rules/b.yaml"))
+    monkeypatch.setattr(rules.service, "_parse", lambda *_: pytest.fail("it was parsed again"))
+    assert rules.sync(text("a"), broken("rules/b.yaml")).refused == 1
+
+
 def test_changed_policy_replaces_the_old_one(rules):
     rules.sync(text("a"))
     assert rules.sync(text("a", rows=200)).activated == 1
