@@ -8,6 +8,7 @@ import sys
 # Module under benchmarks/ -> what it measures. Each runs alone: `python -m benchmarks.NAME`.
 INDEX: dict[str, str] = {
     "install": "weight of the install without extras, and the start of a trivial command",
+    "arrival": "from a file to the first line of the training function; start and memory of up",
     "gates.false_promotions": "who is promoted by luck over 200 retrainings, by rule",
     "gates.missed_improvements": "how long true improvements wait, by rule, and the rows they need",
     "gates.slow_decay": "how far challengers that are each a little worse let a model sink",
