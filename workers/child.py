@@ -18,7 +18,7 @@ from typing import Any
 from workers.contract import Events
 from workers.failure import FULL, Failure
 from workers.jobs import Job, read_job, write_answer
-from workers.preload import FORK_SAFE
+from workers.preload import may_be_learned
 
 
 def main(folder: Path) -> int:
@@ -52,7 +52,7 @@ def _answer(folder: Path) -> Mapping[str, Any]:
             "ok": False,
             "reason": f"the disk is full: no room to write in {folder}: free some and retry.",
         }
-    return {"ok": True, **result, "modules": _libraries()}
+    return {"ok": True, **result, "modules": may_be_learned(sys.modules)}
 
 
 def _step(job: Job) -> Callable[[Job, Path], Mapping[str, Any]]:
@@ -90,15 +90,6 @@ def _prepare_process(job: Job) -> None:
     if job.code not in sys.path:
         sys.path.insert(0, job.code)
     os.environ["INCUMBENT_SEED"] = str(job.spec.seed)
-
-
-def _libraries() -> list[str]:
-    """What was imported and may be worth importing before the next fork."""
-    return sorted(
-        n
-        for n in sys.modules
-        if n.partition(".")[0] in FORK_SAFE and "._" not in n and n.count(".") < 2
-    )
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from workers.preload import FORK_SAFE
+from workers.preload import may_be_learned
 
 _LINE = 1 << 20
 _PR_SET_PDEATHSIG = 1
@@ -80,7 +80,7 @@ class Zygote:
 
     def learn(self, modules: list[str]) -> None:
         """Import these now, if they are known to survive a fork: the next child would spend the same time on it."""
-        new = [n for n in modules if n.partition(".")[0] in FORK_SAFE and n not in sys.modules]
+        new = [name for name in may_be_learned(modules) if name not in sys.modules]
         for name in new:
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
