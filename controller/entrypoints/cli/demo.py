@@ -45,7 +45,7 @@ def demo(home: Path, months: int) -> None:
     began = time.monotonic()
     chapters: list[Chapter] = []
     project = prepare(home)
-    with display() as shown:
+    with display(months) as shown:
         shown.say("Reading the 336,776 flights of 2013, and the weather.")
         year = list(write_months(project))
         shown.say("Starting controller, broker and worker.")
@@ -79,12 +79,12 @@ def _sum_up(chapters: Sequence[Chapter], seconds: float) -> None:
     )
     click.echo("")
     click.echo(
-        f"{len(chapters)} months in {seconds:.0f} s: {counts['promote']} challengers were promoted, "
+        f"{len(chapters)} months in {seconds:.0f} s: {counts['promote']} promoted, "
         f"{counts['reject']} rejected, {counts['hold']} held. "
         f"By the bare numbers {bare} would have been promoted."
     )
     click.echo(
-        "MAE: mean absolute error in minutes, of both on the same rows, the newest two weeks."
+        "CHALLENGER and SEAT: mean absolute errors in minutes on the same rows, the newest two weeks."
     )
 
 

@@ -14,8 +14,10 @@ from controller.entrypoints.cli.output import align, console, on_terminal
 from controller.entrypoints.demo.project import MonthFile
 from controller.entrypoints.demo.story import Chapter, Moment
 
-TITLES = ("MONTH", "ROWS", "TRIGGER", "CHALLENGER", "MAE", "SEAT", "MAE", "VERDICT", "REASON")
-_RIGHT = (False, True, False, False, True, False, True, False, False)
+TITLES = ("ID", "MONTH", "ROWS", "TRIGGER", "CHALLENGER", "SEAT", "VERDICT", "REASON")
+_RIGHT = (True, False, True, False, True, True, False, False)
+_ROOMY = 100
+"""Columns of a terminal from which on the table has room between its columns; it fits into 80."""
 _COLOUR = {"promote": "green", "reject": "red", "hold": "yellow"}
 _DOING = {"train": "training", "evaluate": "holding it against the seat", "verify": "proving"}
 
@@ -39,16 +41,20 @@ class Display(Protocol):
 def cells(chapter: Chapter) -> tuple[str, ...]:
     """A month as cells of the table."""
     return (
+        str(chapter.decision),
         chapter.month,
         f"{chapter.rows:,}",
         chapter.trigger,
-        f"v{chapter.challenger}" if chapter.challenger else "-",
-        _minutes(chapter.challenger_mae),
-        chapter.seat or "-",
-        _minutes(chapter.seat_mae),
+        f"v{chapter.challenger} {_minutes(chapter.challenger_mae)}" if chapter.challenger else "-",
+        f"{_seat(chapter)} {_minutes(chapter.seat_mae)}" if chapter.seat else "-",
         chapter.verdict,
-        f"{chapter.reason} [{chapter.decision}]",
+        chapter.reason,
     )
+
+
+def _seat(chapter: Chapter) -> str:
+    """Who was challenged: `v3`, or the `median` of the training data while nobody sits there."""
+    return chapter.seat.removeprefix("champion ").removeprefix("training ")
 
 
 def plain_table(chapters: Sequence[Chapter]) -> Iterator[str]:
@@ -57,14 +63,14 @@ def plain_table(chapters: Sequence[Chapter]) -> Iterator[str]:
 
 
 @contextmanager
-def display() -> Iterator[Display]:
+def display(months: int) -> Iterator[Display]:
     """The display that fits the place where the output goes."""
     if not on_terminal():
         yield _Lines()
         return
     from rich.live import Live
 
-    live = _Living()
+    live = _Living(months)
     with Live(get_renderable=live.picture, console=console(), refresh_per_second=8):
         yield live
 
@@ -79,18 +85,18 @@ class _Lines:
         """Nothing: only what has happened is told."""
 
     def close(self, chapter: Chapter) -> None:
-        seat = f"{chapter.seat or 'seat'} {_minutes(chapter.seat_mae)}"
-        who = f"v{chapter.challenger} {_minutes(chapter.challenger_mae)}"
+        number, month, rows, trigger, challenger, seat, verdict, reason = cells(chapter)
         click.echo(
-            f"{chapter.month}  {chapter.rows:,} rows  {chapter.trigger}  {who} against {seat}  "
-            f"{chapter.verdict}: {chapter.reason} [decision {chapter.decision}]"
+            f"{month}  {rows} rows  {trigger}  {challenger} against {seat}  "
+            f"{verdict}: {reason} [decision {number}]"
         )
 
 
 class _Living:
     """On a terminal: the table grows, and a line below says what is being done."""
 
-    def __init__(self) -> None:
+    def __init__(self, months: int) -> None:
+        self._months = months
         self._began = time.monotonic()
         self._chapters: list[Chapter] = []
         self._now = ""
@@ -122,7 +128,7 @@ class _Living:
         line = Table.grid(padding=(0, 1))
         share = len(self._chapters) + (self._share or 0.0) * 0.5
         line.add_row(
-            ProgressBar(total=12, completed=share, width=30),
+            ProgressBar(total=self._months, completed=share, width=30),
             Text(f"{time.monotonic() - self._began:4.0f} s"),
             Text(self._now, style="dim"),
         )
@@ -131,17 +137,16 @@ class _Living:
 
 def rich_table(chapters: Sequence[Chapter]) -> Any:
     """The table for a terminal."""
-    from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    gap = 2 if console().width >= _ROOMY else 1
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     for title, right in zip(TITLES, _RIGHT, strict=True):
         table.add_column(title, justify="right" if right else "left", no_wrap=title != "REASON")
     for chapter in chapters:
-        row: list[Any] = list(cells(chapter))
-        row[7] = Text(chapter.verdict, style=_COLOUR.get(chapter.verdict, ""))
-        row[8] = Text(row[8])
+        row: list[Any] = [Text(cell) for cell in cells(chapter)]
+        row[6].stylize(_COLOUR.get(chapter.verdict, ""))
         table.add_row(*row)
     return table
 

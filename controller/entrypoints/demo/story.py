@@ -113,8 +113,8 @@ def _short(body: Mapping[str, Any]) -> str:
     if not against:
         return f"{len(nodes)} of {len(nodes)} gates passed"
     worst = min(against, key=lambda n: ("error", "fail", "inconclusive").index(n["result"]))
-    said = {"fail": "fails", "error": "has no evidence", "inconclusive": "is inconclusive"}
-    return f"'{worst['name']}' {said[worst['result']]}"
+    said = {"fail": "fails", "error": "no evidence", "inconclusive": "inconclusive"}
+    return f"{worst['name']}: {said[worst['result']]}"
 
 
 def _trigger(body: Mapping[str, Any]) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from controller.domain.errors import Conflict
 from controller.entrypoints.demo.chart import chart
 from controller.entrypoints.demo.clock import JumpingClock
-from controller.entrypoints.demo.display import plain_table
+from controller.entrypoints.demo.display import plain_table, rich_table
 from controller.entrypoints.demo.play import first_of_next
 from controller.entrypoints.demo.project import MARK, MonthFile, prepare
 from controller.entrypoints.demo.story import Chapter, arrived, chapter, look
@@ -87,8 +90,8 @@ def chapters() -> list[Chapter]:
 def test_a_chapter_tells_what_was_decided_about_the_month(chapters: list[Chapter]):
     assert [(c.verdict, c.reason, c.trigger) for c in chapters] == [
         ("promote", "2 of 2 gates passed", "new_data"),
-        ("reject", "'better' fails", "new_data"),
-        ("hold", "'better' is inconclusive", "new_data"),
+        ("reject", "better: fails", "new_data"),
+        ("hold", "better: inconclusive", "new_data"),
     ]
     assert [(c.challenger, c.challenger_mae, c.seat_mae) for c in chapters] == [
         (1, 14.2, 14.6),
@@ -100,9 +103,30 @@ def test_a_chapter_tells_what_was_decided_about_the_month(chapters: list[Chapter
 
 def test_the_table_has_a_line_a_month(chapters: list[Chapter]):
     lines = list(plain_table(chapters))
-    assert lines[0].split()[0] == "MONTH"
-    assert "2013-02  27,000  new_data  v2" in lines[2]
+    assert lines[0].split()[:2] == ["ID", "MONTH"]
+    assert lines[2] == " 6  2013-02  27,000  new_data    v2 14.20  v1 14.60  reject   better: fails"
     assert len(lines) == 4
+
+
+def test_the_table_fits_into_eighty_columns(
+    chapters: list[Chapter], monkeypatch: pytest.MonkeyPatch
+):
+    longest = replace(
+        chapters[-1],
+        decision=36,
+        challenger=12,
+        challenger_mae=24.31,
+        seat="training median",
+        seat_mae=24.48,
+    )
+    monkeypatch.setenv("COLUMNS", "80")
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(rich_table([longest]))
+    line = console.export_text().splitlines()[1]
+    assert line.split() == [
+        *("36", "2013-03", "27,000", "new_data", "v12", "24.31", "median", "24.48", "hold"),
+        *("better:", "inconclusive"),
+    ]
 
 
 def test_the_chart_is_a_picture_for_light_and_dark(chapters: list[Chapter]):
@@ -112,7 +136,7 @@ def test_the_chart_is_a_picture_for_light_and_dark(chapters: list[Chapter]):
     assert "prefers-color-scheme: dark" in text
     assert "script" not in text
     titles = [node.text for node in root.iter("{http://www.w3.org/2000/svg}title")]
-    assert "2013-02: v2 14.20 min, reject: 'better' fails" in titles
+    assert "2013-02: v2 14.20 min, reject: better: fails" in titles
 
 
 def test_a_year_without_a_verdict_is_a_chart_too():
