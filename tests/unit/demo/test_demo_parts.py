@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from controller.domain.errors import Conflict
 from controller.entrypoints.demo.chart import chart
 from controller.entrypoints.demo.clock import JumpingClock
 from controller.entrypoints.demo.display import plain_table, rich_table
-from controller.entrypoints.demo.play import first_of_next
+from controller.entrypoints.demo.play import first_of_next, settings_of
 from controller.entrypoints.demo.project import MARK, MonthFile, prepare
 from controller.entrypoints.demo.story import Chapter, arrived, chapter, look
 from tests.support.command import Desk
@@ -142,3 +143,16 @@ def test_the_chart_is_a_picture_for_light_and_dark(chapters: list[Chapter]):
 def test_a_year_without_a_verdict_is_a_chart_too():
     empty = Chapter(month="2013-01", rows=0, trigger="-", decision=0, verdict="none", reason="x")
     assert ET.fromstring(chart([empty])) is not None
+
+
+def test_the_demonstration_stays_in_its_home_whatever_the_shell_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "incumbent.toml").write_text('database_url = "postgresql://production/real"\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", {"INCUMBENT_BROKER_URL": "redis://production", **os.environ})
+    settings = settings_of(prepare(tmp_path / "demo"))
+    assert settings.database == f"sqlite:///{tmp_path / 'demo' / 'incumbent.db'}"
+    assert settings.broker is None
+    assert settings.worker_clock == "ordered"
+    assert Path(settings.rules) == tmp_path / "demo" / "rules"
