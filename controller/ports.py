@@ -442,6 +442,10 @@ class RuleStore(Protocol):
 
     def text(self, blob: str) -> str | None: ...
 
+    def models(self) -> list[str]:
+        """The name of every model that rules were ever in force for or that has a control row, sorted."""
+        ...
+
     def refuse(self, model: str, reason: str) -> None:
         """Remember why a newer revision is not in force."""
         ...

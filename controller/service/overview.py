@@ -20,7 +20,7 @@ _WAITING = (VersionState.CANDIDATE, VersionState.CHALLENGER)
 
 def model_names(tx: Transaction) -> list[str]:
     """Every model that anything is known of."""
-    return sorted({s.model for s in tx.models.all()} | {r.model for r in tx.rules.all_active()})
+    return tx.rules.models()
 
 
 def model_at_a_glance(tx: Transaction, name: str) -> dict[str, Any]:

@@ -72,3 +72,4 @@ def test_challengers_wait_in_order_of_their_time(store: Store):
             Waiting(model="a", version=2, since=AT + HOUR),
         ]
         assert len(tx.models.waiting(limit=1)) == 1
+        assert tx.rules.models() == ["a", "b"]

@@ -31,6 +31,9 @@ class MemoryRuleStore:
     def text(self, blob: str) -> str | None:
         return self._tables.texts.get(blob)
 
+    def models(self) -> list[str]:
+        return sorted({*self._tables.models, *self._tables.rules})
+
     def refuse(self, model: str, reason: str) -> None:
         found = self._tables.rules.get(model)
         if found is not None:

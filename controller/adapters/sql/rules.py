@@ -9,7 +9,7 @@ from sqlalchemy import Row, select, update
 
 from controller.adapters.sql.models import SqlModels
 from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import active_rules, rule_texts
+from controller.adapters.sql.tables import active_rules, models, rule_texts
 from controller.domain.decisions import RulesRef
 from controller.ports import ActiveRules
 
@@ -64,6 +64,11 @@ class SqlRuleStore:
             select(rule_texts.c.text).where(rule_texts.c.blob == blob)
         ).first()
         return None if row is None else row.text
+
+    def models(self) -> list[str]:
+        # Putting rules in force makes the row.
+        rows = self._session.execute(select(models.c.model).order_by(models.c.model))
+        return sorted(row.model for row in rows)
 
     def refuse(self, model: str, reason: str) -> None:
         self._session.execute(

@@ -33,17 +33,24 @@ def model_rows(tx: Transaction, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _line(tx: Transaction, name: str) -> dict[str, Any]:
-    glance = model_at_a_glance(tx, name)
+    state, rules = tx.models.state(name), tx.rules.active(name)
     history = tx.registry.history(name, 12)
-    metric, values = _metric(tx, name, history)
+    metric, values = _metric(tx, name, history) if history else ("", [])
     newest = [v for v in reversed(values) if v is not None]
+    waits = tx.registry.versions(name, states={VersionState.CHALLENGER}, limit=5)
+    problems = (state.error, rules.refused if rules else "no policy is in force")
     return {
-        **glance,
+        "model": name,
+        "champion": state.champion,
+        "hold": state.hold,
         "since": history[0].since if history else None,
         "metric": metric,
-        "value": glance["metrics"].get(metric),
+        "value": newest[-1] if newest else None,
         "spark": spark_svg(newest, f"{metric} of the last {len(newest)} champions"),
-        "waits": [v for v in glance["versions_waiting"] if v["state"] == "challenger"],
+        "runs": tx.runs.find(Query(model=name, states=("queued", "running"), limit=5)),
+        "waits": [version.number for version in waits],
+        "last": [summary(record) for record in tx.decisions.find(Query(model=name, limit=1))],
+        "problems": [problem for problem in problems if problem],
     }
 
 

@@ -38,6 +38,7 @@ from controller.service.words import WORDS, Word, owner_of
 
 router = APIRouter(include_in_schema=False)
 _PAGE = 50
+_MODELS = 25
 
 
 def visitor(request: Request) -> Session:
@@ -141,8 +142,8 @@ def models(request: Request, desk: At, session: Visitor) -> Response:
     after = asked.get("after") or ""
     with desk.store.read() as tx:
         names = [n for n in model_names(tx) if wanted in n.lower() and n > after]
-        rows = model_rows(tx, names[:_PAGE])
-    more = names[_PAGE - 1] if len(names) > _PAGE else ""
+        rows = model_rows(tx, names[:_MODELS])
+    more = names[_MODELS - 1] if len(names) > _MODELS else ""
     return page(request, "models.html", rows=rows, asked=asked, more=more, count=len(names))
 
 

@@ -1,0 +1,99 @@
+"""Pages at 100,000 decisions and 5,000 models: milliseconds and kilobytes (target: 500 ms, 300 kB).
+
+``python benchmarks/pages.py [DECISIONS [MODELS]]``. The rows are copies of real decisions of the test house, put
+into SQLite with hashes of their own; the chain is not followed here.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from fastapi.testclient import TestClient
+from sqlalchemy import create_engine, insert
+
+from controller.adapters.memory.clock import SystemClock
+from controller.adapters.sql.schema import migrate
+from controller.adapters.sql.store import SqlStore
+from controller.adapters.sql.tables import active_rules, decisions, models, rule_texts
+from controller.entrypoints.api.app import create_app, open_desk
+from controller.entrypoints.api.desk import LoginLinks
+from controller.settings import load_settings
+from tests.support.page import Office
+from tests.support.story import tell
+
+ROUNDS = 7
+CHUNK = 5_000
+PATHS = ("/", "/decisions", "/decisions/{last}", "/decisions?model=m-00017", "/models", "/models?q=m-0420",
+         "/models/m-00017",
+         "/signals", "/runs", "/policies", "/audit", "/system", "/v1/decisions?limit=100")  # fmt: skip
+
+
+def fill(url: str, count: int, names: list[str], home: Path) -> None:
+    """Copy the decisions of the story round and round."""
+    office = Office(home)
+    tell(office)
+    records = office.house.records()
+    with office.house.store.read() as tx:
+        texts = {r.rules.blob: tx.rules.text(r.rules.blob) for r in records}
+    engine = create_engine(url)
+    with engine.begin() as session:
+        session.execute(insert(rule_texts), [{"blob": b, "text": t} for b, t in texts.items()])
+        session.execute(
+            insert(models), [{"model": n, "rejections": [], "last_fired": {}} for n in names]
+        )
+        rules = {"path": "rules/a.yaml", "blob": records[-1].rules.blob, "reviewers": []}
+        at = office.house.clock.now()
+        session.execute(
+            insert(active_rules), [{"model": n, "activated_at": at, **rules} for n in names]
+        )
+        for start in range(0, count, CHUNK):
+            rows = []
+            for number in range(start + 1, min(start + CHUNK, count) + 1):
+                record = records[number % len(records)]
+                rows.append(
+                    {
+                        "id": number, "model": names[number % len(names)], "decided_at": record.decided_at,
+                        "verdict": "hold" if '"verdict":"hold"' in record.decision else "none",
+                        "path": record.rules.path, "blob": record.rules.blob, "reviewers": [],
+                        "snapshot": record.snapshot, "decision": record.decision, "actor": "system",
+                        "prev_hash": f"{number - 1:064x}", "hash": f"{number:064x}",
+                    }
+                )  # fmt: skip
+            session.execute(insert(decisions), rows)
+    engine.dispose()
+
+
+def main(count: int = 100_000, many: int = 5_000) -> None:
+    """Fill, ask, print."""
+    names = [f"m-{n:05}" for n in range(many)]
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        url = f"sqlite:///{home / 'incumbent.db'}"
+        migrate(url)
+        fill(url, count, names, home)
+        store = SqlStore(url)
+        settings = load_settings(home=home, api_rate=1e6)
+        app = create_app(open_desk(settings, store, clock=SystemClock(), key="k"))
+        client = TestClient(app, base_url="http://127.0.0.1")
+        client.post("/go", data={"key": LoginLinks.new("k", "person:ana")})
+        print(f"{count:,} decisions, {many:,} models, SQLite; median of {ROUNDS}")
+        for path in PATHS:
+            asked = path.format(last=count - 1)
+            seconds = []
+            for _ in range(ROUNDS):
+                began = time.perf_counter()
+                answer = client.get(asked)
+                seconds.append(time.perf_counter() - began)
+            print(
+                f"{asked:<28} {answer.status_code} {statistics.median(seconds) * 1000:7.0f} ms"
+                f" {max(seconds) * 1000:7.0f} ms at most {len(answer.content) / 1000:7.1f} kB"
+            )
+        store.close()
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
