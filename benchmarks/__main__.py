@@ -16,6 +16,7 @@ INDEX: dict[str, str] = {
     "drift.speed": "a drift report's seconds and memory beside other tools and the bare read",
     "drift.false_alarms": "alarms on 10,000 undrifted batches, by rule",
     "drift.power": "what each rule finds of shifts, nulls, unseen values and moved mass",
+    "drift.flights": "which columns of the flights of 2013 move in which month",
     "drift.streams": "detectors on streams whose drifts are known (needs the extra streams)",
     "plan": "plan over 100,000 recorded decisions, by what changes",
     "sources": "how soon a new file is seen, and what looking at many files and rows costs",
