@@ -142,7 +142,8 @@ def main() -> None:
         "20 columns: 15 numbers, 5 categories of 2 to 5,000. Nothing has drifted. Imports are not counted, opening "
         "files and engines is. The reference's profile is stored (it was made once); all others but TFDV read the "
         "reference again, as they must. Wall-clock and CPU seconds of the best run; the ratio is that of the CPU "
-        "seconds, since the machine is shared. Peak is that of the process, its imports included.\n\n"
+        f"seconds, since the machine may be busy (load average {os.getloadavg()[2]:.0f} on {os.cpu_count()} cores when "
+        "this was measured). Peak is that of the process, its imports included.\n\n"
         + table(header, rows),
     )
 
