@@ -12,6 +12,7 @@ INDEX: dict[str, str] = {
     "gates.false_promotions": "who is promoted by luck over 200 retrainings, by rule",
     "gates.missed_improvements": "how long true improvements wait, by rule, and the rows they need",
     "gates.slow_decay": "how far challengers that are each a little worse let a model sink",
+    "gates.real": "what each rule promotes on three real data sets",
     "gates.speed": "BCa intervals against scipy, seconds and memory",
     "drift.speed": "a drift report's seconds and memory beside other tools and the bare read",
     "drift.false_alarms": "alarms on 10,000 undrifted batches, by rule",
