@@ -81,7 +81,7 @@ class Server:
         port = self._socket.getsockname()[1] if self._socket else self.settings.port
         return _url(self.settings, port)
 
-    def welcome(self, actor: str = "person:local") -> str:
+    def welcome(self, actor: str) -> str:
         """Where the page is and how one gets in."""
         if self.settings.login != "link":
             return f"The page is at {self.url}"

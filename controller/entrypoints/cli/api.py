@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from controller.entrypoints.cli.output import tell
-from controller.entrypoints.cli.session import Session, pass_session
+from controller.entrypoints.cli.session import Session, actor_of, pass_session
 
 
 @click.command()
@@ -35,7 +35,7 @@ def api(home: Path | None, host: str | None, port: int | None) -> None:
         store = open_store(settings, create=True)
         stack.callback(store.close)
         server = stack.enter_context(Server(settings, store))
-        tell(server.welcome())
+        tell(server.welcome(actor_of(settings)))
         stop.wait()
     tell("stopped.")
 

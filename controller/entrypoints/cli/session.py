@@ -96,8 +96,7 @@ class Session:
     @cached_property
     def actor(self) -> str:
         """Who gives this command, as decisions will name them."""
-        name = self.settings.actor or _login()
-        return name if ":" in name else f"person:{name}"
+        return actor_of(self.settings)
 
     @property
     def groups(self) -> list[str]:
@@ -109,6 +108,12 @@ class Session:
         """Let go of the database."""
         if "store" in vars(self) and self.given is None:
             self.store.close()
+
+
+def actor_of(settings: Settings) -> str:
+    """Who sits here: what the settings say, else the login name."""
+    name = settings.actor or _login()
+    return name if ":" in name else f"person:{name}"
 
 
 def session_of(context: click.Context) -> Session:

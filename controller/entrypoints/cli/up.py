@@ -87,6 +87,7 @@ def _page(settings: Settings, wanted: bool | None) -> Iterator[str]:
         raise UserError("The page needs the extra `api`.", hint="pip install 'incumbent[api]'")
     from controller.bootstrap import open_store
     from controller.entrypoints.api.serve import Server
+    from controller.entrypoints.cli.session import actor_of
 
     with ExitStack() as stack:
         store = open_store(settings)
@@ -99,7 +100,7 @@ def _page(settings: Settings, wanted: bool | None) -> Iterator[str]:
             tell(error.sentence())
             yield ""
             return
-        yield server.welcome()
+        yield server.welcome(actor_of(settings))
 
 
 @click.command("controller")
