@@ -114,8 +114,15 @@ def rabbitmq(folder: Path) -> Server:
         "RABBITMQ_PID_FILE": str(folder / "pid"),
     }
 
+    # RabbitMQ would start it as a daemon that outlives it; ours is a child with a pid.
+    quiet = subprocess.DEVNULL
+    name_server = subprocess.Popen(
+        [epmd, "-port", str(names), "-address", "127.0.0.1"], stdout=quiet, stderr=quiet
+    )
+
     def tidy() -> None:
-        subprocess.run([epmd, "-port", str(names), "-kill"], capture_output=True, check=False)
+        name_server.kill()
+        name_server.wait()
 
     return Server(
         f"amqp://guest:guest@127.0.0.1:{port}//",
