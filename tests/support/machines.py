@@ -89,7 +89,7 @@ class Player:
                 path.unlink()
 
     def play(self, machine: type[TwoSessions]) -> None:
-        """Forty games on SQLite, twelve on PostgreSQL, which is slower; always the same ones."""
+        """Twenty-five games on SQLite, eight on PostgreSQL, which is slower; always the same ones."""
         player = self
 
         class Machine(machine):  # type: ignore[valid-type,misc]
@@ -102,7 +102,7 @@ class Player:
         run_state_machine_as_test(
             Machine,
             settings=settings(
-                max_examples=40 if self.kind == "sqlite" else 12,
+                max_examples=25 if self.kind == "sqlite" else 8,
                 stateful_step_count=50,
                 deadline=None,
                 derandomize=True,
