@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 
@@ -111,6 +111,17 @@ def person_of(
         if names & {*people}:
             found[owner or ANYBODY] = max(role, found.get(owner or ANYBODY, role))
     return Person(actor=actor, groups=mine, roles=found)
+
+
+def capped(person: Person, most: Person) -> Person:
+    """``person`` with no more than ``most`` may: a token gives its bearer nothing that the settings do not."""
+    roles: dict[str, Role] = {}
+    for owner, role in person.roles.items():
+        if owner == ANYBODY:
+            roles |= {name: min(role, other) for name, other in most.roles.items()}
+        elif (other := most.role(owner)) is not None:
+            roles[owner] = min(role, other)
+    return replace(person, roles=roles)
 
 
 def everything(actor: str, groups: Mapping[str, Iterable[str]]) -> Person:

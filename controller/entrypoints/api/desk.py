@@ -16,7 +16,7 @@ from controller.domain.errors import NotLoggedIn
 from controller.domain.rules import Policy
 from controller.domain.signals import Signal, SignalStatus
 from controller.ports import ArtifactStore, Clock, Store
-from controller.service.access import Person, bearer, digest_of, everything, person_of
+from controller.service.access import Person, bearer, capped, digest_of, everything, person_of
 from controller.service.words import Word, speak
 from controller.settings import Settings
 
@@ -78,14 +78,13 @@ class Desk:
     patience: float = 3.0
     """Seconds that a word waits for its answer before it says that it waits."""
 
-    def person(self, actor: str) -> Person:
-        """``actor`` with what the settings give."""
-        return person_of(actor, self.settings.groups, self.settings.roles)
-
     def bearer(self, digest: str) -> Person:
-        """Who bears a token."""
+        """Who bears a token. Where the settings give roles, it gives no more than they do."""
         with self.store.read() as tx:
-            return bearer(tx, digest, self.settings.groups, self.clock.now())
+            person = bearer(tx, digest, self.settings.groups, self.clock.now())
+        if not self.settings.roles:
+            return person
+        return capped(person, person_of(person.actor, self.settings.groups, self.settings.roles))
 
     def unnamed(self) -> Person | None:
         """Who asks where nobody logs in: on this machine its owner, elsewhere a viewer. None: one must log in."""

@@ -118,6 +118,29 @@ def test_a_role_may_what_it_may(
     assert answer.status_code == status, answer.text
 
 
+@pytest.mark.parametrize(
+    ("roles", "status"),
+    [
+        pytest.param(
+            {"viewer": ["*"], "operator@arrivals-team": ["group:leads"]}, 200, id="owner's group"
+        ),
+        pytest.param({"viewer": ["*"], "operator@other-team": ["ben"]}, 403, id="other owner"),
+        pytest.param({"operator": ["ana"]}, 403, id="nobody"),
+    ],
+)
+def test_a_token_gives_no_more_than_the_settings(
+    tmp_path: Path, roles: dict[str, list[str]], status: int
+):
+    office = Office(tmp_path, {"roles": roles})
+    office.held()
+    api = office.client("person:ben", "admin")
+    assert api.post(f"/v1/models/{MODEL}/hold", json={"reason": "x"}).status_code == status
+    assert (
+        api.post(f"/v1/models/{MODEL}/promote", json={"reason": "x", "version": 2}).status_code
+        == 403
+    )
+
+
 def test_a_token_that_ran_out_or_was_revoked_is_refused(office: Office):
     api = office.client(role="viewer")
     assert api.get("/v1/models").status_code == 200
