@@ -108,8 +108,8 @@ class IcebergPlace(_TablePlace):
 
     def entries(self) -> Iterator[Entry]:
         try:
-            catalog = self._load(self._catalog, **self._properties)
-            tasks = list(catalog.load_table(self._table).scan().plan_files())
+            with self._load(self._catalog, **self._properties) as catalog:
+                tasks = list(catalog.load_table(self._table).scan().plan_files())
         except Exception as error:
             raise Unavailable(
                 f"the Iceberg table {self._table} cannot be read: {say(error)}."
