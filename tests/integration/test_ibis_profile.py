@@ -97,7 +97,10 @@ def connection(request) -> Iterator[Any]:
         found.disconnect()
         return
     if request.param == "spark":
-        yield ibis.pyspark.connect(request.getfixturevalue("spark"))
+        session = request.getfixturevalue(
+            "spark"
+        )  # skips first: the attribute itself needs pyspark
+        yield ibis.pyspark.connect(session)
         return
     server = request.getfixturevalue("postgres_server")
     database = server.create()

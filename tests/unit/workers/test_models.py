@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,7 +48,9 @@ def code(tmp_path: Path) -> Path:
 
 def stored(code: Path, target: Path) -> str:
     """Store the model in a process of its own, as training does; its digest."""
-    subprocess.run([sys.executable, "-c", STORE, str(code), str(target)], check=True)
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}  # as every training process has it
+    command = [sys.executable, "-c", STORE, str(code), str(target)]
+    subprocess.run(command, check=True, env=environment)
     return hashlib.sha256(target.read_bytes()).hexdigest()
 
 
