@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -111,6 +112,6 @@ def test_delete_files_of_iceberg_are_refused(monkeypatch):
     scan = SimpleNamespace(plan_files=lambda: [task])
     catalog = SimpleNamespace(load_table=lambda _: SimpleNamespace(scan=lambda: scan))
     place = IcebergPlace("lake.air.flights")
-    monkeypatch.setattr(place, "_load", lambda *_, **__: catalog)
+    monkeypatch.setattr(place, "_load", lambda *_, **__: nullcontext(catalog))
     with pytest.raises(Unavailable, match="has delete files"):
         list(place.entries())
