@@ -266,9 +266,8 @@ def _evaluate_waiting_anew(case: Case, version: VersionView, evaluation: Evaluat
 def _look_again(case: Case, version: VersionView, evaluation: Evaluation) -> Judgement:
     level = case.snapshot.budget.levels.get(str(version.number))
     gates = judge_gates(case.policy.promote, evaluation, level)
-    words = tuple(
-        word
-        for word in case.snapshot.approvals
-        if word.version == version.number and word.evidence == digest(evaluation)
-    )
+    words = tuple(word for word in case.snapshot.approvals if word.version == version.number)
+    if words:
+        seen = digest(evaluation)  # dear, and seldom asked for: only where somebody has spoken
+        words = tuple(word for word in words if word.evidence == seen)
     return Judgement(case, version, evaluation, level, gates, approvals=words)
