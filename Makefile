@@ -17,7 +17,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fix lock bench clean simulate
+.PHONY: help demo test test-long check fix lock bench clean simulate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,8 +25,11 @@ help: ## this list
 demo: $(DEMO) ## see it work: data arrives, models train, one wins the seat
 	@$(BIN)/incumbent demo
 
-test: $(DEV) ## every test
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(DEV) ## the tests, in less than ten minutes
+	@$(BIN)/python -m pytest -m "not long" $(ARGS)
+
+test-long: $(DEV) ## the tests that take longer: other interpreters, other servers, whole stories
+	@$(BIN)/python -m pytest -m long $(ARGS)
 
 check: $(DEV) ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .

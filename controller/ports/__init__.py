@@ -1,0 +1,90 @@
+"""The ports: what the controller needs of the world, as protocols with at most eight methods each.
+
+Everything that must be true together is written through one :class:`Transaction`; a :class:`Store` opens them.
+Each port has a memory adapter and at least one real one, and one conformance suite that all of them pass.
+
+Two clocks: ``now``/``at`` arguments are times of the *decision clock*, which a simulation may set. Leases and
+heartbeats are measured by the store's own clock (the database's on PostgreSQL), whatever the decision clock says.
+"""
+
+from __future__ import annotations
+
+from controller.ports.artifacts import ArtifactStore
+from controller.ports.clock import Clock
+from controller.ports.data import Batch, DataCatalog, DataSource, Poll, SourceHealth, SourceState
+from controller.ports.decisions import DecisionLog, NewDecision
+from controller.ports.delivery import Dispatcher, Letter, Message, Notifier, Outbox
+from controller.ports.leases import Lease, Leases
+from controller.ports.people import Comment, CommentBook, Token, TokenBook
+from controller.ports.query import Query
+from controller.ports.registry import FactLog, ModelBook, ModelState, Registry, Waiting
+from controller.ports.rules import (
+    ActiveRules,
+    ReviewBook,
+    ReviewRecord,
+    RuleSource,
+    RuleStore,
+    RuleText,
+    Schedules,
+)
+from controller.ports.runs import (
+    JournalEntry,
+    JournalLine,
+    Pulse,
+    RunEnd,
+    RunJournal,
+    RunStore,
+    WorkerBook,
+    WorkerRow,
+)
+from controller.ports.signals import Accepted, SignalInbox
+from controller.ports.store import Store, Transaction
+
+__all__ = [
+    "Accepted",
+    "ActiveRules",
+    "ArtifactStore",
+    "Batch",
+    "Clock",
+    "Comment",
+    "CommentBook",
+    "DataCatalog",
+    "DataSource",
+    "DecisionLog",
+    "Dispatcher",
+    "FactLog",
+    "JournalEntry",
+    "JournalLine",
+    "Lease",
+    "Leases",
+    "Letter",
+    "Message",
+    "ModelBook",
+    "ModelState",
+    "NewDecision",
+    "Notifier",
+    "Outbox",
+    "Poll",
+    "Pulse",
+    "Query",
+    "Registry",
+    "ReviewBook",
+    "ReviewRecord",
+    "RuleSource",
+    "RuleStore",
+    "RuleText",
+    "RunEnd",
+    "RunJournal",
+    "RunStore",
+    "Schedules",
+    "SignalInbox",
+    "SourceHealth",
+    "SourceState",
+    "Store",
+    "Token",
+    "TokenBook",
+    "Transaction",
+    "Waiting",
+    "WorkerBook",
+    "WorkerRow",
+]

@@ -1,0 +1,77 @@
+"""What leaves the database: the outbox, and those who carry its letters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Letter:
+    """One row of the outbox: a doorbell (topic ``run``) or a notification (topic ``notify``)."""
+
+    id: int
+    topic: str
+    key: str
+    payload: Mapping[str, Any]
+    attempts: int
+    due_at: datetime
+    last_error: str = ""
+
+
+class Outbox(Protocol):
+    """What must leave the database: written with the decision, sent again until it is acknowledged.
+
+    ``due_at`` is measured by the store's own clock, as leases are.
+    """
+
+    def put(self, topic: str, key: str, payload: Mapping[str, Any]) -> None:
+        """Enter a letter that is due at once; the same key is the same letter."""
+        ...
+
+    def due(self, topic: str, limit: int = 100) -> list[Letter]: ...
+
+    def postpone(self, letter: int, delay: timedelta, error: str = "") -> None:
+        """It was sent, or sending failed: look again after ``delay``."""
+        ...
+
+    def acknowledge(self, letter: int) -> None:
+        """It has arrived for good."""
+        ...
+
+    def depth(self) -> Mapping[str, int]:
+        """Letters waiting, by topic."""
+        ...
+
+
+class Dispatcher(Protocol):
+    """Rings for a worker. A message is only a doorbell: it may be lost, doubled or late."""
+
+    def ring(self, run: str, fence: int, *, queue: str, expires: timedelta) -> None:
+        """Raises Unavailable when the broker does not take it."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """A notification. ``key`` makes it recognisable when it is sent twice."""
+
+    key: str
+    channel: str
+    event: str
+    model: str
+    sentence: str
+    decision: int | None = None
+    url: str | None = None
+
+
+class Notifier(Protocol):
+    """Brings a message to people."""
+
+    def send(self, message: Message) -> None:
+        """Raises Unavailable when it could not be delivered."""
+        ...

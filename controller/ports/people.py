@@ -1,0 +1,69 @@
+"""Who may call, and what people say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Token:
+    """The right of a program or a person to call the API. Only the SHA-256 of what was shown once is kept.
+
+    ``role`` is what its bearer may do at most, with the models of ``owners`` only (none given: with all).
+    """
+
+    name: str
+    digest: str
+    actor: str
+    role: str
+    created_by: str
+    created_at: datetime
+    expires_at: datetime
+    owners: tuple[str, ...] = ()
+    revoked_at: datetime | None = None
+    id: int = 0
+
+
+class TokenBook(Protocol):
+    """Who may call. A revoked token stays, so that what it did has a name."""
+
+    def issue(self, token: Token) -> Token:
+        """Keep a new token; the answer has its id."""
+        ...
+
+    def by_digest(self, digest: str) -> Token | None: ...
+
+    def all(self) -> list[Token]:
+        """Every token ever issued, the newest first."""
+        ...
+
+    def revoke(self, token: int, at: datetime) -> bool:
+        """End a token at once; False if there is no such one or it was revoked before."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comment:
+    """What a person says about ``subject``: ``decision:5``, ``run:flight-delay.r3`` or ``version:flight-delay/3``.
+
+    ``text`` is Markdown as it was typed; whoever shows it sanitises it. The same ``key`` is the same comment.
+    """
+
+    subject: str
+    actor: str
+    at: datetime
+    text: str
+    key: str
+    id: int = 0
+
+
+class CommentBook(Protocol):
+    """What people say beside decisions, runs and versions. Nothing is decided by it, nothing is taken out."""
+
+    def add(self, comment: Comment) -> Comment: ...
+
+    def of(self, subject: str, limit: int = 500) -> list[Comment]:
+        """The subject's comments, oldest first."""
+        ...

@@ -1,0 +1,45 @@
+"""The inbox: every signal once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from controller.domain.signals import NewSignal, Signal, SignalAnswer
+from controller.ports.query import Query
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted:
+    """The inbox's answer: the signal's id, and whether it was new (False: the same key was there before)."""
+
+    id: int
+    fresh: bool
+
+
+class SignalInbox(Protocol):
+    """Every signal once, in order of acceptance."""
+
+    def append(self, signals: Sequence[NewSignal], at: datetime) -> list[Accepted]:
+        """Accept each signal whose key is not known yet. The order of answers is that of ``signals``."""
+        ...
+
+    def pending(self, model: str, limit: int = 1000) -> tuple[Signal, ...]:
+        """The model's signals that have not ended, oldest first."""
+        ...
+
+    def answer(self, answers: Sequence[SignalAnswer], decision: int) -> None:
+        """Write what a decision says to its signals. An ended signal is never answered again (Conflict)."""
+        ...
+
+    def get(self, signal: int) -> Signal | None: ...
+
+    def by_key(self, key: str) -> Signal | None: ...
+
+    def find(self, query: Query) -> list[Signal]: ...
+
+    def count_waiting(self) -> int:
+        """How many signals in all have not ended (the inbox's depth)."""
+        ...
