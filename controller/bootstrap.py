@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from controller.domain.rules import Policy
 from controller.ports import ArtifactStore, Clock, DataSource, Dispatcher, RuleSource, Store
 from controller.service.engine import Decided, Engine, EngineConfig
 from controller.service.fire_schedules import FireSchedules
+from controller.service.links import MessageLinks
 from controller.service.loops import Loop, Loops
 from controller.service.poll_sources import PollSources
 from controller.service.relay_outbox import Relay, RelayConfig
@@ -75,6 +77,27 @@ def open_artifacts(settings: Settings) -> ArtifactStore:
     from controller.adapters.artifacts import open_artifacts as opened
 
     return opened(settings.artifacts)
+
+
+def page_key(settings: Settings) -> str:
+    """The key that signs sessions and links: the operator's, or one made once that its owner alone can read."""
+    if settings.page_key is not None:
+        return settings.page_key.get_secret_value()
+    file = settings.home / "page.key"
+    settings.home.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return file.read_text(encoding="ascii")
+    key = secrets.token_urlsafe(48)
+    with os.fdopen(handle, "w", encoding="ascii") as stream:
+        stream.write(key)
+    return key
+
+
+def message_links(settings: Settings) -> MessageLinks:
+    """What makes the links of messages, and checks them where the page is served."""
+    return MessageLinks(key=page_key(settings), page=settings.page)
 
 
 def open_dispatcher(settings: Settings) -> Dispatcher:

@@ -109,6 +109,11 @@ class Settings(BaseSettings):
         description="How people log in: by the one-time link that the start prints (127.0.0.1 only), with an API"
         " token, or not at all: then everybody may read, and on 127.0.0.1 do everything.",
     )
+    page_key: SecretStr | None = Field(
+        None,
+        description="Signs sessions and the links of messages; the same for all processes that send or serve."
+        " Default: made once, in home.",
+    )
     webhook_secret: SecretStr | None = Field(
         None, description="Signs CloudEvents of senders that have no token (HMAC-SHA256)."
     )
@@ -156,6 +161,14 @@ class Settings(BaseSettings):
     def broker(self) -> str | None:
         """The broker's URL, None for the embedded one."""
         return None if self.broker_url is None else self.broker_url.get_secret_value()
+
+    @property
+    def page(self) -> str:
+        """Where people reach the page, with a slash at its end; the port 0 is known to the server alone."""
+        if self.page_url:
+            return self.page_url.rstrip("/") + "/"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/"
 
     @property
     def artifacts(self) -> str:

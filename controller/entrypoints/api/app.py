@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +9,7 @@ from fastapi import FastAPI
 
 from controller import __version__
 from controller.adapters.clock import SystemClock
-from controller.bootstrap import open_artifacts
+from controller.bootstrap import open_artifacts, page_key
 from controller.domain.errors import ConfigurationError
 from controller.entrypoints.api import problems, read, stream, write
 from controller.entrypoints.api.desk import LOOPBACK, Desk
@@ -37,25 +34,11 @@ def open_desk(settings: Settings, store: Store, **changes: Any) -> Desk:
         "clock": SystemClock(),
         "parse": load,
         "blob_id": blob_id,
-        "key": session_key(settings.home),
+        "key": page_key(settings),
     }
     if "artifacts" not in changes and "://" not in settings.artifacts:
         given["artifacts"] = open_artifacts(settings)
     return Desk(**(given | changes))
-
-
-def session_key(home: Path) -> str:
-    """The key that signs sessions, made once and readable by its owner alone."""
-    file = home / "page.key"
-    home.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return file.read_text(encoding="ascii")
-    key = secrets.token_urlsafe(48)
-    with os.fdopen(handle, "w", encoding="ascii") as stream_:
-        stream_.write(key)
-    return key
 
 
 def check_exposure(settings: Settings) -> None:

@@ -17,6 +17,7 @@ from controller.domain.rules import Policy
 from controller.domain.signals import Signal, SignalStatus
 from controller.ports import ArtifactStore, Clock, Store
 from controller.service.access import Person, bearer, capped, digest_of, everything, person_of
+from controller.service.links import MessageLinks
 from controller.service.words import Word, speak
 from controller.settings import Settings
 
@@ -77,6 +78,11 @@ class Desk:
     links: LoginLinks = field(default_factory=LoginLinks)
     patience: float = 3.0
     """Seconds that a word waits for its answer before it says that it waits."""
+
+    @property
+    def message_links(self) -> MessageLinks:
+        """The links of messages."""
+        return MessageLinks(key=self.key, page=self.settings.page)
 
     def bearer(self, digest: str) -> Person:
         """Who bears a token. Where the settings give roles, it gives no more than they do."""

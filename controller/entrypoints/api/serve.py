@@ -10,8 +10,9 @@ from typing import Any, Self
 
 import uvicorn
 
+from controller.bootstrap import page_key
 from controller.domain.errors import Unavailable
-from controller.entrypoints.api.app import create_app, open_desk, session_key
+from controller.entrypoints.api.app import create_app, open_desk
 from controller.entrypoints.api.desk import LoginLinks
 from controller.ports import Store
 from controller.settings import Settings
@@ -79,7 +80,7 @@ class Server:
     def url(self) -> str:
         """Where it listens."""
         port = self._socket.getsockname()[1] if self._socket else self.settings.port
-        return _url(self.settings, port)
+        return self.settings.model_copy(update={"port": port}).page
 
     def welcome(self, actor: str) -> str:
         """Where the page is and how one gets in."""
@@ -89,15 +90,6 @@ class Server:
         return f"The page is at {self.url}\nLog in once, within 15 minutes: {self.url}go?key={key}"
 
 
-def _url(settings: Settings, port: int) -> str:
-    if settings.page_url:
-        return settings.page_url.rstrip("/") + "/"
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{port}/"
-
-
 def login_link(settings: Settings, actor: str) -> str:
     """A link that logs ``actor`` in once at the server of the same home folder."""
-    return (
-        f"{_url(settings, settings.port)}go?key={LoginLinks.new(session_key(settings.home), actor)}"
-    )
+    return f"{settings.page}go?key={LoginLinks.new(page_key(settings), actor)}"

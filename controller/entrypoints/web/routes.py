@@ -27,7 +27,6 @@ from controller.entrypoints.web.session import (
     check_form,
     log_in_by_link,
     log_in_by_token,
-    read_link,
     session_of,
 )
 from controller.ports import JournalLine, Query
@@ -392,8 +391,11 @@ def login(
 @router.get("/go")
 def go(request: Request, desk: At) -> Response:
     """A link of a message (`to`) leads to its page; a login link (`key`) to a button, for scanners open links."""
-    if "to" in request.query_params:
-        return RedirectResponse(_base(request) + read_link(desk, request.query_params["to"]), 303)
+    asked = request.query_params.get("to")
+    if asked is not None:
+        return RedirectResponse(
+            _base(request) + _local(desk.message_links.read(asked, desk.clock.now())), 303
+        )
     return page(request, "go.html", key=request.query_params.get("key", ""))
 
 

@@ -17,7 +17,6 @@ from controller.service.access import Person, digest_of, everything
 COOKIE = "incumbent_session"
 _LASTS = 12 * 3600
 _FORM_LASTS = 12 * 3600
-_LINK_LASTS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +90,3 @@ def check_form(request: Request, session: Session, mark: str) -> None:
         raise Forbidden("This form was sent from another site.")
     if _load(desk_of(request), "form", mark, _FORM_LASTS) != session.person.actor:
         raise Forbidden("This form is too old or not yours.", hint="Open the page again.")
-
-
-def sign_link(desk: Desk, path: str) -> str:
-    """A link for a message. It leads to a page and changes nothing, whoever opens it."""
-    value = _signer(desk, "link").dumps(path)
-    return str(value)
-
-
-def read_link(desk: Desk, text: str) -> str:
-    """Where the link leads; NotLoggedIn if it is forged or ran out."""
-    path = _load(desk, "link", text, _LINK_LASTS)
-    if not isinstance(path, str) or not path.startswith("/") or path.startswith("//"):
-        raise NotLoggedIn("This link ran out or is not ours.", hint="Log in and look for it there.")
-    return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from controller.domain.errors import ConfigurationError
 from controller.domain.signals import SignalKind
 from controller.entrypoints.api.app import check_exposure
 from controller.entrypoints.api.desk import LoginLinks
-from controller.entrypoints.web.session import sign_link
 from controller.ports import JournalEntry
 from controller.settings import load_settings
 from tests.support.house import MODEL
@@ -147,7 +147,7 @@ def test_a_get_changes_nothing(office: Office):
     for path in (
         *PAGES,
         f"/go?key={key}",
-        f"/go?to={sign_link(office.served, f'/decisions/{HELD}')}",
+        office.served.message_links.to(f"/decisions/{HELD}", office.house.clock.now()),
     ):
         ana.get(path)
     office.house.tick()
@@ -177,13 +177,24 @@ def test_a_login_link_is_good_once(office: Office):
     assert again.status_code == 401
 
 
-def test_an_expired_link_says_so(office: Office, monkeypatch: pytest.MonkeyPatch):
-    link = sign_link(office.served, "/decisions/6")
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        pytest.param(lambda link: link, "ran out", id="expired"),
+        pytest.param(lambda link: link[:-1], "not ours", id="cut"),
+        pytest.param(lambda link: link.replace("to=", "to=x"), "not ours", id="forged"),
+        pytest.param(lambda link: link.partition("=")[0] + "=.", "not ours", id="empty"),
+    ],
+)
+def test_a_link_of_a_message_leads_to_its_page_until_it_ends(
+    office: Office, spoil: Callable[[str], str], said: str
+):
+    link = office.served.message_links.to("/decisions/6", office.house.clock.now())
     ana = office.visitor()
-    assert ana.get(f"/go?to={link}", follow_redirects=False).headers["location"] == "/decisions/6"
-    monkeypatch.setattr("controller.entrypoints.web.session._LINK_LASTS", -1)
-    late = ana.get(f"/go?to={link}")
-    assert (late.status_code, "ran out" in late.text) == (401, True)
+    assert ana.get(link, follow_redirects=False).headers["location"] == "/decisions/6"
+    office.house.clock.advance(timedelta(days=7))
+    late = ana.get(spoil(link))
+    assert (late.status_code, said in late.text) == (401, True)
 
 
 def test_a_session_ends_with_its_token(office: Office):
