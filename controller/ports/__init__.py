@@ -13,8 +13,20 @@ from controller.ports.artifacts import ArtifactStore
 from controller.ports.clock import Clock
 from controller.ports.data import Batch, DataCatalog, DataSource, Poll, SourceHealth, SourceState
 from controller.ports.decisions import DecisionLog, NewDecision
-from controller.ports.delivery import Dispatcher, Letter, Message, Notifier, Outbox
+from controller.ports.delivery import Dispatcher, Letter, Outbox
 from controller.ports.leases import Lease, Leases
+from controller.ports.notices import (
+    Delivery,
+    DeliveryBook,
+    DeliveryQuery,
+    DeliveryState,
+    Message,
+    Notice,
+    Sender,
+    Senders,
+    Silence,
+    SilenceBook,
+)
 from controller.ports.people import Comment, CommentBook, Token, TokenBook
 from controller.ports.query import Query
 from controller.ports.registry import FactLog, ModelBook, ModelState, Registry, Waiting
@@ -51,6 +63,10 @@ __all__ = [
     "DataCatalog",
     "DataSource",
     "DecisionLog",
+    "Delivery",
+    "DeliveryBook",
+    "DeliveryQuery",
+    "DeliveryState",
     "Dispatcher",
     "FactLog",
     "JournalEntry",
@@ -62,7 +78,7 @@ __all__ = [
     "ModelBook",
     "ModelState",
     "NewDecision",
-    "Notifier",
+    "Notice",
     "Outbox",
     "Poll",
     "Pulse",
@@ -77,7 +93,11 @@ __all__ = [
     "RunJournal",
     "RunStore",
     "Schedules",
+    "Sender",
+    "Senders",
     "SignalInbox",
+    "Silence",
+    "SilenceBook",
     "SourceHealth",
     "SourceState",
     "Store",

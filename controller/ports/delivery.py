@@ -54,24 +54,3 @@ class Dispatcher(Protocol):
         ...
 
     def close(self) -> None: ...
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
-    """A notification. ``key`` makes it recognisable when it is sent twice."""
-
-    key: str
-    channel: str
-    event: str
-    model: str
-    sentence: str
-    decision: int | None = None
-    url: str | None = None
-
-
-class Notifier(Protocol):
-    """Brings a message to people."""
-
-    def send(self, message: Message) -> None:
-        """Raises Unavailable when it could not be delivered."""
-        ...

@@ -9,6 +9,7 @@ from controller.ports.data import DataCatalog, SourceHealth
 from controller.ports.decisions import DecisionLog
 from controller.ports.delivery import Outbox
 from controller.ports.leases import Leases
+from controller.ports.notices import DeliveryBook, SilenceBook
 from controller.ports.people import CommentBook, TokenBook
 from controller.ports.registry import FactLog, ModelBook, Registry
 from controller.ports.rules import ReviewBook, RuleStore, Schedules
@@ -53,6 +54,10 @@ class Transaction(Protocol):
     def tokens(self) -> TokenBook: ...
     @property
     def comments(self) -> CommentBook: ...
+    @property
+    def deliveries(self) -> DeliveryBook: ...
+    @property
+    def silences(self) -> SilenceBook: ...
 
 
 class Store(Protocol):

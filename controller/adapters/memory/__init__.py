@@ -5,7 +5,7 @@ from __future__ import annotations
 from controller.adapters.memory.artifacts import MemoryArtifacts
 from controller.adapters.memory.clock import SimulatedClock, SystemClock
 from controller.adapters.memory.dispatcher import MemoryDispatcher, Ring
-from controller.adapters.memory.notifier import MemoryNotifier
+from controller.adapters.memory.notices import MemorySender
 from controller.adapters.memory.sources import MemoryDataSource, MemoryRules
 from controller.adapters.memory.store import MemoryStore
 
@@ -13,8 +13,8 @@ __all__ = [
     "MemoryArtifacts",
     "MemoryDataSource",
     "MemoryDispatcher",
-    "MemoryNotifier",
     "MemoryRules",
+    "MemorySender",
     "MemoryStore",
     "Ring",
     "SimulatedClock",

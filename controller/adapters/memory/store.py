@@ -14,6 +14,7 @@ from controller.adapters.memory.health import MemorySources
 from controller.adapters.memory.journal import MemoryJournal, MemoryWorkers
 from controller.adapters.memory.leases import MemoryLeases
 from controller.adapters.memory.models import MemoryModels
+from controller.adapters.memory.notices import MemoryDeliveries, MemorySilences
 from controller.adapters.memory.outbox import MemoryOutbox
 from controller.adapters.memory.people import MemoryComments, MemoryTokens
 from controller.adapters.memory.registry import MemoryFacts, MemoryRegistry
@@ -50,6 +51,8 @@ class MemoryTransaction:
         self.reviews = MemoryReviews(tables)
         self.tokens = MemoryTokens(tables)
         self.comments = MemoryComments(tables)
+        self.deliveries = MemoryDeliveries(tables)
+        self.silences = MemorySilences(tables)
 
 
 class MemoryStore:

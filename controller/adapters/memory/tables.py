@@ -22,10 +22,12 @@ from controller.ports import (
     ActiveRules,
     Batch,
     Comment,
+    Delivery,
     JournalLine,
     Letter,
     ModelState,
     ReviewRecord,
+    Silence,
     SourceState,
     Token,
     WorkerRow,
@@ -139,6 +141,8 @@ class Tables:
     workers: Table[str, WorkerRow] = field(default_factory=Table)
     tokens: Table[int, Token] = field(default_factory=Table)
     comments: Table[str, Comment] = field(default_factory=Table)
+    deliveries: Table[int, Delivery] = field(default_factory=Table)
+    silences: Table[int, Silence] = field(default_factory=Table)
     touched_seats: set[str] = field(default_factory=set)
     """Models whose champion left or came in this transaction."""
 

@@ -19,6 +19,7 @@ from controller.adapters.sql.errors import translate
 from controller.adapters.sql.journal import SqlJournal, SqlWorkers
 from controller.adapters.sql.leases import SqlLeases
 from controller.adapters.sql.models import SqlModels
+from controller.adapters.sql.notices import SqlDeliveries, SqlSilences
 from controller.adapters.sql.outbox import SqlOutbox
 from controller.adapters.sql.people import SqlComments, SqlTokens
 from controller.adapters.sql.registry import SqlFacts, SqlRegistry
@@ -55,6 +56,8 @@ class SqlTransaction:
         self.reviews = SqlReviews(session)
         self.tokens = SqlTokens(session)
         self.comments = SqlComments(session)
+        self.deliveries = SqlDeliveries(session)
+        self.silences = SqlSilences(session)
 
 
 class SqlStore:

@@ -478,3 +478,46 @@ comments = Table(
     UniqueConstraint("key"),
     Index("ix_comments_subject_id", "subject", "id"),
 )
+
+UNSENT = _in("state", "gathering", "sending")
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("channel", Words, nullable=False),
+    Column("address", Words, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("notices", Json, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("tally", Json, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("sent_at", UtcTime),
+    Column("last_error", Words, nullable=False),
+    Column("silence", BIG),
+    Column("again_of", BIG),
+    CheckConstraint(
+        _in("state", "gathering", "sending", "sent", "failed", "silenced", "nowhere"), name="state"
+    ),
+    Index("ix_deliveries_channel_address_id", "channel", "address", "id"),
+    Index(
+        "ix_deliveries_unsent", "due_at", sqlite_where=text(UNSENT), postgresql_where=text(UNSENT)
+    ),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("model", Words),
+    Column("event", Words),
+    Column("channel", Words),
+    Column("reason", Words, nullable=False),
+    Column("created_by", Words, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("ends_at", UtcTime, nullable=False),
+    Index("ix_silences_ends_at", "ends_at"),
+)

@@ -1,0 +1,149 @@
+"""The delivery log and the silences in SQL."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, exists, or_, select, update
+
+from controller.adapters.sql.session import Session
+from controller.adapters.sql.tables import deliveries, silences
+from controller.adapters.sql.types import storable
+from controller.domain.canonical import parse_time
+from controller.ports import Delivery, DeliveryQuery, DeliveryState, Notice, Silence
+
+_UNSENT = deliveries.c.state.in_([DeliveryState.GATHERING.value, DeliveryState.SENDING.value])
+
+
+class SqlDeliveries:
+    """One row a message and address; the notices are JSON, because nothing asks for one of them."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def open(self, channel: str, address: str, lane: str) -> Delivery | None:
+        row = self._session.execute(
+            select(deliveries)
+            .where(
+                deliveries.c.channel == storable(channel),
+                deliveries.c.address == storable(address),
+                deliveries.c.lane == lane,
+            )
+            .order_by(deliveries.c.id.desc())
+            .limit(1)
+        ).first()
+        found = None if row is None else _delivery(row)
+        return found if found is not None and found.state.takes_more else None
+
+    def put(self, delivery: Delivery) -> Delivery:
+        values = {name: value for name, value in asdict(delivery).items() if name != "id"}
+        values["state"] = delivery.state.value
+        if delivery.id:
+            self._session.execute(
+                update(deliveries).where(deliveries.c.id == delivery.id).values(**values)
+            )
+            return delivery
+        row = self._session.execute(
+            deliveries.insert().values(**values).returning(deliveries.c.id)
+        ).one()
+        return replace(delivery, id=row.id)
+
+    def due(self, now: datetime, limit: int = 100) -> list[Delivery]:
+        # Behind one that is under way or failing, and behind an older one that is due too, others wait.
+        earlier = deliveries.alias("earlier")
+        behind = exists(
+            select(earlier.c.id).where(
+                earlier.c.channel == deliveries.c.channel,
+                earlier.c.address == deliveries.c.address,
+                earlier.c.id < deliveries.c.id,
+                or_(
+                    earlier.c.state == DeliveryState.SENDING.value,
+                    and_(earlier.c.state == DeliveryState.GATHERING.value, earlier.c.due_at <= now),
+                ),
+            )
+        )
+        rows = self._session.execute(
+            select(deliveries)
+            .where(_UNSENT, deliveries.c.due_at <= now, ~behind)
+            .order_by(deliveries.c.id)
+            .limit(limit)
+        )
+        return [_delivery(row) for row in rows]
+
+    def claim(self, delivery: Delivery, until: datetime) -> Delivery | None:
+        row = self._session.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.id == delivery.id,
+                deliveries.c.attempts == delivery.attempts,
+                _UNSENT,
+            )
+            .values(
+                state=DeliveryState.SENDING.value,
+                attempts=deliveries.c.attempts + 1,
+                due_at=until,
+            )
+            .returning(deliveries)
+        ).first()
+        return None if row is None else _delivery(row)
+
+    def get(self, delivery: int) -> Delivery | None:
+        row = self._session.execute(select(deliveries).where(deliveries.c.id == delivery)).first()
+        return None if row is None else _delivery(row)
+
+    def find(self, query: DeliveryQuery) -> list[Delivery]:
+        wanted = select(deliveries).order_by(deliveries.c.id.desc()).limit(query.limit)
+        if query.channel is not None:
+            wanted = wanted.where(deliveries.c.channel == storable(query.channel))
+        if query.address is not None:
+            wanted = wanted.where(deliveries.c.address == storable(query.address))
+        if query.states:
+            wanted = wanted.where(deliveries.c.state.in_(query.states))
+        if query.since is not None:
+            wanted = wanted.where(deliveries.c.created_at >= query.since)
+        if query.before is not None:
+            wanted = wanted.where(deliveries.c.id < query.before)
+        return [_delivery(row) for row in self._session.execute(wanted)]
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    notices = tuple(Notice(**{**one, "at": parse_time(one["at"])}) for one in row.notices)
+    state = DeliveryState(row.state)
+    return Delivery(**{**row._asdict(), "state": state, "notices": notices})
+
+
+class SqlSilences:
+    """One row a silence."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, silence: Silence) -> Silence:
+        values = {name: value for name, value in asdict(silence).items() if name != "id"}
+        row = self._session.execute(
+            silences.insert().values(**values).returning(silences.c.id)
+        ).one()
+        return replace(silence, id=row.id)
+
+    def end(self, silence: int, at: datetime) -> bool:
+        row = self._session.execute(
+            update(silences)
+            .where(silences.c.id == silence, silences.c.ends_at > at)
+            .values(ends_at=at)
+            .returning(silences.c.id)
+        ).first()
+        return row is not None
+
+    def active(self, now: datetime) -> list[Silence]:
+        rows = self._session.execute(
+            select(silences)
+            .where(silences.c.created_at <= now, silences.c.ends_at > now)
+            .order_by(silences.c.ends_at, silences.c.id)
+        )
+        return [Silence(**row._asdict()) for row in rows]
+
+    def find(self, limit: int = 100) -> list[Silence]:
+        rows = self._session.execute(select(silences).order_by(silences.c.id.desc()).limit(limit))
+        return [Silence(**row._asdict()) for row in rows]
