@@ -20,7 +20,7 @@ endif
 .PHONY: help demo test test-long check fix lock bench clean simulate
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(DEMO) ## see it work: data arrives, models train, one wins the seat
 	@$(BIN)/incumbent demo

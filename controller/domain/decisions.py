@@ -21,6 +21,7 @@ class Verdict(StrEnum):
     REJECT = "reject"
     HOLD = "hold"
     ROLLBACK = "rollback"
+    ADVANCE = "advance"
     TRAIN = "train"
     DEPRECATE = "deprecate"
     ARCHIVE = "archive"
@@ -124,6 +125,18 @@ class SetChampion:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AdvanceRollout:
+    """Let a challenger enter a stage of its rollout. ``traffic`` is the fraction that it answers, 0 in shadow."""
+
+    version: int
+    stage: int
+    traffic: float
+    generation: int
+    reason: str
+    kind: Literal["advance_rollout"] = "advance_rollout"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MarkVerified:
     """Remember that a version was loaded and answered in a fresh process."""
 
@@ -209,6 +222,7 @@ Action = (
     | RecordEvaluation
     | MoveVersion
     | SetChampion
+    | AdvanceRollout
     | MarkVerified
     | PlaceHold
     | LiftHold

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from controller.domain.decisions import RulesRef
 from controller.domain.evidence import Evaluation
+from controller.domain.rollout import RolloutView
 from controller.domain.runs import RunView
 from controller.domain.signals import Signal
 from controller.domain.versions import Reign, VersionState, VersionView
@@ -125,6 +126,8 @@ class Snapshot:
     trials: tuple[Trial, ...] = ()
     """The newest challengers that were held against a champion, oldest first; read only if the policy asks."""
     rest: RestView = field(default_factory=RestView)
+    rollout: RolloutView | None = None
+    """The newest rollout of the model; one whose version is no challenger any more is over."""
     holdouts: tuple[HoldoutUse, ...] = ()
     """What the holdouts of challengers in play were used for before; read only if the policy budgets them."""
     format: int = FORMAT

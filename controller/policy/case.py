@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controller.domain.decisions import Action, Notify, Outcome, Verdict
+from controller.domain.rollout import RolloutView
 from controller.domain.rules import Policy
 from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
 from controller.domain.snapshot import Snapshot
-from controller.domain.versions import VersionView
+from controller.domain.versions import VersionState, VersionView
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,28 @@ class Case:
         if self.champion is None:
             return "the seat stays empty"
         return f"champion v{self.champion.number} stays"
+
+    @property
+    def rollout(self) -> RolloutView | None:
+        """The rollout that is under way: its version still is a challenger, of the seat that it began with."""
+        rollout = self.snapshot.rollout
+        if rollout is None or rollout.generation != self.snapshot.generation:
+            return None
+        version = self.snapshot.version(rollout.version)
+        under_way = version is not None and version.state is VersionState.CHALLENGER
+        return rollout if under_way else None
+
+    @property
+    def rollout_figures(self) -> tuple[Signal, ...]:
+        """The metric signals that name the version in rollout."""
+        rollout = self.rollout
+        if rollout is None:
+            return ()
+        return tuple(
+            s
+            for s in self.signals(SignalKind.METRIC)
+            if s.payload.get("version") == rollout.version
+        )
 
     def signals(self, *kinds: SignalKind) -> tuple[Signal, ...]:
         """The signals of these kinds that have not ended, oldest first."""

@@ -29,8 +29,9 @@ from controller.policy.reasons.restrain import restrain
 from controller.policy.reasons.retire import retire
 from controller.policy.reasons.roll_back import roll_back
 from controller.policy.reasons.train import train
+from controller.policy.reasons.watch_rollout import watch_rollout
 
-CODE = "1"
+CODE = "2"
 """Version of the deciding code; raised whenever the same snapshot and rules could be decided otherwise."""
 
 Reason = Callable[[Case], Finding | None]
@@ -38,6 +39,7 @@ Reason = Callable[[Case], Finding | None]
 REASONS: tuple[Reason, ...] = (
     restrain,  # a person's hold, release, cancel or reject outranks every automatism
     roll_back,  # a bad champion harms now
+    watch_rollout,  # so does a bad challenger that answers requests already
     promote,  # then evidence that is there is used
     retire,  # then what has left the seat is tidied up
     admit,  # a finished training becomes a candidate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from controller.domain.canonical import digest
 from controller.domain.decisions import (
@@ -26,6 +27,7 @@ from controller.policy.budget import (
 from controller.policy.case import Case, Finding, answer_all
 from controller.policy.gates import GateVerdict, worst
 from controller.policy.phrase import count, listing, moment
+from controller.policy.rollout import Stage, advance, next_stage, progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,62 @@ def _may_be_approved(case: Case) -> bool:
 
 
 def _win(judgement: Judgement, agreed: set[str]) -> Finding:
+    """Every gate is passed: the seat, unless a rollout stands between."""
+    other = judgement.case.rollout
+    if other is not None and other.version != judgement.version.number:
+        return _wait(
+            judgement,
+            f"{judgement.name} proved itself and waits for the end of the rollout of "
+            f"v{other.version}; {judgement.case.seat_stays}",
+        )
+    stage = next_stage(judgement.case, judgement.version)
+    return _seat(judgement, agreed) if stage is None else _roll_out(judgement, stage)
+
+
+def _roll_out(judgement: Judgement, stage: Stage) -> Finding:
+    """Enter a stage, or stay in it; looked at again without news, this writes nothing."""
+    case, version = judgement.case, judgement.version
+    where = f"is {stage.words} ({progress(case, stage)}); {case.seat_stays}"
+    if not stage.begins:
+        sentence = f"{judgement.name} {where}"
+        node = judgement.node(sentence, Result.PENDING)
+        answers = _answers(judgement, sentence)
+        return Finding(node=node, answers=answers, wake_at=stage.until, **_news(judgement))
+    sentence = f"{judgement.name} {'proved itself and' if stage.index == 0 else 'now'} {where}"
+    entry: tuple[Action, ...] = ()
+    if version.state is VersionState.CANDIDATE:
+        entry = (
+            MoveVersion(
+                version=version.number,
+                before=VersionState.CANDIDATE,
+                after=VersionState.CHALLENGER,
+                reason=sentence,
+            ),
+            *_send_away(case, version, f"v{version.number} is rolled out in its place"),
+        )
+    return Finding(
+        node=judgement.node(sentence),
+        verdict=Verdict.ADVANCE,
+        actions=(
+            *judgement.booked,
+            *entry,
+            advance(case, version, stage, sentence),
+            *case.notices("advanced", sentence),
+        ),
+        answers=_answers(judgement, sentence),
+        challenger=version.number,
+        wake_at=stage.until,
+    )
+
+
+def _news(judgement: Judgement) -> dict[str, Any]:
+    """A word or an evaluation that came meanwhile is kept, though nothing moves."""
+    if not judgement.booked:
+        return {}
+    return {"verdict": Verdict.NONE, "actions": judgement.booked}
+
+
+def _seat(judgement: Judgement, agreed: set[str]) -> Finding:
     case, version = judgement.case, judgement.version
     passed = [g for g in judgement.counted if g.result is Result.PASS]
     dry = len(judgement.gates) - len(judgement.counted)
@@ -188,7 +246,9 @@ def _send_away(case: Case, version: VersionView, why: str) -> tuple[Action, ...]
             reason=why,
         )
         for other in case.snapshot.versions
-        if other.state is VersionState.CHALLENGER and other.number < version.number
+        if other.state is VersionState.CHALLENGER
+        and other.number < version.number
+        and (case.rollout is None or other.number != case.rollout.version)
     )
 
 

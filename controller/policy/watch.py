@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from controller.domain.decisions import Outcome, Result
 from controller.domain.metrics import find_metric, is_lower_better
 from controller.domain.rules import RollbackCondition
 from controller.domain.signals import Signal
@@ -108,6 +109,18 @@ def describe(condition: RollbackCondition) -> str:
     if condition.threshold is not None:
         return f"{condition.metric} beyond {number(condition.threshold)}"
     return f"{condition.metric} worse than {condition.worse_than} by {margin(condition.margin)}"
+
+
+def reading_node(reading: Reading) -> Outcome:
+    """The reading as a node of the outcome tree."""
+    result = {True: Result.FAIL, False: Result.PASS, None: Result.INCONCLUSIVE}[reading.bad]
+    return Outcome(
+        name=reading.condition.name,
+        result=result,
+        sentence=reading.sentence,
+        values=reading.values,
+        line=reading.condition.line or None,
+    )
 
 
 def _number(value: Any) -> float | None:

@@ -16,6 +16,7 @@ from controller.domain.decisions import (
     SetChampion,
 )
 from controller.domain.evidence import Evaluation
+from controller.domain.rollout import RolloutView
 from controller.domain.snapshot import ApprovalView, BudgetView, HoldView, RestView
 from controller.domain.versions import Reign, Version, VersionFact, VersionState
 
@@ -93,6 +94,7 @@ class ModelState:
     last_fired: Mapping[str, datetime] = field(default_factory=dict)
     recipe_index: int = 0
     rest: RestView = field(default_factory=RestView)
+    rollout: RolloutView | None = None
     error: str | None = None
     """Why the engine can't decide for this model (a poisoned policy or signal); None if it can."""
 
@@ -124,7 +126,7 @@ class ModelBook(Protocol):
         ...
 
     def update(self, model: str, **changes: Any) -> None:
-        """Set fields of the row: hold, wake_at, recipe_index, rest, error, last_fired."""
+        """Set fields of the row: hold, wake_at, recipe_index, rest, rollout, error, last_fired."""
         ...
 
     def record_test(self, model: str, test: RecordTest, *, decision: int) -> None: ...

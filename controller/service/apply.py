@@ -10,6 +10,7 @@ from functools import singledispatch
 from controller.domain.canonical import canonical_json
 from controller.domain.decisions import (
     Action,
+    AdvanceRollout,
     CancelRun,
     Decision,
     DecisionRecord,
@@ -27,6 +28,7 @@ from controller.domain.decisions import (
     StartRun,
     TurnRecipe,
 )
+from controller.domain.rollout import RolloutView
 from controller.domain.runs import RunKind
 from controller.domain.snapshot import HoldView, RestView, Snapshot
 from controller.ports import NewDecision, Transaction
@@ -107,11 +109,28 @@ def _(action: MoveVersion, context: _Context) -> None:
     context.tx.registry.move(
         context.model, action, decision=context.decision, at=context.at, actor=context.actor
     )
+    rollout = context.tx.models.state(context.model).rollout
+    if rollout is not None and rollout.version == action.version:
+        context.tx.models.update(context.model, rollout=None)  # no challenger any more
 
 
 @_apply.register
 def _(action: SetChampion, context: _Context) -> None:
     context.tx.registry.seat(context.model, action, decision=context.decision, at=context.at)
+    if context.tx.models.state(context.model).rollout is not None:
+        context.tx.models.update(context.model, rollout=None)  # it led here, or ends here
+
+
+@_apply.register
+def _(action: AdvanceRollout, context: _Context) -> None:
+    rollout = RolloutView(
+        version=action.version,
+        stage=action.stage,
+        traffic=action.traffic,
+        since=context.at,
+        generation=action.generation,
+    )
+    context.tx.models.update(context.model, rollout=rollout)
 
 
 @_apply.register

@@ -56,6 +56,7 @@ def take_snapshot(tx: Transaction, rules: ActiveRules, policy: Policy, now: date
         recipe_index=state.recipe_index,
         trials=read_trials(tx, policy),
         rest=state.rest,
+        rollout=state.rollout,
     )
 
 

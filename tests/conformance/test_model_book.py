@@ -9,6 +9,7 @@ import pytest
 from controller.domain.decisions import RecordApproval, RecordTest
 from controller.domain.errors import Conflict
 from controller.domain.signals import SignalAnswer, SignalStatus
+from controller.domain.rollout import RolloutView
 from controller.domain.snapshot import ApprovalView, BudgetView, HoldView, RestView
 from controller.domain.versions import VersionState
 from controller.ports import ModelState, Store
@@ -31,6 +32,7 @@ def test_fields_are_set_and_cleared(store: Store):
         "wake_at": AT + HOUR,
         "recipe_index": 2,
         "rest": RestView(stretches=1, until=AT + HOUR, since_version=4),
+        "rollout": RolloutView(version=4, stage=1, traffic=0.1, since=AT, generation=3),
         "error": "A poisoned signal.",
         "last_fired": {"new_data": AT, "weekly": AT - HOUR},
     }
@@ -39,10 +41,10 @@ def test_fields_are_set_and_cleared(store: Store):
     with store.read() as tx:
         assert tx.models.state(MODEL) == ModelState(model=MODEL, **changes)  # type: ignore[arg-type]
     with store.begin() as tx:
-        tx.models.update(MODEL, hold=None, wake_at=None, error=None)
+        tx.models.update(MODEL, hold=None, wake_at=None, error=None, rollout=None)
     with store.read() as tx:
         state = tx.models.state(MODEL)
-        assert (state.hold, state.wake_at, state.error) == (None, None, None)
+        assert (state.hold, state.wake_at, state.error, state.rollout) == (None,) * 4
         assert state.recipe_index == 2
 
 

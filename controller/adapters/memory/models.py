@@ -14,7 +14,9 @@ from controller.domain.snapshot import ApprovalView, BudgetView
 from controller.domain.versions import UNDECIDED, VersionState
 from controller.ports import ModelState, Waiting
 
-CHANGEABLE = frozenset({"hold", "wake_at", "recipe_index", "rest", "error", "last_fired"})
+CHANGEABLE = frozenset(
+    {"hold", "wake_at", "recipe_index", "rest", "rollout", "error", "last_fired"}
+)
 
 
 class MemoryModels:

@@ -10,8 +10,10 @@ from sqlalchemy import Row, and_, func, insert, literal_column, select, union_al
 
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import approvals, budget_tests, models, signals, versions
-from controller.domain.canonical import parse_time
+from controller.domain import codec
+from controller.domain.canonical import parse_time, to_plain
 from controller.domain.decisions import RecordApproval, RecordTest
+from controller.domain.rollout import RolloutView
 from controller.domain.snapshot import ApprovalView, BudgetView, HoldView, RestView
 from controller.domain.versions import UNDECIDED, VersionState
 from controller.ports import ModelState, Waiting
@@ -163,6 +165,8 @@ def _columns(changes: Mapping[str, Any]) -> dict[str, Any]:
             columns["rest_stretches"] = value.stretches
             columns["rest_until"] = value.until
             columns["rest_since_version"] = value.since_version
+        elif name == "rollout":
+            columns[name] = to_plain(value) if value else None
         elif name in {"wake_at", "recipe_index", "error", "last_fired"}:
             columns[name] = value
         else:
@@ -190,5 +194,6 @@ def _state(row: Row[Any], levels: Mapping[str, float]) -> ModelState:
             until=row.rest_until,
             since_version=row.rest_since_version,
         ),
+        rollout=codec.load_plain(RolloutView, row.rollout) if row.rollout else None,
         error=row.error,
     )

@@ -130,6 +130,7 @@ models = Table(
     Column("rest_stretches", Integer, nullable=False, server_default="0"),
     Column("rest_until", UtcTime),
     Column("rest_since_version", Integer, nullable=False, server_default="0"),
+    Column("rollout", Json),
     Column("error", Words),
     CheckConstraint("(champion IS NULL) = (generation = 0)", name="seat"),
     Index("ix_models_wake_at", "wake_at"),

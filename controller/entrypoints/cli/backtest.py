@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from controller.rulefmt.series import Row
     from controller.service.backtest import Backtest
 
-_VERDICTS = ("train", "promote", "hold", "reject", "rollback", "deprecate", "archive")
+_VERDICTS = ("train", "advance", "promote", "hold", "reject", "rollback", "deprecate", "archive")
 
 
 @click.command()

@@ -193,7 +193,7 @@ def _spoken(case: Case, signal: Signal) -> Finding:
 
 
 def _waiting(case: Case) -> Finding | None:
-    """The newest challenger that was judged and not sent away; looking at it again writes nothing new."""
+    """The challenger in rollout, else the newest that was judged and stays; looking again writes nothing new."""
     waiting = [
         v
         for v in case.snapshot.versions
@@ -201,7 +201,8 @@ def _waiting(case: Case) -> Finding | None:
     ]
     if not waiting:
         return None
-    version = max(waiting, key=lambda v: v.number)
+    rolling = case.rollout.version if case.rollout else None
+    version = max(waiting, key=lambda v: (v.number == rolling, v.number))
     evaluation = version.evaluation
     if evaluation is None:
         return None

@@ -23,7 +23,7 @@ from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalSt
 from controller.domain.versions import SEATED_BEFORE, VersionState, VersionView
 from controller.policy.case import Case, Finding, answer_all
 from controller.policy.orders import order_verification
-from controller.policy.watch import Reading, describe, read_condition
+from controller.policy.watch import describe, read_condition, reading_node
 
 _CAUSE = "rollback"
 
@@ -45,7 +45,7 @@ def roll_back(case: Case) -> Finding | None:
     requests = case.signals(SignalKind.ROLLBACK)
     if requests:
         return _requested(case, requests[0])
-    figures = case.signals(SignalKind.METRIC)
+    figures = tuple(s for s in case.signals(SignalKind.METRIC) if s not in case.rollout_figures)
     if figures:
         return _watched(case, figures)
     return _verifications_without_demand(case)
@@ -81,7 +81,7 @@ def _watched(case: Case, figures: tuple[Signal, ...]) -> Finding | None:
         if (reading := read_condition(condition, signal)) is not None
     ]
     bad = next((r for r in readings if r.bad), None)
-    nodes = tuple(_reading_node(r) for r in readings)
+    nodes = tuple(reading_node(r) for r in readings)
     if bad is not None and champion is not None:
         demand = _Demand(
             why=f"{describe(bad.condition)}: {bad.sentence}",
@@ -113,17 +113,6 @@ def _ignored(signal: Signal, champion: VersionView | None) -> str:
     if not _is_about(signal, champion):
         return f"it is about v{signal.payload.get('version')}, which is not the champion"
     return f"no condition of rollback.when asks for {signal.payload.get('metric')}"
-
-
-def _reading_node(reading: Reading) -> Outcome:
-    result = {True: Result.FAIL, False: Result.PASS, None: Result.INCONCLUSIVE}[reading.bad]
-    return Outcome(
-        name=reading.condition.name,
-        result=result,
-        sentence=reading.sentence,
-        values=reading.values,
-        line=reading.condition.line or None,
-    )
 
 
 def _meet(case: Case, champion: VersionView, demand: _Demand) -> Finding:

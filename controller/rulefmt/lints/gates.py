@@ -47,6 +47,15 @@ def _missing_metric_passes(policy: Policy) -> Iterator[Hit]:
             yield Hit(line, message, hint)
 
 
+def _unwatched_rollout(policy: Policy) -> Iterator[Hit]:
+    if policy.rollout and not policy.rollback.when:
+        yield Hit(
+            policy.rollout[0].line,
+            "nothing is watched during the rollout",
+            "for example `rollback: {when: [{error_rate: 1%}]}`",
+        )
+
+
 def _wrong_direction(policy: Policy) -> Iterator[Hit]:
     for name, higher in policy.metrics.items():
         known = METRICS.get(name)
@@ -252,6 +261,13 @@ LINTS = (
         stops="Each retraining is one more chance to pass the anchor by luck: in 200 of them 95 streams in 100 "
         "sank below its margin at 95 %, and none where an error budget sets the level (benchmarks/gates).",
         look=_unbudgeted_anchor,
+    ),
+    Lint(
+        name="rollout-without-watch",
+        severity="advice",
+        stops="A stage of a rollout ends early only where a condition of `rollback.when` is shown to hold; without "
+        "one it is a delay and proves nothing.",
+        look=_unwatched_rollout,
     ),
     Lint(
         name="bare-comparison",

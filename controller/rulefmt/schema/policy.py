@@ -35,6 +35,7 @@ EVENTS = (
     "trained",
     "failed",
     "promoted",
+    "advanced",
     "held",
     "rejected",
     "rolled_back",

@@ -141,7 +141,8 @@ def _step_is_one_thing(step: Values, where: str, problems: Problems) -> None:
 
 ROLLOUT_STEP = Section(
     title="rollout[]",
-    doc="A stage between challenger and champion.",
+    doc="A stage between challenger and champion. It ends when its time is over, or at once where a condition of "
+    "`rollback.when` is shown to hold for the challenger.",
     keys=(
         Key(
             name="shadow",
@@ -149,7 +150,12 @@ ROLLOUT_STEP = Section(
             doc="Answer nobody, record what it would have said, for so long.",
             example="24h",
         ),
-        Key(name="traffic", type=Share(), doc="Answer this share of the requests.", example="10%"),
+        Key(
+            name="traffic",
+            type=Share(),
+            doc="Answer this share of the requests; `docs/how-to/canary.md` says how they are split.",
+            example="10%",
+        ),
         Key(
             name="soak",
             type=Duration(),

@@ -1,0 +1,69 @@
+"""Watch a rollout: a challenger that answers requests is sent away when its figures are shown to be bad.
+
+The conditions are those of ``rollback.when``, read as for a champion: by a bound that holds at all looks at once.
+Too little data neither ends a rollout nor speeds it up.
+"""
+
+from __future__ import annotations
+
+from controller.domain.decisions import MoveVersion, Outcome, Result, Verdict
+from controller.domain.signals import Signal, SignalAnswer, SignalStatus
+from controller.domain.versions import VersionState
+from controller.policy.case import Case, Finding
+from controller.policy.watch import Reading, describe, read_condition, reading_node
+
+
+def watch_rollout(case: Case) -> Finding | None:
+    """What the figures about the version in rollout say; None where there is neither."""
+    rollout = case.rollout
+    figures = case.rollout_figures
+    if rollout is None or not figures:
+        return None
+    readings = [
+        reading
+        for condition in case.policy.rollback.when
+        for signal in figures
+        if (reading := read_condition(condition, signal)) is not None
+    ]
+    nodes = tuple(reading_node(r) for r in readings)
+    bad = next((r for r in readings if r.bad), None)
+    if bad is not None:
+        return _sent_away(case, bad, figures, nodes)
+    said = {r.signal.id: r.sentence for r in readings}
+    answers = tuple(
+        SignalAnswer(
+            signal=s.id,
+            status=SignalStatus.HANDLED if s.id in said else SignalStatus.SKIPPED,
+            reason=said.get(s.id)
+            or f"no condition of rollback.when asks for {s.payload.get('metric')}",
+        )
+        for s in figures
+    )
+    sentence = "; ".join(dict.fromkeys(a.reason for a in answers))
+    node = Outcome(name="watch rollout", result=Result.IDLE, sentence=sentence, children=nodes)
+    return Finding(node=node, answers=answers)
+
+
+def _sent_away(
+    case: Case, bad: Reading, figures: tuple[Signal, ...], nodes: tuple[Outcome, ...]
+) -> Finding:
+    number = bad.signal.payload["version"]
+    sentence = (
+        f"v{number} is taken out of its rollout: {describe(bad.condition)}: {bad.sentence}; "
+        f"{case.seat_stays}"
+    )
+    move = MoveVersion(
+        version=number,
+        before=VersionState.CHALLENGER,
+        after=VersionState.REJECTED,
+        reason=sentence,
+    )
+    return Finding(
+        node=Outcome(name="watch rollout", result=Result.FAIL, sentence=sentence, children=nodes),
+        verdict=Verdict.REJECT,
+        actions=(move, *case.notices("rejected", sentence)),
+        answers=tuple(
+            SignalAnswer(signal=s.id, status=SignalStatus.HANDLED, reason=sentence) for s in figures
+        ),
+        challenger=number,
+    )
