@@ -8,8 +8,8 @@ import pytest
 
 from controller.domain.decisions import RecordApproval, RecordTest
 from controller.domain.errors import Conflict
-from controller.domain.signals import SignalAnswer, SignalStatus
 from controller.domain.rollout import RolloutView
+from controller.domain.signals import SignalAnswer, SignalStatus
 from controller.domain.snapshot import ApprovalView, BudgetView, HoldView, RestView
 from controller.domain.versions import VersionState
 from controller.ports import ModelState, Store

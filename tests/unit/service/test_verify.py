@@ -15,6 +15,7 @@ from controller.domain.chain import seal
 from controller.domain.decisions import DecisionRecord
 from controller.domain.errors import NotFound
 from controller.domain.versions import VersionState
+from controller.policy.decide import CODE
 from controller.rulefmt import blob_id, load
 from controller.service.verify import Difference, Verification, Verifier, first_difference
 from tests.support.command import POLICY, Desk
@@ -142,7 +143,7 @@ def test_newer_code_that_decides_otherwise_is_a_finding_and_no_tampering(
     (finding,) = found.findings
     assert finding.decision == 6
     assert finding.sentence.startswith(
-        "Decision 6 was taken by code 0; code 1 would decide otherwise"
+        f"Decision 6 was taken by code 0; code {CODE} would decide otherwise"
     )
     assert check(desk, 6).whole
     result = desk.run("verify", "--all")
