@@ -6,18 +6,30 @@ import fcntl
 import os
 import secrets
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from controller import __version__
 from controller.adapters.memory.clock import SystemClock
 from controller.domain.errors import Conflict, NotFound
 from controller.domain.rules import Policy
-from controller.ports import ArtifactStore, Clock, DataSource, Dispatcher, RuleSource, Store
+from controller.ports import (
+    ArtifactStore,
+    Clock,
+    ControllerRow,
+    DataSource,
+    Dispatcher,
+    RuleSource,
+    Store,
+)
 from controller.service.engine import Decided, Engine, EngineConfig
 from controller.service.fire_schedules import FireSchedules
+from controller.service.leadership import STAND_BY, Leadership, LeadershipConfig, LedStore
 from controller.service.links import MessageLinks
 from controller.service.loops import Loop, Loops
 from controller.service.poll_sources import PollSources
@@ -120,9 +132,12 @@ def broker(settings: Settings) -> Iterator[str]:
         yield embedded.url
 
 
+_TOKEN = secrets.token_hex(4)
+
+
 def owner() -> str:
-    """How this process signs leases."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """How this process signs leases. Host and pid alone are not enough: in containers each pid is 1."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_TOKEN}"
 
 
 def build_engine(store: Store, clock: Clock, decided: Decided | None = None) -> Engine:
@@ -138,14 +153,32 @@ def only_controller(settings: Settings) -> Iterator[None]:
         yield
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    lock = _lock(file)
+    deadline = time.monotonic() + _ENDING
+    while (lock := _lock(file)) is None and time.monotonic() < deadline:
+        time.sleep(0.02)  # a command that asks whether a controller runs holds it for a moment
     if lock is None:
         raise Conflict(
-            f"Another controller already runs on {file}.",
+            f"Another controller{_who_holds(file)} already runs on {file}.",
             hint="SQLite takes one; end the other, or use PostgreSQL for several.",
         )
     with lock:
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
         yield
+
+
+def _who_holds(file: Path) -> str:
+    """The process that holds the lock, as far as it has said so."""
+    try:
+        pid = int(_lock_file(file).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return f" (process {pid})"
+
+
+def _lock_file(file: Path) -> Path:
+    return file.with_name(f"{file.name}.controller")
 
 
 def controller_is_away(settings: Settings | None = None) -> bool:
@@ -162,7 +195,7 @@ def controller_is_away(settings: Settings | None = None) -> bool:
 
 def _lock(file: Path) -> IO[str] | None:
     """The lock beside the database; the system frees it however its holder ends."""
-    held = file.with_name(f"{file.name}.controller").open("w")
+    held = _lock_file(file).open("a+")
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -212,21 +245,39 @@ def open_source(settings: Settings) -> Callable[[Policy], DataSource]:
 
 
 class Controller:
-    """The loops of a controller process and the watcher that wakes them."""
+    """The loops of a controller process and the watcher that wakes them.
 
-    def __init__(self, loops: Loops, watching: WatchSources) -> None:
+    ``leadership`` is None on an embedded database, where a lock on the file keeps every other controller out.
+    """
+
+    def __init__(
+        self, loops: Loops, watching: WatchSources, leadership: Leadership | None = None
+    ) -> None:
         self.loops = loops
+        self.leadership = leadership
         self._watching = watching
 
     def start(self) -> None:
-        """Begin to tick and to watch."""
+        """Begin to tick and to watch, as the leader if nobody leads."""
+        if self.leadership is not None:
+            self.leadership.run_once()
         self.loops.start()
         self._watching.start()
 
     def stop(self) -> None:
-        """End both; what is under way in the database has been committed or never was."""
+        """End both; what is under way in the database has been committed or never was.
+
+        The lead is given up before long rounds (a slow source) have ended: what they would write is fenced.
+        """
+        self.loops.stop(_ENDING)
+        if self.leadership is not None:
+            self.leadership.resign()
         self._watching.stop()
         self.loops.stop()
+
+
+_ENDING = 0.5
+"""Seconds that rounds have to end before the lead is given up regardless."""
 
 
 def build_controller(
@@ -236,13 +287,16 @@ def build_controller(
     from controller.adapters.sources.watch import Watcher
 
     clock = clock or SystemClock()
+    leadership = None if sqlite_file(settings) else _leadership(settings, store)
+    if leadership is not None:
+        store = LedStore(store, leadership)
     engine = build_engine(store, clock)
     relay = Relay(store, dispatcher, RelayConfig(resend=timedelta(seconds=settings.resend)))
     rescuer = Rescuer(store, clock)
     rules = SyncRules(store, clock, rule_source(settings, store, clock), parse_rules)
     schedules = FireSchedules(store, clock, parse_rules)
     sources = PollSources(store, clock, parse_rules, open_source(settings), KeptHealth(store))
-    loops = Loops(
+    loops = _on_their_beats(
         [
             Loop(
                 name="rules",
@@ -275,9 +329,38 @@ def build_controller(
                 run_once=lambda: rescuer.run_once().requeued,
                 wakes=("relay", "engine"),
             ),
-        ]
+        ],
+        leadership,
     )
     watching = WatchSources(
         sources, lambda roots: Watcher(sorted(roots)), lambda: loops.wake("sources")
     )
-    return Controller(loops, watching)
+    return Controller(loops, watching, leadership)
+
+
+def _leadership(settings: Settings, store: Store) -> Leadership:
+    me = ControllerRow(
+        owner=owner(),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        version=__version__,
+        started_at=datetime.now(UTC),
+    )
+    return Leadership(store, me, LeadershipConfig(ttl=timedelta(seconds=settings.lead)))
+
+
+def _on_their_beats(loops: list[Loop], leadership: Leadership | None) -> Loops:
+    """The loops of a controller that leads as long as it runs, or as long as it holds the lead."""
+    if leadership is None:
+        return Loops(loops)
+    lead = Loop(
+        name="leadership",
+        every=STAND_BY,
+        run_once=leadership.run_once,
+        wakes=tuple(loop.name for loop in loops),
+    )
+    return Loops([lead, *(_only_while(leadership, loop) for loop in loops)])
+
+
+def _only_while(leadership: Leadership, loop: Loop) -> Loop:
+    return replace(loop, run_once=lambda: loop.run_once() if leadership.leads else 0)

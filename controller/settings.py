@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     lease: float = Field(
         60.0, ge=0.5, description="Seconds of silence after which a run is taken back."
     )
+    lead: float = Field(
+        5.0,
+        ge=1,
+        le=60,
+        description="Seconds after which another controller takes over from one that is silent (PostgreSQL).",
+    )
     resend: float = Field(
         30.0, gt=0, description="Seconds after which a doorbell that nobody answered rings again."
     )

@@ -68,7 +68,7 @@ def _perform(place: Workplace, run: Run, reporter: Reporter, claimed: float) -> 
         return RunEnd(state=RunState.FAILED, reason=_unusable(folder, error))
     except Unavailable as error:  # the database, before there was anything to report
         log.warning("%s", error.sentence(), extra={"action": "give_back", "run": run.id})
-        reporter.give_back()
+        reporter.give_back(counts=True)
         return None
     except IncumbentError as error:
         return RunEnd(state=RunState.FAILED, reason=error.sentence().rstrip("."))
@@ -86,7 +86,7 @@ def _guarded(steps: Steps) -> RunEnd | None:
     except IncumbentError as error:
         if _worth_another_try(steps, error):
             log.warning("%s", error.sentence(), extra={"action": "give_back", "run": steps.run.id})
-            steps.reporter.give_back()
+            steps.reporter.give_back(counts=True)
             return None
         return _ended(steps, RunState.FAILED, error.sentence().rstrip("."))
     except OSError as error:
@@ -102,7 +102,7 @@ def _interrupted(steps: Steps, why: Stop) -> RunEnd | None:
     if why is Stop.LOST:
         return None
     if why is Stop.DRAIN:
-        steps.reporter.give_back()
+        steps.reporter.give_back(counts=False)
         return None
     asked = steps.run.reason or _cancel_reason(steps)
     return _ended(steps, RunState.CANCELLED, f"was cancelled{': ' + asked if asked else ''}")
@@ -111,7 +111,7 @@ def _interrupted(steps: Steps, why: Stop) -> RunEnd | None:
 def _worth_another_try(steps: Steps, error: IncumbentError) -> bool:
     """Something of ours does not answer: not the training's fault, as long as the run has a try left."""
     ours = isinstance(error, Unavailable) and not isinstance(error, StorageFull)
-    return ours and steps.run.attempt <= steps.run.spec.retries
+    return ours and steps.run.tries <= steps.run.spec.retries
 
 
 def _unusable(folder: Path, error: OSError) -> str:

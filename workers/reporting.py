@@ -127,14 +127,18 @@ class Reporter:
             if self._lost.is_set():
                 return
 
-    def give_back(self) -> None:
-        """Let the lease end now: whoever looks next gives the run to somebody else."""
+    def give_back(self, *, counts: bool) -> None:
+        """Let the lease end now: whoever looks next gives the run to somebody else.
+
+        ``counts``: whether the attempt is used up; it is not where this worker merely had to go.
+        """
         self._done.set()
         self._thread.join(self._settings.lease)
         try:
             with self._store.begin() as tx:
                 tx.journal.append(self._run.id, self._run.fence, self._taken())
-                tx.runs.heartbeat(self._run.id, self._run.fence, lease=timedelta(0))
+                lease = timedelta(microseconds=1) if counts else timedelta(0)
+                tx.runs.heartbeat(self._run.id, self._run.fence, lease=lease)
         except IncumbentError as error:  # then it ends by itself, a little later
             why = {"action": "give_back", "run": self._run.id, "why": str(error)}
             log.warning("not given back", extra=why)

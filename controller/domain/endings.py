@@ -29,5 +29,5 @@ def ending_signal(run: Run, at: datetime, *, actor: str) -> NewSignal:
 
 def lost_sentence(run: Run) -> str:
     """Why a run is given up after its last attempt fell silent."""
-    tries = "attempt" if run.attempt == 1 else "attempts"
-    return f"The worker of {run.id} fell silent, and its {run.attempt} {tries} are used up."
+    attempts = "attempt" if run.tries == 1 else "attempts"
+    return f"The worker of {run.id} fell silent, and its {run.tries} {attempts} are used up."

@@ -111,7 +111,9 @@ class RunView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """A run as the database holds it. ``fence`` rises with each claim and each reclaim."""
+    """A run as the database holds it. ``fence`` rises with each claim and each reclaim, ``attempt`` with each claim;
+    ``handed_back`` counts the attempts that ended because a worker had to go, which use up no retry.
+    """
 
     id: str
     model: str
@@ -130,6 +132,12 @@ class Run:
     progress: float | None = None
     reason: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
+    handed_back: int = 0
+
+    @property
+    def tries(self) -> int:
+        """The attempts that count against the spec's retries."""
+        return self.attempt - self.handed_back
 
 
 def run_id(model: str, number: int) -> str:

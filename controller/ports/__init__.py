@@ -11,6 +11,13 @@ from __future__ import annotations
 
 from controller.ports.artifacts import ArtifactStore
 from controller.ports.clock import Clock
+from controller.ports.controllers import (
+    FORGOTTEN,
+    LEAD,
+    ControllerBook,
+    ControllerRow,
+    Counters,
+)
 from controller.ports.data import Batch, DataCatalog, DataSource, Poll, SourceHealth, SourceState
 from controller.ports.decisions import DecisionLog, NewDecision
 from controller.ports.delivery import Dispatcher, Letter, Outbox
@@ -53,6 +60,8 @@ from controller.ports.signals import Accepted, SignalInbox
 from controller.ports.store import Store, Transaction
 
 __all__ = [
+    "FORGOTTEN",
+    "LEAD",
     "Accepted",
     "ActiveRules",
     "ArtifactStore",
@@ -60,6 +69,9 @@ __all__ = [
     "Clock",
     "Comment",
     "CommentBook",
+    "ControllerBook",
+    "ControllerRow",
+    "Counters",
     "DataCatalog",
     "DataSource",
     "DecisionLog",

@@ -47,7 +47,10 @@ class RunStore(Protocol):
     def heartbeat(
         self, run: str, fence: int, *, lease: timedelta, progress: float | None = None
     ) -> Pulse:
-        """Extend the lease of a running run that still has this fence."""
+        """Extend the lease of a running run that still has this fence.
+
+        A lease of zero hands the run back: it is reclaimed at once, and its attempt does not count.
+        """
         ...
 
     def finish(self, run: str, fence: int, end: RunEnd, *, at: datetime) -> bool:
@@ -63,7 +66,7 @@ class RunStore(Protocol):
 
     def reclaim(self, *, at: datetime) -> list[Run]:
         """Take back what is silent: running with a lease that ran out → queued with fence + 1, or → dead with its
-        signal once attempts exceed the spec's retries. Returns the runs as they are now.
+        signal once attempts that count exceed the spec's retries. Returns the runs as they are now.
         """
         ...
 

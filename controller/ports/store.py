@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from controller.ports.controllers import ControllerBook, Counters
 from controller.ports.data import DataCatalog, SourceHealth
 from controller.ports.decisions import DecisionLog
 from controller.ports.delivery import Outbox
@@ -58,6 +59,10 @@ class Transaction(Protocol):
     def deliveries(self) -> DeliveryBook: ...
     @property
     def silences(self) -> SilenceBook: ...
+    @property
+    def controllers(self) -> ControllerBook: ...
+    @property
+    def counters(self) -> Counters: ...
 
 
 class Store(Protocol):

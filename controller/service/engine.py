@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller.domain.decisions import Decision, DecisionRecord
-from controller.domain.errors import Conflict, IncumbentError
+from controller.domain.errors import Conflict, IncumbentError, Unavailable
 from controller.domain.rules import Policy
 from controller.policy.decide import decide
 from controller.ports import ActiveRules, Clock, Store, Transaction
@@ -24,6 +24,7 @@ Decided = Callable[[DecisionRecord, Decision], None]
 """Told of each decision after its transaction committed."""
 
 _MODEL_LEASE = timedelta(seconds=30)
+"""More than a decision takes: the lease is given back in the transaction that took it."""
 _BACK_OFF = timedelta(seconds=30)
 _STEPS = 100
 """Decisions for one model in one tick; a guard against a policy that would keep the loop to itself."""
@@ -85,6 +86,8 @@ class Engine:
                 log.info(
                     "stale view", extra={"action": "conflict", "model": model, "why": str(conflict)}
                 )
+            except Unavailable:
+                raise  # the database's trouble is no model's fault: the next tick tries all again
             except Exception as error:  # noqa: BLE001 - one poisoned model must stop no other
                 poisoned += 1
                 self._set_aside(model, error, now)
@@ -104,16 +107,15 @@ class Engine:
 
     def _decide_once(self, model: str, now: datetime) -> bool:
         with self._store.begin() as tx:
-            rules = self._may_decide(tx, model, now)
-            if rules is None:
+            lease = tx.leases.acquire(f"model:{model}", self._config.owner, _MODEL_LEASE)
+            if lease is None:
                 return False
-            policy = self._policy(rules)
-            snapshot = take_snapshot(tx, rules, policy, now)
-            decision = decide(snapshot, policy, now)
-            record = apply_decision(tx, snapshot, decision) if decision.changes else None
-            self._sleep_until(tx, model, decision.wake_at)
-        if record is None:
+            decided = self._decide_in(tx, model, now)
+            # Whoever takes over from this engine need not wait for it.
+            tx.leases.release(lease)
+        if decided is None:
             return False
+        record, decision = decided
         log.info(
             decision.reason,
             extra={"action": decision.verdict.value, "model": model, "decision": record.id},
@@ -122,10 +124,22 @@ class Engine:
             self._decided(record, decision)
         return True
 
-    def _may_decide(self, tx: Transaction, model: str, now: datetime) -> ActiveRules | None:
-        """The rules to decide by; None where another engine is at it, rules are missing, or it rests in error."""
-        if tx.leases.acquire(f"model:{model}", self._config.owner, _MODEL_LEASE) is None:
+    def _decide_in(
+        self, tx: Transaction, model: str, now: datetime
+    ) -> tuple[DecisionRecord, Decision] | None:
+        """Decide and write it down; None if nothing changes."""
+        rules = self._may_decide(tx, model, now)
+        if rules is None:
             return None
+        policy = self._policy(rules)
+        snapshot = take_snapshot(tx, rules, policy, now)
+        decision = decide(snapshot, policy, now)
+        record = apply_decision(tx, snapshot, decision) if decision.changes else None
+        self._sleep_until(tx, model, decision.wake_at)
+        return None if record is None else (record, decision)
+
+    def _may_decide(self, tx: Transaction, model: str, now: datetime) -> ActiveRules | None:
+        """The rules to decide by; None where rules are missing or the model rests in error."""
         state = tx.models.state(model)
         if state.error is not None and state.wake_at is not None and state.wake_at > now:
             return None

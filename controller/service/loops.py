@@ -82,15 +82,18 @@ class Loops:
             )
         self._scheduler.start()
 
-    def stop(self) -> None:
-        """Let running rounds end, and tick no more."""
+    def stop(self, patience: float | None = None) -> bool:
+        """Tick no more, and let running rounds end: for ``patience`` seconds, or as long as it takes.
+
+        Whether they have ended. It may be called again.
+        """
         with self._rest:
             self._stopping = True
         if self._scheduler.running:
             # It must not wait itself: it would hold the lock that a round needs to wake another loop.
             self._scheduler.shutdown(wait=False)
         with self._rest:
-            self._rest.wait_for(lambda: self._at_work == 0)
+            return self._rest.wait_for(lambda: self._at_work == 0, patience)
 
     def wake(self, *names: str) -> None:
         """Have these loops look now. One that is at work looks once more when it is done."""
@@ -153,7 +156,7 @@ class Loops:
                 expected = isinstance(error, IncumbentError)
                 detail: dict[str, Any] = {"action": "round_failed", "loop": loop.name}
                 log.log(
-                    logging.ERROR,
+                    logging.INFO if self._stopping else logging.ERROR,
                     "%s: %s",
                     loop.name,
                     sentence,

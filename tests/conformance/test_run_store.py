@@ -254,3 +254,20 @@ def test_find(store: Store, query: Query, expected: list[str]):
         tx.runs.claim(RUN, 0, worker="w", lease=LEASE)
     with store.read() as tx:
         assert [run.id for run in tx.runs.find(query)] == expected
+
+
+def test_a_run_that_is_handed_back_uses_up_no_attempt(bench: Bench):
+    with bench.store.begin() as tx:
+        order(tx)
+    fence = 0
+    for turn in range(1, 6):
+        with bench.store.begin() as tx:
+            run = tx.runs.claim(f"{MODEL}.r1", fence, worker="w", lease=MINUTE)
+            assert run is not None
+            assert (run.attempt, run.tries) == (turn, 1)
+            tx.runs.heartbeat(run.id, run.fence, lease=timedelta(0))
+            tx.runs.heartbeat(run.id, run.fence, lease=timedelta(0))  # told twice, counted once
+        with bench.store.begin() as tx:
+            (again,) = tx.runs.reclaim(at=AT)
+        assert (again.state, again.handed_back, again.tries) == (RunState.QUEUED, turn, 0)
+        fence = again.fence

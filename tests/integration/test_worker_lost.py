@@ -146,12 +146,12 @@ def test_attempts_come_to_an_end(place: Workplace):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "a deploy"])
 def test_a_worker_that_has_to_go_gives_its_run_back(place: Workplace, number: signal.Signals):
     worker = place.start_worker("w1", INCUMBENT_LEASE="600")
-    run = place.order("waiting:train")
+    run = place.order("waiting:train", retries=0)
     until(lambda: attempts(place, run) == 1)
     worker.send_signal(number)
     assert worker.wait(30) == 0
     again = rescued(place, run)  # long before its lease of ten minutes would have run out
-    assert again.state is RunState.QUEUED
+    assert (again.state, again.attempt, again.tries) == (RunState.QUEUED, 1, 0)
     with place.store.read() as tx:
         assert tx.workers.all() == []
     (place.home / "go").touch()

@@ -1,14 +1,14 @@
-"""What can be watched of runs, and which workers live, in memory."""
+"""What can be watched of runs, which workers and controllers live, and what was counted, in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from controller.adapters.memory.tables import Tables
 from controller.domain.runs import RunState
-from controller.ports import JournalEntry, JournalLine, WorkerRow
+from controller.ports import FORGOTTEN, ControllerRow, JournalEntry, JournalLine, WorkerRow
 
 
 class MemoryJournal:
@@ -55,3 +55,39 @@ class MemoryWorkers:
 
     def all(self) -> list[WorkerRow]:
         return sorted(self._tables.workers.values(), key=lambda row: row.name)
+
+
+class MemoryControllers:
+    """Rows by owner; ``now`` is the store's clock."""
+
+    def __init__(self, tables: Tables, now: datetime) -> None:
+        self._tables = tables
+        self._now = now
+
+    def beat(self, controller: ControllerRow) -> None:
+        for row in self._tables.controllers.values():
+            if row not in self.all():
+                self._tables.controllers.pop(row.owner)
+        self._tables.controllers[controller.owner] = replace(controller, seen_at=self._now)
+
+    def leave(self, owner: str) -> None:
+        if owner in self._tables.controllers:
+            self._tables.controllers.pop(owner)
+
+    def all(self) -> list[ControllerRow]:
+        rows = self._tables.controllers.values()
+        fresh = [row for row in rows if row.seen_at and self._now - row.seen_at < FORGOTTEN]
+        return sorted(fresh, key=lambda row: row.owner)
+
+
+class MemoryCounters:
+    """Numbers by name."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def add(self, name: str, by: int = 1) -> None:
+        self._tables.counters[name] = (self._tables.counters.get(name) or 0) + by
+
+    def all(self) -> Mapping[str, int]:
+        return {name: self._tables.counters[name] for name in sorted(self._tables.counters)}

@@ -95,9 +95,11 @@ class MemoryRuns:
         found = self._running(run, fence)
         if found is None:
             return Pulse(valid=False)
+        held = found.lease_until is not None and found.lease_until > self._now
         self._put(
             replace(
                 found,
+                handed_back=found.handed_back + (held and not lease),
                 lease_until=self._now + lease,
                 progress=found.progress if progress is None else progress,
             )
@@ -138,7 +140,7 @@ class MemoryRuns:
     def _reclaim(self, run: Run, at: datetime) -> Run:
         if run.cancel_requested:
             return self._end(run, RunState.CANCELLED, run.reason, at, actor="system")
-        if run.attempt > run.spec.retries:
+        if run.tries > run.spec.retries:
             return self._end(run, RunState.DEAD, lost_sentence(run), at, actor="system")
         return self._put(
             replace(run, state=RunState.QUEUED, fence=run.fence + 1, worker=None, lease_until=None)

@@ -11,7 +11,12 @@ from controller.adapters.memory.clock import SystemClock
 from controller.adapters.memory.data import MemoryData
 from controller.adapters.memory.decisions import MemoryDecisions
 from controller.adapters.memory.health import MemorySources
-from controller.adapters.memory.journal import MemoryJournal, MemoryWorkers
+from controller.adapters.memory.journal import (
+    MemoryControllers,
+    MemoryCounters,
+    MemoryJournal,
+    MemoryWorkers,
+)
 from controller.adapters.memory.leases import MemoryLeases
 from controller.adapters.memory.models import MemoryModels
 from controller.adapters.memory.notices import MemoryDeliveries, MemorySilences
@@ -53,6 +58,8 @@ class MemoryTransaction:
         self.comments = MemoryComments(tables)
         self.deliveries = MemoryDeliveries(tables)
         self.silences = MemorySilences(tables)
+        self.controllers = MemoryControllers(tables, now)
+        self.counters = MemoryCounters(tables)
 
 
 class MemoryStore:

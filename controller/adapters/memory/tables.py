@@ -22,6 +22,7 @@ from controller.ports import (
     ActiveRules,
     Batch,
     Comment,
+    ControllerRow,
     Delivery,
     JournalLine,
     Letter,
@@ -143,6 +144,8 @@ class Tables:
     comments: Table[str, Comment] = field(default_factory=Table)
     deliveries: Table[int, Delivery] = field(default_factory=Table)
     silences: Table[int, Silence] = field(default_factory=Table)
+    controllers: Table[str, ControllerRow] = field(default_factory=Table)
+    counters: Table[str, int] = field(default_factory=Table)
     touched_seats: set[str] = field(default_factory=set)
     """Models whose champion left or came in this transaction."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, case, insert, select, update
 
 from controller.adapters.sql.models import SqlModels
 from controller.adapters.sql.session import Session
@@ -95,6 +95,9 @@ class SqlRuns:
         self, run: str, fence: int, *, lease: timedelta, progress: float | None = None
     ) -> Pulse:
         values: dict[str, Any] = {"lease_until": self._session.later(lease)}
+        if not lease:
+            held = case((runs.c.lease_until > self._session.now(), 1), else_=0)
+            values["handed_back"] = runs.c.handed_back + held
         if progress is not None:
             values["progress"] = progress
         row = self._session.execute(
@@ -146,7 +149,7 @@ class SqlRuns:
         if run.cancel_requested:
             values = _ending(RunState.CANCELLED, run.reason, at)
             return self._end(run.id, run.fence, RunState.RUNNING, values, at)
-        if run.attempt > run.spec.retries:
+        if run.tries > run.spec.retries:
             values = _ending(RunState.DEAD, lost_sentence(run), at)
             return self._end(run.id, run.fence, RunState.RUNNING, values, at)
         return self._change(
@@ -205,4 +208,5 @@ def _run(row: Row[Any]) -> Run:
         progress=row.progress,
         reason=row.reason,
         result=row.result,
+        handed_back=row.handed_back,
     )

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from controller.adapters.clock import SystemClock
+from controller.adapters.sql.controllers import SqlControllers, SqlCounters
 from controller.adapters.sql.data import SqlData
 from controller.adapters.sql.decisions import SqlDecisions
 from controller.adapters.sql.engine import BUSY_SECONDS, is_sqlite, make_engine, name_of, read_url
@@ -58,6 +59,8 @@ class SqlTransaction:
         self.comments = SqlComments(session)
         self.deliveries = SqlDeliveries(session)
         self.silences = SqlSilences(session)
+        self.controllers = SqlControllers(session)
+        self.counters = SqlCounters(session)
 
 
 class SqlStore:

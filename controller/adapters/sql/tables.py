@@ -292,6 +292,7 @@ runs = Table(
     Column("progress", Float),
     Column("reason", Words, nullable=False, server_default=""),
     Column("result", Json, nullable=False, server_default="{}"),
+    Column("handed_back", Integer, nullable=False, server_default="0"),
     UniqueConstraint("id"),
     UniqueConstraint("model", "number"),
     CheckConstraint(
@@ -521,4 +522,22 @@ silences = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("ends_at", UtcTime, nullable=False),
     Index("ix_silences_ends_at", "ends_at"),
+)
+
+controllers = Table(
+    "controllers",
+    metadata,
+    Column("owner", Words, primary_key=True),
+    Column("host", Words, nullable=False),
+    Column("pid", BIG, nullable=False),
+    Column("version", Words, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Words, primary_key=True),
+    Column("value", BIG, nullable=False),
 )

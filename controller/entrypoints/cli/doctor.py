@@ -23,6 +23,7 @@ from controller.entrypoints.cli.output import (
 )
 from controller.entrypoints.cli.session import Session, pass_session
 from controller.ports import Query, Transaction
+from controller.service.leadership import who_leads
 
 _LEAST_SPACE = 1 << 30
 """Bytes free where artifacts go; below that a disk that fills is a matter of days."""
@@ -126,6 +127,17 @@ def _controller(session: Session) -> Iterator[Finding]:
             sentence="does not run on this database." if away else "runs",
             hint="Start it with `incumbent up`." if away else "",
         )
+        return
+    if session.given is not None:
+        return
+    with session.read() as tx:
+        lead = who_leads(tx)
+    yield Finding(
+        name="controller",
+        ok=lead.leader is not None,
+        sentence=lead.sentence(),
+        hint="" if lead.leader else "Start one with `incumbent controller` or `incumbent up`.",
+    )
 
 
 def _broker(session: Session) -> Iterator[Finding]:

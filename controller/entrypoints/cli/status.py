@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,9 @@ from controller.entrypoints.cli.output import (
 )
 from controller.entrypoints.cli.session import Session, gate_metrics, known_model, pass_session
 
+if TYPE_CHECKING:
+    from controller.service.leadership import Lead
+
 
 @click.command()
 @click.argument("model", required=False)
@@ -25,6 +28,7 @@ from controller.entrypoints.cli.session import Session, gate_metrics, known_mode
 @pass_session
 def status(session: Session, *, model: str | None, as_json: bool) -> None:
     """Show each model's champion, challengers, running work, waiting signals and last decision."""
+    from controller.service.leadership import who_leads
     from controller.service.overview import model_at_a_glance, model_names
 
     with session.read() as tx:
@@ -39,6 +43,8 @@ def status(session: Session, *, model: str | None, as_json: bool) -> None:
                 "signals_waiting": tx.signals.count_waiting(),
                 "outbox": dict(tx.outbox.depth()),
                 "decisions": tx.decisions.head()[0],
+                "controllers": _controllers(who_leads(tx)),
+                "counters": dict(tx.counters.all()),
             },
         }
     if as_json:
@@ -60,6 +66,22 @@ def _screen(document: dict[str, Any], named: dict[str, frozenset[str]]) -> Itera
         f"{system['decisions']:,} decisions, {system['signals_waiting']:,} signals waiting, "
         f"outbox {waiting or 'empty'}"
     )
+    for row in system["controllers"]:
+        yield f"  {'leads' if row['leads'] else 'stands by':<11} {row['host']}:{row['pid']} (version {row['version']})"
+    ignored = {name: count for name, count in system["counters"].items() if count}
+    if ignored:
+        yield "  counted     " + ", ".join(
+            f"{count:,} {name.replace('_', ' ')}" for name, count in ignored.items()
+        )
+
+
+def _controllers(lead: Lead) -> list[dict[str, Any]]:
+    """The controllers of a shared database; an embedded one has a single one and keeps no book of it."""
+    rows = [lead.leader] if lead.leader else []
+    return [
+        {"host": row.host, "pid": row.pid, "version": row.version, "leads": row is lead.leader}
+        for row in (*rows, *lead.others)
+    ]
 
 
 def _about(model: dict[str, Any], named: frozenset[str]) -> Iterator[str]:

@@ -115,8 +115,11 @@ def controller_command(home: Path | None, rules: str | None) -> None:
     settings = load_settings(home=home, rules=rules)
     configure_logging(settings)
     stop = Stop()
-    with running_controller(settings):
-        tell("the controller runs.")
+    with running_controller(settings) as controller:
+        leads = controller.leadership is None or controller.leadership.leads
+        tell(
+            f"the controller runs{'' if leads else '; another one leads, and this one stands by'}."
+        )
         stop.wait()
     tell("stopped.")
 
