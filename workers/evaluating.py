@@ -58,6 +58,7 @@ def evaluate_run(steps: Steps) -> RunEnd:
         details={
             "unlabelled": counts["holdout_unlabelled"],
             "baseline": _without_shares(prepared["baseline"]),
+            "panel": judged["panel"],
             **{role: dict(found) for role, found in metrics.items() if role != "challenger"},
         },
     )

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from controller.domain.canonical import to_plain
+from controller.evidence.panel import panel
 from controller.evidence.scored import Scored, Side
 from controller.evidence.stored import evidence_from, read_scored, write_scored
 from workers.jobs import Job
@@ -31,6 +32,7 @@ def judge(job: Job, folder: Path) -> Mapping[str, Any]:
     return {
         "evidence": to_plain(evidence_from(scored, job.spec.gates)),
         "metrics": {role: _metrics(scored, side) for role, side in scored.sides.items()},
+        "panel": panel(scored),
         "predictions": str(path),
     }
 

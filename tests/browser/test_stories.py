@@ -54,7 +54,7 @@ def server(office: Office) -> Iterator[Server]:
     house = office.house
     with Server(
         office.settings, house.store, clock=house.clock, parse=house.parse, key=KEY,
-        settle=house.engine.settle, artifacts=None,
+        settle=house.engine.settle, artifacts=office.artifacts,
     ) as running:  # fmt: skip
         yield running
 

@@ -40,10 +40,10 @@ class Desk:
     def __post_init__(self) -> None:
         self.enforce(POLICY)
 
-    def enforce(self, text: str) -> None:
-        """Put the policy `text` in force."""
+    def enforce(self, text: str, **proof: Any) -> None:
+        """Put the policy `text` in force; `proof` are fields of its reference (revision, review, reviewers)."""
         self.house.rules = self.house.policies[text] = load(text, PATH)
-        ref = RulesRef(path=PATH, blob=blob_id(text.encode()))
+        ref = RulesRef(path=PATH, blob=blob_id(text.encode()), **proof)
         with self.house.store.begin() as tx:
             tx.rules.activate(
                 ActiveRules(

@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
+from controller.adapters.memory.artifacts import MemoryArtifacts
 from controller.domain.evidence import GateEvidence
 from controller.entrypoints.api.app import create_app
 from controller.entrypoints.api.desk import Desk as Served
@@ -38,6 +39,7 @@ class Office:
         self.desk = Desk(groups=GROUPS)
         self.house = self.desk.house
         self.settings: Settings = load_settings(home=self.home, groups=GROUPS, **self.changes)
+        self.artifacts = MemoryArtifacts()
         self.served = Served(
             settings=self.settings,
             store=self.house.store,
@@ -46,6 +48,7 @@ class Office:
             blob_id=blob_id,
             key="a key of the test",
             settle=self.house.engine.settle,
+            artifacts=self.artifacts,
         )
         self.app = create_app(self.served)
 

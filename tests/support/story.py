@@ -5,16 +5,39 @@ Written through the real services; only the numbers that an evaluation reports a
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
-from controller.domain.canonical import to_plain
+from controller.domain.canonical import canonical_json, to_plain
+from controller.domain.canonical import digest as digest_of
 from controller.domain.evidence import Evaluation, GateEvidence, HoldoutView
 from controller.domain.runs import Run, RunKind
 from controller.domain.signals import SignalKind
-from controller.ports import JournalEntry
+from controller.ports import JournalEntry, ReviewRecord
+from tests.support.command import PATH
 from tests.support.house import MODEL, servable
 from tests.support.page import Office
+
+_GROUPS = [(2.0 + 4.0 * i, 1843) for i in range(10)]
+PANEL: dict[str, Any] = {
+    "distribution": {
+        "edges": [-30.0 + 6.0 * i for i in range(21)],
+        "shares": {
+            "label": [round(0.14 * 2.0 ** -abs((i - 6) / 3.1), 4) for i in range(20)],
+            "champion": [round(0.21 * 2.0 ** -abs((i - 7) / 1.6), 4) for i in range(20)],
+            "challenger": [round(0.18 * 2.0 ** -abs((i - 6.6) / 2.0), 4) for i in range(20)],
+        },
+    },
+    "calibration": {
+        "unit": "mean label",
+        "sides": {
+            "champion": [[x, 0.8 * x + 4.1, n] for x, n in _GROUPS],
+            "challenger": [[x, 0.94 * x + 1.2, n] for x, n in _GROUPS],
+        },
+    },
+}
+"""What the worker computes of the answers of both versions."""
 
 BEFORE = """\
 version: 1
@@ -55,7 +78,7 @@ def tell(office: Office) -> None:
         house.clock.advance(timedelta(days=24))
         house.data(27_000 + month, f"2013-{month:02}.parquet")
         _work(office, mae, certain=True)
-    desk.enforce(RULES)
+    desk.enforce(RULES, **reviewed(office))
     house.clock.advance(timedelta(days=10))
     house.data(3_000, "2013-05-a.parquet")
     house.tick()
@@ -73,13 +96,61 @@ def _work(office: Office, mae: float, *, certain: bool) -> None:
             digest = f"{run.number:064x}"
             house.finish(
                 run, digest=digest, size=1_480_223, metrics={"mae": mae - 0.3}, recipe=run.spec.recipe,
-                data_through=run.spec.data_through,
+                data_through=run.spec.data_through, lineage=_lineage(office, run),
             )  # fmt: skip
         elif run.spec.kind is RunKind.VERIFY:
             house.finish(run, version=run.spec.version)
         else:
             house.finish(run, evaluation=_evaluation(run, mae, certain=certain))
         house.tick()
+
+
+def _operation(p50: float, size: float) -> dict[str, float]:
+    return {"latency_ms_p50": p50, "latency_ms_p95": p50 * 1.7, "model_size_mb": size}
+
+
+def _lineage(office: Office, run: Run) -> str:
+    """What a training recorded of itself: the features, packages and commit change over time."""
+    late = run.number > 8
+    features = ["carrier", "origin", "dest", "distance", *(["sched_dep_time"] if late else [])]
+    kept = {
+        "features": features,
+        "schema": dict.fromkeys(features, "double") | {"carrier": "string", "origin": "string"},
+        "code": {"commit": f"{'b4' if late else 'a3'}{'0' * 38}", "dirty": False},
+        "packages": {"scikit-learn": "1.8.1" if late else "1.8.0", "numpy": "2.3.4"},
+        "platform": {"python": "3.11.7", "machine": "x86_64", "cpus": 2},
+        "rows": {"training": 24_000 + 1000 * run.number},
+        "seconds": 41.5,
+    }
+    return office.artifacts.put_bytes(json.dumps(kept).encode())
+
+
+def reviewed(office: Office) -> dict[str, Any]:
+    """The evidence that the newer rules were read by somebody else, in the form that the git adapter writes."""
+    commit, head = "c5" * 20, "d6" * 20
+    pull = "https://forge.example/arrivals/rules/pull/12"
+    content = {
+        "facts": {
+            "revision": commit,
+            "changed": [{"path": PATH, "blob": "", "last_commit": commit}],
+            "commits": [{"sha": commit, "author": {"name": "Cleo Marsh", "email": "cleo@x"}}],
+            "pulls": [
+                {"name": "#12", "url": pull, "author": "cleo", "landed": [commit], "commits": []}
+            ],
+        },
+        "counted": [
+            {"person": "ben", "account": "ben-r", "pull": "#12", "commit": head,
+             "at": "2013-05-06T09:30:00.000000Z"},
+        ],
+    }  # fmt: skip
+    text = canonical_json(content)
+    record = ReviewRecord(
+        digest=digest_of(text.encode()), source="forge", revision=commit, proven=True,
+        recorded_at=office.house.clock.now(), reason="#12 was approved by ben.", evidence=text,
+    )  # fmt: skip
+    with office.house.store.begin() as tx:
+        tx.reviews.put(record)
+    return {"revision": commit, "review": record.digest, "reviewers": ("ben",)}
 
 
 def _log(office: Office, run: Run, mae: float) -> None:
@@ -116,7 +187,11 @@ def _evaluation(run: Run, mae: float, *, certain: bool) -> Any:
         anchor=run.spec.anchor,
         evidence=(servable(), *gates),
         holdout=HoldoutView(rows=18_422, labelled=18_422),
-        metrics={"mae": mae},
+        metrics={"mae": mae, "rmse": mae + 7.3, **_operation(2.4, 1.48)},
+        details={
+            "champion": {"mae": mae + 0.28, "rmse": mae + 7.9, **_operation(2.1, 1.41)},
+            "panel": PANEL,
+        },
     )
     return to_plain(report)
 

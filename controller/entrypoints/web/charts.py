@@ -5,7 +5,7 @@ Colours come from classes in the style sheet, so that light and dark are the rea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -161,3 +161,89 @@ def spark_svg(values: Sequence[float], label: str) -> Markup:
     across, up = Scale(0, len(values) - 1, 90, 3), Scale(min(values), max(values), 22, 3)
     path = " ".join(f"{across(i)},{22 - up(v):.1f}" for i, v in enumerate(values))
     return _svg(90, 22, label, [f'<polyline class="ch-curve" points="{path}"/>'], "spark")
+
+
+_ROLES = (("label", "ch-label"), ("champion", "ch-champion"), ("challenger", "ch-challenger"))
+
+
+def calibration_svg(sides: Mapping[str, Sequence[Sequence[float]]], unit: str) -> Markup:
+    """Mean answer (across) against mean label (up) in groups of equal size; on the diagonal they agree."""
+    width, height, edge = 360, 260, 44
+    values = [value for rows in sides.values() for row in rows for value in row[:2]]
+    if not values:
+        return Markup()
+    low, high = min(values), max(values)
+    across, up = Scale(low, high, width, edge), Scale(low, high, height, 28)
+    parts = [
+        (
+            f'<line class="ch-zero" x1="{across(low)}" y1="{height - up(low)}"'
+            f' x2="{across(high)}" y2="{height - up(high)}"/>'
+        ),
+        *_frame(across, up, height),
+    ]
+    for role, kind in _ROLES:
+        rows = sides.get(role) or ()
+        if not rows:
+            continue
+        path = " ".join(f"{across(row[0])},{height - up(row[1]):.1f}" for row in rows)
+        parts.append(f'<polyline class="ch-curve {kind}" points="{path}"/>')
+        parts += [
+            f'<circle class="ch-point {kind}" cx="{across(row[0])}" cy="{height - up(row[1]):.1f}" r="3"/>'
+            for row in rows
+        ]
+    return _svg(width, height, f"Calibration: mean answer against {unit}", parts, "plot")
+
+
+def _frame(across: Scale, up: Scale, height: int, unit: str = "{:.3g}") -> Iterator[str]:
+    """Axes with their ends named; ``unit`` formats those of the upright one."""
+    left, right = across(across.low), across(across.high)
+    foot, top = height - up(up.low), height - up(up.high)
+    yield f'<line class="ch-axis" x1="{left}" x2="{right}" y1="{foot}" y2="{foot}"/>'
+    yield f'<line class="ch-axis" x1="{left}" x2="{left}" y1="{foot}" y2="{top}"/>'
+    for x, value, anchor in ((left, across.low, "start"), (right, across.high, "end")):
+        yield f'<text class="ch-text" x="{x}" y="{foot + 16}" text-anchor="{anchor}">{value:.3g}</text>'
+    for y, value in ((foot, up.low), (top, up.high)):
+        yield f'<text class="ch-text" x="{left - 6}" y="{y + 4}" text-anchor="end">{unit.format(value)}</text>'
+
+
+def spread_svg(edges: Sequence[float], shares: Mapping[str, Sequence[float]]) -> Markup:
+    """Shares of rows by value: labels as an area, both versions' answers as steps."""
+    width, height = 360, 260
+    most = max((value for column in shares.values() for value in column), default=0.0) or 1.0
+    across, up = Scale(edges[0], edges[-1], width, 44), Scale(0.0, most, height, 28)
+    parts = list(_frame(across, up, height, "{:.0%}"))
+    for role, kind in _ROLES:
+        column = shares.get(role)
+        if not column:
+            continue
+        steps = " ".join(
+            f"{across(low)},{height - up(share):.1f} {across(high)},{height - up(share):.1f}"
+            for share, (low, high) in zip(column, pairwise(edges), strict=True)
+        )
+        if role == "label":
+            floor = height - up(0.0)
+            closed = f"{across(edges[0])},{floor} {steps} {across(edges[-1])},{floor}"
+            parts.append(f'<polygon class="ch-area" points="{closed}"/>')
+        else:
+            parts.append(f'<polyline class="ch-curve {kind}" points="{steps}"/>')
+    return _svg(width, height, "How labels and answers are spread", parts, "plot")
+
+
+def bars_svg(classes: Sequence[str], shares: Mapping[str, Sequence[float]]) -> Markup:
+    """Shares of each class: labels, champion and challenger as three bars."""
+    row, width, left = 34, 360, 110
+    most = max((value for column in shares.values() for value in column), default=0.0) or 1.0
+    parts = []
+    for index, name in enumerate(classes):
+        top = index * row + 4
+        parts.append(
+            f'<text class="ch-text" x="{left - 8}" y="{top + 16}" text-anchor="end">{escape(str(name)[:16])}</text>'
+        )
+        for place, (role, kind) in enumerate(_ROLES):
+            column = shares.get(role)
+            if column:
+                long = round((width - left - 8) * column[index] / most, 1)
+                parts.append(
+                    f'<rect class="ch-block {kind}" x="{left}" y="{top + place * 9}" width="{long}" height="7"/>'
+                )
+    return _svg(width, len(classes) * row + 8, "Share of each class", parts, "plot")

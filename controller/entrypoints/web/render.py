@@ -50,6 +50,8 @@ def environment() -> Environment:
     made.filters |= {
         "when": when,
         "number": number,
+        "signed": lambda value: "–" if value is None else f"{value:+.4g}".replace("-", "−"),
+        "share": lambda value: "–" if value is None else f"{value:.1%}",
         "path": lambda text: quote(str(text), safe=""),
         "verdict": lambda word: _VERDICTS.get(str(word), str(word)),
         "described": describe_signal,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -18,7 +19,8 @@ from controller.domain.errors import NotFound, NotLoggedIn, UserError
 from controller.domain.signals import SignalKind, SignalStatus
 from controller.entrypoints.api.desk import At, Desk
 from controller.entrypoints.web.charts import curve_svg
-from controller.entrypoints.web.decision_view import decision_view
+from controller.entrypoints.web.decision.export import whole
+from controller.entrypoints.web.decision.view import decision_view
 from controller.entrypoints.web.model_view import model_rows, model_view
 from controller.entrypoints.web.render import STATIC, page
 from controller.entrypoints.web.session import (
@@ -131,6 +133,20 @@ def decision(request: Request, desk: At, session: Visitor, number: str) -> Respo
         view = decision_view(tx, desk, record, session.person)
         answer = tx.signals.get(said) if said else None
     return page(request, "decision.html", answer=answer, **view)
+
+
+@router.get("/decisions/{number}/export")
+def export(request: Request, desk: At, session: Visitor, number: str) -> Response:
+    """The decision as one file: explanation, snapshot, rules, evidence of review, words, comments, verification."""
+    found = _number(number)
+    if not found:
+        raise NotFound(f"There is no decision {number}.")
+    with desk.store.read() as tx:
+        body = whole(tx, desk, find_decision(tx, str(found)))
+    text = json.dumps(body, ensure_ascii=False, indent=1)
+    name = f"decision-{found}.json"
+    kind = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(text, media_type="application/json", headers=kind)
 
 
 @router.get("/models")

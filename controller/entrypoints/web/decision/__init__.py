@@ -1,0 +1,1 @@
+"""The decision page: what a reviewer who has never seen the system understands within a minute."""

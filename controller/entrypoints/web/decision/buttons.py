@@ -1,0 +1,95 @@
+"""What can be done now about what a decision is about; a button that is off says why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from controller.domain.canonical import digest
+from controller.domain.versions import Version, VersionState
+from controller.entrypoints.api.desk import Desk
+from controller.ports import Transaction
+from controller.service.access import Person
+from controller.service.words import askers, owner_of
+
+
+def buttons(
+    tx: Transaction,
+    desk: Desk,
+    document: Mapping[str, Any],
+    challenger: Version | None,
+    person: Person,
+) -> Iterator[dict[str, Any]]:
+    """The buttons in the order of what a reviewer most likely wants."""
+    model = document["model"]
+    owner = owner_of(tx, model, desk.parse)
+    state = tx.models.state(model)
+    if challenger is not None and challenger.state in {
+        VersionState.CHALLENGER,
+        VersionState.CANDIDATE,
+    }:
+        yield from _about_challenger(tx, document, challenger, person, owner)
+    if document["verdict"] == "promote" and state.champion == document["champion_after"]:
+        yield button(
+            "rollback", f"Roll back v{state.champion}",
+            "The seat goes back to the last champion the policy trusts, once it is proven to answer.",
+            person.why_not("rollback", owner), "danger", expect_version=state.champion,
+        )  # fmt: skip
+    if state.hold is None:
+        yield button(
+            "hold", "Hold", f"Automatic promotion of {model} rests until somebody releases it.",
+            person.why_not("hold", owner), "quiet",
+        )  # fmt: skip
+    else:
+        yield button(
+            "release", "Release", f"Ends the hold by {state.hold.actor}: {state.hold.reason}",
+            person.why_not("release", owner), "quiet",
+        )  # fmt: skip
+
+
+def _about_challenger(
+    tx: Transaction,
+    document: Mapping[str, Any],
+    challenger: Version,
+    person: Person,
+    owner: str | None,
+) -> Iterator[dict[str, Any]]:
+    number = challenger.number
+    evaluation = tx.registry.evaluations(challenger.model, (number,)).get(number)
+    present = digest(evaluation) if evaluation else None
+    judged = next((n for n in document["tree"]["children"] if n["name"] == "promote"), None)
+    seen = judged["values"].get("evidence") if judged else None
+    why = person.why_not("approve", owner)
+    if not why and present is None:
+        why = "There is no evidence yet."
+    if not why and seen != present:
+        why = "The evidence has changed since this decision; approve on the newer one."
+    if not why and person.actor in askers(tx, challenger.model, number):
+        why = "You asked for this training; somebody else has to approve it."
+    yield button(
+        "approve", f"Approve v{number}",
+        f"v{number} takes the seat once enough people agree. Counts for the evidence {(present or '')[:12]} only.",
+        why, "primary", version=number, evidence=present,
+    )  # fmt: skip
+    yield button(
+        "reject", f"Reject v{number}", f"v{number} is sent away for good; the champion stays.",
+        person.why_not("reject", owner), "danger", version=number,
+    )  # fmt: skip
+    yield button(
+        "promote", f"Promote v{number} by hand", "Seats it whatever its gates said; recorded with your name.",
+        person.why_not("promote", owner), "quiet", version=number,
+    )  # fmt: skip
+
+
+def button(
+    word: str, label: str, effect: str, why_not: str, style: str, **fields: Any
+) -> dict[str, Any]:
+    """A button as the template wants it."""
+    return {
+        "word": word,
+        "label": label,
+        "effect": effect,
+        "why_not": why_not,
+        "style": style,
+        "fields": {k: v for k, v in fields.items() if v is not None},
+    }
