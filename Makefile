@@ -17,7 +17,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-long check fix lock bench clean simulate
+.PHONY: help demo test test-long check fix lock bench clean simulate chaos
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,11 @@ bench: $(DEV) ## measure it on this machine
 SEEDS ?= 10000
 simulate: $(DEV) ## the whole system under faults, SEEDS=10000 times
 	@$(BIN)/python -m tests.simulation $(SEEDS)
+
+KILLS ?= 500
+MINUTES ?= 90
+chaos: $(DEV) ## real processes are killed under load, KILLS=500 times or for MINUTES=90
+	@$(BIN)/python -m tests.chaos --kills $(KILLS) --minutes $(MINUTES) $(ARGS)
 
 lock: $(DEV) ## resolve the dependencies again (UPGRADE=1 takes the newest)
 	@scripts/lock $(if $(UPGRADE),--upgrade)
