@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import secrets
 import socket
@@ -32,6 +33,7 @@ from controller.service.fire_schedules import FireSchedules
 from controller.service.leadership import STAND_BY, Leadership, LeadershipConfig, LedStore
 from controller.service.links import MessageLinks
 from controller.service.loops import Loop, Loops
+from controller.service.notices.deliver import DeliverNotifications, NoticeConfig
 from controller.service.poll_sources import PollSources
 from controller.service.relay_outbox import Relay, RelayConfig
 from controller.service.rescue_runs import Rescuer
@@ -43,8 +45,10 @@ from controller.settings import Settings, load_settings
 if TYPE_CHECKING:
     from controller.adapters.git.rules import GitRules
     from controller.adapters.git.settings import ReviewSettings
+    from controller.adapters.notify.load import NotifyPlan
 
 ENGINE = "engine"
+log = logging.getLogger(__name__)
 
 
 def parse_rules(text: str, path: str) -> Policy:
@@ -110,6 +114,22 @@ def page_key(settings: Settings) -> str:
 def message_links(settings: Settings) -> MessageLinks:
     """What makes the links of messages, and checks them where the page is served."""
     return MessageLinks(key=page_key(settings), page=settings.page)
+
+
+def notify_plan(settings: Settings) -> NotifyPlan:
+    """Where channels lead; ConfigurationError if the file cannot be read."""
+    from controller.adapters.notify.load import load_plan
+
+    return load_plan(settings.notify, source=settings.page)
+
+
+def build_notifications(settings: Settings, store: Store, clock: Clock) -> DeliverNotifications:
+    """Who brings messages to people. A mistake in one channel is logged and stops no other."""
+    plan = notify_plan(settings)
+    for problem in plan.problems:
+        log.error("%s", problem, extra={"action": "notify_settings"})
+    config = NoticeConfig(channels=plan.channels, senders=plan.senders, owner=owner())
+    return DeliverNotifications(store, clock, config, message_links(settings).to)
 
 
 def open_dispatcher(settings: Settings) -> Dispatcher:
@@ -295,6 +315,7 @@ def build_controller(
     rescuer = Rescuer(store, clock)
     rules = SyncRules(store, clock, rule_source(settings, store, clock), parse_rules)
     schedules = FireSchedules(store, clock, parse_rules)
+    notices = build_notifications(settings, store, clock)
     sources = PollSources(store, clock, parse_rules, open_source(settings), KeptHealth(store))
     loops = _on_their_beats(
         [
@@ -320,9 +341,10 @@ def build_controller(
                 name="engine",
                 every=settings.tick,
                 run_once=lambda: engine.run_once().decisions,
-                wakes=("relay",),
+                wakes=("relay", "notify"),
             ),
             Loop(name="relay", every=1.0, run_once=lambda: relay.run_once().rung),
+            Loop(name="notify", every=1.0, run_once=lambda: notices.run_once().gathered),
             Loop(
                 name="rescue",
                 every=min(settings.lease / 4, 5.0),

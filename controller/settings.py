@@ -130,6 +130,11 @@ class Settings(BaseSettings):
     )
     api_body: int = Field(1_000_000, gt=0, description="Largest body of a request, in bytes.")
     api_streams: int = Field(100, ge=0, description="Event streams that may be open at once.")
+    notify: Path | None = Field(
+        None,
+        description="File (TOML) that says where the channels of policies lead, and how they are spoken to."
+        " Default: messages are only logged.",
+    )
     actor: str | None = Field(
         None, description="Who gives commands, as decisions name them. Default: the login name."
     )

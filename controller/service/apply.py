@@ -186,5 +186,6 @@ def _(action: Notify, context: _Context) -> None:
             "model": context.model,
             "sentence": action.sentence,
             "decision": context.decision,
+            "at": context.at,
         }
         context.tx.outbox.put("notify", f"{context.decision}:{context.index}:{channel}", payload)

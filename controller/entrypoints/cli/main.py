@@ -47,6 +47,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": (f"{_CLI}.rollback:rollback", "Take the champion back."),
     "hold": (f"{_CLI}.hold:hold", "Let automatic promotion rest."),
     "release": (f"{_CLI}.hold:release", "End a hold."),
+    "notify": (f"{_CLI}.notify:notify", "What was told to whom; send it again."),
+    "silence": (f"{_CLI}.silence:silence", "Hear nothing of something for a while."),
     "review": (f"{_CLI}.review:review", "Approve rules, and see what is proven about them."),
     "doctor": (f"{_CLI}.doctor:doctor", "What is wrong with this installation."),
     "config": (f"{_CLI}.config:config", "The settings, and where each comes from."),

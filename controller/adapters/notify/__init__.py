@@ -1,0 +1,1 @@
+"""Senders: Apprise for people, signed webhooks for programs, both behind one guard."""

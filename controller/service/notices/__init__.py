@@ -1,0 +1,1 @@
+"""Messages to people: gathered from the outbox, worded, sent until they arrive."""
