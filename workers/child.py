@@ -7,7 +7,6 @@ sentence, with the traceback in the captured output.
 from __future__ import annotations
 
 import os
-import random
 import resource
 import sys
 import traceback
@@ -15,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from workers.chance import seed_chance
 from workers.contract import Events
 from workers.failure import FULL, Failure
 from workers.jobs import Job, read_job, write_answer
@@ -84,9 +84,7 @@ def _step(job: Job) -> Callable[[Job, Path], Mapping[str, Any]]:
 
 def _prepare_process(job: Job) -> None:
     """The same chance for the same seed, and the user's code importable."""
-    random.seed(job.spec.seed)
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed(job.spec.seed % 2**32)
+    seed_chance(job.spec.seed)
     if job.code not in sys.path:
         sys.path.insert(0, job.code)
     os.environ["INCUMBENT_SEED"] = str(job.spec.seed)

@@ -174,3 +174,13 @@ class TrainingRun:
         if not source.exists():
             raise FileNotFoundError(f"save_model: {source} is not there")
         self.saved = source.resolve()
+
+
+def last_metrics(metrics: Mapping[str, tuple[float, int]]) -> dict[str, float]:
+    """The last value of each metric; Failure where one is no number: a training that diverged is no challenger."""
+    for name, (value, step) in metrics.items():
+        if not math.isfinite(value):
+            raise Failure(
+                f"metric {name} is {value} at its last step ({step}): the training diverged or had no data for it."
+            )
+    return {name: value for name, (value, _) in metrics.items()}

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from workers.commands import command_environment, run_command
 from workers.contract import to_form
 from workers.failure import Failure
 from workers.jobs import Candidate, Job
 from workers.models import load_model, unpacked
-from workers.train import command_environment, run_command
 
 PREDICTIONS = "predictions.parquet"
 _SINGLES = 100

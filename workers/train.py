@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import json
-import math
-import os
-import subprocess
-import sys
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controller.domain.canonical import to_plain
-from workers.contract import Events, TrainingRun
+from workers.chance import seed_chance
+from workers.commands import STORED, TrainingTask, train_by_command, trial_of_command
+from workers.contract import Events, TrainingRun, last_metrics
 from workers.failure import FULL, Failure
 from workers.jobs import Job
 from workers.models import PICKLED, find_function, store_object, store_saved
-from workers.snapshot import Request, Split, load_split
+from workers.snapshot import Request, load_split
 
-_STORED = "model.stored"
+if TYPE_CHECKING:
+    from workers.searching import Fit, Fitted, Found, Parts
 
 
 def train(job: Job, folder: Path) -> Mapping[str, Any]:
@@ -29,9 +28,16 @@ def train(job: Job, folder: Path) -> Mapping[str, Any]:
     events = Events.from_environment()
     events.send(phase="reading data")
     split = load_split(_request(job, folder))
-    by = _by_command if job.spec.command else _by_function
-    outcome = by(job, folder, split, events)
+    task = TrainingTask(job=job, folder=folder, split=split, events=events)
+    if job.spec.command:
+        found = _searched(task, partial(trial_of_command, task))
+        outcome = train_by_command(task, found.params if found else job.spec.params)
+    else:
+        function = find_function(job.spec.entrypoint or "", Path(job.code))
+        found = _searched(task, partial(_trial_of_function, task, function))
+        outcome = _by_function(task, function, found.params if found else job.spec.params)
     return outcome | {
+        **({"params": dict(found.params), "search": to_plain(found)} if found else {}),
         "features": list(split.features),
         "schema": dict(split.schema),
         "counts": dict(split.counts),
@@ -49,15 +55,17 @@ def _request(job: Job, folder: Path) -> Request:
     )
 
 
-def _by_function(job: Job, folder: Path, split: Split, events: Events) -> dict[str, Any]:
+def _by_function(
+    task: TrainingTask, function: Callable[..., Any], params: Mapping[str, Any]
+) -> dict[str, Any]:
+    job, folder, events = task.job, task.folder, task.events
     code = Path(job.code)
-    function = find_function(job.spec.entrypoint or "", code)
     source = _source(function)
-    run = TrainingRun(split, _order(job), folder, events)
+    run = TrainingRun(task.split, _order(job, params), folder, events)
     events.send(phase="training")
     model = _call(function, run)
     events.send(phase="storing the model")
-    stored = folder / _STORED
+    stored = folder / STORED
     try:
         if run.saved:
             kind = store_saved(run.saved, stored)
@@ -74,10 +82,40 @@ def _by_function(job: Job, folder: Path, split: Split, events: Events) -> dict[s
         "stored": str(stored),
         "format": kind,
         "frame": run.data.form,
-        "metrics": _last_metrics(run.metrics),
+        "metrics": last_metrics(run.metrics),
         "artifacts": run.artifacts,
         "source": source,
     }
+
+
+def _searched(task: TrainingTask, fit: Fit) -> Found | None:
+    """The best parameters, if the recipe searches; chance begins anew afterwards, as if these had been given."""
+    spec = task.job.spec
+    if spec.search is None:
+        return None
+    from workers.searching import Order, search_parameters
+
+    order = Order(search=spec.search, params=spec.params, seed=spec.seed, data=spec.data)
+    found = search_parameters(order, task.split, fit, task.events)
+    seed_chance(spec.seed)
+    return found
+
+
+def _trial_of_function(
+    task: TrainingTask,
+    function: Callable[..., Any],
+    params: Mapping[str, Any],
+    parts: Parts,
+    number: int,
+) -> Fitted:
+    """One trial, muted: what it logs is about a part of the rows."""
+    from workers.searching import Fitted
+
+    place = task.folder / f"trial-{number}"
+    place.mkdir()
+    run = TrainingRun(parts.fit, _order(task.job, params), place, Events(None))
+    model = _call(function, run)
+    return Fitted(metrics=last_metrics(run.metrics), model=model, form=run.data.form)
 
 
 def _call(function: Callable[..., Any], run: TrainingRun) -> Any:
@@ -114,16 +152,7 @@ def _no_model(returned: Any) -> str:
     )
 
 
-def _last_metrics(metrics: Mapping[str, tuple[float, int]]) -> dict[str, float]:
-    for name, (value, step) in metrics.items():
-        if not math.isfinite(value):
-            raise Failure(
-                f"metric {name} is {value} at its last step ({step}): the training diverged or had no data for it."
-            )
-    return {name: value for name, (value, _) in metrics.items()}
-
-
-def _order(job: Job) -> dict[str, Any]:
+def _order(job: Job, params: Mapping[str, Any]) -> dict[str, Any]:
     spec = job.spec
     return {
         "run": job.run,
@@ -131,7 +160,7 @@ def _order(job: Job) -> dict[str, Any]:
         "target": spec.data.target,
         "time": spec.data.time,
         "key": spec.data.key,
-        "params": spec.params,
+        "params": params,
         "seed": spec.seed,
         "search": to_plain(spec.search),
     }
@@ -143,102 +172,3 @@ def _source(function: Callable[..., Any]) -> dict[str, Any]:
     if not file:
         return {}
     return {"file": file, "digest": hashlib.sha256(Path(file).read_bytes()).hexdigest()}
-
-
-# --- any other language -----------------------------------------------------------------------------------------
-
-
-def command_environment(job: Job, folder: Path, task: str) -> dict[str, str]:
-    """What ``command:`` finds in its environment, for both tasks."""
-    spec = job.spec
-    return {
-        **os.environ,
-        "INCUMBENT_TASK": task,
-        "INCUMBENT_RUN": job.run,
-        "INCUMBENT_RUN_DIR": str(folder),
-        "INCUMBENT_PARAMS": json.dumps(to_plain(spec.params)),
-        "INCUMBENT_SEED": str(spec.seed),
-        "INCUMBENT_TARGET": spec.data.target,
-        "INCUMBENT_TIME": spec.data.time or "",
-        "INCUMBENT_KEY": spec.data.key or "",
-    }
-
-
-def run_command(
-    command: tuple[str, ...], environment: Mapping[str, str], code: str, what: str
-) -> None:
-    """Run a user's command to its end; a Failure says how it failed."""
-    sys.stdout.flush()
-    try:
-        done = subprocess.run(command, env=dict(environment), cwd=code, check=False)
-    except FileNotFoundError:
-        raise Failure(f"{what}: the command {command[0]} is not there, seen from {code}.") from None
-    except PermissionError:
-        raise Failure(f"{what}: the command {command[0]} is not executable.") from None
-    if done.returncode < 0:
-        raise Failure(f"{what}: the command was killed by signal {-done.returncode}.")
-    if done.returncode:
-        raise Failure(f"{what}: the command {command[0]} ended with exit code {done.returncode}.")
-
-
-def _by_command(job: Job, folder: Path, split: Split, events: Events) -> dict[str, Any]:
-    import pyarrow.parquet as pq
-
-    data = folder / "data.parquet"
-    pq.write_table(split.training, data)
-    environment = command_environment(job, folder, "train") | {
-        "INCUMBENT_DATA": str(data),
-        "INCUMBENT_FEATURES": json.dumps(list(split.features)),
-    }
-    command = job.spec.command or ()
-    events.send(phase="training")
-    run_command(command, environment, job.code, "training")
-    saved = _found_model(folder)
-    metrics = _found_metrics(folder, events)
-    stored = folder / _STORED
-    return {
-        "stored": str(stored),
-        "format": store_saved(saved, stored),
-        "frame": "parquet",
-        "metrics": metrics,
-        "artifacts": {},
-        "source": _command_source(command, Path(job.code)),
-    }
-
-
-def _found_model(folder: Path) -> Path:
-    if (folder / "model").is_dir():
-        return folder / "model"
-    found = sorted(folder.glob("model.*"))
-    if not found:
-        raise Failure(
-            "returned no model: the command left neither a folder model/ nor a file model.* in its run folder."
-        )
-    return found[0]
-
-
-def _found_metrics(folder: Path, events: Events) -> dict[str, float]:
-    try:
-        held = json.loads((folder / "metrics.json").read_text())
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise Failure(f"metrics.json cannot be read: {error}.") from error
-    if not isinstance(held, dict):
-        raise Failure("metrics.json must hold one object of names and numbers.")
-    metrics: dict[str, tuple[float, int]] = {}
-    for name, value in held.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Failure(f"metrics.json: {name} is {value!r}, not a number.")
-        metrics[name] = (float(value), 0)
-        events.send(metric=name, value=value if math.isfinite(value) else str(value), step=0)
-    return _last_metrics(metrics)
-
-
-def _command_source(command: tuple[str, ...], code: Path) -> dict[str, Any]:
-    """The first word of the command that is a file of the user's."""
-    for word in command:
-        path = code / word
-        if path.is_file() and path.is_relative_to(code):
-            return {"file": str(path), "digest": hashlib.sha256(path.read_bytes()).hexdigest()}
-    return {}

@@ -44,6 +44,7 @@ def train_run(steps: Steps) -> RunEnd:
         "training_ends": answer.get("boundary"),
         "features": answer.get("features") or [],
         "schema": answer.get("schema") or {},
+        **{name: answer[name] for name in ("params", "search") if name in answer},
     }
     return RunEnd(
         state=RunState.DONE,

@@ -101,11 +101,16 @@ class DataSection:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Search:
-    """A hyper-parameter search inside one training run."""
+    """A hyper-parameter search inside one training run.
+
+    ``space`` maps a parameter to a list of values, or to ``low`` and ``high`` (and ``log``) of a range.
+    """
 
     trials: int
     metric: str
     space: Mapping[str, Any]
+    higher_is_better: bool | None = None
+    """The direction that the policy's ``metrics`` gives; None: the one that everybody knows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -66,7 +66,7 @@ def build_policy(v: Values) -> Policy:
         description=v["description"] or "",
         mode=Mode(v["mode"]),
         data=_data(v["data"]),
-        train=_train(v["train"]),
+        train=_train(v["train"], ways),
         triggers=tuple(_trigger(t, ways) for t in v["triggers"] or ()),
         limits=_limits(v["limits"]) if v["limits"] else Limits(),
         metrics=ways,
@@ -133,10 +133,10 @@ def _holdout(v: Values | None, *, timed: bool) -> Holdout:
     )
 
 
-def _train(v: Values) -> TrainSection:
+def _train(v: Values, ways: Ways) -> TrainSection:
     recipes = v["recipes"]
     return TrainSection(
-        recipes=tuple(_recipe(r) for r in recipes) if recipes else (_recipe(v),),
+        recipes=tuple(_recipe(r, ways) for r in recipes or [v]),
         window=v["window"],
         seed=v["seed"],
         timeout=v["timeout"],
@@ -147,17 +147,24 @@ def _train(v: Values) -> TrainSection:
     )
 
 
-def _recipe(v: Values) -> Recipe:
+def _recipe(v: Values, ways: Ways) -> Recipe:
     search = v["search"]
     return Recipe(
         name=v.values.get("name") or "default",
         entrypoint=v["entrypoint"],
         command=v["command"],
         params=v["params"] or {},
-        search=Search(trials=search["trials"], metric=search["metric"], space=search["space"])
-        if search
-        else None,
+        search=_search(search, ways) if search else None,
         line=v.line,
+    )
+
+
+def _search(v: Values, ways: Ways) -> Search:
+    return Search(
+        trials=v["trials"],
+        metric=v["metric"],
+        space=v["space"],
+        higher_is_better=ways.get(v["metric"]),
     )
 
 

@@ -65,6 +65,11 @@ def train(run):
     run.log_artifact(run.folder / "note.txt")
     return Line(a * run.params.get("slope", 1.0), b)
 
+def picky(run):
+    if run.params["slope"] > 1.5:
+        raise ValueError("too steep")
+    return train(run)
+
 def raises(run):
     print("about to fail")
     raise ValueError("the labels are upside down")

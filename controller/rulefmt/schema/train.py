@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from controller.rulefmt.problems import Problems
 from controller.rulefmt.schema.words import ENTRYPOINT, METRIC, NAME
 from controller.rulefmt.sections import Key, Section, Values
-from controller.rulefmt.types import Anything, Duration, ListOf, MapOf, Number, Size, Text
+from controller.rulefmt.types import Anything, Checked, Duration, ListOf, MapOf, Number, Size, Text
+
+
+def _space_entry(value: Any) -> str | None:
+    """A list of plain values, or a range."""
+    if isinstance(value, list):
+        plain = all(isinstance(v, (str, int, float, bool)) or v is None for v in value)
+        return (
+            None
+            if value and plain
+            else "must list at least one value, each a number, a text or a truth value"
+        )
+    if not isinstance(value, dict):
+        return "must be a list of values, or a range like {low: 0.01, high: 0.3, log: true}"
+    unknown = sorted(set(value) - {"low", "high", "log"})
+    if unknown:
+        return f"knows low, high and log, not {unknown[0]}"
+    ends: list[Any] = [value.get("low"), value.get("high")]
+    if any(isinstance(end, bool) or not isinstance(end, (int, float)) for end in ends):
+        return "needs the numbers low and high"
+    if ends[0] >= ends[1]:
+        return "needs a low below its high"
+    if value.get("log") and ends[0] <= 0:
+        return "needs a low above 0 where log is true"
+    return None
+
 
 SEARCH = Section(
     title="train.search",
-    doc="A search for parameters inside one training; the best trial is the challenger.",
+    doc="A search for parameters inside one training: trials fit the older four fifths of the training rows and are "
+    "ranked on the newest fifth; the best parameters train the challenger on all of them.",
     keys=(
         Key(
             name="trials",
@@ -27,9 +55,9 @@ SEARCH = Section(
         ),
         Key(
             name="space",
-            type=MapOf(NAME, Anything(), "parameter"),
-            doc="Values or ranges by parameter, handed to the training code.",
-            example="{depth: [3, 9], rate: {low: 0.01, high: 0.3, log: true}}",
+            type=MapOf(NAME, Checked(Anything(), _space_entry), "parameter"),
+            doc="By parameter: a list of the values to try, or a range (of whole numbers, if both its ends are).",
+            example="{depth: [3, 6, 9], rate: {low: 0.01, high: 0.3, log: true}}",
             required=True,
         ),
     ),
@@ -58,7 +86,7 @@ _HOW = (
         name="search",
         type=SEARCH,
         doc="A search for parameters inside one training.",
-        example="{trials: 40, metric: mae, space: {depth: [3, 9]}}",
+        example="{trials: 40, metric: mae, space: {depth: [3, 6, 9]}}",
     ),
 )
 
