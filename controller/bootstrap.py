@@ -28,13 +28,15 @@ from controller.ports import (
     RuleSource,
     Store,
 )
+from controller.service.backpressure import OUTBOX
 from controller.service.engine import Decided, Engine, EngineConfig
 from controller.service.fire_schedules import FireSchedules
 from controller.service.leadership import STAND_BY, Leadership, LeadershipConfig, LedStore
 from controller.service.links import MessageLinks
 from controller.service.loops import Loop, Loops
 from controller.service.notices.deliver import DeliverNotifications, NoticeConfig
-from controller.service.poll_sources import PollSources
+from controller.service.poll_sources import PollConfig, PollSources
+from controller.service.readiness import Watched
 from controller.service.relay_outbox import Relay, RelayConfig
 from controller.service.rescue_runs import Rescuer
 from controller.service.source_health import KeptHealth
@@ -160,9 +162,11 @@ def owner() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{_TOKEN}"
 
 
-def build_engine(store: Store, clock: Clock, decided: Decided | None = None) -> Engine:
+def build_engine(
+    store: Store, clock: Clock, decided: Decided | None = None, outbox: int = OUTBOX
+) -> Engine:
     """The engine over a store."""
-    return Engine(store, clock, parse_rules, EngineConfig(owner=owner()), decided)
+    return Engine(store, clock, parse_rules, EngineConfig(owner=owner(), outbox=outbox), decided)
 
 
 @contextmanager
@@ -310,13 +314,22 @@ def build_controller(
     leadership = None if sqlite_file(settings) else _leadership(settings, store)
     if leadership is not None:
         store = LedStore(store, leadership)
-    engine = build_engine(store, clock)
+    engine = build_engine(store, clock, outbox=settings.outbox)
     relay = Relay(store, dispatcher, RelayConfig(resend=timedelta(seconds=settings.resend)))
     rescuer = Rescuer(store, clock)
     rules = SyncRules(store, clock, rule_source(settings, store, clock), parse_rules)
     schedules = FireSchedules(store, clock, parse_rules)
     notices = build_notifications(settings, store, clock)
     sources = PollSources(store, clock, parse_rules, open_source(settings), KeptHealth(store))
+    schedules = FireSchedules(store, clock, parse_rules, settings.inbox)
+    sources = PollSources(
+        store,
+        clock,
+        parse_rules,
+        open_source(settings),
+        KeptHealth(store),
+        PollConfig(inbox=settings.inbox),
+    )
     loops = _on_their_beats(
         [
             Loop(
@@ -358,6 +371,21 @@ def build_controller(
         sources, lambda roots: Watcher(sorted(roots)), lambda: loops.wake("sources")
     )
     return Controller(loops, watching, leadership)
+
+
+def watched(settings: Settings, store: Store, controller: Controller | None = None) -> Watched:
+    """What this process depends on, for :func:`controller.service.readiness.conditions`."""
+    folders = [settings.home.resolve()]
+    if "://" not in settings.artifacts:
+        folders.append(Path(settings.artifacts))
+    return Watched(
+        store=store,
+        folders=folders,
+        loops=controller.loops.health if controller is not None else None,
+        shared=sqlite_file(settings) is None,
+        inbox=settings.inbox,
+        outbox=settings.outbox,
+    )
 
 
 def _leadership(settings: Settings, store: Store) -> Leadership:

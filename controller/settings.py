@@ -69,6 +69,17 @@ class Settings(BaseSettings):
     lease: float = Field(
         60.0, ge=0.5, description="Seconds of silence after which a run is taken back."
     )
+    inbox: int = Field(
+        500,
+        ge=10,
+        le=800,
+        description="Signals of one model that may wait for an answer; beyond that new ones are refused.",
+    )
+    outbox: int = Field(
+        10_000,
+        ge=10,
+        description="Ordered runs that may wait for a worker; beyond that none is ordered.",
+    )
     lead: float = Field(
         5.0,
         ge=1,

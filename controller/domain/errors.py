@@ -14,7 +14,8 @@
     │   └── IllegalTransition       the life cycle has no such move
     ├── IntegrityError              exit code 1: stored bytes do not match their digest
     └── Unavailable                 exit code 5: a database, broker or store does not answer
-        └── StorageFull             no space left where an artifact or a record was to be written
+        ├── StorageFull             no space left where an artifact or a record was to be written
+        └── Full                    a queue of ours is at its bound; nothing was taken, try again later
 
 A message is one sentence that says what was found; ``hint`` says what to do about it.
 """
@@ -129,3 +130,9 @@ class StorageFull(Unavailable):
     """No space is left where an artifact or a record was to be written."""
 
     code = "storage_full"
+
+
+class Full(Unavailable):
+    """A queue of ours is at its bound. Nothing was taken; the same may be tried again later."""
+
+    code = "full"

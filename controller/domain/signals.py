@@ -49,6 +49,9 @@ TRAINING_CAUSES = frozenset(
     }
 )
 
+CAUSES = TRAINING_CAUSES | {SignalKind.SCHEMA_CHANGED, SignalKind.QUARANTINED, SignalKind.METRIC}
+"""What the world brings, in any number; people and the ends of runs are few and go before."""
+
 
 class SignalStatus(StrEnum):
     """Every signal ends as handled, skipped or failed; deferred waits with a reason."""

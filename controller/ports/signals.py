@@ -27,7 +27,11 @@ class SignalInbox(Protocol):
         ...
 
     def pending(self, model: str, limit: int = 1000) -> tuple[Signal, ...]:
-        """The model's signals that have not ended, oldest first."""
+        """The model's signals that have not ended, oldest first.
+
+        Where there are more than ``limit``, what people said and how runs ended goes before what causes trainings:
+        causes that wait for hours must not keep a rollback from being seen.
+        """
         ...
 
     def answer(self, answers: Sequence[SignalAnswer], decision: int) -> None:
@@ -40,6 +44,6 @@ class SignalInbox(Protocol):
 
     def find(self, query: Query) -> list[Signal]: ...
 
-    def count_waiting(self) -> int:
-        """How many signals in all have not ended (the inbox's depth)."""
+    def count_waiting(self, model: str | None = None) -> int:
+        """How many signals of the model, or in all, have not ended (the inbox's depth)."""
         ...

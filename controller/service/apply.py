@@ -32,6 +32,7 @@ from controller.domain.rollout import RolloutView
 from controller.domain.runs import RunKind
 from controller.domain.snapshot import HoldView, RestView, Snapshot
 from controller.ports import NewDecision, Transaction
+from controller.service.backpressure import has_room_for_notices
 
 
 def apply_decision(tx: Transaction, snapshot: Snapshot, decision: Decision) -> DecisionRecord:
@@ -179,6 +180,9 @@ def _(action: Quarantine, context: _Context) -> None:
 
 @_apply.register
 def _(action: Notify, context: _Context) -> None:
+    if not has_room_for_notices(context.tx):
+        context.tx.counters.add("notices_dropped", len(action.channels))
+        return
     for channel in action.channels:
         payload = {
             "channel": channel,

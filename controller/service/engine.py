@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller.domain.decisions import Decision, DecisionRecord
-from controller.domain.errors import Conflict, IncumbentError, Unavailable
+from controller.domain.errors import Conflict, Full, IncumbentError, Unavailable
 from controller.domain.rules import Policy
 from controller.policy.decide import decide
 from controller.ports import ActiveRules, Clock, Store, Transaction
 from controller.service.apply import apply_decision
+from controller.service.backpressure import OUTBOX, must_fit
 from controller.service.snapshots import take_snapshot
 
 log = logging.getLogger(__name__)
@@ -32,10 +33,11 @@ _STEPS = 100
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EngineConfig:
-    """Who the engine is in leases, and how many models it takes in one tick."""
+    """Who the engine is in leases, how many models it takes in one tick, and how many ordered runs may wait."""
 
     owner: str = "engine"
     batch: int = 100
+    outbox: int = OUTBOX
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +88,8 @@ class Engine:
                 log.info(
                     "stale view", extra={"action": "conflict", "model": model, "why": str(conflict)}
                 )
+            except Full as full:
+                self._set_aside(model, full, now)
             except Unavailable:
                 raise  # the database's trouble is no model's fault: the next tick tries all again
             except Exception as error:  # noqa: BLE001 - one poisoned model must stop no other
@@ -134,6 +138,7 @@ class Engine:
         policy = self._policy(rules)
         snapshot = take_snapshot(tx, rules, policy, now)
         decision = decide(snapshot, policy, now)
+        must_fit(tx, decision, limit=self._config.outbox)
         record = apply_decision(tx, snapshot, decision) if decision.changes else None
         self._sleep_until(tx, model, decision.wake_at)
         return None if record is None else (record, decision)
@@ -164,9 +169,11 @@ class Engine:
     def _set_aside(self, model: str, error: Exception, now: datetime) -> None:
         """Stop this model, visibly, and look again later; its signals stay open."""
         sentence = error.sentence() if isinstance(error, IncumbentError) else repr(error)
-        log.error(
+        waits = isinstance(error, Full)
+        log.log(
+            logging.WARNING if waits else logging.ERROR,
             "cannot decide",
-            extra={"action": "poisoned", "model": model, "why": sentence},
+            extra={"action": "full" if waits else "poisoned", "model": model, "why": sentence},
             exc_info=not isinstance(error, IncumbentError),
         )
         with self._store.begin() as tx:

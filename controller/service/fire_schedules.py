@@ -17,6 +17,7 @@ from controller.domain.rules import ScheduleTrigger
 from controller.domain.signals import NewSignal, SignalKind
 from controller.ports import Clock, Store, Transaction
 from controller.service.active_policies import ActivePolicies, InForce, Parse
+from controller.service.backpressure import INBOX
 from controller.service.next_due import catch_up, definition, next_due
 
 log = logging.getLogger(__name__)
@@ -34,9 +35,10 @@ class ScheduleReport:
 class FireSchedules:
     """Looks at every schedule of every policy in force."""
 
-    def __init__(self, store: Store, clock: Clock, parse: Parse) -> None:
+    def __init__(self, store: Store, clock: Clock, parse: Parse, inbox: int = INBOX) -> None:
         self._store = store
         self._clock = clock
+        self._inbox = inbox
         self._policies = ActivePolicies(store, parse)
         self._scheduled: frozenset[str] = frozenset()
 
@@ -73,7 +75,7 @@ class FireSchedules:
     ) -> ScheduleReport:
         with self._store.begin() as tx:
             tx.schedules.forget(model, [trigger.name for trigger in triggers])
-            reports = [_fire(tx, model, trigger, now) for trigger in triggers]
+            reports = [_fire(tx, model, trigger, now, self._inbox) for trigger in triggers]
         return ScheduleReport(
             fired=sum(report.fired for report in reports),
             missed=sum(report.missed for report in reports),
@@ -85,13 +87,22 @@ def _schedules(item: InForce) -> list[ScheduleTrigger]:
     return [trigger for trigger in item.policy.triggers if isinstance(trigger, ScheduleTrigger)]
 
 
-def _fire(tx: Transaction, model: str, trigger: ScheduleTrigger, now: datetime) -> ScheduleReport:
+def _fire(
+    tx: Transaction, model: str, trigger: ScheduleTrigger, now: datetime, limit: int
+) -> ScheduleReport:
     known = tx.schedules.next_due(model, trigger.name)
     meaning = definition(trigger)
     if known is None or known[1] != meaning:
         tx.schedules.set_next(model, trigger.name, next_due(trigger, now), meaning)
         return ScheduleReport(planned=1)
     if known[0] > now:
+        return ScheduleReport()
+    if tx.signals.count_waiting(model) >= limit:
+        log.warning(
+            "%s is due and waits: the inbox is full",
+            trigger.name,
+            extra={"action": "full", "model": model},
+        )
         return ScheduleReport()
     caught = catch_up(trigger, known[0], now)
     due = format_time(caught.due)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from controller.domain.errors import IncumbentError
+from controller.domain.errors import Full, IncumbentError
 from controller.domain.rules import Policy
 from controller.ports import (
     Batch,
@@ -29,6 +29,7 @@ from controller.ports import (
     Transaction,
 )
 from controller.service.active_policies import ActivePolicies, InForce, Parse
+from controller.service.backpressure import INBOX, must_have_room
 from controller.service.data_signals import signals_of
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class PollConfig:
     """Pauses in seconds. ``patience`` is how long one round waits for looks to end; those that take longer go on
     and are booked by a later round. A look that takes longer than ``timeout`` counts as failed.
 
+    What a source brings waits outside while its model's inbox holds ``inbox`` signals.
     ``watched_pause`` is the longest pause for a source whose folder is watched, ``timer`` a monotonic clock.
     """
 
@@ -56,6 +58,7 @@ class PollConfig:
     timeout: float = 120.0
     at_once: int = 8
     timer: Callable[[], float] = time.monotonic
+    inbox: int = INBOX
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -220,7 +223,13 @@ class PollSources:
                 failed += 1
                 self._failed(watched, look.error)
                 continue
-            fresh, accepted = self._book(watched.item, look.cursor, look.poll)
+            try:
+                fresh, accepted = self._book(watched.item, look.cursor, look.poll)
+            except Full as full:
+                failed += 1
+                self._failed(watched, full.message)
+                watched.next_at = self._config.timer() + self._config.shortest
+                continue
             batches += fresh
             signals += accepted
             self._succeeded(watched, look.poll)
@@ -244,6 +253,7 @@ class PollSources:
         with self._store.begin() as tx:
             if tx.data.cursor(item.model) != cursor:
                 return 0, 0
+            must_have_room(tx, item.model, limit=self._config.inbox)
             known = tx.data.batches(item.model) if poll.batches else []
             gone = [batch for batch in tx.data.batches(item.model) if batch.uri in poll.gone]
             for batch in gone:

@@ -18,6 +18,7 @@ from controller.domain.runs import Run, RunKind
 from controller.domain.signals import NewSignal, SignalKind
 from controller.ports import Transaction
 from controller.service.access import Person
+from controller.service.backpressure import accept
 
 Parse = Callable[[str, str], Policy]
 LONGEST_REASON = 2000
@@ -56,7 +57,7 @@ def speak(
         payload=payload,
         actor=person.actor,
     )
-    accepted = tx.signals.append([signal], now)[0]
+    accepted = accept(tx, [signal], now)[0]
     if not accepted.fresh:
         _same(tx, accepted.id, signal)
     return accepted.id, accepted.fresh

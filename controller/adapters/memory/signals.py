@@ -9,7 +9,7 @@ from datetime import datetime
 from controller.adapters.memory.tables import Tables
 from controller.domain.canonical import to_plain
 from controller.domain.errors import Conflict
-from controller.domain.signals import NewSignal, Signal, SignalAnswer, SignalStatus
+from controller.domain.signals import CAUSES, NewSignal, Signal, SignalAnswer, SignalStatus
 from controller.ports import Accepted, Query
 
 
@@ -44,7 +44,11 @@ class MemorySignals:
 
     def pending(self, model: str, limit: int = 1000) -> tuple[Signal, ...]:
         waiting = self._tables.waiting.get(model) or ()
-        return tuple(self._tables.signals[number] for number in waiting[:limit])
+        if len(waiting) <= limit:
+            return tuple(self._tables.signals[number] for number in waiting)
+        found = [self._tables.signals[number] for number in waiting]
+        found.sort(key=lambda signal: (signal.kind in CAUSES, signal.id))
+        return tuple(sorted(found[:limit], key=lambda signal: signal.id))
 
     def answer(self, answers: Sequence[SignalAnswer], decision: int) -> None:
         if answers and decision not in self._tables.decisions:
@@ -90,7 +94,9 @@ class MemorySignals:
                 found.append(signal)
         return found
 
-    def count_waiting(self) -> int:
+    def count_waiting(self, model: str | None = None) -> int:
+        if model is not None:
+            return len(self._tables.waiting.get(model) or ())
         return sum(len(waiting) for waiting in self._tables.waiting.values())
 
     def oldest_open(self, model: str) -> datetime | None:

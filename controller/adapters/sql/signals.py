@@ -12,7 +12,14 @@ from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import signals
 from controller.adapters.sql.types import storable
 from controller.domain.errors import Conflict
-from controller.domain.signals import NewSignal, Signal, SignalAnswer, SignalKind, SignalStatus
+from controller.domain.signals import (
+    CAUSES,
+    NewSignal,
+    Signal,
+    SignalAnswer,
+    SignalKind,
+    SignalStatus,
+)
 from controller.ports import Accepted, Query
 
 CHUNK = 500
@@ -63,9 +70,14 @@ class SqlSignals:
             select(signals)
             .where(signals.c.model == model, _WAITING)
             .order_by(signals.c.id)
-            .limit(limit)
+            .limit(limit + 1)
         )
-        return tuple(self._read(statement))
+        found = self._read(statement)
+        if len(found) <= limit:
+            return tuple(found)
+        causes = signals.c.kind.in_([kind.value for kind in CAUSES])
+        found = self._read(statement.order_by(None).order_by(causes, signals.c.id).limit(limit))
+        return tuple(sorted(found, key=lambda signal: signal.id))
 
     def answer(self, answers: Sequence[SignalAnswer], decision: int) -> None:
         alike: dict[tuple[SignalStatus, str], list[int]] = {}
@@ -114,9 +126,11 @@ class SqlSignals:
             statement = statement.where(signals.c.id < query.before)
         return self._read(statement)
 
-    def count_waiting(self) -> int:
-        counted = self._session.execute(select(func.count()).select_from(signals).where(_WAITING))
-        return int(counted.scalar_one())
+    def count_waiting(self, model: str | None = None) -> int:
+        statement = select(func.count()).select_from(signals).where(_WAITING)
+        if model is not None:
+            statement = statement.where(signals.c.model == model)
+        return int(self._session.execute(statement).scalar_one())
 
     def _read(self, statement: Select[Any]) -> list[Signal]:
         return [_signal(row) for row in self._session.execute(statement)]

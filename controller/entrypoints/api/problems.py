@@ -101,7 +101,8 @@ def install(app: FastAPI) -> None:
         if status >= 500:
             log.error("a request failed", extra={"action": "request_failed", "why": error.message})
         body = problem(status, error.code, error.message, hint=error.hint)
-        return answer(request, body, {"www-authenticate": "Bearer"} if status == 401 else {})
+        headers = {"www-authenticate": "Bearer"} if status == 401 else {}
+        return answer(request, body, headers | ({"retry-after": "5"} if status == 503 else {}))
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:

@@ -19,6 +19,7 @@ from controller.entrypoints.api.problems import WRITE_ERRORS
 from controller.entrypoints.api.read import told
 from controller.ports import Transaction
 from controller.service.access import Person
+from controller.service.backpressure import accept
 from controller.service.talk import add_comment, as_html, subject_model
 from controller.service.words import Word, owner_of
 
@@ -96,7 +97,7 @@ def _accepted(
                     actor=person.actor,
                 )
             )
-        accepted = tx.signals.append(new, now)
+        accepted = accept(tx, new, now, limit=desk.settings.inbox)
         return [_receipt(tx, one.id, fresh=one.fresh) for one in accepted]
 
 
@@ -170,7 +171,7 @@ def send_events(request: Request, desk: At, body: Annotated[bytes, Depends(_raw)
             if person is not None:
                 person.must("signal", owner)
             new.append(signal)
-        accepted = tx.signals.append(new, now)
+        accepted = accept(tx, new, now, limit=desk.settings.inbox)
         answers = [_receipt(tx, one.id, fresh=one.fresh)[0] for one in accepted]
     return JSONResponse(answers, 202)
 

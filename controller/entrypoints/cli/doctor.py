@@ -68,7 +68,7 @@ class _Check(click.ParamType[str]):
 def doctor(session: Session, *, wanted: tuple[str, ...], as_json: bool) -> int:
     """Look at everything that must work together. Exit code 1 if something is wrong.
 
-    What is looked at: settings, database, controller, broker, worker, artifacts, rules, work.
+    What is looked at: settings, database, limits, controller, broker, worker, artifacts, rules, work.
     """
     chosen = [(name, check) for name, check in CHECKS if not wanted or name in wanted]
     found = [finding for name, check in chosen for finding in _careful(name, check, session)]
@@ -116,6 +116,16 @@ def _database(session: Session) -> Iterator[Finding]:
     yield Finding(
         name="database", ok=True, sentence=f"answers: {last:,} decisions, {waiting:,} signals wait"
     )
+
+
+def _limits(session: Session) -> Iterator[Finding]:
+    """What a controller looks at before it says that it is ready; who leads has a check of its own."""
+    from controller.bootstrap import watched
+    from controller.service.readiness import conditions
+
+    for one in conditions(watched(session.settings, session.store)):
+        if one.name != "controller":
+            yield Finding(name=one.name, ok=one.ok, sentence=one.sentence, hint=one.hint)
 
 
 def _controller(session: Session) -> Iterator[Finding]:
@@ -284,6 +294,7 @@ def _unsent(tx: Transaction) -> Iterator[tuple[str, str, str]]:
 CHECKS: tuple[tuple[str, Callable[[Session], Iterator[Finding]]], ...] = (
     ("settings", _settings),
     ("database", _database),
+    ("limits", _limits),
     ("controller", _controller),
     ("broker", _broker),
     ("worker", _workers),

@@ -98,8 +98,11 @@ def new_signal(session: Session, word: Word) -> NewSignal:
 
 def append(session: Session, word: Word) -> tuple[int, bool]:
     """Put the signal into the inbox; its number, and whether it was new."""
+    from controller.service.backpressure import accept
+
     with session.store.begin() as tx:
-        accepted = tx.signals.append([new_signal(session, word)], session.now())[0]
+        new = [new_signal(session, word)]
+        accepted = accept(tx, new, session.now(), limit=session.settings.inbox)[0]
     return accepted.id, accepted.fresh
 
 

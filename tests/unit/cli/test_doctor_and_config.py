@@ -40,7 +40,7 @@ def test_doctor_misses_a_worker():
 
 def test_doctor_knows_what_it_can_look_at():
     said = Desk().run("doctor", "--only", "wroker", code=2).stderr
-    assert "'wroker' is none of settings, database, controller" in said
+    assert "'wroker' is none of settings, database, limits, controller" in said
 
 
 @pytest.fixture

@@ -1,0 +1,83 @@
+"""Whether a process can work, as named conditions with sentences."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from controller.domain.errors import StorageFull
+from controller.service import readiness
+from controller.service.loops import Health
+from controller.service.readiness import Condition, Watched, conditions, ready
+from tests.support.makers import AT, MODEL, new_signal
+
+
+def found(watched: Watched) -> dict[str, Condition]:
+    return {one.name: one for one in conditions(watched)}
+
+
+def test_a_healthy_process_is_ready_and_leaves_no_trace(bench, tmp_path: Path):
+    health = [Health(name="engine", silent_for=0.1, rounds=3, error="")]
+    seen = found(Watched(store=bench.store, folders=[tmp_path], loops=lambda: health))
+    assert ready(list(seen.values())), seen
+    assert list(seen) == [f"disk of {tmp_path.name}", "database", "inbox", "loops"]
+    with bench.store.read() as tx:
+        assert dict(tx.counters.all()) == {}
+
+
+def test_a_full_inbox_and_a_full_outbox(bench):
+    with bench.store.begin() as tx:
+        tx.models.state(MODEL)
+        tx.signals.append([new_signal("a"), new_signal("b")], AT)
+        tx.outbox.put("run", "x:0", {"run": "x"})
+    seen = found(Watched(store=bench.store, inbox=2, outbox=1))
+    assert seen["inbox"].sentence == f"is full for {MODEL}: 2 signals wait."
+    assert seen["outbox of run"].sentence == "1 wait to be taken: full."
+    assert not ready(list(seen.values()))
+
+
+def test_little_room_on_the_disk(bench, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(readiness, "LEAST_ROOM", 1 << 60)
+    seen = found(Watched(store=bench.store, folders=[tmp_path / "not" / "made"]))
+    assert not seen["disk of made"].ok
+    assert seen["disk of made"].hint.startswith("Make room")
+
+
+def test_nobody_leads(bench):
+    seen = found(Watched(store=bench.store, shared=True))
+    assert not seen["controller"].ok
+    assert seen["controller"].sentence == "none leads."
+
+
+def test_loops_that_fail_or_fell_silent(bench):
+    health = [
+        Health(name="engine", silent_for=2, rounds=3, error="The disk of x is full."),
+        Health(name="relay", silent_for=100, rounds=3, error=""),
+        Health(name="rescue", silent_for=1, rounds=3, error=""),
+    ]
+    seen = found(Watched(store=bench.store, loops=lambda: health))
+    assert seen["loop engine"].sentence == "The disk of x is full."
+    assert seen["loop relay"].sentence == "has had no good round for 100 s."
+    assert "loops" not in seen
+
+
+def test_a_database_that_takes_no_writes():
+    class Full:
+        """A store whose disk is full: reading works."""
+
+        def __init__(self, store: Any) -> None:
+            self.read = store.read
+
+        @contextmanager
+        def begin(self):
+            raise StorageFull("The disk of x is full.", hint="Make room.")
+            yield
+
+    from controller.adapters.memory import MemoryStore
+
+    seen = found(Watched(store=Full(MemoryStore())))  # type: ignore[arg-type]
+    assert seen["database"] == Condition(
+        name="database", ok=False, sentence="The disk of x is full.", hint="Make room."
+    )
+    assert seen["inbox"].ok
