@@ -318,9 +318,7 @@ def build_controller(
     relay = Relay(store, dispatcher, RelayConfig(resend=timedelta(seconds=settings.resend)))
     rescuer = Rescuer(store, clock)
     rules = SyncRules(store, clock, rule_source(settings, store, clock), parse_rules)
-    schedules = FireSchedules(store, clock, parse_rules)
     notices = build_notifications(settings, store, clock)
-    sources = PollSources(store, clock, parse_rules, open_source(settings), KeptHealth(store))
     schedules = FireSchedules(store, clock, parse_rules, settings.inbox)
     sources = PollSources(
         store,
