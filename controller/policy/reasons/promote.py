@@ -26,8 +26,9 @@ from controller.policy.budget import (
     level_of_next_test,
 )
 from controller.policy.case import Case, Finding, answer_all
+from controller.policy.conclude import conclude, reject, seat_winner
 from controller.policy.gates import judge_gates
-from controller.policy.judgement import Judgement, conclude, reject, seat_winner
+from controller.policy.judgement import Judgement
 from controller.policy.orders import order_evaluation
 from controller.policy.phrase import listing
 
