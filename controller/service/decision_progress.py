@@ -34,7 +34,8 @@ def progress(
     verdict, challenger = Verdict(body["verdict"]), body["challenger"]
     if verdict is Verdict.ROLLBACK:
         return _rolled_back(tx, record, body["champion_after"])
-    if verdict not in {Verdict.PROMOTE, Verdict.HOLD, Verdict.REJECT} or challenger is None:
+    judged = {Verdict.PROMOTE, Verdict.ADVANCE, Verdict.HOLD, Verdict.REJECT}
+    if verdict not in judged or challenger is None:
         return []
     facts = tx.facts.of(record.model, challenger)
     seated = next((f for f in facts if f.after is VersionState.CHAMPION), None)

@@ -67,7 +67,8 @@ def flips(record: DecisionRecord, policy: Policy) -> list[Flip]:
     case = _Asked(record, snapshot, policy, actual, judged)
     options = [list(_changes(gate, judged, case)) for gate in policy.promote if not gate.dry_run]
     found = [flip for changes in options for one in changes if (flip := case.ask((one,)))]
-    if Verdict.PROMOTE not in {actual.verdict, *(flip.verdict for flip in found)}:
+    won = {Verdict.PROMOTE, Verdict.ADVANCE}
+    if not won & {actual.verdict, *(flip.verdict for flip in found)}:
         blocking = [changes[0] for changes in options if changes and changes[0].passes]
         together = case.ask(tuple(blocking)) if len(blocking) > 1 else None
         found += [together] if together else []

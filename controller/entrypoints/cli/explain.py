@@ -133,6 +133,9 @@ def _action(action: Mapping[str, Any]) -> str:
     if kind == "set_champion":
         seat = f"the seat of v{action['previous']}" if action["previous"] else "the empty seat"
         return f"v{action['version']} took {seat}, generation {action['generation'] + 1}"
+    if kind == "advance_rollout":
+        share = f"{action['traffic']:.0%} of the traffic" if action["traffic"] else "in shadow"
+        return f"v{action['version']} entered stage {action['stage'] + 1} of its rollout: {share}"
     if kind == "record_evaluation":
         return f"kept the evaluation {action['evaluation']['run']} of v{action['evaluation']['version']}"
     if kind == "notify":

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
-from controller.domain.decisions import Result, Verdict
+from controller.domain.decisions import Action, Result, Verdict
 from controller.rulefmt.nodes import Node
 from controller.rulefmt.problems import Problems
 from controller.rulefmt.schema.triggers import DISTANCES
@@ -36,21 +36,7 @@ GATE_STATES = (
     Result.ERROR.value,
 )
 VERDICTS = tuple(verdict.value for verdict in Verdict)
-ACTIONS = (
-    "start_run",
-    "cancel_run",
-    "register_version",
-    "record_evaluation",
-    "move_version",
-    "set_champion",
-    "mark_verified",
-    "place_hold",
-    "lift_hold",
-    "record_test",
-    "record_approval",
-    "turn_recipe",
-    "notify",
-)
+ACTIONS = tuple(kind.__dataclass_fields__["kind"].default for kind in get_args(Action))
 SIGNALS = (
     "new_data",
     "drift",

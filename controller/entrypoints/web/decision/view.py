@@ -133,6 +133,9 @@ def _done(document: Mapping[str, Any]) -> str:
     kinds = {action["kind"] for action in document["actions"]}
     if "set_champion" in kinds:
         return f"v{document['champion_after']} took the seat"
+    stages = [a for a in document["actions"] if a["kind"] == "advance_rollout"]
+    if stages:
+        return f"v{stages[0]['version']} entered stage {stages[0]['stage'] + 1} of its rollout"
     runs = [a["run"] for a in document["actions"] if a["kind"] == "start_run"]
     if runs:
         return f"ordered {runs[0]}"
