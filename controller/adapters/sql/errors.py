@@ -123,7 +123,8 @@ def _unreachable(words: str, place: str) -> str:
         ("timeout", "it was too slow"),
         ("no such file", "there is no such socket"),
         ("starting up", "it is starting up"),
-        ("too many clients", "it takes no more connections"),
+        ("too many", "it takes no more connections"),
+        ("remaining connection slots", "it takes no more connections"),
     ):
         if sign in lower:
             return f"The database {place} does not answer: {meaning}."

@@ -18,6 +18,8 @@ from controller.domain.decisions import MoveVersion
 from controller.domain.errors import Conflict, IncumbentError
 from controller.ports import Clock
 
+_READ_ONLY = "25006"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Leaving:
@@ -56,6 +58,9 @@ class Session:
                 # A value without a canonical form never reached the database.
                 raise error.orig from None
             self.failure = translate(error, self.place)
+            if self.writes and getattr(error.orig, "sqlstate", None) == _READ_ONLY:
+                # The session took that over when it connected, and would keep it when the server has changed back.
+                self.connection.invalidate()
             raise self.failure from error
         except SQLAlchemyError as error:
             self.failure = translate(error, self.place)
