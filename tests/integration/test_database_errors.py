@@ -195,6 +195,22 @@ def test_a_connection_that_is_cut_in_the_middle(postgres_url: str):
     store.close()
 
 
+def test_a_session_that_was_read_only_is_thrown_away(postgres_server: PostgresServer):
+    """It took that over when it connected, and would keep it when the database has changed back."""
+    name = postgres_server.create()
+    migrate(postgres_server.url(name))
+    default = f"ALTER DATABASE {name} SET default_transaction_read_only = "
+    with psycopg.connect(postgres_server.dsn("postgres"), autocommit=True) as other:
+        other.execute((default + "on").encode())
+        store = SqlStore(postgres_server.url(name))
+        with pytest.raises(Unavailable, match="is read-only"):
+            append(store)
+        other.execute((default + "off").encode())
+    append(store)
+    store.close()
+    postgres_server.drop(name)
+
+
 def test_a_row_that_somebody_holds(postgres_url: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(engines, "BUSY_SECONDS", 0.05)
     store = SqlStore(postgres_url)

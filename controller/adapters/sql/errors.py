@@ -100,6 +100,8 @@ def _postgres(error: DBAPIError, state: str, place: str) -> IncumbentError:
     known = _POSTGRES.get(state)
     if known:
         return known[0](known[1].format(place=place))
+    if "during recovery" in str(error.orig):
+        return Unavailable(f"The database {place} is a standby and read-only.")
     if state.startswith("23"):
         words = str(error.orig).splitlines()[0]
         return Conflict(f"The database refused the write: {words}.")
