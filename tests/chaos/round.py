@@ -30,6 +30,9 @@ PATIENCE = 120.0
 REST = 300.0
 """Seconds after the last one within which all must have come to its end."""
 
+_LAST = 0.25
+"""Chance that a fault is the last one before recovery is waited for."""
+
 
 @dataclass
 class Plan:
@@ -126,8 +129,7 @@ def _break(
 ) -> None:
     began = time.monotonic()
     while nemesis.kills < plan.kills and time.monotonic() - began < plan.seconds:
-        time.sleep(nemesis.rng.random() * 1.5)
-        struck = nemesis.strike()
+        struck = _volley(nemesis)
         if not struck:
             continue
         over = max(fault.over for fault in struck)
@@ -135,17 +137,27 @@ def _break(
         what = " + ".join(fault.what for fault in struck)
         if answered is None or trained is None:
             missing = "decided" if answered is None else "trained"
-            outcome.findings.broken.append(
-                f"{what}: nothing was {missing} for {PATIENCE:g} s after it"
-            )
+            sentence = f"{what}: nothing was {missing} for {PATIENCE:g} s after it"
+            outcome.findings.broken.append(sentence)
             say(f"  no recovery after {what}")
             continue
         outcome.answered.append(answered - over)
         outcome.trained.append(trained - over)
         say(
-            f"  {nemesis.kills:4d} {what}: decides again {answered - over:.1f} s, trains {trained - over:.1f} s"
+            f"  {nemesis.kills:4d} {what}: decides again {answered - over:.1f} s,"
+            f" trains {trained - over:.1f} s"
         )
         _end_strays(nemesis)
+
+
+def _volley(nemesis: Nemesis) -> list[Struck]:
+    """Faults at random moments, so that many strike while others are not yet overcome."""
+    struck: list[Struck] = []
+    while True:
+        time.sleep(nemesis.rng.random() * 1.5)
+        struck += nemesis.strike()
+        if nemesis.rng.random() < _LAST:
+            return struck
 
 
 def _end_strays(nemesis: Nemesis) -> None:
