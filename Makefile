@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 # A second run costs no time: each stamp is newer than what it was made from.
 DEMO := $(VENV)/.ready-demo
 DEV := $(VENV)/.ready-dev
+DOCS_VENV := .venv-docs
+DOCS := $(DOCS_VENV)/.ready-docs
 
 # Another interpreter than the one that made the environment makes it anew.
 ifneq ($(filter command environment,$(firstword $(origin PYTHON))),)
@@ -17,7 +19,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-long check fix lock bench clean simulate chaos
+.PHONY: help demo test test-long check fix docs reference lock bench clean simulate chaos
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +46,13 @@ fix: $(DEV) ## what the formatter and the linter can mend
 bench: $(DEV) ## measure it on this machine
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+docs: $(DOCS) ## the documentation as a site, in site/
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs --quiet build --strict
+	@echo "site/index.html is the first page"
+
+reference: $(DEV) ## write the pages of docs/reference that are made from the code
+	@$(BIN)/python -m scripts.reference
+
 SEEDS ?= 10000
 simulate: $(DEV) ## the whole system under faults, SEEDS=10000 times
 	@$(BIN)/python -m tests.simulation $(SEEDS)
@@ -66,6 +75,10 @@ $(DEV): locks/bootstrap.txt locks/dev.txt pyproject.toml
 	@scripts/set-up "$(VENV)" "$(PYTHON)" dev
 	@touch $@ $(DEMO)
 
+$(DOCS): locks/bootstrap.txt locks/docs.txt
+	@scripts/set-up "$(DOCS_VENV)" "$(PYTHON)" docs
+	@touch $@
+
 clean: ## remove the environment, caches and build results
-	rm -rf $(VENV) build dist site .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(DOCS_VENV) build dist site .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

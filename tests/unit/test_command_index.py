@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from controller.entrypoints.cli.main import COMMANDS, LazyGroup, main
+from controller.entrypoints.cli.main import COMMANDS, SECTIONS, LazyGroup, main
 
 PLANTED = """
 import click
@@ -46,6 +46,21 @@ def test_every_command_of_the_index_is_there_under_its_name() -> None:
         assert command.name == name, f"{target} calls itself {command.name}"
         assert line, f"{name} has no line in the help"
         assert "\n" not in line
+
+
+def test_every_command_stands_below_one_heading_of_the_help() -> None:
+    assert sorted(name for names in SECTIONS.values() for name in names) == sorted(COMMANDS)
+
+
+def test_the_help_shows_the_headings_and_every_command() -> None:
+    said = CliRunner().invoke(main, ["--help"]).output
+
+    assert [line for line in said.splitlines() if line.endswith(":")][1:] == [
+        f"{heading}:" for heading in SECTIONS
+    ]
+    for name, (_, line) in COMMANDS.items():
+        assert f"  {name} " in said, said
+        assert line in said
 
 
 def test_the_help_names_a_command_without_importing_it(planted: str) -> None:

@@ -24,6 +24,15 @@ CONTENT: dict[str, list[str]] = {
         *PROJECT["project"]["dependencies"],
         *(line for extra in ("worker", "examples", "api") for line in EXTRAS[extra]),
     ],
+    "image": [
+        *PROJECT["project"]["dependencies"],
+        *(
+            line
+            for extra in ("worker", "api", "postgres", "s3", "notify", "telemetry")
+            for line in EXTRAS[extra]
+        ),
+    ],
+    "docs": GROUPS["docs"],
     "dev": [
         *PROJECT["project"]["dependencies"],
         *(line for extra in EXTRAS.values() for line in extra),
@@ -80,7 +89,7 @@ def test_locks_agree_with_each_other(lock: Path) -> None:
     assert {
         name: versions
         for name, versions in pins(lock).items()
-        if not versions <= everything.get(name, set())
+        if not versions <= everything.get(name, versions if lock.stem == "docs" else set())
     } == {}
 
 

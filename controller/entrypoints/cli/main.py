@@ -10,11 +10,14 @@ import functools
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from controller import __version__
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # name -> ("module:attribute", one line for `incumbent --help`). The line stands here because
 # reading it from the command would import all of them.
@@ -52,7 +55,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "review": (f"{_CLI}.review:review", "Approve rules, and see what is proven about them."),
     "doctor": (f"{_CLI}.doctor:doctor", "What is wrong with this installation."),
     "config": (f"{_CLI}.config:config", "The settings, and where each comes from."),
+    "completion": (f"{_CLI}.completion:completion", "Teach your shell the words."),
 }
+
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "Rules": ("init", "check", "test", "plan", "backtest", "review", "schema"),
+    "Run it": ("up", "controller", "worker", "api", "demo"),
+    "See": ("status", "explain", "decisions", "signals", "runs", "versions", "page"),
+    "Act": ("signal", "approve", "reject", "promote", "rollback", "hold", "release"),
+    "Answer for it": ("verify",),
+    "Operate": ("doctor", "config", "token", "completion"),
+}
+"""The headings of `incumbent --help`, and what stands below each; tests hold that nothing is left out."""
 
 
 class LazyGroup(click.Group):
@@ -77,6 +91,17 @@ class LazyGroup(click.Group):
             raise TypeError(f"{module}:{attribute} is not a click command")
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What may come next, without importing the commands: a key press waits for this."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=line)
+            for name, (_, line) in self.lazy.items()
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the list of commands without importing them."""
         rows = [(name, line) for name, (_, line) in self.lazy.items()]
@@ -93,6 +118,14 @@ class RootGroup(LazyGroup):
     """`incumbent` itself. Whatever goes wrong below ends in one sentence and the exit code that belongs to it."""
 
     lazy = COMMANDS
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands below the headings of what people come for."""
+        del ctx
+        width = max(map(len, COMMANDS))
+        for heading, names in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), COMMANDS[name][1]) for name in names])
 
     def main(
         self,
@@ -118,6 +151,8 @@ class DefaultGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Puts `list` before words that name no subcommand of this group."""
+        if ctx.resilient_parsing and not args:
+            return super().parse_args(ctx, args)  # a shell asks what may come next
         if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
             args = ["list", *args]
         return super().parse_args(ctx, args)
