@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 PATIENCE = 180.0
 FIRST, UNTIL = "the first terminal", "until it says so"
@@ -82,7 +83,7 @@ class Player:
     differences: list[str] = field(default_factory=list)
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def __enter__(self) -> Player:
+    def __enter__(self) -> Self:
         self._shell = subprocess.Popen(
             ["bash", "--norc"],
             stdin=subprocess.PIPE,

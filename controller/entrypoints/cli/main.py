@@ -62,9 +62,9 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Rules": ("init", "check", "test", "plan", "backtest", "review", "schema"),
     "Run it": ("up", "controller", "worker", "api", "demo"),
     "See": ("status", "explain", "decisions", "signals", "runs", "versions", "page"),
-    "Act": ("signal", "approve", "reject", "promote", "rollback", "hold", "release"),
+    "Act": ("signal", "approve", "reject", "promote", "rollback", "hold", "release", "silence"),
     "Answer for it": ("verify",),
-    "Operate": ("doctor", "config", "token", "completion"),
+    "Operate": ("doctor", "config", "notify", "token", "completion"),
 }
 """The headings of `incumbent --help`, and what stands below each; tests hold that nothing is left out."""
 
