@@ -21,6 +21,7 @@ from controller.ports.controllers import (
 from controller.ports.data import Batch, DataCatalog, DataSource, Poll, SourceHealth, SourceState
 from controller.ports.decisions import DecisionLog, NewDecision
 from controller.ports.delivery import Dispatcher, Letter, Outbox
+from controller.ports.figures import FigureBook, RunFigure
 from controller.ports.leases import Lease, Leases
 from controller.ports.notices import (
     Delivery,
@@ -81,6 +82,7 @@ __all__ = [
     "DeliveryState",
     "Dispatcher",
     "FactLog",
+    "FigureBook",
     "JournalEntry",
     "JournalLine",
     "Lease",
@@ -102,6 +104,7 @@ __all__ = [
     "RuleStore",
     "RuleText",
     "RunEnd",
+    "RunFigure",
     "RunJournal",
     "RunStore",
     "Schedules",

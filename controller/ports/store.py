@@ -9,6 +9,7 @@ from controller.ports.controllers import ControllerBook, Counters
 from controller.ports.data import DataCatalog, SourceHealth
 from controller.ports.decisions import DecisionLog
 from controller.ports.delivery import Outbox
+from controller.ports.figures import FigureBook
 from controller.ports.leases import Leases
 from controller.ports.notices import DeliveryBook, SilenceBook
 from controller.ports.people import CommentBook, TokenBook
@@ -59,6 +60,8 @@ class Transaction(Protocol):
     def deliveries(self) -> DeliveryBook: ...
     @property
     def silences(self) -> SilenceBook: ...
+    @property
+    def figures(self) -> FigureBook: ...
     @property
     def controllers(self) -> ControllerBook: ...
     @property

@@ -39,12 +39,19 @@ class Loop:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Health:
-    """How a loop fares: seconds since its last good round, rounds so far, and the last error if it failed."""
+    """How a loop fares: seconds since its last good round, rounds so far, and the last error if it failed.
+
+    ``failures`` counts rounds that ended in an error, ``seconds`` is the time spent in all of them, and ``busy_for``
+    how long the present round has lasted.
+    """
 
     name: str
     silent_for: float
     rounds: int
     error: str
+    failures: int = 0
+    seconds: float = 0.0
+    busy_for: float = 0.0
 
 
 class Loops:
@@ -55,6 +62,9 @@ class Loops:
         self._good: dict[str, float] = {name: time.monotonic() for name in self._loops}
         self._rounds = dict.fromkeys(self._loops, 0)
         self._errors = dict.fromkeys(self._loops, "")
+        self._failures = dict.fromkeys(self._loops, 0)
+        self._seconds = dict.fromkeys(self._loops, 0.0)
+        self._began: dict[str, float | None] = dict.fromkeys(self._loops)
         self._again: dict[str, threading.Event] = {name: threading.Event() for name in self._loops}
         self._rest = threading.Condition()
         self._at_work = 0
@@ -110,6 +120,9 @@ class Loops:
                 silent_for=now - self._good[name],
                 rounds=self._rounds[name],
                 error=self._errors[name],
+                failures=self._failures[name],
+                seconds=self._seconds[name],
+                busy_for=now - began if (began := self._began[name]) is not None else 0.0,
             )
             for name in self._loops
         ]
@@ -138,7 +151,10 @@ class Loops:
         again = self._again[loop.name]
         while True:
             again.clear()
+            began = self._began[loop.name] = time.monotonic()
             done = self._try(loop)
+            self._began[loop.name] = None
+            self._seconds[loop.name] += time.monotonic() - began
             if done:
                 self.wake(*loop.wakes)
             if self._stopping or not again.is_set():
@@ -152,6 +168,7 @@ class Loops:
             sentence = error.sentence() if isinstance(error, IncumbentError) else repr(error)
             known = self._errors[loop.name] == sentence
             self._errors[loop.name] = sentence
+            self._failures[loop.name] += 1
             if not known:
                 expected = isinstance(error, IncumbentError)
                 detail: dict[str, Any] = {"action": "round_failed", "loop": loop.name}

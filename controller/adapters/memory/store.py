@@ -10,6 +10,7 @@ from datetime import datetime
 from controller.adapters.memory.clock import SystemClock
 from controller.adapters.memory.data import MemoryData
 from controller.adapters.memory.decisions import MemoryDecisions
+from controller.adapters.memory.figures import MemoryFigures
 from controller.adapters.memory.health import MemorySources
 from controller.adapters.memory.journal import (
     MemoryControllers,
@@ -58,6 +59,7 @@ class MemoryTransaction:
         self.comments = MemoryComments(tables)
         self.deliveries = MemoryDeliveries(tables)
         self.silences = MemorySilences(tables)
+        self.figures = MemoryFigures(tables, now)
         self.controllers = MemoryControllers(tables, now)
         self.counters = MemoryCounters(tables)
 

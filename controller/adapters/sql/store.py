@@ -17,6 +17,7 @@ from controller.adapters.sql.data import SqlData
 from controller.adapters.sql.decisions import SqlDecisions
 from controller.adapters.sql.engine import BUSY_SECONDS, is_sqlite, make_engine, name_of, read_url
 from controller.adapters.sql.errors import translate
+from controller.adapters.sql.figures import SqlFigures
 from controller.adapters.sql.journal import SqlJournal, SqlWorkers
 from controller.adapters.sql.leases import SqlLeases
 from controller.adapters.sql.models import SqlModels
@@ -59,6 +60,7 @@ class SqlTransaction:
         self.comments = SqlComments(session)
         self.deliveries = SqlDeliveries(session)
         self.silences = SqlSilences(session)
+        self.figures = SqlFigures(session)
         self.controllers = SqlControllers(session)
         self.counters = SqlCounters(session)
 

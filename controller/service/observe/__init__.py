@@ -1,0 +1,1 @@
+"""What others may see of a running system: figures, readiness, and the names of both."""
