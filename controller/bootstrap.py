@@ -35,8 +35,9 @@ from controller.service.leadership import STAND_BY, Leadership, LeadershipConfig
 from controller.service.links import MessageLinks
 from controller.service.loops import Loop, Loops
 from controller.service.notices.deliver import DeliverNotifications, NoticeConfig
+from controller.service.observe.observer import Observer, Watching
 from controller.service.poll_sources import PollConfig, PollSources
-from controller.service.readiness import Watched
+from controller.service.readiness import Watched, conditions
 from controller.service.relay_outbox import Relay, RelayConfig
 from controller.service.rescue_runs import Rescuer
 from controller.service.source_health import KeptHealth
@@ -384,6 +385,20 @@ def watched(settings: Settings, store: Store, controller: Controller | None = No
         inbox=settings.inbox,
         outbox=settings.outbox,
     )
+
+
+def build_observer(
+    settings: Settings, store: Store, controller: Controller | None = None
+) -> Observer:
+    """What tells of this process and of the system, for `/readyz` and `/metrics`."""
+    held = watched(settings, store, controller)
+    leadership = controller.leadership if controller is not None else None
+    watching = Watching(
+        conditions=lambda: conditions(held),
+        loops=controller.loops.health if controller is not None else None,
+        leads=(lambda: leadership.leads) if leadership is not None else None,
+    )
+    return Observer(store, SystemClock(), watching)
 
 
 def _leadership(settings: Settings, store: Store) -> Leadership:

@@ -149,6 +149,16 @@ class Settings(BaseSettings):
     actor: str | None = Field(
         None, description="Who gives commands, as decisions name them. Default: the login name."
     )
+    observe_host: str = Field(
+        "127.0.0.1",
+        description="Address of the controller's own /healthz, /readyz and /metrics; it knows no logins.",
+    )
+    observe_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Their port; 0: any free one. Default: they are not served.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", description="What is logged to stderr."
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from controller import __version__
 from controller.domain.errors import ConfigurationError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric as Family
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_Values = dict[str, dict[tuple[str, ...], float]]
 _LONGEST = 200
 """Characters of a label's value."""
 
@@ -130,7 +132,7 @@ class Exposition:
 
     def _values(self) -> Mapping[str, Mapping[tuple[str, ...], float]]:
         seen = self._observer.figures()
-        held: dict[str, dict[tuple[str, ...], float]] = defaultdict(lambda: defaultdict(float))
+        held: _Values = defaultdict(lambda: defaultdict(float))
         held["incumbent_build_info"][__version__,] = 1
         held["incumbent_database_up"][()] = 0 if seen.problem else 1
         if seen.value.now is not None:
@@ -148,7 +150,7 @@ class Exposition:
             self._from_books(seen.value, held)
         return held
 
-    def _from_books(self, found: Figures, held: dict[str, Any]) -> None:
+    def _from_books(self, found: Figures, held: _Values) -> None:
         now = found.now
         assert now is not None  # noqa: S101 - the caller looked
         for (model, verdict), number in found.verdicts.items():
@@ -160,6 +162,13 @@ class Exposition:
             held["incumbent_runs"][run.kind, run.state] += 1
         queued = [run.age for run in found.unended if run.state == "queued"]
         held["incumbent_queue_oldest_seconds"][()] = max([0.0, *queued])
+        held["incumbent_workers"][()] = found.workers
+        for channel, number in found.failing.items():
+            held["incumbent_messages_failing"][self._channel(channel),] += number
+        self._models(found, held, now)
+        self._data(found, held, now)
+
+    def _models(self, found: Figures, held: _Values, now: datetime) -> None:
         for state in found.models:
             model = self._model(state.model)
             if model == OTHER:
@@ -173,9 +182,12 @@ class Exposition:
             number, since = found.waiting.get(state.model, (0, now))
             held["incumbent_challengers_waiting"][model,] = number
             held["incumbent_challenger_wait_seconds"][model,] = (now - since).total_seconds()
-        for (model, column, distance), value in found.drift.items():
-            if self._column(f"{model}\n{column}") != OTHER:
-                held["incumbent_drift"][self._model(model), column[:_LONGEST], distance] = value
+
+    def _data(self, found: Figures, held: _Values, now: datetime) -> None:
+        for (name, column, distance), value in found.drift.items():
+            if self._column(f"{name}\n{column}") != OTHER:
+                key = (self._model(name), column[:_LONGEST], distance)
+                held["incumbent_drift"][key] = value
         for source in found.sources:
             model = self._model(source.model)
             if model == OTHER:
@@ -184,6 +196,3 @@ class Exposition:
             if source.good_at is not None:
                 age = (now - source.good_at).total_seconds()
                 held["incumbent_source_good_age_seconds"][model,] = age
-        held["incumbent_workers"][()] = found.workers
-        for channel, number in found.failing.items():
-            held["incumbent_messages_failing"][self._channel(channel),] += number

@@ -30,9 +30,7 @@ class MemoryFigures:
     def runs(self, after: int = 0, unended: Collection[int] = ()) -> list[RunFigure]:
         numbered = enumerate(self._tables.runs.values(), 1)
         return [
-            self._figure(entry, run)
-            for entry, run in numbered
-            if entry > after or entry in unended
+            self._figure(entry, run) for entry, run in numbered if entry > after or entry in unended
         ]
 
     def _figure(self, entry: int, run: Run) -> RunFigure:

@@ -56,7 +56,9 @@ class SqlFigures:
                 model=row.model,
                 kind=row.kind,
                 state=row.state,
-                waited=(row.started_at - row.ordered_at).total_seconds() if row.started_at else None,
+                waited=(row.started_at - row.ordered_at).total_seconds()
+                if row.started_at
+                else None,
                 seconds=(row.ended_at - row.started_at).total_seconds()
                 if row.started_at and row.ended_at
                 else None,

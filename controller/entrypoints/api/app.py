@@ -9,13 +9,15 @@ from fastapi import FastAPI
 
 from controller import __version__
 from controller.adapters.clock import SystemClock
-from controller.bootstrap import open_artifacts, page_key
+from controller.bootstrap import build_observer, open_artifacts, page_key
 from controller.domain.errors import ConfigurationError
-from controller.entrypoints.api import problems, read, stream, write
+from controller.entrypoints.api import probe, problems, read, stream, write
 from controller.entrypoints.api.desk import LOOPBACK, Desk
 from controller.entrypoints.api.guard import Guard
+from controller.entrypoints.observe import Probes
 from controller.ports import Store
 from controller.service.access import parse_role
+from controller.service.observe.observer import Observer
 from controller.settings import Settings
 
 _ABOUT = """\
@@ -36,6 +38,8 @@ def open_desk(settings: Settings, store: Store, **changes: Any) -> Desk:
         "blob_id": blob_id,
         "key": page_key(settings),
     }
+    if "observer" not in changes:
+        given["observer"] = build_observer(settings, store)
     if "artifacts" not in changes and "://" not in settings.artifacts:
         given["artifacts"] = open_artifacts(settings)
     return Desk(**(given | changes))
@@ -69,9 +73,10 @@ def create_app(desk: Desk) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.desk = desk
+    app.state.probes = Probes(desk.observer or Observer(desk.store, desk.clock))
     app.state.streams = stream.Streams(desk.settings.api_streams)
     problems.install(app)
-    for router in (read.router, write.router, stream.router):
+    for router in (read.router, write.router, stream.router, probe.router):
         app.include_router(router)
     from controller.entrypoints.web.routes import mount
 

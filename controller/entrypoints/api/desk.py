@@ -18,6 +18,7 @@ from controller.domain.signals import Signal, SignalStatus
 from controller.ports import ArtifactStore, Clock, Store
 from controller.service.access import Person, bearer, capped, digest_of, everything, person_of
 from controller.service.links import MessageLinks
+from controller.service.observe.observer import Observer
 from controller.service.words import Word, speak
 from controller.settings import Settings
 
@@ -76,6 +77,7 @@ class Desk:
     artifacts: ArtifactStore | None = None
     settle: Callable[[str], object] | None = None
     links: LoginLinks = field(default_factory=LoginLinks)
+    observer: Observer | None = None
     patience: float = 3.0
     """Seconds that a word waits for its answer before it says that it waits."""
 

@@ -6,21 +6,26 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 from controller.bootstrap import (
     Controller,
     build_controller,
+    build_observer,
     only_controller,
     open_dispatcher,
     open_store,
 )
 from controller.bootstrap import broker as running_broker
+from controller.entrypoints.cli.output import tell
+from controller.entrypoints.observe import ObserveServer, Probes
+from controller.service.observe.observer import Observer
 from controller.settings import Settings
 
 
 @contextmanager
-def running_controller(settings: Settings) -> Iterator[Controller]:
+def running_controller(settings: Settings) -> Iterator[Running]:
     """A controller on the settings' database and broker; leaving the block ends it, losing nothing."""
     with ExitStack() as stack:
         stack.enter_context(only_controller(settings))
@@ -32,7 +37,20 @@ def running_controller(settings: Settings) -> Iterator[Controller]:
         controller = build_controller(settings, store, dispatcher)
         controller.start()
         stack.callback(controller.stop)
-        yield controller
+        observer = build_observer(settings, store, controller)
+        if settings.observe_port is not None:
+            probes = Probes(observer)
+            served = ObserveServer(probes, settings.observe_host, settings.observe_port)
+            tell(f"Figures for Prometheus: {stack.enter_context(served).url}metrics")
+        yield Running(controller=controller, observer=observer)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Running:
+    """A controller at work, and what tells of it."""
+
+    controller: Controller
+    observer: Observer
 
 
 class Stop:

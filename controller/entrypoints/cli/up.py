@@ -16,6 +16,7 @@ from controller.domain.errors import Unavailable, UserError
 from controller.entrypoints.cli.output import tell
 
 if TYPE_CHECKING:
+    from controller.entrypoints.cli.daemon import Running
     from controller.settings import Settings
 
 
@@ -52,7 +53,7 @@ def up(
     settings = load_settings(home=home, rules=rules, port=port)
     configure_logging(settings)
     stop = Stop()
-    with running_controller(settings), _page(settings, page) as welcome:
+    with running_controller(settings) as running, _page(settings, page, running) as welcome:
         worker = None
         if not no_worker:
             environment = {**os.environ, **settings.environment()}
@@ -75,7 +76,7 @@ def up(
 
 
 @contextmanager
-def _page(settings: Settings, wanted: bool | None) -> Iterator[str]:
+def _page(settings: Settings, wanted: bool | None, running: Running) -> Iterator[str]:
     """The page beside the controller; yields where it is, empty if there is none."""
     from importlib.util import find_spec
 
@@ -93,7 +94,7 @@ def _page(settings: Settings, wanted: bool | None) -> Iterator[str]:
         store = open_store(settings)
         stack.callback(store.close)
         try:
-            server = stack.enter_context(Server(settings, store))
+            server = stack.enter_context(Server(settings, store, observer=running.observer))
         except Unavailable as error:
             if wanted:
                 raise
@@ -116,7 +117,7 @@ def controller_command(home: Path | None, rules: str | None) -> None:
     configure_logging(settings)
     stop = Stop()
     with running_controller(settings) as controller:
-        leads = controller.leadership is None or controller.leadership.leads
+        leads = controller.controller.leadership is None or controller.controller.leadership.leads
         tell(
             f"the controller runs{'' if leads else '; another one leads, and this one stands by'}."
         )

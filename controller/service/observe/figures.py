@@ -140,7 +140,5 @@ def _distances(tx: Transaction, model: str) -> Mapping[tuple[str, str, str], flo
         farthest[column] = max(farthest.get(column, 0.0), value)
     kept = set(sorted(farthest, key=lambda name: (-farthest[name], name))[:MOST_COLUMNS])
     return {
-        (model, column, name): value
-        for (column, name), value in numbers.items()
-        if column in kept
+        (model, column, name): value for (column, name), value in numbers.items() if column in kept
     }
