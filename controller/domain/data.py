@@ -8,6 +8,11 @@ from controller.domain.canonical import digest
 from controller.domain.snapshot import DataView
 
 
+def served_stream(model: str) -> str:
+    """The name under which the batches of a model's serving log are kept; no model can be called so."""
+    return f"{model}/served"
+
+
 def view_of(through: int, batches: Iterable[tuple[str, str, int | None]]) -> DataView:
     """The view of a data snapshot given as (uri, digest, rows) of its batches, oldest first.
 

@@ -39,7 +39,9 @@ class DecayReport:
     """The metric since training against its value at training time.
 
     ``limit`` is that value with the margin; ``low`` and ``high`` bound the mean over ``blocks`` at
-    every look at once. ``proven_at`` is the end of the block at which decay was proven first.
+    every look at once. ``proven_at`` is the end of the block at which decay was proven first, ``last_proven_at`` that
+    of the newest one, and ``p_worse`` the p-value that holds at any look. Held against another version, ``low`` and
+    ``high`` bound the difference from it on the same rows.
     """
 
     metric: str
@@ -52,6 +54,8 @@ class DecayReport:
     low: float | None = None
     high: float | None = None
     proven_at: datetime | None = None
+    last_proven_at: datetime | None = None
+    p_worse: float | None = None
     reasons: tuple[str, ...] = ()
     points: tuple[MetricPoint, ...] = ()
 
@@ -106,3 +110,54 @@ class SkewReport:
     only_serving: int
     features: tuple[FeatureSkew, ...]
     missing_features: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watch:
+    """One question about the champion's metric since it was judged: is it worse than its reference?
+
+    ``asked_by`` is ``trigger`` or ``rollback``, ``name`` that of the trigger or condition. ``worse_than`` is
+    ``training`` (its own value when it was judged), or ``previous``, ``anchor`` or ``baseline`` on the same rows.
+    ``window`` is in seconds, ``margin`` in the metric's unit or, if ``relative``, a fraction of the reference.
+    """
+
+    name: str
+    asked_by: str
+    metric: str
+    worse_than: str
+    margin: float
+    relative: bool
+    window: float
+    min_labels: int
+    confidence: float = 0.95
+    higher_is_better: bool | None = None
+    test: str = "sequence"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecayReading:
+    """The answer to one :class:`Watch`, as it stands in the signal of a finished run.
+
+    ``value`` is over the newest window, ``n`` its labels; ``p_worse`` holds at any number of looks. ``problem`` says
+    why there is no answer.
+    """
+
+    name: str
+    asked_by: str
+    metric: str
+    version: int
+    worse_than: str
+    verdict: DecayVerdict
+    value: float | None = None
+    reference: float | None = None
+    limit: float | None = None
+    n: int = 0
+    labels: int = 0
+    blocks: int = 0
+    p_worse: float | None = None
+    low: float | None = None
+    high: float | None = None
+    proven_at: datetime | None = None
+    test: str = "sequence"
+    sentence: str = ""
+    problem: str = ""

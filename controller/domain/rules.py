@@ -84,6 +84,20 @@ class Holdout:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Served:
+    """The log of what was asked of the model: its features, and where ``prediction`` names a column, its answers.
+
+    ``version`` names the column with the number of the version that answered. Rows meet the data by ``key``.
+    """
+
+    source: str
+    time: str | None = None
+    prediction: str | None = None
+    version: str | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DataSection:
     """Where rows come from and what their columns mean."""
 
@@ -97,6 +111,7 @@ class DataSection:
     holdout: Holdout = field(default_factory=Holdout)
     poll: timedelta | None = None
     line: int = 0
+    served: Served | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,13 +179,19 @@ class NewDataTrigger:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DriftTrigger:
-    """Fires when a distance between reference and current profile stays above a threshold."""
+    """Fires when a distance between reference and current profile stays above a threshold.
+
+    ``above`` None: from where the verdict of the column is an alert. ``for_batches`` of the last ``of_batches``
+    must be above (0: so many in a row). ``reference`` is ``training``, ``previous``, ``same_season``, or a window of
+    time as ``2013-01-01/2013-02-01``.
+    """
 
     name: str
     metric: str
-    above: float
+    above: float | None
     columns: tuple[str, ...] | None = None
     for_batches: int = 1
+    of_batches: int = 0
     for_duration: timedelta | None = None
     keep_firing_for: timedelta | None = None
     reference: str = "training"
@@ -188,7 +209,10 @@ class DecayTrigger:
     margin: Margin = Margin()
     window: timedelta = timedelta(days=7)
     min_labels: int = 100
+    test: Literal["sequence", "adwin", "page_hinkley"] = "sequence"
+    """What proves it: the sequential test over days, or a detector of ``river`` over the rows' losses."""
     for_batches: int = 1
+    of_batches: int = 0
     for_duration: timedelta | None = None
     keep_firing_for: timedelta | None = None
     higher_is_better: bool | None = None
@@ -203,9 +227,10 @@ class SkewTrigger:
 
     name: str
     metric: str
-    above: float
+    above: float | None
     columns: tuple[str, ...] | None = None
     for_batches: int = 1
+    of_batches: int = 0
     for_duration: timedelta | None = None
     keep_firing_for: timedelta | None = None
     line: int = 0

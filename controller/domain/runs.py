@@ -18,6 +18,8 @@ class RunKind(StrEnum):
     EVALUATE = "evaluate"
     PROFILE = "profile"
     VERIFY = "verify"
+    DECAY = "decay"
+    SKEW = "skew"
 
 
 class RunState(StrEnum):
@@ -107,6 +109,10 @@ class RunView:
     champion: int | None = None
     data_through: int = 0
     reason: str = ""
+    served_through: int = 0
+    """The last batch of the serving log that the run looks at."""
+    look_again: datetime | None = None
+    """When labels come due that the run could not see yet."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,6 +19,7 @@ class SignalKind(StrEnum):
     SKEW = "skew"
     WEBHOOK = "webhook"
     MANUAL = "manual"
+    SERVED = "served"
     SCHEMA_CHANGED = "schema_changed"
     QUARANTINED = "quarantined"
 
@@ -33,6 +34,7 @@ class SignalKind(StrEnum):
     ROLLBACK = "rollback"
     HOLD = "hold"
     RELEASE = "release"
+    RELEASE_BATCH = "release_batch"
     CANCEL = "cancel"
     FOREIGN_MOVE = "foreign_move"
 
@@ -46,6 +48,7 @@ TRAINING_CAUSES = frozenset(
         SignalKind.SKEW,
         SignalKind.WEBHOOK,
         SignalKind.MANUAL,
+        SignalKind.RELEASE_BATCH,
     }
 )
 

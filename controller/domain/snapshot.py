@@ -115,6 +115,7 @@ class Snapshot:
     runs: tuple[RunView, ...] = ()
     history: tuple[Reign, ...] = ()
     data: DataView = DataView()
+    served: DataView = DataView()
     hold: HoldView | None = None
     budget: BudgetView = BudgetView()
     approvals: tuple[ApprovalView, ...] = ()

@@ -145,11 +145,14 @@ def _score(
     return (value if math.isfinite(value) else None), labels
 
 
-def judge_decay(rows: LabelledRows, plan: DecayPlan) -> DecayReport:
+def judge_decay(rows: LabelledRows, plan: DecayPlan, against: Any = None) -> DecayReport:
     """Whether the metric is worse than the limit, as far as these rows prove it.
 
     The rows are those since the model took its seat; decay that was proven once stays proven, so that
-    a caller who wants the last weeks alone passes these alone.
+    a caller who wants the last weeks alone passes these alone, or asks for ``last_proven_at``.
+
+    ``against`` are the predictions of another version for the same rows: then the differences block by
+    block are tested (what is hard for both cancels out), and ``plan.reference`` is the other's value.
 
     Raises:
         Unusable: the metric is unknown, or the rows cannot be scored.
@@ -161,6 +164,13 @@ def judge_decay(rows: LabelledRows, plan: DecayPlan) -> DecayReport:
     points = metrics_by_window(plan.metric, rows, plan.block, min_labels=plan.block_labels)
     whole = [p for p in points if p.slice is None]
     used = [p for p in whole if p.value is not None]
+    bar = limit
+    if against is not None:
+        other = replace(rows, prediction=against, slices=None)
+        used = _differences(
+            used, metrics_by_window(plan.metric, other, plan.block, min_labels=plan.block_labels)
+        )
+        bar = limit - plan.reference
     labels = sum(point.labels for point in whole)
     report = DecayReport(
         metric=plan.metric,
@@ -175,14 +185,29 @@ def judge_decay(rows: LabelledRows, plan: DecayPlan) -> DecayReport:
         return replace(report, reasons=(f"{labels} labels, and {plan.min_labels} are needed",))
     if len(used) < FEWEST_BLOCKS:
         return replace(report, reasons=(f"{len(used)} blocks, and {FEWEST_BLOCKS} are needed",))
-    return _tested(report, used, plan, 1.0 if metric.lower_is_better else -1.0)
+    return _tested(report, used, plan, (1.0 if metric.lower_is_better else -1.0, bar))
+
+
+def _differences(
+    points: list[MetricPoint], others: tuple[MetricPoint, ...]
+) -> list[MetricPoint]:
+    known = {point.start: point.value for point in others if point.value is not None}
+    return [
+        replace(point, value=(point.value or 0.0) - known[point.start])
+        for point in points
+        if point.start in known
+    ]
 
 
 def _tested(
-    report: DecayReport, points: list[MetricPoint], plan: DecayPlan, sign: float
+    report: DecayReport, points: list[MetricPoint], plan: DecayPlan, side: tuple[float, float]
 ) -> DecayReport:
-    """``sign`` turns scores into losses, so that larger is worse."""
+    """``side`` is the sign that turns scores into losses, so that larger is worse, and the bar they are held to."""
+    sign, bar = side
+    worst = sign * bar
     proven: datetime | None = None
+    latest: datetime | None = None
+    p_worse = 1.0
     state, start, number = Running(), points[0].start, 1
     alpha = _share(plan, number)
     for point in points:
@@ -191,14 +216,17 @@ def _tested(
             alpha = _share(plan, number)
         state = observe(state, sign * (point.value or 0.0))
         low, high = _bounds(state, alpha)
-        if proven is None and state.n >= FEWEST_BLOCKS and low > sign * report.limit:
-            proven = point.end
+        if state.n < FEWEST_BLOCKS:
+            continue
+        p_worse = min(p_worse, _p_worse(state, worst, alpha) * alpha_share(number))
+        if low > worst:
+            proven, latest = proven or point.end, point.end
     if state.n < FEWEST_BLOCKS and proven is None:
         verdict = DecayVerdict.UNDECIDED
     elif proven is not None:
         verdict = DecayVerdict.DECAYED
     else:
-        verdict = DecayVerdict.HOLDING if high < sign * report.limit else DecayVerdict.UNDECIDED
+        verdict = DecayVerdict.HOLDING if high < worst else DecayVerdict.UNDECIDED
     ends = sorted((sign * low, sign * high))
     finite = math.isfinite(ends[0]) and math.isfinite(ends[1])
     estimate = sign * state.mean
@@ -214,13 +242,28 @@ def _tested(
         low=ends[0] if finite else None,
         high=ends[1] if finite else None,
         proven_at=proven,
+        last_proven_at=latest,
+        p_worse=p_worse,
         reasons=(f"{report.metric} {estimate:.6g} over {state.n} blocks: {said}",),
     )
 
 
 def _share(plan: DecayPlan, number: int) -> float:
     """The level of the ``number``-th start; the levels of all starts sum up to the whole."""
-    return (1.0 - plan.confidence) * 6.0 / (math.pi * number) ** 2
+    return (1.0 - plan.confidence) / alpha_share(number)
+
+
+def alpha_share(number: int) -> float:
+    """What the p-value of the ``number``-th start is multiplied with, so that all starts together keep the level."""
+    return (math.pi * number) ** 2 / 6.0
+
+
+def _p_worse(state: Running, worst: float, alpha: float) -> float:
+    """The p-value of "the mean is not above ``worst``", valid at any look; the dual of ``_bounds``."""
+    if state.variance <= 0.0:
+        return 0.0 if state.mean > worst else 1.0
+    moved = replace(state, mean=state.mean - worst)
+    return sequence_interval(moved, 1.0 - alpha, optimal_rows=TIGHTEST_BLOCKS).p_greater
 
 
 def _bounds(state: Running, alpha: float) -> tuple[float, float]:

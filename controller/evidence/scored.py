@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from controller.domain.evidence import GateEvidence
-from controller.domain.metrics import PredictionType, find_metric
+from controller.domain.metrics import Metric, PredictionType, find_metric
 from controller.domain.rules import Comparison, Gate, Reference
 from controller.evidence.compare import Options, compare
 from controller.evidence.need import Need, Question
@@ -93,12 +93,16 @@ def _reference(scored: Scored, gate: Gate) -> Side | None:
 
 
 def _constant(scored: Scored, gate: Gate) -> Side:
-    """The guess that is best for the metric among constants: median, mean, majority, frequencies."""
-    metric = find_metric(gate.metric)
     held, rows = scored.baseline, len(scored.y)
-    kind = metric.prediction if metric else PredictionType.VALUE
     if gate.test == "diebold_mariano" and "last" in held:
         return Side(name="last training value", values=np.full(rows, held["last"]))
+    return constant_guess(scored, find_metric(gate.metric), rows)
+
+
+def constant_guess(scored: Scored, metric: Metric | None, rows: int) -> Side:
+    """The guess that is best for the metric among constants: median, mean, majority, frequencies; ``rows`` times."""
+    held = scored.baseline
+    kind = metric.prediction if metric else PredictionType.VALUE
     if kind in {PredictionType.PROBABILITY, PredictionType.SCORE} and "shares" in held:
         pairs = sorted(held["shares"], key=lambda pair: (str(type(pair[0])), pair[0]))
         shares = np.tile([share for _, share in pairs], (rows, 1)).astype(np.float64)
@@ -107,7 +111,8 @@ def _constant(scored: Scored, gate: Gate) -> Side:
     if kind is PredictionType.LABEL and "majority" in held:
         return Side(name="training majority", values=np.full(rows, held["majority"]))
     absolute = {"mae", "median_absolute_error", "mape", "smape", "wape", "pinball"}
-    name = "mean" if gate.metric not in absolute and "mean" in held else "median"
+    named = metric.name if metric else ""
+    name = "mean" if named not in absolute and "mean" in held else "median"
     if name in held:
         return Side(name=f"training {name}", values=np.full(rows, float(held[name])))
     return Side(name="baseline", problem="the training labels give no constant to compare with")

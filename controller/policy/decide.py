@@ -22,6 +22,7 @@ from controller.domain.snapshot import Snapshot
 from controller.policy.case import Case, Finding, earliest
 from controller.policy.reasons.admit import admit
 from controller.policy.reasons.give_turn import give_turn
+from controller.policy.reasons.observe import observe
 from controller.policy.reasons.profile import profile
 from controller.policy.reasons.promote import promote
 from controller.policy.reasons.report import report
@@ -45,6 +46,7 @@ REASONS: tuple[Reason, ...] = (
     admit,  # a finished training becomes a candidate
     report,  # a failed one gets its sentence
     profile,  # new data are looked at before they are believed
+    observe,  # and the champion is held against what came since
     give_turn,  # a recipe that brings nothing makes way before it is trained again
     train,  # and only then new work is ordered
 )

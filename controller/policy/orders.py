@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
+from controller.domain.canonical import to_plain
+from controller.domain.decay import Watch
 from controller.domain.decisions import StartRun
-from controller.domain.rules import Comparison, Gate, Recipe, Reference, WhenInconclusive
+from controller.domain.rules import (
+    Comparison,
+    DecayTrigger,
+    DriftTrigger,
+    Gate,
+    Recipe,
+    Reference,
+    WhenInconclusive,
+)
 from controller.domain.runs import Cause, RunKind, RunSpec, run_id
 from controller.domain.versions import VersionView
 from controller.policy.case import Case
@@ -55,9 +66,86 @@ def order_verification(case: Case, version: VersionView, cause: Cause) -> StartR
 def order_profile(case: Case, after: int, cause: Cause) -> StartRun:
     """Profile the batches after number ``after``, hold them against what is expected and against the reference."""
     reference = case.champion.data_through if case.champion else 0
-    details = {"after": after, "reference_through": reference}
+    named = {t.reference for t in case.policy.triggers if isinstance(t, DriftTrigger)}
+    details: dict[str, Any] = {"after": after, "reference_through": reference}
+    if others := sorted(named - {"training"}):
+        details["references"] = others
     common = _order(case, RunKind.PROFILE, Recipe(name=""))
     return _numbered(case, replace(common, causes=(cause,), details=details))
+
+
+def order_decay(case: Case, champion: VersionView, cause: Cause) -> StartRun:
+    """Ask the champion about the rows since it was judged whose labels have come, and hold it against its record."""
+    judged = champion.evaluation
+    holdout = judged.holdout if judged else None
+    anchor = anchor_of(case)
+    earlier = next((r.version for r in case.snapshot.history if r.version != champion.number), None)
+    details = {
+        "watches": to_plain(watches(case)),
+        "predictions": judged.predictions if judged else None,
+        "since": (holdout.end if holdout else None) or champion.promoted_at or champion.created_at,
+        "previous": earlier,
+        "served_through": case.snapshot.served.through,
+    }
+    spec = replace(
+        _order(case, RunKind.DECAY, case.policy.recipe(champion.recipe)),
+        causes=(cause,),
+        version=champion.number,
+        anchor=anchor.number if anchor else None,
+        gates=case.policy.promote,
+        details=details,
+    )
+    return _numbered(case, spec)
+
+
+def watches(case: Case) -> tuple[Watch, ...]:
+    """What the policy wants to know of its champion: its ``decay`` triggers, then the conditions of ``rollback``."""
+    asked = [
+        Watch(
+            name=trigger.name,
+            asked_by="trigger",
+            metric=trigger.metric,
+            worse_than=trigger.worse_than.value,
+            margin=trigger.margin.value,
+            relative=trigger.margin.relative,
+            window=trigger.window.total_seconds(),
+            min_labels=trigger.min_labels,
+            higher_is_better=trigger.higher_is_better,
+            test=trigger.test,
+        )
+        for trigger in case.policy.triggers
+        if isinstance(trigger, DecayTrigger)
+    ]
+    asked += [
+        Watch(
+            name=condition.name,
+            asked_by="rollback",
+            metric=condition.metric,
+            worse_than=condition.worse_than.value,
+            margin=condition.margin.value,
+            relative=condition.margin.relative,
+            window=condition.window.total_seconds(),
+            min_labels=condition.min_samples,
+            confidence=condition.confidence,
+            higher_is_better=condition.higher_is_better,
+        )
+        for condition in case.policy.rollback.when
+        if condition.worse_than is not None
+    ]
+    return tuple(asked)
+
+
+def order_skew(case: Case, champion: VersionView, after: int, cause: Cause) -> StartRun:
+    """Hold the serving log's batches after number ``after`` against the champion's training rows, and row by row."""
+    details = {
+        "after": after,
+        "served_through": case.snapshot.served.through,
+        "reference_through": champion.data_through,
+    }
+    common = _order(case, RunKind.SKEW, Recipe(name=""))
+    return _numbered(
+        case, replace(common, causes=(cause,), version=champion.number, details=details)
+    )
 
 
 def _order(case: Case, kind: RunKind, recipe: Recipe) -> RunSpec:

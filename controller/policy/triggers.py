@@ -18,13 +18,24 @@ from controller.domain.rules import (
     Trigger,
     WebhookTrigger,
 )
+from controller.domain.runs import RunKind
 from controller.domain.signals import Signal, SignalKind
 from controller.policy.case import Case
 from controller.policy.phrase import count, duration, moment, number
-from controller.policy.reasons.profile import profile_signals
+from controller.policy.reasons.profile import finished
 
 MANUAL = "manual"
 """The trigger that every policy has: a person asks for a training."""
+
+
+_MEASURED: Mapping[str, RunKind] = {
+    "drift": RunKind.PROFILE,
+    "decay": RunKind.DECAY,
+    "skew": RunKind.SKEW,
+}
+"""Whose finished runs a trigger reads, beside the signals of its own kind that somebody sent."""
+
+_ALSO: Mapping[str, tuple[SignalKind, ...]] = {"new_data": (SignalKind.RELEASE_BATCH,)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,9 +82,9 @@ def judge_triggers(case: Case) -> tuple[TriggerVerdict, ...]:
 
 def judge_trigger(case: Case, trigger: Trigger) -> TriggerVerdict:
     """One trigger against the signals that are meant for it."""
-    told = case.signals(SignalKind(trigger.kind))
-    if isinstance(trigger, DriftTrigger):
-        told = tuple(sorted((*told, *profile_signals(case)), key=lambda signal: signal.id))
+    told = case.signals(SignalKind(trigger.kind), *_ALSO.get(trigger.kind, ()))
+    measured = finished(case, _MEASURED[trigger.kind]) if trigger.kind in _MEASURED else ()
+    told = tuple(sorted((*told, *measured), key=lambda signal: signal.id))
     signals = tuple(s for s in told if _meant(s, trigger))
     if isinstance(trigger, NewDataTrigger):
         return _new_data(trigger, signals)
@@ -160,6 +171,8 @@ def _watched(
             words = f"still the alarm of {moment(fired)}, which lasts until {moment(until)}"
             return _state(trigger, Result.FIRING, words, (), spent=signals)
     newest = readings[-1]
+    if trigger.of_batches:
+        return _of_the_last(trigger, readings)
     streak = _streak(readings)
     spent = tuple(r.signal for r in readings if r not in streak)
     if not streak:
@@ -179,6 +192,29 @@ def _watched(
         pending = _state(trigger, Result.PENDING, words, held, spent=spent, reading=newest)
         return replace(pending, wake_at=wake)
     return _state(trigger, Result.FIRING, newest.words, held, spent=spent, reading=newest)
+
+
+def _of_the_last(
+    trigger: DriftTrigger | DecayTrigger | SkewTrigger, readings: Sequence[_Reading]
+) -> TriggerVerdict:
+    """``2 of 3 batches``: one calm batch between two that moved does not hide them."""
+    spoken = [reading for reading in readings if reading.above is not None]
+    last = spoken[-trigger.of_batches :]
+    # What lies before the oldest one above can no longer count.
+    first = next((at for at, reading in enumerate(last) if reading.above), len(last))
+    held = last[first:]
+    spent = tuple(r.signal for r in readings if r not in held)
+    newest = readings[-1]
+    above = [reading for reading in held if reading.above]
+    kept = tuple(reading.signal for reading in held)
+    if not above:
+        return _state(trigger, Result.INACTIVE, newest.words, (), spent=spent, reading=newest)
+    words = f"{above[-1].words}; {len(above)} of {trigger.for_batches} batches"
+    if trigger.of_batches > trigger.for_batches:
+        words += f" among the last {trigger.of_batches}"
+    if len(above) < trigger.for_batches:
+        return _state(trigger, Result.PENDING, words, kept, spent=spent, reading=above[-1])
+    return _state(trigger, Result.FIRING, words, kept, spent=spent, reading=above[-1])
 
 
 def _streak(readings: Sequence[_Reading]) -> list[_Reading]:
@@ -219,29 +255,81 @@ def _read(trigger: DriftTrigger | DecayTrigger | SkewTrigger, signal: Signal) ->
 
 
 def _read_distance(trigger: DriftTrigger | SkewTrigger, signal: Signal) -> _Reading:
-    """Payload: ``{"columns": {column: {metric: value}}, "n": rows, "problem": sentence or null}``."""
-    problem = signal.payload.get("problem")
-    columns: Mapping[str, Any] = signal.payload.get("columns") or {}
+    """Payload: ``{"columns": {column: {metric: value}}, "n": rows, "problem": sentence or null}``.
+
+    A profile says in ``against`` the same for each reference but ``training``, and in ``judged`` what stands between
+    an effect and an alarm: ``{column: {"verdict", "significant", "ceiling": {metric: value}}}``.
+    """
+    payload: Mapping[str, Any] = signal.payload
+    reference = getattr(trigger, "reference", "training")
+    against = payload.get("against")
+    if isinstance(against, Mapping) and reference != "training":
+        payload = against.get(reference) or {"problem": f"nothing was held against {reference}"}
+    problem = payload.get("problem")
+    columns: Mapping[str, Any] = payload.get("columns") or {}
+    judged: Mapping[str, Any] = payload.get("judged") or {}
     wanted = trigger.columns or tuple(columns)
     values = {
         name: columns[name].get(trigger.metric)
         for name in wanted
-        if isinstance(columns.get(name), dict) and columns[name].get(trigger.metric) is not None
+        if isinstance(columns.get(name), Mapping) and columns[name].get(trigger.metric) is not None
     }
     if problem or not values:
         words = str(problem or f"{trigger.metric} was not reported for {', '.join(wanted)}")
         return _Reading(signal, None, words, {"problem": words})
-    worst = max(values, key=lambda name: values[name])
-    above = values[worst] > trigger.above
-    words = (
-        f"{trigger.metric} of {worst} is {number(values[worst])}, "
-        f"{'above' if above else 'not above'} {number(trigger.above)}"
-    )
-    return _Reading(signal, above, words, {"values": values, "above": trigger.above})
+    alarms = {name: _alarm(trigger, values[name], judged.get(name) or {}) for name in values}
+    worst = max(values, key=lambda name: (alarms[name][0], values[name]))
+    above, why = alarms[worst]
+    words = f"{trigger.metric} of {worst} is {number(values[worst])}, {why}"
+    found: dict[str, Any] = {"values": values, "above": trigger.above}
+    if payload.get("n") is not None:
+        found["rows"] = payload["n"]
+    if reference != "training":
+        found["reference"] = reference
+    return _Reading(signal, above, words, found)
+
+
+def _alarm(
+    trigger: DriftTrigger | SkewTrigger, value: float, judged: Mapping[str, Any]
+) -> tuple[bool, str]:
+    """Effect, then significance, then history; and how a sentence says what was missing first."""
+    if trigger.above is None:
+        alert = judged.get("verdict") == "alert"
+        return alert, "an alert" if alert else "no alert"
+    if value <= trigger.above:
+        return False, f"not above {number(trigger.above)}"
+    over = f"above {number(trigger.above)}"
+    if judged.get("significant") is False:
+        return False, f"{over}, and chance may do that"
+    ceiling = (judged.get("ceiling") or {}).get(trigger.metric)
+    if ceiling is not None and value <= ceiling:
+        return False, f"{over}, and within its history (up to {number(ceiling)})"
+    return True, over
 
 
 def _read_decay(trigger: DecayTrigger, signal: Signal) -> _Reading:
-    """Payload: ``{"metric": name, "value": x, "reference": y, "labels": n, "p_worse": p or null}``."""
+    """Payload of a signal that somebody sent: ``{"metric", "value", "reference", "labels", "p_worse"?}``; of a
+    finished run: ``{"readings": [a DecayReading for each trigger and condition]}``."""
+    readings = signal.payload.get("readings")
+    if not isinstance(readings, (list, tuple)):
+        return _read_sent(trigger, signal)
+    for held in readings:
+        if held.get("asked_by") == "trigger" and held.get("name") == trigger.name:
+            return _read_measured(signal, held)
+    return _Reading(signal, None, f"{trigger.metric} was not asked for", {})
+
+
+def _read_measured(signal: Signal, held: Mapping[str, Any]) -> _Reading:
+    """The sequential test has been made by a worker: it is proven, refuted, or neither yet."""
+    verdict = held.get("verdict")
+    above = {"decayed": True, "holding": False, "undecided": False}.get(str(verdict))
+    words = str(held.get("problem") or held.get("sentence") or verdict)
+    names = ("value", "reference", "limit", "n", "labels", "blocks", "p_worse", "low", "high")
+    values = {name: held.get(name) for name in names if held.get(name) is not None}
+    return _Reading(signal, above, words, values | {"verdict": verdict})
+
+
+def _read_sent(trigger: DecayTrigger, signal: Signal) -> _Reading:
     payload = signal.payload
     value, reference = payload.get("value"), payload.get("reference")
     labels = int(payload.get("labels") or 0)

@@ -29,6 +29,7 @@ from controller.domain.rules import (
     RolloutStep,
     ScheduleTrigger,
     Search,
+    Served,
     Silenced,
     SkewTrigger,
     Slices,
@@ -96,6 +97,17 @@ def _data(v: Values) -> DataSection:
         expect=_expectations(v),
         holdout=_holdout(v["holdout"], timed=v["time"] is not None),
         poll=v["poll"],
+        line=v.line,
+        served=_served(v["served"]) if v["served"] else None,
+    )
+
+
+def _served(v: Values) -> Served:
+    return Served(
+        source=v["source"],
+        time=v["time"],
+        prediction=v["prediction"],
+        version=v["version"],
         line=v.line,
     )
 
@@ -197,6 +209,7 @@ def _trigger(v: Values, ways: Ways) -> Trigger:
                 margin=_margin(section["margin"]),
                 window=section["window"],
                 min_labels=section["min_labels"],
+                test=section["test"],
                 higher_is_better=ways.get(section["metric"]),
                 **_held(section),
                 line=v.line,
@@ -210,7 +223,7 @@ def _distance(v: Values) -> dict[str, Any]:
     return {
         "name": trigger_name(v),
         "metric": section["metric"],
-        "above": float(section["above"]),
+        "above": None if section["above"] is None else float(section["above"]),
         "columns": section["columns"],
         **_held(section),
         "line": v.line,
@@ -220,8 +233,10 @@ def _distance(v: Values) -> dict[str, Any]:
 def _held(section: Values) -> dict[str, Any]:
     held = section["for"]
     by_time = isinstance(held, timedelta)
+    needed, of = held if isinstance(held, tuple) else (1 if by_time else held, 0)
     return {
-        "for_batches": 1 if by_time else held,
+        "for_batches": needed,
+        "of_batches": of,
         "for_duration": held if by_time else None,
         "keep_firing_for": section["keep_firing_for"],
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final, Protocol
 
 from controller.rulefmt import scalars
@@ -306,17 +307,21 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """How long something must last: ``2 batches`` (read as an int) or a duration (read as a timedelta)."""
+    """How long something must last: ``2 batches`` (read as an int), ``2 of 3 batches`` (as two of them), or a
+    duration (as a timedelta)."""
 
-    label: str = "`N batches`, or duration"
+    label: str = "`N batches`, `N of M batches`, or duration"
 
     def read(self, node: Node, where: str, problems: Problems) -> Any:
-        wanted = "a number of batches such as `2 batches`, or a duration such as 1h"
+        wanted = "a number of batches such as `2 batches` or `2 of 3 batches`, or a duration such as 1h"
         if node.kind != "scalar":
             return _wrong(node, where, wanted, problems)
         match = re.fullmatch(r"([1-9][0-9]{0,5}) batch(?:es)?", node.text)
         if match:
             return int(match[1])
+        match = re.fullmatch(r"([1-9][0-9]{0,2}) of ([1-9][0-9]{0,2}) batches", node.text)
+        if match and int(match[1]) <= int(match[2]):
+            return int(match[1]), int(match[2])
         value = scalars.duration(node.text)
         if value:
             return value
@@ -327,7 +332,39 @@ class Hold:
         return _wrong(node, where, wanted, problems, hint)
 
     def json(self) -> Json:
-        return {"type": "string", "pattern": "^([1-9][0-9]* batch(es)?|([0-9]+[wdhms])+)$"}
+        batches = "[1-9][0-9]* batch(es)?|[1-9][0-9]* of [1-9][0-9]* batches"
+        return {"type": "string", "pattern": f"^({batches}|([0-9]+[wdhms])+)$"}
+
+
+_REFERENCES = ("training", "previous", "same_season")
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceWindow:
+    """Whom new rows are compared with: a word, or a window of time as ``2013-01-01/2013-02-01``."""
+
+    label: str = "`training`, `previous`, `same_season`, or `FROM/UNTIL`"
+
+    def read(self, node: Node, where: str, problems: Problems) -> Any:
+        wanted = "training, previous, same_season, or a window such as 2013-01-01/2013-02-01"
+        if node.kind != "scalar":
+            return _wrong(node, where, wanted, problems)
+        if node.text in _REFERENCES:
+            return node.text
+        first, _, last = node.text.partition("/")
+        try:
+            days = date.fromisoformat(first), date.fromisoformat(last)
+        except ValueError:
+            return _wrong(node, where, wanted, problems)
+        if days[0] >= days[1]:
+            message = f"`{where}` ends before it begins: {node.text}"
+            problems.add(node, "empty-range", message, "write FROM/UNTIL")
+            return BAD
+        return f"{days[0].isoformat()}/{days[1].isoformat()}"
+
+    def json(self) -> Json:
+        day = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+        return {"type": "string", "pattern": f"^({'|'.join(_REFERENCES)}|{day}/{day})$"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,12 @@ Parse = Callable[[str, str], Policy]
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """A model's policy with the blob that it was parsed from."""
+    """A model's policy with the blob that it was parsed from. ``serving`` is set for a model's serving log."""
 
     model: str
     blob: str
     policy: Policy
+    serving: str = ""
 
 
 class ActivePolicies:

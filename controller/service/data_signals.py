@@ -8,6 +8,7 @@ from typing import Any
 
 from controller.domain.signals import NewSignal, SignalKind
 from controller.ports import Batch
+from controller.service.active_policies import InForce
 
 _SHOWN = 5
 
@@ -45,6 +46,20 @@ def _new_data(model: str, batch: Batch, at: datetime) -> NewSignal:
             **ranges,
         },
     )
+
+
+def served_signals(item: InForce, batches: Sequence[Batch], at: datetime) -> list[NewSignal]:
+    """What new batches of a serving log are worth: they train nothing, and may be held against the data."""
+    return [
+        NewSignal(
+            key=f"served:{item.serving}:{batch.uri}:{batch.digest}",
+            model=item.serving,
+            kind=SignalKind.SERVED,
+            occurred_at=batch.seen_at or at,
+            payload={"uri": batch.uri, "rows": batch.rows, "sequence": batch.sequence},
+        )
+        for batch in batches
+    ]
 
 
 def _schema_changed(model: str, batch: Batch, at: datetime, change: dict[str, Any]) -> NewSignal:

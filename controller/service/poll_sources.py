@@ -13,9 +13,10 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from controller.domain.data import served_stream
 from controller.domain.errors import Full, IncumbentError
 from controller.domain.rules import Policy
 from controller.ports import (
@@ -30,7 +31,7 @@ from controller.ports import (
 )
 from controller.service.active_policies import ActivePolicies, InForce, Parse
 from controller.service.backpressure import INBOX, must_have_room
-from controller.service.data_signals import signals_of
+from controller.service.data_signals import served_signals, signals_of
 
 log = logging.getLogger(__name__)
 
@@ -167,7 +168,7 @@ class PollSources:
     # --- which sources ----------------------------------------------------------------------------------
 
     def _follow_policies(self) -> None:
-        in_force = {item.model: item for item in self._policies.read()}
+        in_force = {s.model: s for item in self._policies.read() for s in _streams(item)}
         if in_force.keys() != self._watched.keys():
             self._health.forget(sorted(in_force))
         for model in self._watched.keys() - in_force.keys():
@@ -260,7 +261,11 @@ class PollSources:
                 tx.data.quarantine(item.model, batch.sequence, "no part of the table any more")
             fresh = tx.data.add(item.model, poll.batches, now)
             _take_back(tx, item.model, [b for b in poll.batches if not _is_in(b, fresh)])
-            signals = signals_of(item.model, fresh, now, before=known[-1] if known else None)
+            signals = (
+                served_signals(item, fresh, now)
+                if item.serving
+                else signals_of(item.model, fresh, now, before=known[-1] if known else None)
+            )
             accepted = tx.signals.append(signals, now)
             if poll.cursor != cursor:
                 tx.data.set_cursor(item.model, poll.cursor)
@@ -328,6 +333,17 @@ class PollSources:
                     )
         watched.good = state
         self._health.note(state)
+
+
+def _streams(item: InForce) -> list[InForce]:
+    """A policy's data, and its serving log where there is one: each with its own rhythm, health and cursor."""
+    served = item.policy.data.served
+    if served is None:
+        return [item]
+    data = replace(item.policy.data, source=served.source, time=served.time, served=None)
+    name = served_stream(item.model)
+    policy = replace(item.policy, model=name, data=data)
+    return [item, InForce(name, item.blob, policy, serving=item.model)]
 
 
 def _run(source: DataSource, look: _Look) -> None:

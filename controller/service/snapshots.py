@@ -8,12 +8,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from controller.domain import codec
+from controller.domain.canonical import parse_time
+from controller.domain.data import served_stream
 from controller.domain.errors import IntegrityError
 from controller.domain.evidence import Evaluation
 from controller.domain.rules import Policy
 from controller.domain.runs import Run, RunKind, RunState, RunView
 from controller.domain.signals import Signal, SignalKind
-from controller.domain.snapshot import Snapshot
+from controller.domain.snapshot import DataView, Snapshot
 from controller.domain.versions import LIVING, Version, VersionView
 from controller.ports import ActiveRules, Query, Transaction
 from controller.service.trials import read_holdouts, read_trials
@@ -47,6 +49,7 @@ def take_snapshot(tx: Transaction, rules: ActiveRules, policy: Policy, now: date
         runs=_runs(tx, model, now, _named_runs(signals)),
         history=history,
         data=tx.data.view(model),
+        served=tx.data.view(served_stream(model)) if policy.data.served else DataView(),
         hold=state.hold,
         budget=replace(state.budget, levels=_levels(state.budget.levels, living)),
         approvals=tx.models.approvals(model),
@@ -127,7 +130,16 @@ def _run_view(run: Run) -> RunView:
         champion=run.spec.champion,
         data_through=run.spec.data_through,
         reason=run.reason,
+        served_through=int(run.spec.details.get("served_through") or 0),
+        look_again=_moment(run.result.get("look_again")),
     )
+
+
+def _moment(text: object) -> datetime | None:
+    """A time that a worker told; what is none says nothing."""
+    with contextlib.suppress(ValueError):
+        return parse_time(text) if isinstance(text, str) else None
+    return None
 
 
 def _reports(signals: Iterable[Signal]) -> Iterator[Evaluation]:

@@ -19,6 +19,10 @@ from controller.policy.phrase import count
 
 def profile(case: Case) -> Finding | None:
     """Take what profiles found out, then order one for data that nobody has looked at."""
+    words = case.signals(SignalKind.RELEASE_BATCH)
+    asked = next((s for s in words if s.status is SignalStatus.OPEN), None)
+    if asked is not None:
+        return _let_in(case, asked)
     broken = next((s for s in profile_signals(case) if _quarantined(s)), None)
     if broken is not None:
         return _quarantine(case, broken)
@@ -40,10 +44,15 @@ def profile(case: Case) -> Finding | None:
 
 def profile_signals(case: Case) -> tuple[Signal, ...]:
     """Finished profiles that have not been answered."""
+    return finished(case, RunKind.PROFILE)
+
+
+def finished(case: Case, kind: RunKind) -> tuple[Signal, ...]:
+    """The reports of runs of this kind that ended well and have not been answered for good."""
     return tuple(
         signal
         for signal in case.signals(SignalKind.RUN_FINISHED)
-        if signal.payload.get("kind") == RunKind.PROFILE.value
+        if signal.payload.get("kind") == kind.value
     )
 
 
@@ -99,4 +108,30 @@ def _quarantine(case: Case, signal: Signal) -> Finding:
             *case.notices("quarantined", sentence),
         ),
         answers=(*skipped, *answer_all((signal,), SignalStatus.HANDLED, sentence)),
+    )
+
+
+def _let_in(case: Case, signal: Signal) -> Finding:
+    """A person releases a batch. It counts as new data from now on, so its signal stays for the triggers."""
+    number = signal.payload.get("sequence")
+    known = isinstance(number, int) and not isinstance(number, bool)
+    if not known or not 0 < number <= case.snapshot.data.through:
+        sentence = f"there is no batch {number} to release"
+        return Finding(
+            node=Outcome(name="release batch", result=Result.SKIPPED, sentence=sentence),
+            verdict=Verdict.NONE,
+            answers=answer_all((signal,), SignalStatus.SKIPPED, sentence),
+        )
+    why = signal.payload.get("reason") or "no reason given"
+    sentence = f"{signal.actor} released batch {number} from quarantine: {why}"
+    return Finding(
+        node=Outcome(
+            name="release batch",
+            result=Result.DONE,
+            sentence=sentence,
+            values={"batch": number, "actor": signal.actor},
+        ),
+        verdict=Verdict.NONE,
+        actions=(Quarantine(sequence=number, reason=""),),
+        answers=answer_all((signal,), SignalStatus.DEFERRED, sentence),
     )

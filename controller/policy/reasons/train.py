@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from controller.domain.decisions import Outcome, Result, Verdict
-from controller.domain.runs import Cause
+from controller.domain.runs import Cause, RunKind
 from controller.domain.signals import (
     TRAINING_CAUSES,
     Signal,
@@ -17,13 +17,24 @@ from controller.policy.case import Case, Finding, answer_all, earliest
 from controller.policy.limits import Limited, limit
 from controller.policy.orders import order_training
 from controller.policy.phrase import listing
-from controller.policy.reasons.profile import profile_signals
+from controller.policy.reasons.profile import finished
 from controller.policy.triggers import TriggerVerdict, judge_triggers
+
+
+_MEASURES = {
+    RunKind.PROFILE: "the new data are as expected",
+    RunKind.DECAY: "the champion was looked at",
+    RunKind.SKEW: "what is served is as it was trained on",
+}
+"""Runs whose reports may fire a trigger, and what those are told that none asked for."""
 
 
 def train(case: Case) -> Finding | None:
     """Every trigger is judged; those that fire become the causes of one training."""
-    waiting = (*case.signals(*TRAINING_CAUSES), *profile_signals(case))
+    waiting = (
+        *case.signals(*TRAINING_CAUSES),
+        *(signal for kind in _MEASURES for signal in finished(case, kind)),
+    )
     verdicts = judge_triggers(case)
     if not waiting:
         return None
@@ -137,7 +148,7 @@ def _leftovers(
 
 def _unwanted(signal: Signal) -> str:
     if signal.kind is SignalKind.RUN_FINISHED:
-        return "the new data are as expected"
+        return _MEASURES.get(RunKind(str(signal.payload.get("kind"))), "nobody waits for it")
     if signal.kind is SignalKind.WEBHOOK:
         return f"no trigger of the policy waits for events of type {signal.payload.get('type')}"
     if signal.trigger is not None:

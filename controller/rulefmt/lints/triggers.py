@@ -52,7 +52,7 @@ def _fires_itself(policy: Policy) -> Iterator[Hit]:
 
 def _never_or_always(policy: Policy) -> Iterator[Hit]:
     for trigger in policy.triggers:
-        if not isinstance(trigger, DriftTrigger | SkewTrigger):
+        if not isinstance(trigger, DriftTrigger | SkewTrigger) or trigger.above is None:
             continue
         ceiling = _CEILINGS.get(trigger.metric)
         if ceiling is not None and trigger.above >= ceiling:

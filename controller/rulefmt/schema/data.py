@@ -41,6 +41,13 @@ def _columns_differ(data: Values, where: str, problems: Problems) -> None:
         problems.add(data.at("label_delay"), "no-time-column", message, "add `time: COLUMN`")
 
 
+def _served_rows_meet(data: Values, where: str, problems: Problems) -> None:
+    served = data["served"]
+    if served is not None and served.has("prediction") and not data.has("key"):
+        message = f"`{where}.served.prediction` meets its label by `{where}.key`, which is missing"
+        problems.add(served.at("prediction"), "missing-key", message, "add `key: COLUMN`")
+
+
 def _group_is_named(holdout: Values, where: str, problems: Problems) -> None:
     by_group = holdout["by"] == "group"
     if by_group and not holdout.has("group"):
@@ -169,6 +176,34 @@ HOLDOUT = Section(
     checks=(_group_is_named,),
 )
 
+SERVED = Section(
+    title="data.served",
+    doc="The serving log: what was asked of the model, and what it answered. `skew` and late labels need it.",
+    keys=(
+        Key(
+            name="source",
+            type=Text("a path, glob or URL", longest=1000),
+            doc="Where it is written, as `data.source`.",
+            example='"logs/*.parquet"',
+            required=True,
+        ),
+        Key(name="time", type=COLUMN, doc="When a row was served.", example="served_at"),
+        Key(
+            name="prediction",
+            type=COLUMN,
+            doc="What the model answered; joined by `data.key` with the label when it comes. Without it the champion "
+            "is asked again.",
+            example="prediction",
+        ),
+        Key(
+            name="version",
+            type=COLUMN,
+            doc="The number of the version that answered; rows of others are left out.",
+            example="model_version",
+        ),
+    ),
+)
+
 DATA = Section(
     title="data",
     doc="Where rows come from and what their columns mean.",
@@ -238,6 +273,12 @@ DATA = Section(
             example="5m",
             default_says="the server's setting",
         ),
+        Key(
+            name="served",
+            type=SERVED,
+            doc=SERVED.doc,
+            example='{source: "logs/*.parquet", time: served_at, prediction: prediction}',
+        ),
     ),
-    checks=(_columns_differ,),
+    checks=(_columns_differ, _served_rows_meet),
 )

@@ -45,6 +45,9 @@ EVENTS = (
     "quarantined",
     "schema_changed",
     "drifted",
+    "skewed",
+    "decayed",
+    "decay_expected",
     "unimproving",
     "rules_refused",
 )

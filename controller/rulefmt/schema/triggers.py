@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from controller.domain.drift import DriftMetric
 from controller.rulefmt.names import TRIGGER_KINDS
 from controller.rulefmt.schema.words import COLUMN, EVENT_TYPE, METRIC, NAME
@@ -14,11 +16,15 @@ from controller.rulefmt.types import (
     Hold,
     ListOf,
     Number,
+    ReferenceWindow,
     TimeZone,
 )
 
 DISTANCES = tuple(metric.value for metric in DriftMetric)
 """Distances of two profiles that a trigger may name."""
+
+MISMATCH = "mismatch_rate"
+"""The share of rows whose logged feature is not the one that the data give for the same key."""
 
 _FOR = (
     Key(
@@ -38,14 +44,26 @@ _FOR = (
 )
 
 
-def _distance(title: str, doc: str, more: tuple[Key, ...] = ()) -> Section:
+_FOR_DRIFT = (
+    replace(_FOR[0], example="2 of 3 batches", default="2 of 3 batches"),
+    _FOR[1],
+)
+
+
+def _distance(
+    title: str,
+    doc: str,
+    metrics: tuple[str, ...],
+    held: tuple[Key, ...],
+    more: tuple[Key, ...] = (),
+) -> Section:
     return Section(
         title=title,
         doc=doc,
         keys=(
             Key(
                 name="metric",
-                type=Choice(DISTANCES),
+                type=Choice(metrics),
                 doc="The distance of the two distributions of a column.",
                 example="jensen_shannon",
                 default="psi",
@@ -55,7 +73,7 @@ def _distance(title: str, doc: str, more: tuple[Key, ...] = ()) -> Section:
                 type=Number(0),
                 doc="The threshold.",
                 example="0.2",
-                required=True,
+                default_says="where the column's verdict is an alert (docs/reference/drift.md)",
             ),
             Key(
                 name="columns",
@@ -64,7 +82,7 @@ def _distance(title: str, doc: str, more: tuple[Key, ...] = ()) -> Section:
                 example="[distance, carrier]",
                 default_says="all features",
             ),
-            *_FOR,
+            *held,
             *more,
         ),
     )
@@ -106,19 +124,25 @@ NEW_DATA = Section(
 DRIFT = _distance(
     "triggers[].drift",
     "Fires when new rows no longer look like the reference.",
+    DISTANCES,
+    _FOR_DRIFT,
     (
         Key(
             name="reference",
-            type=Choice(("training", "previous")),
-            doc="What new rows are compared with: the champion's training rows, or the batch before.",
-            example="previous",
+            type=ReferenceWindow(),
+            doc="What new rows are compared with: the champion's training rows, the batch before, the same days "
+            "of the year before, or the rows of a window of time, its first day and the day after its last.",
+            example="same_season",
             default="training",
         ),
     ),
 )
 
 SKEW = _distance(
-    "triggers[].skew", "Fires when the rows that are served no longer look like the training rows."
+    "triggers[].skew",
+    "Fires when the rows that are served (`data.served`) no longer look like the training rows.",
+    (*DISTANCES, MISMATCH),
+    _FOR,
 )
 
 DECAY = Section(
@@ -159,6 +183,14 @@ DECAY = Section(
             doc="With fewer labels in the window it does not fire.",
             example="1000",
             default="100",
+        ),
+        Key(
+            name="test",
+            type=Choice(("sequence", "adwin", "page_hinkley")),
+            doc="What proves it: a test of the metric by day that holds at every look, or a detector of `river` over "
+            "the losses row by row (extra `streams`).",
+            example="page_hinkley",
+            default="sequence",
         ),
         *_FOR,
     ),

@@ -36,6 +36,7 @@ _NO_RULES = RulesRef(path="", blob="")
 _MOST_FIRES = 100_000
 _DAY = timedelta(days=1)
 _STEPS = 20
+_MEASURES = frozenset({RunKind.PROFILE.value, RunKind.DECAY.value, RunKind.SKEW.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class History:
 
 def _may_cause(signal: Signal) -> bool:
     if signal.kind is SignalKind.RUN_FINISHED:
-        return signal.payload.get("kind") == RunKind.PROFILE.value
+        return signal.payload.get("kind") in _MEASURES
     return signal.kind in TRAINING_CAUSES
 
 

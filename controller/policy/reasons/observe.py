@@ -1,0 +1,179 @@
+"""Observe: the champion is held against the labels that came since, and the serving log against the training data.
+
+Looks are ordered when there is something new to see: data, served rows, or labels that came due. What a look found
+stays for the triggers (``train``) and the conditions (``roll_back``); people are told here, after one batch, and
+before a trigger that asks for more of them fires. An estimate that was made before labels came may alert, and nothing
+else: neither trigger nor condition reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from controller.domain.decisions import Outcome, Result, StartRun, Verdict
+from controller.domain.rules import SkewTrigger
+from controller.domain.runs import Cause, RunKind, RunView
+from controller.domain.signals import Signal, SignalKind, SignalStatus
+from controller.domain.versions import VersionView
+from controller.policy.case import Case, Finding, answer_all, earliest
+from controller.policy.orders import order_decay, order_skew, watches
+from controller.policy.phrase import listing, number
+from controller.policy.reasons.profile import finished
+
+PAUSE = timedelta(minutes=1)
+"""The least time between two looks of a kind, so that a source that drips does not keep a worker busy."""
+
+
+def observe(case: Case) -> Finding | None:
+    """Tell people what was seen, then order the next look."""
+    told = _tell(case)
+    if told is not None:
+        return told
+    champion = case.champion
+    if champion is None:
+        return None
+    for look in (_decay, _skew):
+        order, _ = look(case, champion)
+        if order is not None:
+            return _ordered(case, order)
+    wake = earliest(*(look(case, champion)[1] for look in (_decay, _skew)))
+    if wake is None:
+        return None
+    sentence = f"{case.seat} is looked at again when there is more to see"
+    node = Outcome(name="observe", result=Result.IDLE, sentence=sentence)
+    return Finding(node=node, wake_at=wake)
+
+
+# --- looks ----------------------------------------------------------------------------------------------------
+
+
+def _ordered(case: Case, order: StartRun) -> Finding:
+    what = (
+        "the labels that came since"
+        if order.spec.kind is RunKind.DECAY
+        else "what it was asked in service"
+    )
+    sentence = f"{order.run} holds {case.seat} against {what}"
+    return Finding(
+        node=Outcome(name="observe", result=Result.DONE, sentence=sentence),
+        verdict=Verdict.NONE,
+        actions=(order,),
+        answers=answer_all(case.signals(SignalKind.SERVED), SignalStatus.HANDLED, sentence),
+    )
+
+
+_Look = tuple[StartRun | None, Any]
+"""What to order now, or when to think of it again."""
+
+
+def _decay(case: Case, champion: VersionView) -> _Look:
+    judged = champion.evaluation
+    if judged is None or judged.predictions is None or not case.policy.data.time:
+        return None, None
+    if not watches(case):
+        return None, None
+    runs = [
+        run
+        for run in case.snapshot.runs
+        if run.kind is RunKind.DECAY and run.version == champion.number
+    ]
+    seen = case.snapshot.data.through, case.snapshot.served.through
+    last = max(runs, key=lambda run: run.number, default=None)
+    if last is None:
+        fresh = seen[0] > champion.data_through or bool(case.policy.data.label_delay)
+        return (_decay_order(case, champion) if fresh else None), None
+    if not last.state.ended:
+        return None, None
+    due = last.look_again
+    if seen > (last.data_through, last.served_through) or _came(case, due):
+        return _after_pause(case, last, lambda: _decay_order(case, champion))
+    return None, due
+
+
+def _came(case: Case, due: Any) -> bool:
+    return due is not None and case.now >= due
+
+
+def _decay_order(case: Case, champion: VersionView) -> StartRun:
+    return order_decay(case, champion, _cause(case, "labels"))
+
+
+def _skew(case: Case, champion: VersionView) -> _Look:
+    wanted = any(isinstance(trigger, SkewTrigger) for trigger in case.policy.triggers)
+    if not wanted or case.policy.data.served is None or not case.snapshot.served.batches:
+        return None, None
+    runs = [run for run in case.snapshot.runs if run.kind is RunKind.SKEW]
+    looked_at = max((run.served_through for run in runs), default=0)
+    if looked_at >= case.snapshot.served.through or any(not run.state.ended for run in runs):
+        return None, None
+    last = max(runs, key=lambda run: run.number, default=None)
+    return _after_pause(
+        case, last, lambda: order_skew(case, champion, looked_at, _cause(case, "served rows"))
+    )
+
+
+def _after_pause(case: Case, last: RunView | None, order: Any) -> _Look:
+    until = last.ordered_at + PAUSE if last is not None else case.now
+    return (None, until) if case.now < until else (order(), None)
+
+
+def _cause(case: Case, name: str) -> Cause:
+    kinds = (SignalKind.NEW_DATA, SignalKind.SERVED)
+    return Cause(trigger=name, signals=tuple(s.id for s in case.signals(*kinds)))
+
+
+# --- telling --------------------------------------------------------------------------------------------------
+
+
+def _tell(case: Case) -> Finding | None:
+    """The oldest report that nobody was told of. Its signal stays, deferred, for the triggers."""
+    for kind, event, says in (
+        (RunKind.PROFILE, "drifted", _drifted),
+        (RunKind.SKEW, "skewed", _drifted),
+        (RunKind.DECAY, "decayed", _decayed),
+        (RunKind.DECAY, "decay_expected", _expected),
+    ):
+        for signal in finished(case, kind):
+            if signal.status is not SignalStatus.OPEN or not case.policy.notify.get(event):
+                continue
+            said = says(signal.payload)
+            if said:
+                return _told(case, signal, event, f"{said}; {case.seat_stays}")
+    return None
+
+
+def _told(case: Case, signal: Signal, event: str, sentence: str) -> Finding:
+    return Finding(
+        node=Outcome(name=event, result=Result.DONE, sentence=sentence),
+        verdict=Verdict.NONE,
+        actions=case.notices(event, sentence),
+        answers=answer_all((signal,), SignalStatus.DEFERRED, sentence),
+    )
+
+
+def _drifted(payload: Mapping[str, Any]) -> str:
+    """One alert is enough for people; a training may ask for more."""
+    if payload.get("verdict") != "alert":
+        return ""
+    reasons = [str(reason) for reason in payload.get("reasons") or ()]
+    what = "the rows that are served" if payload.get("kind") == RunKind.SKEW else "the new data"
+    return f"{what} moved: {listing(reasons[:3]) or 'see incumbent drift'}"
+
+
+def _decayed(payload: Mapping[str, Any]) -> str:
+    found = [r for r in payload.get("readings") or () if r.get("verdict") == "decayed"]
+    return listing([str(r.get("sentence")) for r in found])
+
+
+def _expected(payload: Mapping[str, Any]) -> str:
+    """Estimates that are beyond their limit, and were not in the look before."""
+    found = [e for e in payload.get("estimates") or () if e.get("worse") and e.get("news")]
+    return listing(
+        [
+            f"{e.get('metric')} is estimated at {number(e.get('value') or 0.0)} "
+            f"({e.get('method')}, before labels came), the limit is {number(e.get('limit') or 0.0)}"
+            for e in found
+        ]
+    )
