@@ -73,6 +73,18 @@ def _step(job: Job) -> Callable[[Job, Path], Mapping[str, Any]]:
         from workers.judge import judge
 
         return judge
+    if job.task == "since":
+        from workers.since import since
+
+        return since
+    if job.task == "decay":
+        from workers.decay import decay
+
+        return decay
+    if job.task == "skew":
+        from workers.skew import skew
+
+        return skew
     if job.task == "profile":
         from workers.look import look
 

@@ -27,7 +27,7 @@ def evaluate_run(steps: Steps) -> RunEnd:
     spec = steps.run.spec
     candidates = _candidates(steps)
     prepared = steps.do("prepare", steps.job(task="prepare", candidates=candidates), quiet=True)
-    sides = {c.role: _side(steps, c, candidates, prepared) for c in candidates}
+    sides = {c.role: ask(steps, c, candidates, prepared) for c in candidates}
     judged = steps.do(
         "judge",
         steps.job(
@@ -84,7 +84,7 @@ def verify_run(steps: Steps) -> RunEnd:
     """Load one version in a fresh process and let it answer for the newest holdout rows."""
     candidates = _candidates(steps)
     prepared = steps.do("prepare", steps.job(task="prepare", candidates=candidates), quiet=True)
-    side = _side(steps, candidates[0], candidates, prepared)
+    side = ask(steps, candidates[0], candidates, prepared)
     if side.get("problem"):
         raise Failure(f"{side['name']} does not serve: {side['problem']}")
     return RunEnd(
@@ -113,13 +113,14 @@ def _candidates(steps: Steps) -> tuple[Candidate, ...]:
             raise Failure(f"version {number} of {spec.model} is not in the registry")
         if role == "anchor" and number == spec.champion:
             continue
-        found.append(_candidate(steps, role, versions[number]))
+        found.append(candidate_of(steps, role, versions[number]))
     if not found or found[0].role != "challenger":
         raise Failure("the order names no version")
     return tuple(found)
 
 
-def _candidate(steps: Steps, role: str, version: Version) -> Candidate:
+def candidate_of(steps: Steps, role: str, version: Version) -> Candidate:
+    """A version ready to be asked: its artifact is fetched, or ``problem`` says why it is not."""
     artifacts, target = steps.place.artifacts, steps.folder / f"{role}.model"
     lineage: Mapping[str, Any] = {}
     problem = ""
@@ -140,11 +141,13 @@ def _candidate(steps: Steps, role: str, version: Version) -> Candidate:
     )
 
 
-def _side(
+def ask(
     steps: Steps,
     candidate: Candidate,
     candidates: tuple[Candidate, ...],
     prepared: Mapping[str, Any],
+    *,
+    probabilities: bool | None = None,
 ) -> dict[str, Any]:
     """What a version answered, or why it did not. Only the user's part may fail: the rest is the run's failure."""
     name = f"{candidate.role} v{candidate.version}"
@@ -155,7 +158,7 @@ def _side(
     details = {
         "rows": prepared["rows"],
         "features": prepared["features"],
-        "probabilities": _needs_probabilities(steps),
+        "probabilities": _needs_probabilities(steps) if probabilities is None else probabilities,
     }
     job = steps.job(task="predict", role=candidate.role, candidates=candidates, details=details)
     try:

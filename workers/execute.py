@@ -15,6 +15,7 @@ from controller.domain.runs import Run, RunKind, RunState
 from controller.ports import RunEnd
 from workers.evaluating import evaluate_run, verify_run
 from workers.failure import Failure
+from workers.observing import decay_run, skew_run
 from workers.profiling import profile_run
 from workers.reporting import Reporter, report_end
 from workers.steps import Interrupted, Steps, Workplace
@@ -126,6 +127,8 @@ def _kind(run: Run) -> Callable[[Steps], RunEnd]:
         RunKind.EVALUATE: evaluate_run,
         RunKind.VERIFY: verify_run,
         RunKind.PROFILE: profile_run,
+        RunKind.DECAY: decay_run,
+        RunKind.SKEW: skew_run,
     }
     if run.spec.kind in kinds:
         return kinds[run.spec.kind]

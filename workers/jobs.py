@@ -16,7 +16,7 @@ from controller.domain.errors import IntegrityError
 from controller.domain.runs import RunSpec
 from controller.ports import Batch
 
-Task = Literal["train", "prepare", "predict", "judge", "profile"]
+Task = Literal["train", "prepare", "predict", "judge", "profile", "since", "decay", "skew"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

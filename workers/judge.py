@@ -24,7 +24,7 @@ SCORED = "scored.parquet"
 def judge(job: Job, folder: Path) -> Mapping[str, Any]:
     """``details`` of the job: ``rows`` (the holdout's file), ``baseline``, and ``sides`` by role as they answered."""
     rows = pq.read_table(str(job.details["rows"]))
-    sides = {role: _read_side(held) for role, held in dict(job.details["sides"]).items()}
+    sides = {role: read_side(held) for role, held in dict(job.details["sides"]).items()}
     path = folder / SCORED
     facts = (job.run, sides, dict(job.details["baseline"]))
     write_scored(path, _rows(job, rows), _groups(job, rows), facts)
@@ -48,23 +48,25 @@ def _groups(job: Job, rows: pa.Table) -> dict[str, pa.ChunkedArray]:
     return {name: rows[name] for name in by if name in rows.column_names}
 
 
-def _read_side(held: Mapping[str, Any]) -> Side:
+def read_side(held: Mapping[str, Any]) -> Side:
+    """One version's answers as the step ``predict`` left them."""
     if held.get("problem"):
         return Side(name=str(held["name"]), problem=str(held["problem"]))
     answers = pq.read_table(str(held["predictions"]))
     columns = [name for name in answers.column_names if name[:1] == "p" and name[1:].isdigit()]
-    matrix = np.column_stack([_numpy(answers[name]) for name in columns]) if columns else None
+    matrix = np.column_stack([numbers_of(answers[name]) for name in columns]) if columns else None
     classes = held.get("classes")
     return Side(
         name=str(held["name"]),
-        values=_numpy(answers["prediction"]),
+        values=numbers_of(answers["prediction"]),
         probabilities=matrix,
         classes=tuple(classes) if classes is not None else None,
         measured=dict(held["measured"]),
     )
 
 
-def _numpy(column: pa.ChunkedArray) -> Any:
+def numbers_of(column: pa.ChunkedArray) -> Any:
+    """A column as numpy has it, (rows,)."""
     return column.combine_chunks().to_numpy(zero_copy_only=False)
 
 

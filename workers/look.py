@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from controller.domain.canonical import to_plain
-from controller.domain.drift import DriftReport
+from controller.domain.drift import THRESHOLDS, DriftReport
 from controller.domain.errors import IncumbentError
 from controller.domain.layouts import Layout
-from controller.domain.profiles import Profile
+from controller.domain.profiles import Profile, merge_profiles
 from controller.domain.quality import QualityReport
-from controller.evidence.drift import DriftOptions, compare
+from controller.evidence.drift import DriftOptions, compare, history_ceiling
 from controller.ports import Batch
 from workers.failure import Failure
 from workers.jobs import Job
@@ -23,10 +23,13 @@ from workers.quality import check_and_profile, check_batch
 from workers.snapshot import local_file
 
 _THREADS = 2
+NOTHING_EARLIER = "there is no earlier data to compare with"
+
+History = Mapping[str, Sequence[Mapping[str, float]]]
 
 
 def look(job: Job, folder: Path) -> Mapping[str, Any]:
-    """What each new batch breaks, and how far all good ones together are from the reference."""
+    """What each new batch breaks, and how far all good ones together are from each reference."""
     try:
         return _look(job, folder)
     except IncumbentError as error:
@@ -35,35 +38,90 @@ def look(job: Job, folder: Path) -> Mapping[str, Any]:
 
 def _look(job: Job, folder: Path) -> Mapping[str, Any]:
     engine = Engine(threads=min(_THREADS, os.cpu_count() or 1), directory=folder)
-    reference = _reference(job, folder, engine)
+    reference = reference_of(job, folder, engine)
     checked = [_check(job, batch, folder, engine, reference) for batch in job.batches]
-    good = [profile for _, report, profile in checked if report.passed and profile is not None]
-    merged = None
-    for profile in good:
-        merged = profile if merged is None else merged.merge(profile)
-    report = None
+    good = {b.sequence: p for b, report, p in checked if report.passed and p is not None}
+    merged = merge_profiles(good.values()) if good else None
+    told: dict[str, Any] = _compared(None, {}, NOTHING_EARLIER)
+    against: dict[str, Any] = {}
     if reference is not None and merged is not None:
-        report = compare(reference[0], reference[1], merged, DriftOptions())
+        layout, training = reference
+        history: Mapping[str, History] = job.details.get("history") or {}
+        own = history.get("training") or {}
+        told = _compared(compare(layout, training, merged, DriftOptions(history=own)), own)
+        for name, window in dict(job.details.get("windows") or {}).items():
+            against[name] = _against(
+                job, folder, engine, (layout, merged), window, history.get(name) or {}
+            )
     fresh = reference is not None and not job.details.get("known")
     return {
+        **told,
         "rows": sum(report.rows for _, report, _ in checked),
-        "columns": _columns(report),
-        "verdict": report.verdict.value if report else "not enough data",
-        "reasons": list(report.reasons) if report else [],
-        "problem": None if report else "there is no earlier data to compare with",
+        "against": against,
         "quarantine": [_broken(batch, found) for batch, found, _ in checked if not found.passed],
         "schema_changes": [
             change.sentence() for _, found, _ in checked for change in found.schema_changes
         ],
-        "report": to_plain(report) if report else None,
         "profile": merged.to_json() if merged else None,
+        "profiles": {str(number): profile.to_json() for number, profile in good.items()},
         "reference": {"layout": reference[0].to_json(), "profile": reference[1].to_json()}
         if fresh and reference
         else None,
     }
 
 
-def _reference(job: Job, folder: Path, engine: Engine) -> tuple[Layout, Profile] | None:
+def _compared(report: DriftReport | None, history: History, problem: str = "") -> dict[str, Any]:
+    """A comparison as the signal tells it; the whole of it is kept as an artifact."""
+    if report is None:
+        return {
+            "columns": {},
+            "judged": {},
+            "verdict": "not enough data",
+            "reasons": [],
+            "problem": problem,
+            "n": 0,
+            "report": None,
+        }
+    return {
+        "columns": columns_of(report),
+        "judged": judged_of(report, history),
+        "verdict": report.verdict.value,
+        "reasons": list(report.reasons),
+        "problem": None,
+        "n": report.rows,
+        "report": to_plain(report),
+    }
+
+
+def _against(
+    job: Job,
+    folder: Path,
+    engine: Engine,
+    now: tuple[Layout, Profile],
+    window: Mapping[str, Any],
+    history: History,
+) -> dict[str, Any]:
+    """The same rows held against another window; profiles that are kept are added up, others counted now."""
+    layout, current = now
+    if window.get("problem"):
+        return _compared(None, {}, str(window["problem"]))
+    profiles = []
+    for item in window["batches"]:
+        batch = Batch(**item["batch"])
+        kept = item.get("profile")
+        if kept is not None and kept.get("layout") == layout.digest:
+            profiles.append(Profile.from_json(kept))
+            continue
+        file = local_file(batch, folder / "fetched")
+        profiles.append(make_profile(BatchData.of(file), layout, engine))
+    del job
+    options = DriftOptions(training_reference=False, history=history)
+    found = _compared(compare(layout, merge_profiles(profiles), current, options), history)
+    return found | {"batches": [item["batch"]["sequence"] for item in window["batches"]]}
+
+
+def reference_of(job: Job, folder: Path, engine: Engine) -> tuple[Layout, Profile] | None:
+    """The bins and the counts of the training data: as an earlier run made them, or made now."""
     known = job.details.get("known")
     if known:
         return Layout.from_json(known["layout"]), Profile.from_json(known["profile"])
@@ -90,10 +148,29 @@ def _check(
     return batch, report, profile
 
 
-def _columns(report: DriftReport | None) -> dict[str, dict[str, float]]:
-    if report is None:
-        return {}
+def columns_of(report: DriftReport) -> dict[str, dict[str, float]]:
+    """Each column's distances, where there are any."""
     return {found.column: dict(found.values) for found in report.columns if found.values}
+
+
+def judged_of(report: DriftReport, history: History | None = None) -> dict[str, dict[str, Any]]:
+    """What stands between a column's distances and an alarm: its verdict, its significance, its history."""
+    found: dict[str, dict[str, Any]] = {}
+    for column in report.columns:
+        ceilings = {
+            threshold.metric.value: ceiling
+            for threshold in THRESHOLDS
+            if (
+                ceiling := history_ceiling((history or {}).get(column.column, ()), threshold.metric)
+            )
+            is not None
+        }
+        found[column.column] = {
+            "verdict": column.verdict.value,
+            "significant": column.significant,
+            **({"ceiling": ceilings} if ceilings else {}),
+        }
+    return found
 
 
 def _broken(batch: Batch, report: QualityReport) -> dict[str, Any]:
@@ -104,6 +181,8 @@ def _broken(batch: Batch, report: QualityReport) -> dict[str, Any]:
     return {
         "sequence": batch.sequence,
         "uri": batch.uri,
+        "rows": report.rows,
+        "failing": max((found.failing or 0 for found in report.broken), default=0),
         "sentence": "; ".join(sentences),
         "examples": [dict(row) for result in report.broken for row in result.examples][:5],
     }

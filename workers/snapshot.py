@@ -61,7 +61,7 @@ def load_split(request: Request) -> Split:
         raise Failure(f"there is no data yet: {request.data.source} has brought no whole file.")
     files = [local_file(batch, request.folder) for batch in request.batches]
     columns, features = _columns(request, files)
-    table = _read(files, columns)
+    table = read_tables(files, columns)
     return _split(request, table, features)
 
 
@@ -159,7 +159,8 @@ def _vanished(column: str, path: Path, has: str) -> str:
     )
 
 
-def _read(files: Sequence[Path], columns: Sequence[str]) -> pa.Table:
+def read_tables(files: Sequence[Path], columns: Sequence[str]) -> pa.Table:
+    """These columns of all files; Failure names a column whose type changed between two of them."""
     tables = [read_columns(path, columns) for path in files]
     try:
         return pa.concat_tables(tables, promote_options="permissive")
@@ -180,7 +181,7 @@ def _read(files: Sequence[Path], columns: Sequence[str]) -> pa.Table:
 def _split(request: Request, table: pa.Table, features: tuple[str, ...]) -> Split:
     data = request.data
     counts = {"rows": table.num_rows}
-    times = _times(table, data.time) if data.time else None
+    times = times_of(table, data.time) if data.time else None
     keep = np.ones(table.num_rows, dtype=bool)
     if times is not None:
         untimed = np.isnat(times)
@@ -191,7 +192,7 @@ def _split(request: Request, table: pa.Table, features: tuple[str, ...]) -> Spli
             late = keep & (times > known)
             counts["label_not_due"] = int(late.sum())
             keep &= ~late
-    labelled = keep & ~np.asarray(_missing(table[data.target]))
+    labelled = keep & ~np.asarray(missing_in(table[data.target]))
     judging, boundary = _holdout(request, table, times, keep)
     training = labelled & ~judging
     if request.window and times is not None and boundary is not None:
@@ -231,7 +232,7 @@ def _holdout(request: Request, table: pa.Table, times: Any, keep: Any) -> tuple[
     if not keep.any():
         return keep, None
     # The newest label decides, not the newest row: rows whose label is missing do not move the boundary.
-    labelled = times[keep & ~np.asarray(_missing(table[request.data.target]))]
+    labelled = times[keep & ~np.asarray(missing_in(table[request.data.target]))]
     if not labelled.size:
         return np.zeros_like(keep), None
     if request.since is not None:
@@ -268,13 +269,13 @@ def _enough(request: Request, counts: Mapping[str, int]) -> None:
         )
 
 
-def _missing(column: pa.ChunkedArray) -> pa.Array:
+def missing_in(column: pa.ChunkedArray) -> pa.Array:
     """True where a label is null or NaN."""
     empty = pc.is_null(column, nan_is_null=pa.types.is_floating(column.type))
     return empty.combine_chunks() if isinstance(empty, pa.ChunkedArray) else empty
 
 
-def _times(table: pa.Table, name: str) -> Any:
+def times_of(table: pa.Table, name: str) -> Any:
     """The time column as ``datetime64[us]`` in UTC; a time without a zone is taken as UTC."""
     column = table[name]
     kind = column.type

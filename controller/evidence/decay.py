@@ -188,9 +188,7 @@ def judge_decay(rows: LabelledRows, plan: DecayPlan, against: Any = None) -> Dec
     return _tested(report, used, plan, (1.0 if metric.lower_is_better else -1.0, bar))
 
 
-def _differences(
-    points: list[MetricPoint], others: tuple[MetricPoint, ...]
-) -> list[MetricPoint]:
+def _differences(points: list[MetricPoint], others: tuple[MetricPoint, ...]) -> list[MetricPoint]:
     known = {point.start: point.value for point in others if point.value is not None}
     return [
         replace(point, value=(point.value or 0.0) - known[point.start])

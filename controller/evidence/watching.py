@@ -37,7 +37,8 @@ MOST_STREAMED = 200_000
 @dataclass(frozen=True, kw_only=True)
 class Since:
     """Rows since the champion was judged. ``sides`` by role, a prediction a row; ``labelled`` says which have a label
-    that is due. ``record`` is its evaluation; ``slices`` a column of values by name."""
+    that is due. ``record`` is its evaluation; ``slices`` a column of values by name.
+    """
 
     truth: npt.NDArray[Any]
     times: npt.NDArray[Any]
@@ -109,7 +110,9 @@ def _sequential(
     rows: LabelledRows, plan: DecayPlan, against: Any, found: DecayReading
 ) -> DecayReading:
     report = judge_decay(replace(rows, slices=None), plan, against)
-    newest = datetime.fromtimestamp(rows.times.max().astype("datetime64[us]").astype(int) / 1e6, UTC)
+    newest = datetime.fromtimestamp(
+        rows.times.max().astype("datetime64[us]").astype(int) / 1e6, UTC
+    )
     stale = report.last_proven_at is not None and report.last_proven_at <= newest - plan.window
     verdict = report.verdict
     if verdict is DecayVerdict.DECAYED and stale:
@@ -225,7 +228,8 @@ def _metric(name: str) -> Metric:
 
 def _streamed(since: Since, watch: Watch, metric: Metric, found: DecayReading) -> DecayReading:
     """A detector over the losses: those of its evaluation first, then those that came. It must rise, and beyond the
-    margin."""
+    margin.
+    """
     before = _losses(since.record.y, since.record.sides["challenger"], metric)
     side = _side(since, "champion", metric)
     order = np.argsort(since.times[since.labelled], kind="stable")
@@ -268,9 +272,12 @@ def _losses(
 # --- by time and slice, and before labels come ----------------------------------------------------------------
 
 
-def history(since: Since, watches: Sequence[Watch]) -> dict[str, dict[str, tuple[MetricPoint, ...]]]:
+def history(
+    since: Since, watches: Sequence[Watch]
+) -> dict[str, dict[str, tuple[MetricPoint, ...]]]:
     """Each metric of the watches by day, by window, and by window and slice, with its labels; what cannot be computed
-    is left out."""
+    is left out.
+    """
     found: dict[str, dict[str, tuple[MetricPoint, ...]]] = {}
     for watch in watches:
         try:

@@ -21,6 +21,7 @@ from controller.domain.rules import (
 from controller.domain.runs import RunKind
 from controller.domain.signals import Signal, SignalKind
 from controller.policy.case import Case
+from controller.policy.decayed import decay_figures
 from controller.policy.phrase import count, duration, moment, number
 from controller.policy.reasons.profile import finished
 
@@ -84,6 +85,9 @@ def judge_trigger(case: Case, trigger: Trigger) -> TriggerVerdict:
     """One trigger against the signals that are meant for it."""
     told = case.signals(SignalKind(trigger.kind), *_ALSO.get(trigger.kind, ()))
     measured = finished(case, _MEASURED[trigger.kind]) if trigger.kind in _MEASURED else ()
+    if trigger.kind == "decay":
+        demanded = {figure.id for figure in decay_figures(case)}
+        measured = tuple(signal for signal in measured if signal.id not in demanded)
     told = tuple(sorted((*told, *measured), key=lambda signal: signal.id))
     signals = tuple(s for s in told if _meant(s, trigger))
     if isinstance(trigger, NewDataTrigger):
@@ -309,7 +313,8 @@ def _alarm(
 
 def _read_decay(trigger: DecayTrigger, signal: Signal) -> _Reading:
     """Payload of a signal that somebody sent: ``{"metric", "value", "reference", "labels", "p_worse"?}``; of a
-    finished run: ``{"readings": [a DecayReading for each trigger and condition]}``."""
+    finished run: ``{"readings": [a DecayReading for each trigger and condition]}``.
+    """
     readings = signal.payload.get("readings")
     if not isinstance(readings, (list, tuple)):
         return _read_sent(trigger, signal)

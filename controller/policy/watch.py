@@ -40,6 +40,8 @@ def read_condition(condition: RollbackCondition, signal: Signal) -> Reading | No
     payload = signal.payload
     if payload.get("metric") != condition.metric:
         return None
+    if payload.get("condition") not in (None, condition.name):
+        return None
     value, samples = _number(payload.get("value")), int(payload.get("n") or 0)
     if value is None:
         return _reading(condition, signal, None, f"{condition.metric} has no value", {})

@@ -308,12 +308,15 @@ class Size:
 @dataclass(frozen=True, slots=True)
 class Hold:
     """How long something must last: ``2 batches`` (read as an int), ``2 of 3 batches`` (as two of them), or a
-    duration (as a timedelta)."""
+    duration (as a timedelta).
+    """
 
     label: str = "`N batches`, `N of M batches`, or duration"
 
     def read(self, node: Node, where: str, problems: Problems) -> Any:
-        wanted = "a number of batches such as `2 batches` or `2 of 3 batches`, or a duration such as 1h"
+        wanted = (
+            "a number of batches such as `2 batches` or `2 of 3 batches`, or a duration such as 1h"
+        )
         if node.kind != "scalar":
             return _wrong(node, where, wanted, problems)
         match = re.fullmatch(r"([1-9][0-9]{0,5}) batch(?:es)?", node.text)

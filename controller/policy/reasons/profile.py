@@ -114,8 +114,8 @@ def _quarantine(case: Case, signal: Signal) -> Finding:
 def _let_in(case: Case, signal: Signal) -> Finding:
     """A person releases a batch. It counts as new data from now on, so its signal stays for the triggers."""
     number = signal.payload.get("sequence")
-    known = isinstance(number, int) and not isinstance(number, bool)
-    if not known or not 0 < number <= case.snapshot.data.through:
+    through = case.snapshot.data.through
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 < number <= through:
         sentence = f"there is no batch {number} to release"
         return Finding(
             node=Outcome(name="release batch", result=Result.SKIPPED, sentence=sentence),

@@ -22,6 +22,7 @@ from controller.domain.runs import Cause, RunKind, RunState, RunView
 from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
 from controller.domain.versions import SEATED_BEFORE, VersionState, VersionView
 from controller.policy.case import Case, Finding, answer_all
+from controller.policy.decayed import decay_figures
 from controller.policy.orders import order_verification
 from controller.policy.watch import describe, read_condition, reading_node
 
@@ -45,7 +46,8 @@ def roll_back(case: Case) -> Finding | None:
     requests = case.signals(SignalKind.ROLLBACK)
     if requests:
         return _requested(case, requests[0])
-    figures = tuple(s for s in case.signals(SignalKind.METRIC) if s not in case.rollout_figures)
+    sent = (s for s in case.signals(SignalKind.METRIC) if s not in case.rollout_figures)
+    figures = (*sent, *decay_figures(case))
     if figures:
         return _watched(case, figures)
     return _verifications_without_demand(case)

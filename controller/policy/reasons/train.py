@@ -14,12 +14,12 @@ from controller.domain.signals import (
     SignalStatus,
 )
 from controller.policy.case import Case, Finding, answer_all, earliest
+from controller.policy.decayed import decay_figures
 from controller.policy.limits import Limited, limit
 from controller.policy.orders import order_training
 from controller.policy.phrase import listing
 from controller.policy.reasons.profile import finished
 from controller.policy.triggers import TriggerVerdict, judge_triggers
-
 
 _MEASURES = {
     RunKind.PROFILE: "the new data are as expected",
@@ -31,9 +31,14 @@ _MEASURES = {
 
 def train(case: Case) -> Finding | None:
     """Every trigger is judged; those that fire become the causes of one training."""
-    waiting = (
-        *case.signals(*TRAINING_CAUSES),
-        *(signal for kind in _MEASURES for signal in finished(case, kind)),
+    demanded = {figure.id for figure in decay_figures(case)}
+    waiting = tuple(
+        signal
+        for signal in (
+            *case.signals(*TRAINING_CAUSES),
+            *(signal for kind in _MEASURES for signal in finished(case, kind)),
+        )
+        if signal.id not in demanded  # the seat is about to be taken back, which answers it
     )
     verdicts = judge_triggers(case)
     if not waiting:
