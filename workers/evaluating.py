@@ -147,9 +147,12 @@ def ask(
     candidates: tuple[Candidate, ...],
     prepared: Mapping[str, Any],
     *,
-    probabilities: bool | None = None,
+    optional: bool = False,
 ) -> dict[str, Any]:
-    """What a version answered, or why it did not. Only the user's part may fail: the rest is the run's failure."""
+    """What a version answered, or why it did not. Only the user's part may fail: the rest is the run's failure.
+
+    ``optional``: its probabilities are taken where it gives any, and nothing is wrong where it does not.
+    """
     name = f"{candidate.role} v{candidate.version}"
     if candidate.problem:
         return {"name": name, "problem": candidate.problem}
@@ -158,7 +161,8 @@ def ask(
     details = {
         "rows": prepared["rows"],
         "features": prepared["features"],
-        "probabilities": _needs_probabilities(steps) if probabilities is None else probabilities,
+        "probabilities": _needs_probabilities(steps),
+        "optional": optional,
     }
     job = steps.job(task="predict", role=candidate.role, candidates=candidates, details=details)
     try:

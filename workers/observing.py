@@ -12,7 +12,6 @@ from typing import Any
 from controller.domain.codec import load_plain
 from controller.domain.data import served_stream
 from controller.domain.decay import Watch
-from controller.domain.metrics import PredictionType, find_metric
 from controller.domain.runs import RunKind, RunState
 from controller.ports import Batch, Query, RunEnd
 from workers.evaluating import ask, candidate_of
@@ -39,7 +38,7 @@ def decay_run(steps: Steps) -> RunEnd:
     )
     answers: dict[str, Any] = {}
     if found["rows"]:
-        answers = _answers(steps, watches, candidates, found)
+        answers = _answers(steps, candidates, found)
     record = steps.folder / "record.parquet"
     steps.place.artifacts.fetch(str(spec.details["predictions"]), record)
     judged = steps.do(
@@ -107,16 +106,12 @@ def _candidates(steps: Steps, watches: tuple[Watch, ...]) -> tuple[Candidate, ..
 
 def _answers(
     steps: Steps,
-    watches: tuple[Watch, ...],
     candidates: tuple[Candidate, ...],
     found: Mapping[str, Any],
 ) -> dict[str, Any]:
-    kinds = {PredictionType.PROBABILITY, PredictionType.SCORE}
-    metrics = [find_metric(watch.metric) for watch in watches]
-    wanted = any(metric is not None and metric.prediction in kinds for metric in metrics)
     prepared = {"rows": found["path"], "features": found["features"]}
     return {
-        candidate.role: ask(steps, candidate, candidates, prepared, probabilities=wanted)
+        candidate.role: ask(steps, candidate, candidates, prepared, optional=True)
         for candidate in candidates
         if not (found["logged"] and candidate.role == "champion")
     }

@@ -34,9 +34,10 @@ def predict(job: Job, folder: Path) -> Mapping[str, Any]:
     model = _loaded(candidate, Path(job.code))
     form = str(candidate.lineage.get("model", {}).get("frame", "pandas"))
     frame = to_form(rows.select(features), form)
-    table, classes = _answers(
-        model, frame, rows.num_rows, probabilities=bool(job.details["probabilities"])
-    )
+    wanted = bool(job.details["probabilities"])
+    if job.details.get("optional"):
+        wanted = callable(getattr(model, "predict_proba", None))
+    table, classes = _answers(model, frame, rows.num_rows, probabilities=wanted)
     pq.write_table(table, folder / PREDICTIONS)
     singles = _single_rows(rows.select(features), form, model.predict)
     return {

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from controller.adapters.memory import MemoryDataSource
+from controller.domain.data import served_stream
 from controller.domain.errors import ConfigurationError, Unavailable
-from controller.domain.rules import DataSection, Policy
+from controller.domain.rules import DataSection, Policy, Served
 from controller.domain.signals import SignalKind
 from controller.ports import Batch, Poll, Query
 from controller.service.poll_sources import PollConfig, PollSources
@@ -305,3 +306,33 @@ def test_problems_are_kept_for_the_doctor_and_forgotten_with_the_policy(house):
         tx.rules.retire(MODEL, "gone", house.clock.now())
     sources.service.run_once()
     assert sources.health.all() == []
+
+
+def test_a_serving_log_is_looked_at_beside_the_data_and_trains_nothing():
+    served = Served(source="logs/*.parquet", prediction="prediction")
+    data = DataSection(source="data/*.parquet", target="arr_delay", key="id", served=served)
+    house = House(policy(data=data))
+    stream = served_stream(MODEL)
+    log = MemoryDataSource()
+    sources = Sources(house, {MODEL: MemoryDataSource(), stream: log})
+    log.arrive(batch("log"))
+    assert sources.service.run_once().signals == 1
+    assert sources.kinds() == [SignalKind.SERVED]
+    with house.store.read() as tx:
+        assert tx.data.view(stream).batches == 1
+        assert tx.data.view(MODEL).batches == 0
+    assert sources.state(stream).source == "logs/*.parquet"
+    (told,) = house.tick()
+    assert told.answers[0].reason == "no rule of the policy asks for a signal of kind served"
+
+
+def test_a_serving_log_that_is_away_does_not_hold_up_the_data():
+    data = DataSection(source="data/*", target="y", key="id", served=Served(source="s3://log/*"))
+    house = House(policy(data=data))
+    stream = served_stream(MODEL)
+    away = ConfigurationError("the log is away.")
+    sources = Sources(house, {MODEL: MemoryDataSource([batch("a")]), stream: away})
+    report = sources.service.run_once()
+    assert (report.batches, report.failed) == (1, 1)
+    assert sources.state(stream).error == "the log is away."
+    assert sources.state().healthy
