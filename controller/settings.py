@@ -146,6 +146,11 @@ class Settings(BaseSettings):
         description="File (TOML) that says where the channels of policies lead, and how they are spoken to."
         " Default: messages are only logged.",
     )
+    mlflow: Literal["free", "governed", "off"] = Field(
+        "free",
+        description="What MLflow's clients find here: governed models and free ones that they keep themselves, only"
+        " governed ones, or nothing.",
+    )
     actor: str | None = Field(
         None, description="Who gives commands, as decisions name them. Default: the login name."
     )

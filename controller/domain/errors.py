@@ -11,6 +11,7 @@
     ├── Conflict                    exit code 4: somebody else was first, or the view was stale
     │   ├── StaleGeneration         the champion moved between reading and writing
     │   ├── Fenced                  the writer's token has been superseded
+    │   ├── AlreadyExists           the name is taken
     │   └── IllegalTransition       the life cycle has no such move
     ├── IntegrityError              exit code 1: stored bytes do not match their digest
     └── Unavailable                 exit code 5: a database, broker or store does not answer
@@ -105,6 +106,12 @@ class Fenced(Conflict):
     """The writer's fencing token has been superseded; its write does not count."""
 
     code = "fenced"
+
+
+class AlreadyExists(Conflict):
+    """The name is taken."""
+
+    code = "already_exists"
 
 
 class IllegalTransition(Conflict):

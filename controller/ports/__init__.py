@@ -10,6 +10,7 @@ heartbeats are measured by the store's own clock (the database's on PostgreSQL),
 from __future__ import annotations
 
 from controller.ports.artifacts import ArtifactStore
+from controller.ports.catalog import Catalog, FreeBook
 from controller.ports.clock import Clock
 from controller.ports.controllers import (
     FORGOTTEN,
@@ -67,6 +68,7 @@ __all__ = [
     "ActiveRules",
     "ArtifactStore",
     "Batch",
+    "Catalog",
     "Clock",
     "Comment",
     "CommentBook",
@@ -83,6 +85,7 @@ __all__ = [
     "Dispatcher",
     "FactLog",
     "FigureBook",
+    "FreeBook",
     "JournalEntry",
     "JournalLine",
     "Lease",

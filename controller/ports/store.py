@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from controller.ports.catalog import Catalog, FreeBook
 from controller.ports.controllers import ControllerBook, Counters
 from controller.ports.data import DataCatalog, SourceHealth
 from controller.ports.decisions import DecisionLog
@@ -66,6 +67,10 @@ class Transaction(Protocol):
     def controllers(self) -> ControllerBook: ...
     @property
     def counters(self) -> Counters: ...
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def free(self) -> FreeBook: ...
 
 
 class Store(Protocol):

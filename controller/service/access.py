@@ -49,6 +49,7 @@ NEEDED: Mapping[str, Role] = {
     "hold": Role.OPERATOR,
     "release": Role.OPERATOR,
     "rollback": Role.OPERATOR,
+    "catalog": Role.OPERATOR,
     "promote": Role.ADMIN,
 }
 """The least role that each thing takes."""

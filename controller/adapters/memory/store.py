@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+from controller.adapters.memory.catalog import MemoryCatalog, MemoryFreeModels
 from controller.adapters.memory.clock import SystemClock
 from controller.adapters.memory.data import MemoryData
 from controller.adapters.memory.decisions import MemoryDecisions
@@ -62,6 +63,8 @@ class MemoryTransaction:
         self.figures = MemoryFigures(tables, now)
         self.controllers = MemoryControllers(tables, now)
         self.counters = MemoryCounters(tables)
+        self.catalog = MemoryCatalog(tables)
+        self.free = MemoryFreeModels(tables)
 
 
 class MemoryStore:

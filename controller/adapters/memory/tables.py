@@ -6,12 +6,13 @@ never changes under it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from controller.domain.canonical import GENESIS
+from controller.domain.catalog import CatalogModel, CatalogVersion
 from controller.domain.decisions import DecisionRecord
 from controller.domain.evidence import Evaluation
 from controller.domain.runs import Run
@@ -107,6 +108,15 @@ class KeptLetter:
     acknowledged: bool = False
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FreeRow:
+    """A free model with its versions by number; ``next_version`` is never given back."""
+
+    model: CatalogModel
+    versions: Mapping[int, CatalogVersion] = field(default_factory=dict)
+    next_version: int = 1
+
+
 @dataclass(kw_only=True, slots=True)
 class Tables:
     """Every table. Keys: ids, names, or (model, number)."""
@@ -146,6 +156,9 @@ class Tables:
     silences: Table[int, Silence] = field(default_factory=Table)
     controllers: Table[str, ControllerRow] = field(default_factory=Table)
     counters: Table[str, int] = field(default_factory=Table)
+    free: Table[str, FreeRow] = field(default_factory=Table)
+    free_numbers: Table[str, int] = field(default_factory=Table)
+    """The next version of names that are free again."""
     touched_seats: set[str] = field(default_factory=set)
     """Models whose champion left or came in this transaction."""
 

@@ -12,12 +12,14 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from controller.adapters.clock import SystemClock
+from controller.adapters.sql.catalog import SqlCatalog
 from controller.adapters.sql.controllers import SqlControllers, SqlCounters
 from controller.adapters.sql.data import SqlData
 from controller.adapters.sql.decisions import SqlDecisions
 from controller.adapters.sql.engine import BUSY_SECONDS, is_sqlite, make_engine, name_of, read_url
 from controller.adapters.sql.errors import translate
 from controller.adapters.sql.figures import SqlFigures
+from controller.adapters.sql.free import SqlFreeModels
 from controller.adapters.sql.journal import SqlJournal, SqlWorkers
 from controller.adapters.sql.leases import SqlLeases
 from controller.adapters.sql.models import SqlModels
@@ -63,6 +65,8 @@ class SqlTransaction:
         self.figures = SqlFigures(session)
         self.controllers = SqlControllers(session)
         self.counters = SqlCounters(session)
+        self.catalog = SqlCatalog(session)
+        self.free = SqlFreeModels(session)
 
 
 class SqlStore:

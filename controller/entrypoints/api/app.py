@@ -81,6 +81,10 @@ def create_app(desk: Desk) -> FastAPI:
     from controller.entrypoints.web.routes import mount
 
     mount(app)
+    if desk.settings.mlflow != "off":
+        from controller.entrypoints.mlflow.routes import mount as mount_mlflow
+
+        mount_mlflow(app)
     app.add_middleware(
         Guard,
         largest=desk.settings.api_body,

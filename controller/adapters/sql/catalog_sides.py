@@ -1,0 +1,346 @@
+"""Where the catalogue's rows come from: our own versions on the governed side, the free tables on the other.
+
+Both sides select columns of the same names, so that whoever reads them need not know which side it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    cast,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy import Text as SqlText
+
+from controller.adapters.sql.catalog_words import Tagged
+from controller.adapters.sql.free_tables import (
+    free_aliases,
+    free_models,
+    free_tags,
+    free_versions,
+)
+from controller.adapters.sql.session import Session
+from controller.adapters.sql.tables import active_rules, models, versions
+from controller.adapters.sql.types import UtcTime
+from controller.domain.catalog import (
+    CHAMPION,
+    STAGES,
+    STATE_TAG,
+    CatalogVersion,
+    Kind,
+    stage_of,
+)
+from controller.domain.versions import VersionState
+
+_Value = Callable[[ColumnElement[Any]], ColumnElement[bool]]
+
+
+def as_object(
+    session: Session, key: ColumnElement[Any], value: ColumnElement[Any], where: ColumnElement[bool]
+) -> ColumnElement[Any]:
+    """The rows as one JSON object, as text."""
+    if session.postgres:
+        return (
+            select(cast(func.json_object_agg(key, value), SqlText)).where(where).scalar_subquery()
+        )
+    return select(func.json_group_object(key, value)).where(where).scalar_subquery()
+
+
+def as_array(
+    session: Session, value: ColumnElement[Any], where: ColumnElement[bool]
+) -> ColumnElement[Any]:
+    """The rows as one JSON array, as text."""
+    if session.postgres:
+        return select(cast(func.json_agg(value), SqlText)).where(where).scalar_subquery()
+    return select(func.json_group_array(value)).where(where).scalar_subquery()
+
+
+class FreeSide:
+    """Models without a policy."""
+
+    kind: Kind = "free"
+    model_fields: dict[str, Any] = {  # noqa: RUF012 - never written
+        "name": free_models.c.name,
+        "created": free_models.c.created_at,
+        "updated": free_models.c.updated_at,
+    }
+    version_fields: dict[str, Any] = {  # noqa: RUF012 - never written
+        "name": free_models.c.name,
+        "number": free_versions.c.number,
+        "created": free_versions.c.created_at,
+        "updated": free_versions.c.updated_at,
+        "run": free_versions.c.run,
+        "source": free_versions.c.source,
+    }
+
+    @staticmethod
+    def models(session: Session) -> Select[Any]:
+        """Every model with its tags and aliases."""
+        tags, aliases = free_tags.c, free_aliases.c
+        mine = free_models.c.id
+        return select(
+            free_models.c.id,
+            free_models.c.name,
+            free_models.c.created_at,
+            free_models.c.updated_at,
+            free_models.c.description,
+            null().label("champion"),
+            as_object(
+                session, tags.key, tags.value, and_(tags.model == mine, tags.number == 0)
+            ).label("tags"),
+            as_object(session, aliases.alias, aliases.number, aliases.model == mine).label(
+                "aliases"
+            ),
+        ).where(free_models.c.deleted_at.is_(None))
+
+    @staticmethod
+    def versions(session: Session) -> Select[Any]:
+        """Every version with its tags and aliases."""
+        tags, aliases = free_tags.c, free_aliases.c
+        mine, number = free_versions.c.model, free_versions.c.number
+        return (
+            select(
+                free_models.c.name,
+                free_versions,
+                as_object(
+                    session, tags.key, tags.value, and_(tags.model == mine, tags.number == number)
+                ).label("tags"),
+                as_array(
+                    session, aliases.alias, and_(aliases.model == mine, aliases.number == number)
+                ).label("aliases"),
+            )
+            .join(free_models, free_models.c.id == mine)
+            .where(free_versions.c.deleted_at.is_(None))
+        )
+
+    @classmethod
+    def latest(cls, session: Session, rows: list[Row[Any]]) -> Select[Any]:
+        """The newest version of each stage of these models, each by one look into an index."""
+        stages = union_all(*(select(literal(stage).label("stage")) for stage in STAGES)).subquery()
+        other = free_versions.alias("other")
+        newest = (
+            select(func.max(other.c.number))
+            .where(
+                other.c.model == free_models.c.id,
+                other.c.stage == stages.c.stage,
+                other.c.deleted_at.is_(None),
+            )
+            .correlate(free_models, stages)
+            .scalar_subquery()
+        )
+        return (
+            cls.versions(session)
+            .join(stages, literal(value=True))
+            .where(
+                free_models.c.id.in_([row.id for row in rows]),
+                free_versions.c.number == newest,
+                free_versions.c.stage == stages.c.stage,
+            )
+        )
+
+    @staticmethod
+    def tagged(*, of_model: bool) -> Tagged:
+        """Whether a version (or a model) has a tag whose value holds."""
+        mine = free_models.c.id if of_model else free_versions.c.model
+        number: Any = literal(0) if of_model else free_versions.c.number
+
+        def has(key: str, holds: _Value) -> ColumnElement[bool]:
+            tags = free_tags.c
+            return (
+                select(tags.key)
+                .where(
+                    tags.model == mine, tags.number == number, tags.key == key, holds(tags.value)
+                )
+                .exists()
+            )
+
+        return has
+
+    @staticmethod
+    def as_version(row: Row[Any]) -> CatalogVersion:
+        """A row as a version."""
+        return CatalogVersion(
+            model=row.name,
+            number=row.number,
+            kind="free",
+            stage=row.stage,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            description=row.description,
+            source=row.source,
+            storage=row.storage,
+            run=row.run,
+            run_link=row.run_link,
+            model_id=row.model_id,
+            author=row.author,
+            tags=json.loads(row.tags or "{}"),
+            aliases=tuple(sorted(json.loads(row.aliases or "[]"))),
+        )
+
+
+_first = versions.alias("first")
+_newest = versions.alias("newest")
+_CREATED = func.coalesce(
+    select(_first.c.created_at)
+    .where(_first.c.model == models.c.model, _first.c.number == 1)
+    .scalar_subquery(),
+    active_rules.c.activated_at,
+    type_=UtcTime,
+)
+_UPDATED = func.coalesce(
+    select(_newest.c.state_since)
+    .where(_newest.c.model == models.c.model, _newest.c.number == models.c.next_version - 1)
+    .scalar_subquery(),
+    active_rules.c.activated_at,
+    type_=UtcTime,
+)
+_GOVERNED = or_(models.c.next_version > 1, active_rules.c.model.is_not(None))
+
+
+class GovernedSide:
+    """Models with a policy, or with versions of ours."""
+
+    kind: Kind = "governed"
+    model_fields: dict[str, Any] = {  # noqa: RUF012 - never written
+        "name": models.c.model,
+        "created": _CREATED,
+        "updated": _UPDATED,
+    }
+    version_fields: dict[str, Any] = {  # noqa: RUF012 - never written
+        "name": versions.c.model,
+        "number": versions.c.number,
+        "created": versions.c.created_at,
+        "updated": versions.c.state_since,
+        "run": versions.c.run,
+        "source": literal("sha256:") + versions.c.digest,
+    }
+
+    @staticmethod
+    def known(name: str) -> Select[Any]:
+        """A row if the name is governed."""
+        return (
+            select(models.c.model)
+            .outerjoin(active_rules, active_rules.c.model == models.c.model)
+            .where(models.c.model == name, _GOVERNED)
+        )
+
+    @staticmethod
+    def pointed(name: str, alias: str) -> Select[Any]:
+        """The number that an alias points at."""
+        if alias == CHAMPION:
+            return select(models.c.champion).where(models.c.model == name)
+        return select(models.c.champion).where(false())
+
+    @staticmethod
+    def models(session: Session) -> Select[Any]:
+        """Every model."""
+        del session
+        return (
+            select(
+                models.c.model.label("name"),
+                _CREATED.label("created_at"),
+                _UPDATED.label("updated_at"),
+                literal("").label("description"),
+                models.c.champion,
+                null().label("tags"),
+                null().label("aliases"),
+            )
+            .outerjoin(active_rules, active_rules.c.model == models.c.model)
+            .where(_GOVERNED)
+        )
+
+    @staticmethod
+    def versions(session: Session) -> Select[Any]:
+        """Every version."""
+        del session
+        return select(
+            versions.c.model.label("name"),
+            versions.c.number,
+            versions.c.state,
+            versions.c.state_since,
+            versions.c.created_at,
+            versions.c.run,
+            versions.c.digest,
+            versions.c.recipe,
+            literal("").label("description"),
+            null().label("tags"),
+            null().label("aliases"),
+        )
+
+    @classmethod
+    def latest(cls, session: Session, rows: list[Row[Any]]) -> Select[Any]:
+        """The newest version of each state of these models."""
+        states = union_all(
+            *(select(literal(state.value).label("state")) for state in VersionState)
+        ).subquery()
+        other = versions.alias("other")
+        newest = (
+            select(func.max(other.c.number))
+            .where(other.c.model == models.c.model, other.c.state == states.c.state)
+            .correlate(models, states)
+            .scalar_subquery()
+        )
+        return (
+            cls.versions(session)
+            .join(models, models.c.model == versions.c.model)
+            .join(states, literal(value=True))
+            .where(
+                models.c.model.in_([row.name for row in rows]),
+                versions.c.number == newest,
+                versions.c.state == states.c.state,
+            )
+        )
+
+    @staticmethod
+    def tagged(*, of_model: bool) -> Tagged:
+        """Whether a version has a tag whose value holds; its state is one."""
+
+        def has(key: str, holds: _Value) -> ColumnElement[bool]:
+            if key == STATE_TAG and not of_model:
+                return holds(versions.c.state)
+            return false()
+
+        return has
+
+    @staticmethod
+    def as_version(row: Row[Any]) -> CatalogVersion:
+        """A row as a version."""
+        state = VersionState(row.state)
+        aliases = json.loads(row.aliases or "[]")
+        if state is VersionState.CHAMPION:
+            aliases.append(CHAMPION)
+        return CatalogVersion(
+            model=row.name,
+            number=row.number,
+            kind="governed",
+            stage=stage_of(state),
+            created_at=row.created_at,
+            updated_at=row.state_since,
+            description=row.description,
+            source=f"sha256:{row.digest}",
+            run=row.run,
+            digest=row.digest,
+            tags={
+                **json.loads(row.tags or "{}"),
+                STATE_TAG: row.state,
+                "incumbent.recipe": row.recipe,
+            },
+            aliases=tuple(sorted(aliases)),
+        )
+
+
+Side = type[FreeSide] | type[GovernedSide]
+SIDES: tuple[Side, ...] = (GovernedSide, FreeSide)

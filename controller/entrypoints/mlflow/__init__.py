@@ -1,0 +1,1 @@
+"""Our registry over MLflow's REST interface."""

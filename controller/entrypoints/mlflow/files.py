@@ -1,0 +1,101 @@
+"""The folder of a governed version, file by file, as MLflow's artifact interface lists and sends it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from fastapi import Request
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, Response
+
+from controller.bootstrap import open_artifacts
+from controller.domain.catalog import CatalogVersion
+from controller.domain.errors import NotFound
+from controller.entrypoints.api.desk import Desk
+from controller.ports import ArtifactStore
+from controller.service.mlflow.folder import ARTIFACT, Described, small_files
+
+
+def answer_file(request: Request, desk: Desk) -> Response:
+    """One file; the artifact with its digest as ETag, and in parts where they are asked for."""
+    version, path = _asked(desk, request.path_params["path"])
+    artifacts = _artifacts(desk)
+    if path == ARTIFACT:
+        return _sent(artifacts, version.digest)
+    found = small_files(_described(desk, artifacts, version)).get(path)
+    if found is None:
+        raise NotFound(f"There is no file {path} in {version.model} v{version.number}.")
+    return Response(found, media_type="application/octet-stream")
+
+
+def answer_listing(request: Request, desk: Desk) -> Response:
+    """What lies directly below a folder."""
+    version, path = _asked(desk, request.query_params.get("path", ""))
+    artifacts = _artifacts(desk)
+    sizes = {
+        name: len(content)
+        for name, content in small_files(_described(desk, artifacts, version)).items()
+    }
+    sizes[ARTIFACT] = artifacts.size(version.digest)
+    below = f"{path}/" if path else ""
+    files: dict[str, dict[str, Any]] = {}
+    for name, size in sorted(sizes.items()):
+        if not name.startswith(below):
+            continue
+        first, slash, _ = name[len(below) :].partition("/")
+        entry = {"path": first, "is_dir": bool(slash)}
+        files[first] = entry if slash else {**entry, "file_size": size}
+    return Response(json.dumps({"files": list(files.values())}), media_type="application/json")
+
+
+def _asked(desk: Desk, path: str) -> tuple[CatalogVersion, str]:
+    """The version that a path ``MODEL/NUMBER/file`` begins with, and the rest of it."""
+    model, _, rest = path.strip("/").partition("/")
+    number, _, file = rest.partition("/")
+    with desk.store.read() as tx:
+        found = (
+            tx.catalog.version(unquote(model), min(int(number), 2**31 - 1))
+            if number.isdecimal()
+            else None
+        )
+    if found is None or found.kind != "governed":
+        raise NotFound(f"No version of ours has files at {path[:200]}.")
+    return found, file
+
+
+def _described(desk: Desk, artifacts: ArtifactStore, version: CatalogVersion) -> Described:
+    with desk.store.read() as tx:
+        (own,) = tx.registry.versions(version.model, numbers=[version.number])
+    lineage = json.loads(artifacts.read_bytes(own.lineage)) if own.lineage else None
+    return Described(
+        model=version.model,
+        number=version.number,
+        digest=version.digest,
+        created_at=version.created_at,
+        run=version.run,
+        lineage=lineage,
+    )
+
+
+def _sent(artifacts: ArtifactStore, digest: str) -> Response:
+    """A verified copy, removed once it is sent."""
+    folder = tempfile.TemporaryDirectory(prefix="incumbent-")
+    try:
+        copy = artifacts.fetch(digest, Path(folder.name) / "model.bin")
+    except BaseException:
+        folder.cleanup()
+        raise
+    return FileResponse(
+        copy,
+        media_type="application/octet-stream",
+        headers={"etag": f'"{digest}"'},
+        background=BackgroundTask(folder.cleanup),
+    )
+
+
+def _artifacts(desk: Desk) -> ArtifactStore:
+    return desk.artifacts or open_artifacts(desk.settings)

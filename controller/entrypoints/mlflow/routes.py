@@ -1,0 +1,138 @@
+"""Mounts MLflow's paths: one route for the methods, one for the files of governed versions."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from controller.domain.catalog import CatalogVersion
+from controller.domain.errors import IncumbentError, NotFound, NotLoggedIn, UserError
+from controller.entrypoints.api.desk import Desk, caller, desk_of
+from controller.entrypoints.mlflow.files import answer_file, answer_listing
+from controller.entrypoints.mlflow.methods import METHODS, READING, Call
+from controller.entrypoints.mlflow.shapes import error_body
+from controller.service.access import Person, digest_of
+from controller.service.mlflow.surface import Surface
+
+log = logging.getLogger(__name__)
+
+API = "/api/2.0/mlflow"
+FILES = "/api/2.0/mlflow-artifacts/artifacts"
+_VERBS = ["GET", "POST", "PATCH", "DELETE", "PUT"]
+
+
+def mount(app: FastAPI) -> None:
+    """Answer below MLflow's paths."""
+    app.add_route(API + "/{path:path}", _method, methods=_VERBS, include_in_schema=False)
+    app.add_route(FILES, _listing, methods=["GET"], include_in_schema=False)
+    app.add_route(FILES + "/{path:path}", _file, methods=["GET", "HEAD"], include_in_schema=False)
+
+
+async def _method(request: Request) -> Response:
+    raw = await request.body()
+    return await run_in_threadpool(_answered, request, raw)
+
+
+async def _listing(request: Request) -> Response:
+    return await run_in_threadpool(_told, request, answer_listing)
+
+
+async def _file(request: Request) -> Response:
+    return await run_in_threadpool(_told, request, answer_file)
+
+
+def _told(request: Request, answer: Any) -> Response:
+    try:
+        _person(request).must("read", None)
+        found: Response = answer(request, desk_of(request))
+    except IncumbentError as error:
+        return _refusal(error)
+    return found
+
+
+def _answered(request: Request, raw: bytes) -> Response:
+    try:
+        key = (request.method, request.path_params["path"])
+        if key not in METHODS:
+            raise NotFound(
+                f"There is no {key[0]} {API}/{key[1]} here.",
+                hint="This is a registry of models; runs and experiments are on your tracking server.",
+            )
+        body = _do(request, key, raw)
+    except IncumbentError as error:
+        return _refusal(error)
+    return _json(200, body)
+
+
+def _do(request: Request, key: tuple[str, str], raw: bytes) -> dict[str, Any]:
+    person, desk = _person(request), desk_of(request)
+    reading = key in READING
+    person.must("read" if reading else "catalog", None)
+    arguments = _arguments(request, raw)
+    store = desk.store
+    with store.read() if reading else store.begin() as tx:
+        call = Call(
+            surface=Surface(tx, desk.clock.now(), free=desk.settings.mlflow == "free"),
+            arguments=arguments,
+            actor=person.actor,
+            files=lambda version: _place(request, desk, version),
+        )
+        return METHODS[key](call)
+
+
+def _arguments(request: Request, raw: bytes) -> dict[str, Any]:
+    if request.method == "GET":
+        query = request.query_params
+        found: dict[str, Any] = {}
+        for name in query:
+            values = query.getlist(name)
+            found[name] = values if len(values) > 1 else values[0]
+        return found
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        # A page of another site can send forms and plain text without being asked; it cannot send this.
+        raise UserError("The body must be application/json.")
+    try:
+        body = json.loads(raw or b"{}")
+    except (ValueError, RecursionError):
+        raise UserError("The body is no JSON.") from None
+    if not isinstance(body, dict):
+        raise UserError("The body is no JSON object.")
+    return body
+
+
+def _person(request: Request) -> Person:
+    """Who asks: by a bearer token, or by one as the password of basic authentication, as MLflow's clients send it."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return caller(request)
+    try:
+        _, _, password = base64.b64decode(secret.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise NotLoggedIn("The basic credentials cannot be read.") from None
+    return desk_of(request).bearer(digest_of(password))
+
+
+def _place(request: Request, desk: Desk, version: CatalogVersion) -> str:
+    base = (desk.settings.page_url or str(request.base_url)).rstrip("/")
+    return f"{base}{FILES}/{quote(version.model, safe='')}/{version.number}"
+
+
+def _refusal(error: IncumbentError) -> Response:
+    status, body = error_body(error)
+    if status >= 500:
+        log.error("a request failed", extra={"action": "request_failed", "why": error.message})
+    return _json(status, body)
+
+
+def _json(status: int, body: dict[str, Any]) -> Response:
+    text = json.dumps(body, ensure_ascii=False, allow_nan=False)
+    return Response(text, status_code=status, media_type="application/json")
