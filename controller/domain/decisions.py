@@ -174,13 +174,19 @@ class RecordTest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordApproval:
-    """Book one person's word on a held challenger, with the digest of the evidence that was seen."""
+    """Book one person's word on a held challenger, with the digest of the evidence that was seen.
+
+    ``word`` is ``approve``, ``reject``, ``withdraw`` (an approval is taken back) or ``escalate`` (the system's own:
+    more people may decide now). ``behalf`` names whose delegation the person used.
+    """
 
     version: int
     actor: str
     agrees: bool
     evidence: str
     reason: str
+    word: Literal["approve", "reject", "withdraw", "escalate"] = "approve"
+    behalf: str = ""
     kind: Literal["record_approval"] = "record_approval"
 
 

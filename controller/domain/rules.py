@@ -318,6 +318,9 @@ class Approval:
     groups: tuple[str, ...] = ()
     count: int = 1
     expires: timedelta = timedelta(days=3)
+    escalate_after: timedelta | None = None
+    escalate_to: tuple[str, ...] = ()
+    """Groups that may decide too once a challenger has waited so long."""
     line: int = 0
 
 

@@ -59,6 +59,9 @@ class ApprovalView:
     evidence: str
     at: datetime
     reason: str = ""
+    word: str = "approve"
+    """``approve``, ``reject``, ``withdraw`` or ``escalate``; older words are one of the first two."""
+    behalf: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
+from controller.domain.canonical import digest
 from controller.domain.decisions import (
     Action,
     MoveVersion,
+    RecordApproval,
     Result,
     SetChampion,
     TurnRecipe,
@@ -14,21 +17,23 @@ from controller.domain.decisions import (
 )
 from controller.domain.signals import SignalAnswer, SignalStatus
 from controller.domain.versions import VersionState, VersionView
+from controller.policy.approvals import agreed, escalated, standing
 from controller.policy.budget import (
     holdout_left,
     wealth_words,
 )
-from controller.policy.case import Case, Finding, answer_all
+from controller.policy.case import Case, Finding, answer_all, earliest
 from controller.policy.judgement import Judgement, asks, lost, undecided
-from controller.policy.phrase import count, listing, moment
+from controller.policy.phrase import count, duration, listing, moment
 from controller.policy.rollout import Stage, advance, next_stage, progress
 
 
 def conclude(judgement: Judgement) -> Finding:
     """The four verdicts of the gates, the hold, and the people: what becomes of the challenger."""
     case, approval = judgement.case, judgement.case.policy.approval
-    agreed = {word.actor for word in judgement.approvals if word.agrees}
-    enough = len(agreed) >= approval.count
+    people = {word.actor for word in standing(judgement.approvals)}
+    given = agreed(judgement.approvals)
+    enough = given >= approval.count
     result = judgement.result
     if result in {Result.FAIL, Result.ERROR}:
         return reject(judgement, lost(judgement))
@@ -37,7 +42,7 @@ def conclude(judgement: Judgement) -> Finding:
     if left is not None and left.spent:
         return _wait(judgement, f"{judgement.name} is held: {left.reason}; {case.seat_stays}")
     if result is Result.INCONCLUSIVE and not (_may_be_approved(case) and enough):
-        return _wait(judgement, undecided(judgement, len(agreed)))
+        return _wait(judgement, undecided(judgement, given))
     if case.snapshot.hold is not None:
         why = case.snapshot.hold.reason
         return _wait(
@@ -46,8 +51,8 @@ def conclude(judgement: Judgement) -> Finding:
             f"releases it ({why})",
         )
     if approval.when == "always" and not enough:
-        return _wait(judgement, asks(judgement, len(agreed)))
-    return _win(judgement, agreed)
+        return _wait(judgement, asks(judgement, given))
+    return _win(judgement, people)
 
 
 def _may_be_approved(case: Case) -> bool:
@@ -55,7 +60,7 @@ def _may_be_approved(case: Case) -> bool:
     return approval.when in {"inconclusive", "always"}
 
 
-def _win(judgement: Judgement, agreed: set[str]) -> Finding:
+def _win(judgement: Judgement, people: set[str]) -> Finding:
     """Every gate is passed: the seat, unless a rollout stands between."""
     other = judgement.case.rollout
     if other is not None and other.version != judgement.version.number:
@@ -65,7 +70,7 @@ def _win(judgement: Judgement, agreed: set[str]) -> Finding:
             f"v{other.version}; {judgement.case.seat_stays}",
         )
     stage = next_stage(judgement.case, judgement.version)
-    return _seat(judgement, agreed) if stage is None else _roll_out(judgement, stage)
+    return _seat(judgement, people) if stage is None else _roll_out(judgement, stage)
 
 
 def _roll_out(judgement: Judgement, stage: Stage) -> Finding:
@@ -111,7 +116,7 @@ def _news(judgement: Judgement) -> dict[str, Any]:
     return {"verdict": Verdict.NONE, "actions": judgement.booked}
 
 
-def _seat(judgement: Judgement, agreed: set[str]) -> Finding:
+def _seat(judgement: Judgement, people: set[str]) -> Finding:
     case, version = judgement.case, judgement.version
     passed = [g for g in judgement.counted if g.result is Result.PASS]
     dry = len(judgement.gates) - len(judgement.counted)
@@ -121,8 +126,8 @@ def _seat(judgement: Judgement, agreed: set[str]) -> Finding:
     )
     if dry:
         sentence += f", {dry} in dry run"
-    if agreed:
-        sentence += f", approved by {listing(sorted(agreed))}"
+    if people:
+        sentence += f", approved by {listing(sorted(people))}"
     if judgement.level is not None:
         sentence += (
             f"; {wealth_words(case.policy.error_budget, case.snapshot.budget, judgement.level)}"
@@ -218,18 +223,21 @@ def reject(judgement: Judgement, sentence: str) -> Finding:
 def _wait(judgement: Judgement, sentence: str) -> Finding:
     """Hold the challenger. Looked at again without news, this writes nothing."""
     case, version, approval = judgement.case, judgement.version, judgement.case.policy.approval
-    expires = None
+    expires = escalates = None
     if _awaits_people(judgement):
-        expires = (version.state_since or case.now) + approval.expires
+        since = version.state_since or case.now
+        expires, escalates = since + approval.expires, _escalates(judgement)
         if not judgement.fresh and expires <= case.now:
             return reject(
                 judgement,
                 f"{judgement.name} waited for approval until {moment(expires)} and nobody "
                 f"gave it; {case.seat_stays}",
             )
+        if not judgement.fresh and escalates is not None and escalates <= case.now:
+            return _escalate(judgement, expires)
     node = judgement.node(sentence)
     if not judgement.fresh:
-        return Finding(node=node, wake_at=expires)
+        return Finding(node=node, wake_at=earliest(expires, escalates))
     actions: list[Action] = list(judgement.booked)
     if version.state is VersionState.CANDIDATE:
         actions.append(
@@ -247,6 +255,40 @@ def _wait(judgement: Judgement, sentence: str) -> Finding:
         actions=(*actions, *case.notices("held", sentence)),
         answers=_answers(judgement, sentence),
         challenger=version.number,
+        wake_at=earliest(expires, escalates),
+    )
+
+
+def _escalates(judgement: Judgement) -> datetime | None:
+    """When more people are asked; None if they were, or the policy names none."""
+    approval, since = judgement.case.policy.approval, judgement.version.state_since
+    if approval.escalate_after is None or escalated(judgement.approvals):
+        return None
+    return (since or judgement.case.now) + approval.escalate_after
+
+
+def _escalate(judgement: Judgement, expires: datetime) -> Finding:
+    """Ask more people, once."""
+    case, approval = judgement.case, judgement.case.policy.approval
+    waited = duration(approval.escalate_after or timedelta(0))
+    sentence = (
+        f"{judgement.name} has waited {waited} for approval: {listing(approval.escalate_to)} may decide too, "
+        f"until {moment(expires)}; {case.seat_stays}"
+    )
+    asked = RecordApproval(
+        version=judgement.version.number,
+        actor="system",
+        agrees=False,
+        evidence=digest(judgement.evaluation),
+        reason=sentence,
+        word="escalate",
+    )
+    told = case.notices("escalated", sentence) or case.notices("held", sentence)
+    return Finding(
+        node=judgement.node(sentence),
+        verdict=Verdict.HOLD,
+        actions=(asked, *told),
+        challenger=judgement.version.number,
         wake_at=expires,
     )
 

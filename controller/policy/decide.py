@@ -32,7 +32,7 @@ from controller.policy.reasons.roll_back import roll_back
 from controller.policy.reasons.train import train
 from controller.policy.reasons.watch_rollout import watch_rollout
 
-CODE = "2"
+CODE = "4"
 """Version of the deciding code; raised whenever the same snapshot and rules could be decided otherwise."""
 
 Reason = Callable[[Case], Finding | None]

@@ -15,6 +15,7 @@ from controller.domain.rules import SERVABLE, WhenInconclusive
 from controller.domain.signals import Signal
 from controller.domain.snapshot import ApprovalView
 from controller.domain.versions import VersionView
+from controller.policy.approvals import deciders
 from controller.policy.budget import (
     wealth_words,
 )
@@ -114,5 +115,5 @@ def _budget_words(judgement: Judgement) -> str:
 def asks(judgement: Judgement, agreed: int) -> str:
     """How many approvals are missing, and whose."""
     approval = judgement.case.policy.approval
-    whom = listing(approval.groups) or "anybody who may approve"
+    whom = listing(deciders(approval, judgement.approvals)) or "anybody who may approve"
     return f"{judgement.name} waits for {count(approval.count - agreed, 'approval')} from {whom}"

@@ -36,7 +36,14 @@ from controller.ports.notices import (
     Silence,
     SilenceBook,
 )
-from controller.ports.people import Comment, CommentBook, Token, TokenBook
+from controller.ports.people import (
+    Comment,
+    CommentBook,
+    Delegation,
+    DelegationBook,
+    Token,
+    TokenBook,
+)
 from controller.ports.query import Query
 from controller.ports.registry import FactLog, ModelBook, ModelState, Registry, Waiting
 from controller.ports.rules import (
@@ -78,6 +85,8 @@ __all__ = [
     "DataCatalog",
     "DataSource",
     "DecisionLog",
+    "Delegation",
+    "DelegationBook",
     "Delivery",
     "DeliveryBook",
     "DeliveryQuery",

@@ -1,4 +1,4 @@
-"""Who may call, and what people say."""
+"""Who may call, who stands in for whom, and what people say."""
 
 from __future__ import annotations
 
@@ -41,6 +41,45 @@ class TokenBook(Protocol):
 
     def revoke(self, token: int, at: datetime) -> bool:
         """End a token at once; False if there is no such one or it was revoked before."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delegation:
+    """``actor`` lets ``to`` approve in their place until ``until``, or until it is taken back."""
+
+    actor: str
+    to: str
+    reason: str
+    since: datetime
+    until: datetime
+    key: str
+    """The same key is the same delegation."""
+    revoked_at: datetime | None = None
+    id: int = 0
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it counts at ``now``."""
+        return self.revoked_at is None and self.since <= now < self.until
+
+
+class DelegationBook(Protocol):
+    """Who approves in whose place. A delegation that was taken back stays, so that what it allowed has a name."""
+
+    def add(self, delegation: Delegation) -> Delegation:
+        """Keep a new one; the answer has its id. A known key answers with what was kept under it."""
+        ...
+
+    def to(self, person: str) -> list[Delegation]:
+        """Every delegation to ``person`` that was not taken back, oldest first."""
+        ...
+
+    def all(self, limit: int = 200) -> list[Delegation]:
+        """The newest first."""
+        ...
+
+    def revoke(self, delegation: int, at: datetime) -> bool:
+        """End one at once; False if there is no such one or it was taken back before."""
         ...
 
 

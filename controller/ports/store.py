@@ -13,7 +13,7 @@ from controller.ports.delivery import Outbox
 from controller.ports.figures import FigureBook
 from controller.ports.leases import Leases
 from controller.ports.notices import DeliveryBook, SilenceBook
-from controller.ports.people import CommentBook, TokenBook
+from controller.ports.people import CommentBook, DelegationBook, TokenBook
 from controller.ports.registry import FactLog, ModelBook, Registry
 from controller.ports.rules import ReviewBook, RuleStore, Schedules
 from controller.ports.runs import RunJournal, RunStore, WorkerBook
@@ -55,6 +55,8 @@ class Transaction(Protocol):
     def workers(self) -> WorkerBook: ...
     @property
     def tokens(self) -> TokenBook: ...
+    @property
+    def delegations(self) -> DelegationBook: ...
     @property
     def comments(self) -> CommentBook: ...
     @property

@@ -295,6 +295,8 @@ def _approval(v: Values) -> Approval:
         groups=v["from"] or (),
         count=v["count"],
         expires=v["expires"],
+        escalate_after=v["escalate"]["after"] if v["escalate"] else None,
+        escalate_to=tuple(v["escalate"]["to"]) if v["escalate"] else (),
         line=v.line,
     )
 

@@ -40,6 +40,8 @@ class Role(IntEnum):
 NEEDED: Mapping[str, Role] = {
     "read": Role.VIEWER,
     "comment": Role.REVIEWER,
+    "delegate": Role.REVIEWER,
+    "withdraw": Role.REVIEWER,
     "approve": Role.REVIEWER,
     "reject": Role.REVIEWER,
     "train": Role.OPERATOR,
@@ -62,6 +64,8 @@ class Person:
     actor: str
     groups: tuple[str, ...] = ()
     roles: Mapping[str, Role] = field(default_factory=dict)
+    stands_for: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """In whose place this person may approve now, with the groups of each."""
 
     def role(self, owner: str | None) -> Role | None:
         """The highest role for the models of ``owner``; None if there is none."""
@@ -128,6 +132,14 @@ def capped(person: Person, most: Person) -> Person:
 def everything(actor: str, groups: Mapping[str, Iterable[str]]) -> Person:
     """A person who may do all: who sits at the machine that the embedded default runs on."""
     return Person(actor=actor, groups=groups_of(actor, groups), roles={ANYBODY: Role.ADMIN})
+
+
+def standing_in(
+    tx: Transaction, person: Person, groups: Mapping[str, Iterable[str]], now: datetime
+) -> Person:
+    """``person`` with those in whose place they may approve at ``now``."""
+    found = [d.actor for d in tx.delegations.to(person.actor) if d.holds(now)]
+    return replace(person, stands_for={actor: groups_of(actor, groups) for actor in found})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

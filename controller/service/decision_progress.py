@@ -10,6 +10,7 @@ from controller.domain.decisions import DecisionRecord, Verdict
 from controller.domain.rules import Policy
 from controller.domain.signals import SignalKind
 from controller.domain.versions import Reign, VersionFact, VersionState
+from controller.policy.approvals import agreed, standing
 from controller.policy.phrase import count, duration
 from controller.ports import Query, Transaction
 
@@ -68,17 +69,18 @@ def _approved(
     ended: VersionFact | None,
 ) -> Stage:
     words = [w for w in tx.models.approvals(model) if w.version == challenger]
-    people = sorted({w.actor for w in words if w.agrees})
+    given = standing(words)
+    people = sorted({f"{w.actor} for {w.behalf}" if w.behalf else w.actor for w in given})
     needed = policy.approval.count if policy and policy.approval.when != "never" else 0
     at = words[-1].at if words else None
-    if people and (ended is not None or len(people) >= needed):
+    if people and (ended is not None or agreed(words) >= needed):
         return Stage(name="approved", state="done", at=at, note=", ".join(people))
     if ended is not None:
         by_hand = ended.actor if ended.actor != "system" else ""
         note = f"by hand: {by_hand}" if by_hand else "nobody was asked"
         return Stage(name="approved", state="done" if by_hand else "skipped", note=note)
     if needed:
-        note = f"{len(people)} of {count(needed, 'approval')}"
+        note = f"{agreed(words)} of {count(needed, 'approval')}"
         return Stage(name="approved", state="now", at=at, note=note)
     return Stage(name="approved", state="now", note="waits for proof or a person")
 

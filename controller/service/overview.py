@@ -10,6 +10,7 @@ from controller.domain.errors import IncumbentError
 from controller.domain.rules import Policy
 from controller.domain.runs import RunState
 from controller.domain.versions import VersionState
+from controller.policy.approvals import deciders, escalated, standing
 from controller.ports import Query, Transaction
 from controller.service.explain import summary
 
@@ -83,6 +84,7 @@ def _held(tx: Transaction, parse: Parse, model: str, number: int) -> dict[str, A
     facts = tx.facts.of(model, number)
     last = facts[-1]
     evaluation = tx.registry.evaluations(model, (number,)).get(number)
+    said = [word for word in tx.models.approvals(model) if word.version == number]
     row: dict[str, Any] = {
         "model": model,
         "version": number,
@@ -92,7 +94,8 @@ def _held(tx: Transaction, parse: Parse, model: str, number: int) -> dict[str, A
         "evidence": digest(evaluation) if evaluation else None,
         "expires": None,
         "then": "It waits until somebody decides or a newer challenger takes its place.",
-        "given": [a.actor for a in tx.models.approvals(model) if a.version == number and a.agrees],
+        "given": [f"{a.actor} for {a.behalf}" if a.behalf else a.actor for a in standing(said)],
+        "escalates": None,
         "needed": 0,
         "groups": (),
         "owner": None,
@@ -108,5 +111,8 @@ def _held(tx: Transaction, parse: Parse, model: str, number: int) -> dict[str, A
     if policy.approval.when != "never":
         row["expires"] = last.at + policy.approval.expires
         row["then"] = "Then it is rejected, and the champion stays."
-        row["needed"], row["groups"] = policy.approval.count, policy.approval.groups
+        row["needed"], row["groups"] = policy.approval.count, deciders(policy.approval, said)
+        if policy.approval.escalate_after is not None and not escalated(said):
+            row["escalates"] = last.at + policy.approval.escalate_after
+            row["escalates_to"] = policy.approval.escalate_to
     return row

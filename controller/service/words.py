@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from controller.domain.errors import Conflict, Forbidden, NotFound, UserError
 from controller.domain.rules import Policy
 from controller.domain.runs import Run, RunKind
 from controller.domain.signals import NewSignal, SignalKind
+from controller.policy.approvals import deciders, standing
 from controller.ports import Transaction
 from controller.service.access import Person
 from controller.service.backpressure import accept
@@ -38,6 +39,8 @@ class Word:
     force: bool = False
     payload: Mapping[str, Any] = field(default_factory=dict)
     key: str | None = None
+    behalf: str = ""
+    """By whose delegation it is said; :func:`speak` finds it."""
 
 
 def speak(
@@ -48,6 +51,8 @@ def speak(
     Raises Forbidden if the person may not, NotFound or Conflict if there is nothing to do it to.
     """
     person.must(word.right, owner_of(tx, word.model, parse))
+    if word.right == "approve":
+        word = replace(word, behalf=in_place_of(tx, person, word, parse))
     kind, payload = _SPOKEN[word.right](tx, person, word)
     signal = NewSignal(
         key=f"{person.actor}:{word.key or uuid.uuid4()}",
@@ -71,6 +76,23 @@ def owner_of(tx: Transaction, model: str, parse: Parse) -> str | None:
     if tx.models.state(model).next_run == 1 and not tx.registry.versions(model, limit=1):
         raise NotFound(f"There is no model called {model}.", hint="The page Models lists them.")
     return None
+
+
+def in_place_of(tx: Transaction, person: Person, word: Word, parse: Parse) -> str:
+    """By whose delegation this person would approve; empty where their own groups do, or nobody's do.
+
+    Never that of somebody who asked for the training: a delegation is no way around that.
+    """
+    rules = tx.rules.active(word.model)
+    if rules is None or word.version is None or not person.stands_for:
+        return ""
+    said = [w for w in tx.models.approvals(word.model) if w.version == word.version]
+    wanted = {*deciders(parse(rules.text, rules.ref.path).approval, said)}
+    if not wanted or wanted & {*person.groups}:
+        return ""
+    asked = askers(tx, word.model, word.version)
+    found = (a for a, groups in person.stands_for.items() if wanted & {*groups} and a not in asked)
+    return next(found, "")
 
 
 def _same(tx: Transaction, number: int, signal: NewSignal) -> None:
@@ -119,11 +141,27 @@ def _approve(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, d
             f"The evidence about v{number} is {present[:12]} now, you saw {word.evidence[:12]}.",
             hint="Look at it again.",
         )
-    return SignalKind.APPROVAL, {
+    payload = {
         "version": number,
         "agrees": True,
         "evidence": present,
-        "groups": list(person.groups),
+        "groups": list(person.stands_for.get(word.behalf) or person.groups),
+        "reason": why,
+    }
+    return SignalKind.APPROVAL, payload | ({"behalf": word.behalf} if word.behalf else {})
+
+
+def _withdraw(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+    number, why = _number(word), _reason(word)
+    said = [w for w in tx.models.approvals(word.model) if w.version == number]
+    mine = next((w for w in standing(said) if w.actor == person.actor), None)
+    if mine is None:
+        raise Conflict(f"You have not approved {word.model} v{number}, or took it back before.")
+    return SignalKind.APPROVAL, {
+        "version": number,
+        "withdraw": True,
+        "evidence": mine.evidence,
+        "groups": list(person.stands_for.get(mine.behalf) or person.groups),
         "reason": why,
     }
 
@@ -193,6 +231,7 @@ def _run(tx: Transaction, word: Word) -> Run:
 
 _SPOKEN: Mapping[str, Callable[..., tuple[SignalKind, dict[str, Any]]]] = {
     "approve": _approve,
+    "withdraw": _withdraw,
     "reject": _reject,
     "promote": _promote,
     "rollback": _rollback,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from controller.domain.versions import VersionState
-from controller.ports import Comment, Store, Token, Waiting
+from controller.ports import Comment, Delegation, Store, Token, Waiting
 from tests.support.makers import AT, HOUR, decide, enter, move
 
 
@@ -73,3 +74,22 @@ def test_challengers_wait_in_order_of_their_time(store: Store):
         ]
         assert len(tx.models.waiting(limit=1)) == 1
         assert tx.rules.models() == ["a", "b"]
+
+
+def test_a_delegation_is_kept_once_and_taken_back_once(store: Store):
+    given = Delegation(
+        actor="person:ana", to="person:bén", reason="leave", since=AT, until=AT + HOUR, key="k"
+    )
+    with store.begin() as tx:
+        kept = tx.delegations.add(given)
+        assert tx.delegations.add(replace(given, to="person:eve")) == kept
+        other = tx.delegations.add(replace(given, key="k2", to="person:eve"))
+    with store.begin() as tx:
+        assert tx.delegations.to("person:bén") == [kept]
+        assert tx.delegations.all() == [other, kept]
+        assert tx.delegations.all(1) == [other]
+        assert tx.delegations.revoke(kept.id, AT)
+        assert not tx.delegations.revoke(kept.id, AT)
+        assert tx.delegations.to("person:bén") == []
+    assert kept.holds(AT)
+    assert not kept.holds(AT + HOUR)

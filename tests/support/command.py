@@ -36,6 +36,7 @@ class Desk:
     house: House = field(default_factory=House)
     actor: str = "ana"
     groups: dict[str, list[str]] = field(default_factory=lambda: {"leads": ["ana"]})
+    roles: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.enforce(POLICY)
@@ -57,7 +58,7 @@ class Desk:
     def run(self, *words: str, code: int = 0, answer: str | None = None) -> Result:
         """`incumbent words...`; fails the test if it ends with another exit code."""
         session = Session(given=self.house.store, clock=self.house.clock)
-        session.settings = load_settings(actor=self.actor, groups=self.groups)
+        session.settings = load_settings(actor=self.actor, groups=self.groups, roles=self.roles)
         result = CliRunner().invoke(main, list(words), obj=session, input=answer)
         assert result.exit_code == code, f"exit code {result.exit_code}: {result.output}"
         return result

@@ -99,6 +99,8 @@ class MemoryModels:
             evidence=approval.evidence,
             at=at,
             reason=approval.reason,
+            word=approval.word,
+            behalf=approval.behalf,
         )
         self._tables.approvals[model] = (*self.approvals(model), view)
 

@@ -1,4 +1,4 @@
-"""Tokens and comments in memory."""
+"""Tokens, delegations and comments in memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 
 from controller.adapters.memory.tables import Tables
 from controller.domain.errors import Conflict
-from controller.ports import Comment, Token
+from controller.ports import Comment, Delegation, Token
 
 
 class MemoryTokens:
@@ -34,6 +34,35 @@ class MemoryTokens:
         if found is None or found.revoked_at is not None:
             return False
         self._tables.tokens[token] = replace(found, revoked_at=at)
+        return True
+
+
+class MemoryDelegations:
+    """Delegations by id."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def add(self, delegation: Delegation) -> Delegation:
+        for known in self._tables.delegations.values():
+            if known.key == delegation.key:
+                return known
+        kept = replace(delegation, id=len(self._tables.delegations) + 1)
+        self._tables.delegations[kept.id] = kept
+        return kept
+
+    def to(self, person: str) -> list[Delegation]:
+        found = self._tables.delegations.values()
+        return [d for d in found if d.to == person and d.revoked_at is None]
+
+    def all(self, limit: int = 200) -> list[Delegation]:
+        return list(self._tables.delegations.newest())[:limit]
+
+    def revoke(self, delegation: int, at: datetime) -> bool:
+        found = self._tables.delegations.get(delegation)
+        if found is None or found.revoked_at is not None:
+            return False
+        self._tables.delegations[delegation] = replace(found, revoked_at=at)
         return True
 
 

@@ -23,7 +23,7 @@ from controller.adapters.memory.leases import MemoryLeases
 from controller.adapters.memory.models import MemoryModels
 from controller.adapters.memory.notices import MemoryDeliveries, MemorySilences
 from controller.adapters.memory.outbox import MemoryOutbox
-from controller.adapters.memory.people import MemoryComments, MemoryTokens
+from controller.adapters.memory.people import MemoryComments, MemoryDelegations, MemoryTokens
 from controller.adapters.memory.registry import MemoryFacts, MemoryRegistry
 from controller.adapters.memory.reviews import MemoryReviews
 from controller.adapters.memory.rules import MemoryRuleStore
@@ -57,6 +57,7 @@ class MemoryTransaction:
         self.sources = MemorySources(tables)
         self.reviews = MemoryReviews(tables)
         self.tokens = MemoryTokens(tables)
+        self.delegations = MemoryDelegations(tables)
         self.comments = MemoryComments(tables)
         self.deliveries = MemoryDeliveries(tables)
         self.silences = MemorySilences(tables)

@@ -24,6 +24,7 @@ from controller.ports import (
     Batch,
     Comment,
     ControllerRow,
+    Delegation,
     Delivery,
     JournalLine,
     Letter,
@@ -151,6 +152,7 @@ class Tables:
     journals: Table[str, tuple[JournalLine, ...]] = field(default_factory=Table)
     workers: Table[str, WorkerRow] = field(default_factory=Table)
     tokens: Table[int, Token] = field(default_factory=Table)
+    delegations: Table[int, Delegation] = field(default_factory=Table)
     comments: Table[str, Comment] = field(default_factory=Table)
     deliveries: Table[int, Delivery] = field(default_factory=Table)
     silences: Table[int, Silence] = field(default_factory=Table)

@@ -132,6 +132,8 @@ class SqlModels:
                 agrees=approval.agrees,
                 evidence=approval.evidence,
                 reason=approval.reason,
+                word=approval.word,
+                behalf=approval.behalf,
                 at=at,
                 decision=decision,
             )
@@ -149,6 +151,8 @@ class SqlModels:
                 evidence=row.evidence,
                 at=row.at,
                 reason=row.reason,
+                word=row.word or ("approve" if row.agrees else "reject"),
+                behalf=row.behalf or "",
             )
             for row in rows
         )

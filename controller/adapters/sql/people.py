@@ -1,4 +1,4 @@
-"""Tokens and comments in SQL."""
+"""Tokens, delegations and comments in SQL."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import comments, tokens
+from controller.adapters.sql.tables import comments, delegations, tokens
 from controller.adapters.sql.types import storable
-from controller.ports import Comment, Token
+from controller.ports import Comment, Delegation, Token
 
 
 class SqlTokens:
@@ -39,6 +39,48 @@ class SqlTokens:
             .where(tokens.c.id == token, tokens.c.revoked_at.is_(None))
             .values(revoked_at=at)
             .returning(tokens.c.id)
+        ).first()
+        return row is not None
+
+
+class SqlDelegations:
+    """One row a delegation."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, delegation: Delegation) -> Delegation:
+        values = {name: value for name, value in asdict(delegation).items() if name != "id"}
+        self._session.execute(
+            self._session.insert(delegations)
+            .values(**values)
+            .on_conflict_do_nothing(index_elements=["key"])
+        )
+        row = self._session.execute(
+            select(delegations).where(delegations.c.key == storable(delegation.key))
+        ).one()
+        return Delegation(**row._asdict())
+
+    def to(self, person: str) -> list[Delegation]:
+        rows = self._session.execute(
+            select(delegations)
+            .where(delegations.c.to == storable(person), delegations.c.revoked_at.is_(None))
+            .order_by(delegations.c.id)
+        )
+        return [Delegation(**row._asdict()) for row in rows]
+
+    def all(self, limit: int = 200) -> list[Delegation]:
+        rows = self._session.execute(
+            select(delegations).order_by(delegations.c.id.desc()).limit(limit)
+        )
+        return [Delegation(**row._asdict()) for row in rows]
+
+    def revoke(self, delegation: int, at: datetime) -> bool:
+        row = self._session.execute(
+            update(delegations)
+            .where(delegations.c.id == delegation, delegations.c.revoked_at.is_(None))
+            .values(revoked_at=at)
+            .returning(delegations.c.id)
         ).first()
         return row is not None
 

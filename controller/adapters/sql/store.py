@@ -25,7 +25,7 @@ from controller.adapters.sql.leases import SqlLeases
 from controller.adapters.sql.models import SqlModels
 from controller.adapters.sql.notices import SqlDeliveries, SqlSilences
 from controller.adapters.sql.outbox import SqlOutbox
-from controller.adapters.sql.people import SqlComments, SqlTokens
+from controller.adapters.sql.people import SqlComments, SqlDelegations, SqlTokens
 from controller.adapters.sql.registry import SqlFacts, SqlRegistry
 from controller.adapters.sql.reviews import SqlReviews
 from controller.adapters.sql.rules import SqlRuleStore
@@ -59,6 +59,7 @@ class SqlTransaction:
         self.sources = SqlSources(session)
         self.reviews = SqlReviews(session)
         self.tokens = SqlTokens(session)
+        self.delegations = SqlDelegations(session)
         self.comments = SqlComments(session)
         self.deliveries = SqlDeliveries(session)
         self.silences = SqlSilences(session)

@@ -265,6 +265,8 @@ approvals = Table(
     Column("reason", Words, nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("decision", BIG, ForeignKey(DECISION), nullable=False),
+    Column("word", Text),
+    Column("behalf", Words),
     ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
     Index("ix_approvals_model_id", "model", "id"),
 )
@@ -466,6 +468,21 @@ tokens = Table(
     Column("expires_at", UtcTime, nullable=False),
     Column("revoked_at", UtcTime),
     UniqueConstraint("digest"),
+)
+
+delegations = Table(
+    "delegations",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("actor", Words, nullable=False),
+    Column("to", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("until", UtcTime, nullable=False),
+    Column("key", Words, nullable=False),
+    Column("revoked_at", UtcTime),
+    UniqueConstraint("key"),
+    Index("ix_delegations_to", "to"),
 )
 
 comments = Table(

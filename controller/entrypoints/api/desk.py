@@ -16,7 +16,15 @@ from controller.domain.errors import NotLoggedIn
 from controller.domain.rules import Policy
 from controller.domain.signals import Signal, SignalStatus
 from controller.ports import ArtifactStore, Clock, Store
-from controller.service.access import Person, bearer, capped, digest_of, everything, person_of
+from controller.service.access import (
+    Person,
+    bearer,
+    capped,
+    digest_of,
+    everything,
+    person_of,
+    standing_in,
+)
 from controller.service.links import MessageLinks
 from controller.service.observe.observer import Observer
 from controller.service.words import Word, speak
@@ -104,8 +112,10 @@ class Desk:
 
     def say(self, person: Person, word: Word) -> tuple[Signal, bool]:
         """Append the word, and wait for its answer for a moment; the signal as it is then, and whether it is new."""
+        now = self.clock.now()
         with self.store.begin() as tx:
-            number, fresh = speak(tx, person, word, self.parse, self.clock.now())
+            speaker = standing_in(tx, person, self.settings.groups, now)
+            number, fresh = speak(tx, speaker, word, self.parse, now)
         return self.answer(number, word.model), fresh
 
     def answer(self, number: int, model: str) -> Signal:

@@ -184,6 +184,27 @@ class ReasonIn(BaseModel):
     reason: str = Field(max_length=2000, examples=["wrong data"])
 
 
+class DelegationIn(BaseModel):
+    """Somebody who approves in one's place."""
+
+    model_config = ConfigDict(extra="forbid")
+    to: str = Field(min_length=1, max_length=200, examples=["ben"])
+    until: datetime = Field(examples=["2026-12-01T08:00:00Z"])
+    reason: str = Field(max_length=2000, examples=["on leave"])
+
+
+class DelegationOut(BaseModel):
+    """A delegation as it is kept."""
+
+    id: int
+    actor: str = Field(examples=["person:ana"])
+    to: str = Field(examples=["person:ben"])
+    reason: str
+    since: datetime
+    until: datetime
+    revoked_at: datetime | None
+
+
 class CommentIn(BaseModel):
     """A comment in Markdown."""
 

@@ -20,6 +20,7 @@ from controller.entrypoints.api.read import told
 from controller.ports import Transaction
 from controller.service.access import Person
 from controller.service.backpressure import accept
+from controller.service.delegate import Wish, delegate, take_back
 from controller.service.talk import add_comment, as_html, subject_model
 from controller.service.words import Word, owner_of
 
@@ -256,6 +257,11 @@ _spoken(
     "Approve a challenger",
     "Counts for the evidence whose digest is named, and for no other.",
 )
+_spoken(
+    "withdraw",
+    "Take one's approval back",
+    "While the challenger waits; it does not count any more.",
+)
 _spoken("reject", "Reject a challenger", "It cannot be promoted any more.")
 _spoken("promote", "Seat a version by hand", "Whatever its gates said. Recorded with the name.")
 _spoken(
@@ -290,6 +296,49 @@ def _of_run(right: str, summary: str) -> None:
 
 _of_run("cancel", "Cancel a run")
 _of_run("retry", "Train again, as this run did")
+
+
+@router.get(
+    "/delegations",
+    response_model=list[shapes.DelegationOut],
+    summary="Who approves in whose place",
+)
+def delegations(request: Request, desk: At, person: Caller) -> Any:
+    """The newest first, also those that ended."""
+    with desk.store.read() as tx:
+        found = tx.delegations.all()
+    return told(request, [to_plain(one) for one in found])
+
+
+@router.post(
+    "/delegations",
+    status_code=201,
+    response_model=shapes.DelegationOut,
+    summary="Let somebody approve in your place",
+)
+def delegate_to(
+    desk: At, person: Caller, body: shapes.DelegationIn, key: Key = None
+) -> JSONResponse:
+    """Gives groups, never a role: who stands in must be a reviewer, and one person never counts twice."""
+    with desk.store.begin() as tx:
+        if body.until.tzinfo is None:
+            raise UserError("until needs a time zone, such as Z.")
+        wish = Wish(to=body.to, until=body.until, reason=body.reason, key=key)
+        kept = delegate(tx, person, wish, desk.clock.now())
+    return JSONResponse(to_plain(kept), 201)
+
+
+@router.delete(
+    "/delegations/{number}",
+    response_model=shapes.DelegationOut,
+    summary="Take a delegation back",
+)
+def undelegate(
+    desk: At, person: Caller, number: Annotated[int, Path(ge=1, le=2**31 - 1)]
+) -> JSONResponse:
+    """Ends it at once; one's own, or anybody's for an admin."""
+    with desk.store.begin() as tx:
+        return JSONResponse(to_plain(take_back(tx, person, number, desk.clock.now())))
 
 
 @router.get(

@@ -1,4 +1,4 @@
-"""`incumbent approve` and `incumbent reject`: a person's word on a challenger that waits for one."""
+"""`incumbent approve`, `withdraw` and `reject`: a person's word on a challenger that waits for one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import click
 from controller.domain.canonical import digest
 from controller.domain.errors import Conflict, NotFound
 from controller.domain.evidence import Evaluation
-from controller.domain.signals import SignalKind
 from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
 from controller.entrypoints.cli.session import Session, known_model, parse_version, pass_session
+from controller.service.words import Word as Said
 
 
 @click.command()
@@ -37,18 +37,33 @@ def approve(
             f"The evidence about v{number} is {present[:12]} now, not {evidence[:12]}.",
             hint=f"Look again: `incumbent explain {model}`.",
         )
-    payload = {
-        "version": number,
-        "agrees": True,
-        "evidence": present,
-        "groups": session.groups,
-        "reason": why,
-    }
     plan = f"{model}: you approve v{number} by the evidence {present[:12]}."
-    word = Word(
-        model=model, kind=SignalKind.APPROVAL, plan=plan, payload=payload, yes=yes, wait=wait
-    )
-    return speak(session, word, as_json=as_json)
+    says = Said(right="approve", model=model, version=number, evidence=present, reason=why)
+    return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)
+
+
+@click.command()
+@click.argument("model")
+@click.argument("version")
+@word_options
+@pass_session
+def withdraw(
+    session: Session,
+    *,
+    model: str,
+    version: str,
+    reason: str | None,
+    wait: float,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Take your approval of the challenger VERSION of MODEL back, while it waits."""
+    number, why = parse_version(version), needed_reason(reason)
+    with session.read() as tx:
+        known_model(tx, model)
+    plan = f"{model}: your approval of v{number} does not count any more."
+    says = Said(right="withdraw", model=model, version=number, reason=why)
+    return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)
 
 
 @click.command()
@@ -70,10 +85,9 @@ def reject(
     number, why = parse_version(version), needed_reason(reason)
     with session.read() as tx:
         known_model(tx, model)
-    payload = {"version": number, "reason": why}
     plan = f"{model}: v{number} is rejected and cannot be promoted any more."
-    word = Word(model=model, kind=SignalKind.REJECT, plan=plan, payload=payload, yes=yes, wait=wait)
-    return speak(session, word, as_json=as_json)
+    says = Said(right="reject", model=model, version=number, reason=why)
+    return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)
 
 
 def _evaluation(session: Session, model: str, number: int) -> Evaluation:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from controller.domain.errors import Conflict
-from controller.domain.signals import SignalKind
 from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
 from controller.entrypoints.cli.session import Session, known_model, pass_session
+from controller.service.words import Word as Said
 
 
 @click.command()
@@ -22,10 +22,8 @@ def hold(
     with session.read() as tx:
         known_model(tx, model)
     plan = f"{model}: no challenger is promoted until `incumbent release {model}`."
-    word = Word(
-        model=model, kind=SignalKind.HOLD, plan=plan, payload={"reason": why}, yes=yes, wait=wait
-    )
-    return speak(session, word, as_json=as_json)
+    says = Said(right="hold", model=model, reason=why)
+    return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)
 
 
 @click.command()
@@ -43,7 +41,5 @@ def release(
     if held is None:
         raise Conflict(f"Automatic promotion of {model} is not on hold.")
     plan = f"{model}: automatic promotion goes on. It rested because: {held.reason}."
-    word = Word(
-        model=model, kind=SignalKind.RELEASE, plan=plan, payload={"reason": why}, yes=yes, wait=wait
-    )
-    return speak(session, word, as_json=as_json)
+    says = Said(right="release", model=model, reason=why)
+    return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import sys
 import time
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
 from controller.domain.errors import Conflict, NegativeAnswer, UserError
-from controller.domain.signals import NewSignal, Signal, SignalKind, SignalStatus
+from controller.domain.signals import Signal, SignalStatus
 from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
     json_option,
@@ -25,6 +24,7 @@ from controller.entrypoints.cli.output import (
     yes_option,
 )
 from controller.entrypoints.cli.session import Session
+from controller.service.words import Word as Said
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -33,13 +33,10 @@ _LOOK_AGAIN = 0.1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Word:
-    """What a person wants: the signal, the sentence that says what it will do, and whether to ask first."""
+    """What a person wants: what is said, the sentence that tells what it will do, and whether to ask first."""
 
-    model: str
-    kind: SignalKind
+    says: Said
     plan: str
-    payload: Mapping[str, Any] = field(default_factory=dict)
-    key: str = ""
     yes: bool = False
     wait: float = 10.0
     """Seconds to wait for the answer; 0: do not wait."""
@@ -67,10 +64,10 @@ def speak(session: Session, word: Word, *, as_json: bool) -> int:
     """Show the plan, ask, append, wait for the answer, and say it. The exit code."""
     if not confirmed(word.plan, yes=word.yes):
         raise NegativeAnswer("Nothing was changed.")
-    number, fresh = append(session, word)
+    number, fresh = session.say(word.says)
     if not fresh:
         tell(f"Signal {number} had that key already; it counts once.")
-    answered = await_answer(session, word.model, number, word.wait)
+    answered = await_answer(session, word.says.model, number, word.wait)
     return report(answered, as_json=as_json)
 
 
@@ -82,28 +79,6 @@ def confirmed(plan: str, *, yes: bool) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UserError("Nobody can be asked here.", hint="Add --yes to go ahead.")
     return click.confirm("Go ahead?", default=False, err=True)
-
-
-def new_signal(session: Session, word: Word) -> NewSignal:
-    """The word as a signal of this person, now."""
-    return NewSignal(
-        key=word.key or f"{session.actor}:{uuid.uuid4()}",
-        model=word.model,
-        kind=word.kind,
-        occurred_at=session.now(),
-        payload=word.payload,
-        actor=session.actor,
-    )
-
-
-def append(session: Session, word: Word) -> tuple[int, bool]:
-    """Put the signal into the inbox; its number, and whether it was new."""
-    from controller.service.backpressure import accept
-
-    with session.store.begin() as tx:
-        new = [new_signal(session, word)]
-        accepted = accept(tx, new, session.now(), limit=session.settings.inbox)[0]
-    return accepted.id, accepted.fresh
 
 
 def await_answer(session: Session, model: str, number: int, patience: float) -> Signal:

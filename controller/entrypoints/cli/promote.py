@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from controller.domain.errors import Conflict
-from controller.domain.signals import SignalKind
 from controller.entrypoints.cli.output import version_name
 from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
 from controller.entrypoints.cli.session import Session, known_model, parse_version, pass_session
+from controller.service.words import Word as Said
 
 
 @click.command()
@@ -36,13 +36,12 @@ def promote(
     seen = champion if expect_version is None else parse_version(expect_version)
     if seen == 0 and champion is not None:
         raise Conflict(f"The seat of {model} is not empty: v{champion} sits there.")
-    payload = {"version": number, "reason": why, "expect_version": seen or None}
     plan = (
         f"{model}: v{number} takes the seat from {version_name(champion)}, by hand."
         if champion
         else f"{model}: v{number} takes the empty seat, by hand."
     )
-    word = Word(
-        model=model, kind=SignalKind.PROMOTE, plan=plan, payload=payload, yes=yes, wait=wait
+    says = Said(
+        right="promote", model=model, version=number, reason=why, expect_version=seen or None
     )
-    return speak(session, word, as_json=as_json)
+    return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)

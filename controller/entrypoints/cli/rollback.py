@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from controller.domain.errors import Conflict
-from controller.domain.signals import SignalKind
 from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
 from controller.entrypoints.cli.session import Session, known_model, parse_version, pass_session
+from controller.service.words import Word as Said
 
 
 @click.command()
@@ -43,15 +43,11 @@ def rollback(
     if champion is None:
         raise Conflict(f"{model} has no champion to roll back.")
     seen = champion if expect_version is None else parse_version(expect_version)
-    payload: dict[str, object] = {"reason": why, "expect_version": seen}
-    if force:
-        payload["force"] = True
-    if to is not None:
-        payload["to"] = parse_version(to)
-    target = f"v{payload['to']}" if to is not None else "the last champion that the policy trusts"
+    back = None if to is None else parse_version(to)
+    target = "the last champion that the policy trusts" if back is None else f"v{back}"
     proof = "at once" if force else "once that is proven to answer"
     plan = f"{model}: v{champion} leaves the seat to {target}, {proof}."
-    word = Word(
-        model=model, kind=SignalKind.ROLLBACK, plan=plan, payload=payload, yes=yes, wait=wait
+    says = Said(
+        right="rollback", model=model, version=back, reason=why, expect_version=seen, force=force
     )
-    return speak(session, word, as_json=as_json)
+    return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)

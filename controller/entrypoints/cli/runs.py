@@ -10,7 +10,6 @@ import click
 from controller.domain.canonical import to_plain
 from controller.domain.errors import Conflict, NotFound, UserError
 from controller.domain.runs import Run, RunKind, RunState
-from controller.domain.signals import SignalKind
 from controller.entrypoints.cli.main import DefaultGroup
 from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
@@ -23,6 +22,7 @@ from controller.entrypoints.cli.output import (
 from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
 from controller.entrypoints.cli.session import Session, known_model, parse_when, pass_session
 from controller.ports import Query
+from controller.service.words import Word as Said
 
 
 @click.group(cls=DefaultGroup)
@@ -117,10 +117,8 @@ def cancel(
     if run.state.ended:
         raise Conflict(f"{name} cannot be cancelled: it is {run.state.value}.")
     word = Word(
-        model=run.model,
-        kind=SignalKind.CANCEL,
+        says=Said(right="cancel", model=run.model, run=name, reason=why),
         plan=f"{name} ({run.spec.kind.value}, {run.state.value}) is stopped.",
-        payload={"run": name, "reason": why},
         yes=yes,
         wait=wait,
     )
@@ -143,10 +141,8 @@ def retry(
     if not run.state.ended:
         raise Conflict(f"{name} has not ended: it is {run.state.value}.")
     word = Word(
-        model=run.model,
-        kind=SignalKind.MANUAL,
+        says=Said(right="retry", model=run.model, run=name, reason=why),
         plan=f"{run.model}: a training is asked for, as {name} was. The policy's limits hold.",
-        payload={"reason": why, "retry_of": name},
         yes=yes,
         wait=wait,
     )

@@ -11,16 +11,20 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
 from controller.adapters.memory.clock import SystemClock
+from controller.domain.canonical import to_plain
 from controller.domain.errors import NotFound, PolicyInvalid, UserError
 from controller.domain.rules import Policy
+from controller.domain.signals import NewSignal
 from controller.ports import ArtifactStore, Clock, Store, Transaction
 
 if TYPE_CHECKING:
+    from controller.service.access import Person
+    from controller.service.words import Word
     from controller.settings import Settings
 
 P = ParamSpec("P")
@@ -99,10 +103,48 @@ class Session:
         return actor_of(self.settings)
 
     @property
-    def groups(self) -> list[str]:
-        """The groups that the operator put this person into."""
-        names = {self.actor, self.actor.removeprefix("person:")}
-        return sorted(group for group, people in self.settings.groups.items() if names & {*people})
+    def person(self) -> Person:
+        """Who gives this command: what the settings' roles let them do; without roles, all."""
+        from controller.service.access import everything, person_of
+
+        groups, roles = self.settings.groups, self.settings.roles
+        return person_of(self.actor, groups, roles) if roles else everything(self.actor, groups)
+
+    def say(self, word: Word) -> tuple[int, bool]:
+        """Append a person's word, if they may say it; its signal's number, and whether it is new."""
+        from controller.service.access import standing_in
+        from controller.service.words import speak
+
+        now = self.now()
+        with self.store.begin() as tx:
+            person = standing_in(tx, self.person, self.settings.groups, now)
+            return speak(tx, person, word, self.parse_rules, now)
+
+    def send(self, signal: NewSignal) -> tuple[int, bool]:
+        """Put a signal into the inbox, if this person may; its number, and whether it is new."""
+        from controller.service.backpressure import accept
+        from controller.service.words import owner_of
+
+        with self.store.begin() as tx:
+            self.person.must("signal", owner_of(tx, signal.model, self.parse_rules))
+            accepted = accept(tx, [signal], self.now(), limit=self.settings.inbox)[0]
+        return accepted.id, accepted.fresh
+
+    def delegate(self, to: str, until: datetime, reason: str) -> dict[str, Any]:
+        """Let somebody approve in this person's place; the delegation as it is kept."""
+        from controller.service.delegate import Wish, delegate
+
+        wish = Wish(to=to, until=until, reason=reason)
+        with self.store.begin() as tx:
+            kept = delegate(tx, self.person, wish, self.now())
+        return dict(to_plain(kept))
+
+    def take_back(self, number: int) -> dict[str, Any]:
+        """End a delegation; as it was."""
+        from controller.service.delegate import take_back
+
+        with self.store.begin() as tx:
+            return dict(to_plain(take_back(tx, self.person, number, self.now())))
 
     def close(self) -> None:
         """Let go of the database."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any
 
 import click
 
 from controller.domain.errors import UserError
-from controller.domain.signals import SignalKind
+from controller.domain.signals import NewSignal, SignalKind
 from controller.entrypoints.cli.output import SCHEMA_VERSION, json_option, print_json, yes_option
-from controller.entrypoints.cli.people import Word, append, await_answer, new_signal, report
+from controller.entrypoints.cli.people import await_answer, report
 from controller.entrypoints.cli.session import Session, known_model, pass_session
 
 
@@ -40,19 +41,19 @@ def signal(
 ) -> int:
     """Ask for a training of MODEL; the policy's limits still hold."""
     del yes  # it asks for nothing that could do harm
-    word = Word(
+    told = NewSignal(
+        key=f"{session.actor}:{key or uuid.uuid4()}",
         model=model,
         kind=SignalKind.WEBHOOK if event else SignalKind.MANUAL,
-        plan="",
+        occurred_at=session.now(),
         payload={**_object(payload), "reason": reason, **({"type": event} if event else {})},
-        key=key,
-        wait=wait,
+        actor=session.actor,
     )
     with session.read() as tx:
         known_model(tx, model)
     if dry_run:
-        return _rehearse(session, word, as_json=as_json)
-    number, fresh = append(session, word)
+        return _rehearse(session, told, as_json=as_json)
+    number, fresh = session.send(told)
     if not fresh:
         click.echo(f"Signal {number} has that key already; it counts once.", err=True)
     if wait:
@@ -74,13 +75,12 @@ def _object(text: str) -> dict[str, Any]:
     return value
 
 
-def _rehearse(session: Session, word: Word, *, as_json: bool) -> int:
+def _rehearse(session: Session, told: NewSignal, *, as_json: bool) -> int:
     """What the engine would decide if the signal were there."""
     from controller.domain.canonical import to_plain
     from controller.service.rehearse import rehearse
 
-    told = [new_signal(session, word)]
-    decision = rehearse(session.store, session.parse_rules, word.model, told, session.now())
+    decision = rehearse(session.store, session.parse_rules, told.model, [told], session.now())
     if as_json:
         print_json({"schema_version": SCHEMA_VERSION, "dry_run": True, **to_plain(decision)})
     else:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, FastAPI, Form, Request
+from fastapi import Path as PathPart
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
@@ -32,6 +33,8 @@ from controller.entrypoints.web.session import (
     session_of,
 )
 from controller.ports import JournalLine, Query
+from controller.service.access import Person, Role
+from controller.service.delegate import Wish, delegate, take_back
 from controller.service.explain import find_decision, summary
 from controller.service.overview import inbox, model_names
 from controller.service.talk import add_comment, subject_model
@@ -73,6 +76,7 @@ def home(request: Request, desk: At, session: Visitor) -> Response:
         holds = [state for state in tx.models.all() if state.hold is not None or state.error]
         depth = {"signals": tx.signals.count_waiting(), **tx.outbox.depth()}
         recent = [summary(r) for r in tx.decisions.find(Query(limit=8))]
+        standing = [d for d in tx.delegations.all() if d.holds(now)]
     for row in waiting:
         row["why_not"] = session.person.why_not("approve", row["owner"])
         row["late"] = row["expires"] is not None and row["expires"] <= now
@@ -84,7 +88,16 @@ def home(request: Request, desk: At, session: Visitor) -> Response:
         holds=holds,
         depth=depth,
         recent=recent,
+        mine=[d for d in standing if d.actor == session.person.actor],
+        theirs=[d for d in standing if d.to == session.person.actor],
+        may_delegate=_may_delegate(session.person),
     )
+
+
+def _may_delegate(person: Person) -> str:
+    """Why not, in one sentence; empty for whoever reviews models of anybody."""
+    reviews = any(role >= Role.REVIEWER for role in person.roles.values())
+    return "" if reviews else person.why_not("delegate", None)
 
 
 @router.get("/decisions")
@@ -471,6 +484,43 @@ def words(
     )
     signal, _ = desk.say(session.person, said)
     return RedirectResponse(f"{_base(request)}{_local(back)}?signal={signal.id}", 303)
+
+
+@router.post("/delegations")
+def away(
+    request: Request,
+    desk: At,
+    session: Visitor,
+    *,
+    to: Annotated[str, Form(max_length=200)],
+    days: Annotated[int, Form(ge=1, le=90)],
+    reason: Annotated[str, Form(max_length=2000)] = "",
+    mark: Annotated[str, Form()] = "",
+    key: Annotated[str, Form(max_length=200)] = "",
+) -> Response:
+    """Let somebody approve in one's place."""
+    check_form(request, session, mark)
+    now = desk.clock.now()
+    until = now.replace(second=0, microsecond=0) + timedelta(days=days)
+    with desk.store.begin() as tx:
+        wish = Wish(to=to, until=until, reason=reason, key=f"form:{key}" if key else None)
+        delegate(tx, session.person, wish, now)
+    return RedirectResponse(f"{_base(request)}/#away", 303)
+
+
+@router.post("/delegations/{number}/end")
+def back(
+    request: Request,
+    desk: At,
+    session: Visitor,
+    number: Annotated[int, PathPart(ge=1, le=2**31 - 1)],
+    mark: Annotated[str, Form()] = "",
+) -> Response:
+    """Take a delegation back."""
+    check_form(request, session, mark)
+    with desk.store.begin() as tx:
+        take_back(tx, session.person, number, desk.clock.now())
+    return RedirectResponse(f"{_base(request)}/#away", 303)
 
 
 @router.post("/comments")

@@ -21,6 +21,7 @@ from controller.domain.runs import Cause, RunKind
 from controller.domain.signals import Signal, SignalKind, SignalStatus
 from controller.domain.snapshot import ApprovalView
 from controller.domain.versions import VERSION_MOVES, VersionState, VersionView
+from controller.policy.approvals import deciders, standing
 from controller.policy.budget import (
     holdout_level,
     level_of_next_test,
@@ -161,23 +162,24 @@ def _spoken(case: Case, signal: Signal) -> Finding:
         return _unusable(
             signal, f"{signal.actor} saw other evidence of v{number} than there is now: look again"
         )
-    allowed = set(case.policy.approval.groups)
+    before = tuple(word for word in case.snapshot.approvals if word.version == version.number)
+    allowed = set(deciders(case.policy.approval, before))
     if allowed and not allowed & set(payload.get("groups") or ()):
         return _unusable(
             signal, f"{signal.actor} is in none of the groups {listing(sorted(allowed))}"
         )
-    agrees = bool(payload.get("agrees", True))
-    why = str(payload.get("reason") or "")
-    word = RecordApproval(
-        version=version.number, actor=signal.actor, agrees=agrees, evidence=seen, reason=why
-    )
+    if payload.get("withdraw") and (refusal := _no_withdrawal(case, signal, version, before)):
+        return _unusable(signal, refusal)
+    word = _word(version, signal, seen)
     view = ApprovalView(
         version=version.number,
         actor=signal.actor,
-        agrees=agrees,
+        agrees=word.agrees,
         evidence=seen,
         at=case.now,
-        reason=why,
+        reason=word.reason,
+        word=word.word,
+        behalf=word.behalf,
     )
     judgement = _look_again(case, version, version.evaluation)
     judgement = replace(
@@ -187,10 +189,36 @@ def _spoken(case: Case, signal: Signal) -> Finding:
         approvals=(*judgement.approvals, view),
         booked=(word,),
     )
-    if not agrees:
-        sentence = f"{signal.actor} rejected {judgement.name}: {why or 'no reason given'}"
+    if word.word == "reject":
+        sentence = f"{signal.actor} rejected {judgement.name}: {word.reason or 'no reason given'}"
         return reject(judgement, f"{sentence}; {case.seat_stays}")
     return conclude(judgement)
+
+
+def _word(version: VersionView, signal: Signal, seen: str) -> RecordApproval:
+    """What is booked of a person's word."""
+    payload = signal.payload
+    agrees = bool(payload.get("agrees", True)) and not payload.get("withdraw")
+    return RecordApproval(
+        version=version.number,
+        actor=signal.actor,
+        agrees=agrees,
+        evidence=seen,
+        reason=str(payload.get("reason") or ""),
+        word="withdraw" if payload.get("withdraw") else "approve" if agrees else "reject",
+        behalf=str(payload.get("behalf") or ""),
+    )
+
+
+def _no_withdrawal(
+    case: Case, signal: Signal, version: VersionView, before: tuple[ApprovalView, ...]
+) -> str:
+    """Why an approval cannot be taken back; empty if it can."""
+    if signal.actor not in {word.actor for word in standing(before)}:
+        return f"{signal.actor} has no approval of v{version.number} that could be taken back"
+    if case.rollout is not None and case.rollout.version == version.number:
+        return f"v{version.number} is being rolled out already: reject it instead"
+    return ""
 
 
 def _waiting(case: Case) -> Finding | None:
@@ -271,5 +299,5 @@ def _look_again(case: Case, version: VersionView, evaluation: Evaluation) -> Jud
     words = tuple(word for word in case.snapshot.approvals if word.version == version.number)
     if words:
         seen = digest(evaluation)  # dear, and seldom asked for: only where somebody has spoken
-        words = tuple(word for word in words if word.evidence == seen)
+        words = tuple(w for w in words if w.evidence == seen or w.word == "escalate")
     return Judgement(case, version, evaluation, level, gates, approvals=words)

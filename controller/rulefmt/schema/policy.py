@@ -42,6 +42,7 @@ EVENTS = (
     "deprecated",
     "archived",
     "approval_needed",
+    "escalated",
     "quarantined",
     "schema_changed",
     "drifted",

@@ -178,6 +178,34 @@ def _approvers_are_named(approval: Values, where: str, problems: Problems) -> No
         problems.add(approval.at("when"), "missing-key", message, "for example `from: [ml-leads]`")
 
 
+def _escalates_before_it_expires(approval: Values, where: str, problems: Problems) -> None:
+    later = approval["escalate"]
+    if later and later["after"] >= approval["expires"]:
+        message = f"`{where}.escalate.after` is not before `{where}.expires`: nobody would be asked"
+        problems.add(later.at("after"), "contradiction", message, "escalate earlier")
+
+
+ESCALATE = Section(
+    title="approval.escalate",
+    doc="Who is asked too where nobody has decided for a while.",
+    keys=(
+        Key(
+            name="after",
+            type=Duration(),
+            doc="How long the challenger has waited by then.",
+            example="1d",
+            required=True,
+        ),
+        Key(
+            name="to",
+            type=ListOf(GROUP, least=1, most=50, unique=True),
+            doc="Groups that may decide from then on, beside those of `from`.",
+            example="[heads]",
+            required=True,
+        ),
+    ),
+)
+
 APPROVAL = Section(
     title="approval",
     doc="When people must agree before a promotion takes effect.",
@@ -209,8 +237,9 @@ APPROVAL = Section(
             example="3d",
             default="3d",
         ),
+        Key(name="escalate", type=ESCALATE, doc=ESCALATE.doc, example="{after: 1d, to: [heads]}"),
     ),
-    checks=(_approvers_are_named,),
+    checks=(_approvers_are_named, _escalates_before_it_expires),
 )
 
 ROLLBACK_CONDITION = Section(

@@ -184,3 +184,22 @@ def test_the_actor_is_the_person_at_the_terminal(desk: Desk):
     with desk.house.store.read() as tx:
         (newest,) = [s for s in tx.signals.pending(MODEL) if s.kind is SignalKind.MANUAL]
     assert newest.actor == "webhook:deploy"
+
+
+def test_roles_of_the_settings_hold_at_the_command_line_too(desk: Desk):
+    desk.roles = {"reviewer": ["ana"], "viewer": ["eve"]}
+    refused = desk.run("rollback", MODEL, "--reason", "x", "--yes", code=2)
+    assert "This takes the role operator; you are reviewer." in refused.stderr
+    desk.actor = "eve"
+    refused = desk.run("signal", MODEL, "--reason", "x", code=2)
+    assert "This takes the role operator; you are viewer." in refused.stderr
+    assert desk.house.champion == 2
+
+
+def test_who_asked_for_the_training_cannot_approve_it_at_the_command_line(desk: Desk):
+    desk.enforce(ASKS)
+    desk.run("signal", MODEL, "--reason", "try it")
+    desk.house.work(UNDECIDED)
+    refused = desk.run("approve", MODEL, "3", "--reason", "mine", "--yes", code=2)
+    assert "You asked for v3 yourself; somebody else has to approve it." in refused.stderr
+    assert desk.house.champion == 2

@@ -8,9 +8,10 @@ from typing import Any
 from controller.domain.canonical import digest
 from controller.domain.versions import Version, VersionState
 from controller.entrypoints.api.desk import Desk
+from controller.policy.approvals import standing
 from controller.ports import Transaction
 from controller.service.access import Person
-from controller.service.words import askers, owner_of
+from controller.service.words import Word, askers, in_place_of, owner_of
 
 
 def buttons(
@@ -28,7 +29,7 @@ def buttons(
         VersionState.CHALLENGER,
         VersionState.CANDIDATE,
     }:
-        yield from _about_challenger(tx, document, challenger, person, owner)
+        yield from _about_challenger(tx, desk, document, challenger, person, owner)
     if document["verdict"] == "promote" and state.champion == document["champion_after"]:
         yield button(
             "rollback", f"Roll back v{state.champion}",
@@ -49,6 +50,7 @@ def buttons(
 
 def _about_challenger(
     tx: Transaction,
+    desk: Desk,
     document: Mapping[str, Any],
     challenger: Version,
     person: Person,
@@ -59,6 +61,7 @@ def _about_challenger(
     present = digest(evaluation) if evaluation else None
     judged = next((n for n in document["tree"]["children"] if n["name"] == "promote"), None)
     seen = judged["values"].get("evidence") if judged else None
+    effect = f"v{number} takes the seat once enough people agree. Counts for the evidence {(present or '')[:12]} only."
     why = person.why_not("approve", owner)
     if not why and present is None:
         why = "There is no evidence yet."
@@ -66,9 +69,24 @@ def _about_challenger(
         why = "The evidence has changed since this decision; approve on the newer one."
     if not why and person.actor in askers(tx, challenger.model, number):
         why = "You asked for this training; somebody else has to approve it."
+    said = [w for w in tx.models.approvals(challenger.model) if w.version == number]
+    mine = next((w for w in standing(said) if w.actor == person.actor), None)
+    if mine is not None:
+        yield button(
+            "withdraw", "Take my approval back",
+            f"Your approval of v{number} does not count any more, until you give it again.",
+            person.why_not("withdraw", owner), "secondary", version=number,
+        )  # fmt: skip
+        why = why or "You have approved it already."
+    elif not why and (
+        behalf := in_place_of(
+            tx, person, Word(right="approve", model=challenger.model, version=number), desk.parse
+        )
+    ):
+        effect = f"In the place of {behalf}. {effect}"
     yield button(
         "approve", f"Approve v{number}",
-        f"v{number} takes the seat once enough people agree. Counts for the evidence {(present or '')[:12]} only.",
+        effect,
         why, "primary", version=number, evidence=present,
     )  # fmt: skip
     yield button(

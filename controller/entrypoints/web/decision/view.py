@@ -20,7 +20,7 @@ from controller.entrypoints.web.decision.panel import judged_evaluation, panel_o
 from controller.entrypoints.web.decision.sides import side_by_side
 from controller.policy.budget import wealth_words
 from controller.ports import Transaction
-from controller.service.access import Person
+from controller.service.access import Person, standing_in
 from controller.service.decision_progress import progress
 from controller.service.explain import as_document, describe_signal, explain
 from controller.service.flips import flips
@@ -58,12 +58,16 @@ def decision_view(
         "review": provenance(tx, record.rules),
         "flips": flips(record, policy) if policy and judged else [],
         "otherwise": otherwise(tx, record, policy, desk.parse) if policy and judged else [],
-        "buttons": list(buttons(tx, desk, document, challenger, person)),
+        "buttons": list(buttons(tx, desk, document, challenger, _standing_in(tx, desk, person))),
         "verification": Verifier(tx, desk.parse, desk.blob_id).one(record.id),
         "trail": _trail(tx, record, challenger),
         "comments": tx.comments.of(f"decision:{record.id}"),
         "may_comment": person.why_not("comment", owner_of(tx, record.model, desk.parse)),
     }
+
+
+def _standing_in(tx: Transaction, desk: Desk, person: Person) -> Person:
+    return standing_in(tx, person, desk.settings.groups, desk.clock.now())
 
 
 def _policy(desk: Desk, text: str, path: str) -> Policy | None:
@@ -143,6 +147,14 @@ def _done(document: Mapping[str, Any]) -> str:
     return f"v{moved[0]['version']} is {moved[0]['after']}" if moved else "nothing was changed"
 
 
+_SAID = {
+    "approve": "approved",
+    "reject": "rejected",
+    "withdraw": "took the approval back of",
+    "escalate": "asked more people about",
+}
+
+
 # --- rules, drift, trail -----------------------------------------------------------------------------------
 
 
@@ -184,6 +196,6 @@ def _trail(
         add(fact.at, fact.actor, f"v{number} {what}", fact.decision)
     for word in tx.models.approvals(record.model):
         if word.version == number:
-            said = "approved" if word.agrees else "rejected"
-            add(word.at, word.actor, f"{said} v{number}: {word.reason}")
+            instead = f" for {word.behalf}" if word.behalf else ""
+            add(word.at, word.actor, f"{_SAID[word.word]} v{number}{instead}: {word.reason}")
     return sorted(rows, key=lambda row: row["at"])
