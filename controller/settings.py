@@ -115,6 +115,13 @@ class Settings(BaseSettings):
         description="Who may do what: viewer, reviewer, operator or admin, or ROLE@OWNER for the models of one"
         " owner; as names, group:NAME, or * for everybody who is logged in.",
     )
+    url: str | None = Field(
+        None,
+        description="Address of a server: commands that read or say something work on it over its API.",
+    )
+    token: SecretStr | None = Field(
+        None, description="The token that commands show the server at url."
+    )
     host: str = Field("127.0.0.1", description="Address that the page and the API listen on.")
     port: int = Field(8321, ge=0, le=65535, description="Their port; 0: any free one.")
     page_url: str | None = Field(

@@ -21,6 +21,7 @@ from controller.ports import Transaction
 from controller.service.access import Person
 from controller.service.backpressure import accept
 from controller.service.delegate import Wish, delegate, take_back
+from controller.service.rehearse import rehearse
 from controller.service.talk import add_comment, as_html, subject_model
 from controller.service.words import Word, owner_of
 
@@ -73,6 +74,25 @@ def send_signals(
         (one, one.key or (f"{key}:{place}" if key else None)) for place, one in enumerate(body)
     ]
     return JSONResponse([answer for answer, _ in _accepted(desk, person, keyed)], 202)
+
+
+@router.post(
+    "/signals/rehearsal", response_model=dict[str, Any], summary="What a signal would lead to"
+)
+def rehearse_signal(request: Request, desk: At, person: Caller, body: shapes.SignalIn) -> Any:
+    """The decision that would be taken if the signal were there. Nothing is changed."""
+    now = desk.clock.now()
+    with desk.store.read() as tx:
+        person.must("signal", owner_of(tx, body.model, desk.parse))
+    signal = NewSignal(
+        key=f"rehearsal:{uuid.uuid4()}",
+        model=body.model,
+        kind=_kind(body.kind),
+        occurred_at=now,
+        payload=_storable(body.payload),
+        actor=person.actor,
+    )
+    return told(request, rehearse(desk.store, desk.parse, body.model, [signal], now))
 
 
 def _accepted(

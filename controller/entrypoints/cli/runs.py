@@ -98,11 +98,7 @@ def show(session: Session, *, name: str, as_json: bool) -> None:
 def logs(session: Session, *, name: str) -> None:
     """Print what a run's training wrote to its output."""
     run = run_named(session, name)
-    digest = run.result.get("output")
-    if not isinstance(digest, str):
-        wait = "it has not ended" if not run.state.ended else "it wrote none, or it was lost"
-        raise NotFound(f"There is no output of {name}: {wait}.")
-    sys.stdout.buffer.write(session.artifacts.read_bytes(digest))
+    sys.stdout.buffer.write(session.output(run))
 
 
 @runs.command()

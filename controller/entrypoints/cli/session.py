@@ -23,6 +23,8 @@ from controller.domain.signals import NewSignal
 from controller.ports import ArtifactStore, Clock, Store, Transaction
 
 if TYPE_CHECKING:
+    from controller.adapters.remote.client import Client
+    from controller.domain.runs import Run
     from controller.service.access import Person
     from controller.service.words import Word
     from controller.settings import Settings
@@ -50,10 +52,24 @@ class Session:
         return load_settings()
 
     @cached_property
+    def remote(self) -> Client | None:
+        """The server that the settings name; None where this process works on the database."""
+        if self.given is not None or self.settings.url is None:
+            return None
+        from controller.adapters.remote.client import Client
+
+        token = self.settings.token
+        return Client(self.settings.url, token.get_secret_value() if token else None)
+
+    @cached_property
     def store(self) -> Store:
-        """The database; NotFound with a sentence when there is none yet."""
+        """The database, or a server's; NotFound with a sentence when there is none yet."""
         if self.given is not None:
             return self.given
+        if self.remote is not None:
+            from controller.adapters.remote.store import RemoteStore
+
+            return RemoteStore(self.remote)
         from controller.bootstrap import open_store
 
         return open_store(self.settings)
@@ -68,8 +84,8 @@ class Session:
     @cached_property
     def decides_here(self) -> bool:
         """Whether this process may decide: nobody else does on an embedded database."""
-        if self.given is not None:
-            return True
+        if self.given is not None or self.remote is not None:
+            return self.remote is None
         from controller.bootstrap import controller_is_away
 
         return controller_is_away(self.settings)
@@ -112,6 +128,8 @@ class Session:
 
     def say(self, word: Word) -> tuple[int, bool]:
         """Append a person's word, if they may say it; its signal's number, and whether it is new."""
+        if self.remote is not None:
+            return _said(self.remote, word)
         from controller.service.access import standing_in
         from controller.service.words import speak
 
@@ -122,6 +140,10 @@ class Session:
 
     def send(self, signal: NewSignal) -> tuple[int, bool]:
         """Put a signal into the inbox, if this person may; its number, and whether it is new."""
+        if self.remote is not None:
+            key = signal.key.removeprefix(f"{self.actor}:")
+            answer = self.remote.signal(signal.model, signal.kind.value, signal.payload, key=key)
+            return answer.signal, answer.fresh
         from controller.service.backpressure import accept
         from controller.service.words import owner_of
 
@@ -130,8 +152,29 @@ class Session:
             accepted = accept(tx, [signal], self.now(), limit=self.settings.inbox)[0]
         return accepted.id, accepted.fresh
 
+    def rehearse(self, signal: NewSignal) -> dict[str, Any]:
+        """The decision that the signal would lead to, as plain JSON."""
+        if self.remote is not None:
+            return self.remote.rehearse(signal.model, signal.kind.value, signal.payload)
+        from controller.service.rehearse import rehearse
+
+        found = rehearse(self.store, self.parse_rules, signal.model, [signal], self.now())
+        return dict(to_plain(found))
+
+    def output(self, run: Run) -> bytes:
+        """What the run's training wrote; NotFound if there is none."""
+        if self.remote is not None:
+            return self.remote.output(run.id)
+        digest = run.result.get("output")
+        if not isinstance(digest, str):
+            wait = "it has not ended" if not run.state.ended else "it wrote none, or it was lost"
+            raise NotFound(f"There is no output of {run.id}: {wait}.")
+        return self.artifacts.read_bytes(digest)
+
     def delegate(self, to: str, until: datetime, reason: str) -> dict[str, Any]:
         """Let somebody approve in this person's place; the delegation as it is kept."""
+        if self.remote is not None:
+            return self.remote.delegate(to, until, reason)
         from controller.service.delegate import Wish, delegate
 
         wish = Wish(to=to, until=until, reason=reason)
@@ -141,6 +184,8 @@ class Session:
 
     def take_back(self, number: int) -> dict[str, Any]:
         """End a delegation; as it was."""
+        if self.remote is not None:
+            return self.remote.take_back(number)
         from controller.service.delegate import take_back
 
         with self.store.begin() as tx:
@@ -150,6 +195,18 @@ class Session:
         """Let go of the database."""
         if "store" in vars(self) and self.given is None:
             self.store.close()
+
+
+def _said(remote: Client, word: Word) -> tuple[int, bool]:
+    """A person's word, said to a server."""
+    if word.run is not None:
+        answer = remote.run_word(word.right, word.run, word.reason, key=word.key)
+    else:
+        answer = remote.word(
+            word.right, word.model, word.reason, version=word.version, evidence=word.evidence,
+            expect_version=word.expect_version, force=word.force, key=word.key,
+        )  # fmt: skip
+    return answer.signal, answer.fresh
 
 
 def actor_of(settings: Settings) -> str:

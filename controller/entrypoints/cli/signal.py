@@ -77,13 +77,10 @@ def _object(text: str) -> dict[str, Any]:
 
 def _rehearse(session: Session, told: NewSignal, *, as_json: bool) -> int:
     """What the engine would decide if the signal were there."""
-    from controller.domain.canonical import to_plain
-    from controller.service.rehearse import rehearse
-
-    decision = rehearse(session.store, session.parse_rules, told.model, [told], session.now())
+    decision = session.rehearse(told)
     if as_json:
-        print_json({"schema_version": SCHEMA_VERSION, "dry_run": True, **to_plain(decision)})
+        print_json({"schema_version": SCHEMA_VERSION, "dry_run": True, **decision})
     else:
-        click.echo(f"{decision.verdict.value.upper()} (dry run, nothing was changed)")
-        click.echo(decision.reason)
+        click.echo(f"{decision['verdict'].upper()} (dry run, nothing was changed)")
+        click.echo(decision["reason"])
     return 0

@@ -1,0 +1,287 @@
+"""A thin typed client of the API, over ``requests``: one method a route, errors as the exceptions raised at home.
+
+Every write carries an idempotency key, so that it is sent again when the network drops in the middle and still counts
+once.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from controller.domain.canonical import to_plain
+from controller.domain.errors import (
+    Conflict,
+    Forbidden,
+    IncumbentError,
+    NotFound,
+    NotLoggedIn,
+    Unavailable,
+    UserError,
+)
+
+_TRIES = 3
+_PAUSE = 0.2
+_ERRORS: Mapping[int, type[IncumbentError]] = {
+    400: UserError, 401: NotLoggedIn, 403: Forbidden, 404: NotFound, 405: UserError, 409: Conflict,
+    413: UserError, 415: UserError, 421: UserError, 422: UserError, 429: Unavailable, 503: Unavailable,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the inbox answered to a signal or a person's word."""
+
+    signal: int
+    fresh: bool
+    status: str
+    reason: str
+    decision: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of the stream: ``decision`` or ``run``, its row, and the id to go on from."""
+
+    name: str
+    data: dict[str, Any]
+    id: int | None = None
+
+
+class Client:
+    """A server at ``url``, spoken to with ``token``."""
+
+    def __init__(self, url: str, token: str | None = None, *, timeout: float = 30.0) -> None:
+        self.url = url.rstrip("/")
+        self._timeout = timeout
+        self._session = requests.Session()
+        if token:
+            self._session.headers["authorization"] = f"Bearer {token}"
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._session.close()
+
+    # --- reading -------------------------------------------------------------------------------------------
+
+    def models(self) -> list[dict[str, Any]]:
+        """Every model with its champion."""
+        return list(self._get("models"))
+
+    def model(self, name: str) -> dict[str, Any]:
+        """One model at a glance."""
+        return dict(self._get(f"models/{_part(name)}"))
+
+    def versions(self, model: str, **filters: Any) -> list[dict[str, Any]]:
+        """A model's versions, newest first."""
+        return list(self._get(f"models/{_part(model)}/versions", filters))
+
+    def history(self, model: str, limit: int = 100) -> list[dict[str, Any]]:
+        """Who sat in the seat, newest first."""
+        return list(self._get(f"models/{_part(model)}/history", {"limit": limit}))
+
+    def inbox(self) -> list[dict[str, Any]]:
+        """What waits for a person."""
+        return list(self._get("inbox"))
+
+    def decisions(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Decisions, newest first; further parts are fetched as they are needed."""
+        return self._list("decisions", filters)
+
+    def signals(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Signals with their answers, newest first."""
+        return self._list("signals", filters)
+
+    def runs(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Runs, newest first; all parts only where ``model`` is given."""
+        return self._list("runs", filters)
+
+    def decision(self, number: int) -> dict[str, Any]:
+        """One decision, explained."""
+        return dict(self._get(f"decisions/{number}"))
+
+    def verification(self, number: int) -> dict[str, Any]:
+        """Whether the decision can be derived again."""
+        return dict(self._get(f"decisions/{number}/verification"))
+
+    def run(self, name: str) -> dict[str, Any]:
+        """One run."""
+        return dict(self._get(f"runs/{_part(name)}"))
+
+    def output(self, run: str) -> bytes:
+        """What a run's training wrote."""
+        return self._send("GET", f"runs/{_part(run)}/output").content
+
+    def policies(self) -> list[dict[str, Any]]:
+        """The policies in force."""
+        return list(self._get("policies"))
+
+    def read(self, book: str, name: str, arguments: Mapping[str, Any]) -> Any:
+        """One question of the books, in plain JSON."""
+        return self._send("POST", f"read/{book}/{name}", json_=to_plain(dict(arguments))).json()
+
+    def stream(self, model: str | None = None, after: int | None = None) -> Iterator[Event]:
+        """Decisions and progress as they happen, until the server ends the stream."""
+        asked = {"model": model, "after": after}
+        answer = self._send("GET", "stream", params=asked, stream=True)
+        with answer:
+            yield from _events(answer.iter_lines(decode_unicode=True))
+
+    # --- saying something ----------------------------------------------------------------------------------
+
+    def signal(
+        self,
+        model: str,
+        kind: str = "manual",
+        payload: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        occurred_at: datetime | None = None,
+    ) -> Accepted:
+        """Put a signal into the inbox; the same key is the same signal."""
+        body = {"model": model, "kind": kind, "payload": dict(payload or {})}
+        if occurred_at is not None:
+            body["occurred_at"] = to_plain(occurred_at)
+        return _accepted(self._post("signals", body, key))
+
+    def signals_batch(self, signals: Sequence[Mapping[str, Any]]) -> list[Accepted]:
+        """Several signals at once: all are kept, or none."""
+        return [_accepted(one) for one in self._post("signals/batch", [*signals])]
+
+    def rehearse(self, model: str, kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """What would be decided if the signal were there; nothing is changed."""
+        body = {"model": model, "kind": kind, "payload": dict(payload)}
+        return dict(self._post("signals/rehearsal", body))
+
+    def word(self, right: str, model: str, reason: str, **more: Any) -> Accepted:
+        """A person's word about a model: approve, withdraw, reject, promote, rollback, hold, release, train."""
+        key = more.pop("key", None)
+        body = {"reason": reason, **{k: v for k, v in more.items() if v not in (None, False)}}
+        return _accepted(self._post(f"models/{_part(model)}/{right}", body, key))
+
+    def run_word(self, right: str, run: str, reason: str, *, key: str | None = None) -> Accepted:
+        """Cancel or retry a run."""
+        return _accepted(self._post(f"runs/{_part(run)}/{right}", {"reason": reason}, key))
+
+    def delegate(self, to: str, until: datetime, reason: str) -> dict[str, Any]:
+        """Let somebody approve in one's place."""
+        body = {"to": to, "until": to_plain(until), "reason": reason}
+        return dict(self._post("delegations", body))
+
+    def take_back(self, number: int) -> dict[str, Any]:
+        """End a delegation."""
+        return dict(self._send("DELETE", f"delegations/{number}").json())
+
+    def comments(self, subject: str) -> list[dict[str, Any]]:
+        """What people say about ``decision:5``, ``run:ID`` or ``version:MODEL/3``."""
+        return list(self._get(f"comments/{_part(subject)}"))
+
+    def comment(self, subject: str, text: str) -> dict[str, Any]:
+        """Say something."""
+        return dict(self._post(f"comments/{_part(subject)}", {"text": text}))
+
+    # --- the wire ------------------------------------------------------------------------------------------
+
+    def _get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        return self._send("GET", path, params=params).json()
+
+    def _post(self, path: str, body: Any, key: str | None = None) -> Any:
+        headers = {"idempotency-key": key or str(uuid.uuid4())}
+        return self._send("POST", path, json_=body, headers=headers).json()
+
+    def _list(self, path: str, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        before = None
+        while True:
+            page = self._get(path, {**to_plain(dict(filters)), "before": before})
+            yield from page["items"]
+            before = page["next"]
+            if before is None:
+                return
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json_: Any = None,
+        headers: Mapping[str, str] | None = None,
+        stream: bool = False,
+    ) -> requests.Response:
+        """Send, and again if the connection breaks: reads change nothing, and writes carry a key."""
+        given = {k: v for k, v in (params or {}).items() if v is not None}
+        for attempt in range(1, _TRIES + 1):
+            try:
+                answer = self._session.request(
+                    method, f"{self.url}/v1/{path}", params=given, json=json_, headers=headers,
+                    timeout=self._timeout, stream=stream, allow_redirects=False,
+                )  # fmt: skip
+            except requests.exceptions.InvalidURL as error:
+                raise UserError(f"{self.url} is no address of a server.") from error
+            except requests.RequestException as error:
+                if attempt == _TRIES:
+                    raise Unavailable(
+                        f"{self.url} does not answer: {_why(error)}.",
+                        hint="Is INCUMBENT_URL right, and does the server run?",
+                    ) from error
+                time.sleep(_PAUSE * attempt)
+                continue
+            if answer.status_code == 429 and attempt < _TRIES:
+                time.sleep(min(float(answer.headers.get("retry-after", "1")), 10.0))
+                continue
+            if answer.status_code >= 300:
+                raise _problem(self.url, answer)
+            return answer
+        raise AssertionError  # pragma: no cover - the loop returns or raises
+
+
+def _why(error: requests.RequestException) -> str:
+    inner = error.args[0] if error.args else error
+    reason = getattr(inner, "reason", inner)
+    text = str(reason).rpartition(": ")[2].rpartition("] ")[2] or type(error).__name__
+    return text.strip(" .)>'\"")
+
+
+def _problem(url: str, answer: requests.Response) -> IncumbentError:
+    try:
+        body = answer.json()
+        detail, hint = str(body["detail"]), str(body.get("hint", ""))
+    except (ValueError, KeyError, TypeError):
+        return Unavailable(
+            f"{url} answered {answer.status_code}, and not as Incumbent does.",
+            hint="INCUMBENT_URL must be the address of the page.",
+        )
+    kind = _ERRORS.get(answer.status_code, IncumbentError)
+    error = kind(detail, hint=hint)
+    error.code = str(body.get("code", error.code))
+    return error
+
+
+def _accepted(body: Mapping[str, Any]) -> Accepted:
+    return Accepted(body["signal"], body["fresh"], body["status"], body["reason"], body["decision"])
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _events(lines: Iterator[str]) -> Iterator[Event]:
+    said: dict[str, str] = {}
+    for line in lines:
+        if line:
+            name, _, value = line.partition(":")
+            said[name] = value.removeprefix(" ")
+        elif "data" in said:
+            number = int(said["id"]) if said.get("id") else None
+            yield Event(said.get("event", "message"), json.loads(said["data"]), number)
+            said = {}
+        else:
+            said = {}

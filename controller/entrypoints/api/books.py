@@ -1,0 +1,86 @@
+"""The books as they are, for a command line somewhere else: every question that the ports allow to be asked."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Path, Request
+from starlette.responses import Response
+
+from controller.domain import codec
+from controller.domain.errors import IntegrityError, NotFound, UserError
+from controller.entrypoints.api.desk import At, Caller
+from controller.entrypoints.api.problems import WRITE_ERRORS
+from controller.entrypoints.api.read import told
+from controller.ports.reads import READS, WALKED, question
+
+router = APIRouter(prefix="/v1", responses=WRITE_ERRORS)
+
+_BOOKS = {"pattern": f"^({'|'.join(READS)})$", "examples": ["signals"]}
+
+
+@router.post("/read/{book}/{name}", summary="One question of the books")
+def read_book(
+    request: Request,
+    desk: At,
+    person: Caller,
+    book: Annotated[str, Path(**_BOOKS)],
+    name: Annotated[str, Path(pattern="^[a-z_]{1,40}$", examples=["find"])],
+    arguments: Annotated[
+        dict[str, Any], Body(examples=[{"query": {"model": "flight-delay", "limit": 10}}])
+    ],
+) -> Response:
+    """What the command line reads with when `INCUMBENT_URL` is set: arguments and answers are those of the ports.
+
+    Changes nothing. A walk answers with up to 100 records; ask again from the last one's id.
+    """
+    asked = question(book, name)
+    unknown = arguments.keys() - asked.arguments.keys()
+    if unknown:
+        raise UserError(
+            f"{book}.{name} has no argument {min(unknown)}.",
+            hint=f"It has {', '.join(asked.arguments) or 'none'}.",
+        )
+    if _beyond(arguments):
+        raise UserError("A number is larger than the database keeps.")
+    try:
+        given = {k: codec.load_plain(asked.arguments[k], v) for k, v in arguments.items()}
+        with desk.store.read() as tx:
+            found = getattr(getattr(tx, book), name)(**given)
+            body = list(islice(found, WALKED)) if asked.walks else found
+    except IntegrityError as error:
+        raise UserError(f"The arguments of {book}.{name} cannot be used: {error.message}") from None
+    except (TypeError, OverflowError):
+        needed = ", ".join(asked.arguments)
+        raise UserError(f"{book}.{name} cannot be asked so.", hint=f"It takes {needed}.") from None
+    return told(request, body)
+
+
+def _beyond(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_beyond, value.values()))
+    if isinstance(value, list):
+        return any(map(_beyond, value))
+    return isinstance(value, int) and not -(2**63) <= value < 2**63
+
+
+@router.get(
+    "/runs/{run}/output",
+    summary="What a run's training wrote",
+    responses={200: {"content": {"application/octet-stream": {}}, "description": "The bytes."}},
+)
+def output(desk: At, person: Caller, run: str) -> Response:
+    """Standard output and error of the training, whole, once it has ended."""
+    with desk.store.read() as tx:
+        found = tx.runs.get(run)
+    if found is None:
+        raise NotFound(f"There is no run called {run}.")
+    digest = found.result.get("output")
+    if not isinstance(digest, str) or desk.artifacts is None:
+        wait = "it has not ended" if not found.state.ended else "it wrote none, or it was lost"
+        raise NotFound(f"There is no output of {run}: {wait}.")
+    headers = {"content-disposition": 'attachment; filename="output.txt"'}
+    return Response(
+        desk.artifacts.read_bytes(digest), media_type="application/octet-stream", headers=headers
+    )
