@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import logging
 import os
@@ -42,6 +43,7 @@ from controller.service.relay_outbox import Relay, RelayConfig
 from controller.service.rescue_runs import Rescuer
 from controller.service.source_health import KeptHealth
 from controller.service.sync_rules import SyncRules
+from controller.service.tracing import Tracing
 from controller.service.watch_sources import WatchSources
 from controller.settings import Settings, load_settings
 
@@ -315,8 +317,15 @@ def build_controller(
     leadership = None if sqlite_file(settings) else _leadership(settings, store)
     if leadership is not None:
         store = LedStore(store, leadership)
-    engine = build_engine(store, clock, outbox=settings.outbox)
-    relay = Relay(store, dispatcher, RelayConfig(resend=timedelta(seconds=settings.resend)))
+    tracing = build_tracing(settings, store, "incumbent-controller")
+    decided = tracing.decided if tracing else None
+    engine = build_engine(store, clock, decided, outbox=settings.outbox)
+    relay = Relay(
+        store,
+        dispatcher,
+        RelayConfig(resend=timedelta(seconds=settings.resend)),
+        tracing.rung if tracing else None,
+    )
     rescuer = Rescuer(store, clock)
     rules = SyncRules(store, clock, rule_source(settings, store, clock), parse_rules)
     notices = build_notifications(settings, store, clock)
@@ -385,6 +394,17 @@ def watched(settings: Settings, store: Store, controller: Controller | None = No
         inbox=settings.inbox,
         outbox=settings.outbox,
     )
+
+
+def build_tracing(settings: Settings, store: Store, service: str) -> Tracing | None:
+    """Who tells traces; None where nobody hears them. ``service`` names this process."""
+    if settings.traces_url is None:
+        return None
+    from controller.adapters.telemetry import open_tracer
+
+    tracer = open_tracer(settings.traces_url, service)
+    atexit.register(tracer.flush)
+    return Tracing(store, SystemClock(), tracer)
 
 
 def build_observer(

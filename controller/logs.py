@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import Literal
 
 from controller.settings import Settings
 
@@ -41,9 +42,14 @@ class TextFormatter(logging.Formatter):
 
 def configure_logging(settings: Settings) -> None:
     """Log to stderr as the settings say."""
+    log_to_stderr(settings.log_level, settings.log_format)
+
+
+def log_to_stderr(level: str, form: Literal["text", "json"]) -> None:
+    """Log to stderr from ``level`` on."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
-    logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:

@@ -171,6 +171,10 @@ class Settings(BaseSettings):
         le=65535,
         description="Their port; 0: any free one. Default: they are not served.",
     )
+    traces_url: str | None = Field(
+        None,
+        description="Address of an OpenTelemetry collector (OTLP over HTTP) that traces go to. Default: nowhere.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", description="What is logged to stderr."
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 
 from controller.domain.errors import IncumbentError
+from controller.logs import log_to_stderr
 from workers.settings import WorkerSettings
 
 
@@ -16,11 +16,7 @@ def run_worker(settings: WorkerSettings) -> int:
     from workers.launching import Nursery
     from workers.liveness import announce
 
-    logging.basicConfig(
-        level=settings.log_level,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    log_to_stderr(settings.log_level, settings.log_format)
     settings.home.mkdir(parents=True, exist_ok=True)
     nursery = Nursery(settings.preload)
     nursery.start()

@@ -13,11 +13,13 @@ from controller.adapters.celery.settings import PROTOCOL, PROTOCOL_HEADER, TASK,
 from controller.adapters.memory.clock import SystemClock
 from controller.adapters.sql.store import SqlStore
 from controller.domain.errors import IncumbentError
+from controller.domain.tracing import Place, read_header
 from workers.draining import Drain
 from workers.execute import execute
 from workers.launching import Nursery
 from workers.settings import WorkerSettings
 from workers.steps import Workplace
+from workers.tracing import tracing_run
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +38,25 @@ def make_app(settings: WorkerSettings, nursery: Nursery, drain: Drain) -> Celery
         if refusal:
             log.warning("message dropped: %s", refusal, extra={"action": "drop", "why": refusal})
         else:
-            hear(settings, nursery, drain, *arguments)
+            parent = read_header(task.request.get("traceparent"))
+            hear(settings, nursery, drain, *arguments, parent=parent)
 
     return app
 
 
-def hear(settings: WorkerSettings, nursery: Nursery, drain: Drain, run: str, fence: int) -> None:
-    """One doorbell. Whatever goes wrong is one line; it never ends this process in an error."""
+def hear(
+    settings: WorkerSettings,
+    nursery: Nursery,
+    drain: Drain,
+    run: str,
+    fence: int,
+    *,
+    parent: Place | None = None,
+) -> None:
+    """One doorbell. Whatever goes wrong is one line; it never ends this process in an error.
+
+    ``parent`` is the span of who rang, where traces are told.
+    """
     if drain.due:
         return  # the run waits for another worker
     store = SqlStore(settings.database_url, SystemClock())
@@ -54,7 +68,8 @@ def hear(settings: WorkerSettings, nursery: Nursery, drain: Drain, run: str, fen
             nursery=nursery,
             drain=drain,
         )
-        execute(place, run, fence)
+        with tracing_run(settings, parent) as trace:
+            execute(place, run, fence, trace)
     except IncumbentError as error:
         log.warning(
             "run %s left alone: %s", run, error.sentence(), extra={"action": "run", "run": run}

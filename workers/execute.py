@@ -7,7 +7,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from controller.domain.errors import IncumbentError, StorageFull, Unavailable
@@ -20,12 +20,15 @@ from workers.profiling import profile_run
 from workers.reporting import Reporter, report_end
 from workers.steps import Interrupted, Steps, Workplace
 from workers.supervise import Stop
+from workers.tracing import RunTrace
 from workers.training import lineage_of, store_lineage, train_run
 
 log = logging.getLogger(__name__)
 
 
-def execute(place: Workplace, run_id: str, fence: int) -> RunState | None:
+def execute(
+    place: Workplace, run_id: str, fence: int, trace: RunTrace | None = None
+) -> RunState | None:
     """Answer a doorbell. None: the run was not to be had, or is no longer ours."""
     claimed = time.monotonic()
     lease = timedelta(seconds=place.settings.lease)
@@ -34,8 +37,11 @@ def execute(place: Workplace, run_id: str, fence: int) -> RunState | None:
     if run is None:
         log.info("nothing to claim", extra={"action": "claim", "run": run_id, "fence": fence})
         return None
+    began = datetime.now(UTC)
     with Reporter(place.store, run, place.settings, claimed, place.drain) as reporter:
         end = _perform(place, run, reporter, claimed)
+        if trace is not None:
+            trace.tell(run, began, end)
         if end is None:
             log.warning("lost the run", extra={"action": "lost", "run": run.id, "fence": run.fence})
             return None
@@ -45,6 +51,9 @@ def execute(place: Workplace, run_id: str, fence: int) -> RunState | None:
             "late result ignored", extra={"action": "fenced", "run": run.id, "fence": run.fence}
         )
         return None
+    log.info(
+        "run ended", extra={"action": f"run_{end.state.value}", "model": run.model, "run": run.id}
+    )
     return end.state
 
 

@@ -34,7 +34,9 @@ class WorkerSettings:
     lease: float = 60.0
     grace: float = 10.0
     clock: Literal["real", "ordered"] = "real"
-    log_level: str = "WARNING"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
+    log_format: Literal["text", "json"] = "text"
+    traces_url: str | None = None
     preload: tuple[str, ...] = ()
 
     @classmethod
@@ -55,6 +57,8 @@ class WorkerSettings:
             grace=held.grace,
             clock=held.worker_clock,
             log_level=held.log_level,
+            log_format=held.log_format,
+            traces_url=held.traces_url,
             preload=_words(held.worker_preload),
         )
 

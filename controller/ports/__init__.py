@@ -67,6 +67,7 @@ from controller.ports.runs import (
 )
 from controller.ports.signals import Accepted, SignalInbox
 from controller.ports.store import Store, Transaction
+from controller.ports.tracing import Tracer
 
 __all__ = [
     "FORGOTTEN",
@@ -130,6 +131,7 @@ __all__ = [
     "Store",
     "Token",
     "TokenBook",
+    "Tracer",
     "Transaction",
     "Waiting",
     "WorkerBook",

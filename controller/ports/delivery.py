@@ -49,8 +49,16 @@ class Outbox(Protocol):
 class Dispatcher(Protocol):
     """Rings for a worker. A message is only a doorbell: it may be lost, doubled or late."""
 
-    def ring(self, run: str, fence: int, *, queue: str, expires: timedelta) -> None:
-        """Raises Unavailable when the broker does not take it."""
+    def ring(
+        self,
+        run: str,
+        fence: int,
+        *,
+        queue: str,
+        expires: timedelta,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Raises Unavailable when the broker does not take it. ``headers`` go along, for those who trace."""
         ...
 
     def close(self) -> None: ...

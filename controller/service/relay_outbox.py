@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,6 +12,9 @@ from controller.domain.runs import Run, RunState
 from controller.ports import Dispatcher, Letter, Store
 
 log = logging.getLogger(__name__)
+
+Announce = Callable[[Run], Mapping[str, str]]
+"""Told of each ring; the headers that the message carries."""
 
 _LONGEST_BACK_OFF = timedelta(minutes=1)
 
@@ -36,11 +40,16 @@ class Relay:
     """Rings after the commit, and marks only after it rang: a crash in between rings twice, never zero times."""
 
     def __init__(
-        self, store: Store, dispatcher: Dispatcher, config: RelayConfig | None = None
+        self,
+        store: Store,
+        dispatcher: Dispatcher,
+        config: RelayConfig | None = None,
+        announce: Announce | None = None,
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
         self._config = config or RelayConfig()
+        self._announce = announce
 
     def run_once(self) -> RelayReport:
         """Ring for every queued run whose letter is due; settle letters whose run was taken or has ended."""
@@ -65,8 +74,13 @@ class Relay:
 
     def _ring(self, letter: Letter, run: Run) -> bool:
         try:
+            headers = self._announce(run) if self._announce else {}
             self._dispatcher.ring(
-                run.id, run.fence, queue=run.spec.queue, expires=self._config.resend * 2
+                run.id,
+                run.fence,
+                queue=run.spec.queue,
+                expires=self._config.resend * 2,
+                headers=headers,
             )
         except Unavailable as error:
             delay = min(timedelta(seconds=2 ** min(letter.attempts, 6)), _LONGEST_BACK_OFF)

@@ -6,7 +6,7 @@ else take a step, so that every interleaving of transactions can come up, in one
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -98,7 +98,15 @@ class FaultyBroker:
         self.step = 0
         self._messages: list[Message] = []
 
-    def ring(self, run: str, fence: int, *, queue: str, expires: timedelta) -> None:
+    def ring(
+        self,
+        run: str,
+        fence: int,
+        *,
+        queue: str,
+        expires: timedelta,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         del queue, expires
         self._preempt()
         if self._rng.random() < self.chances.crash:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -36,7 +36,15 @@ class CeleryDispatcher:
         self._lock = threading.Lock()
         self._producer: Any = None
 
-    def ring(self, run: str, fence: int, *, queue: str, expires: timedelta) -> None:
+    def ring(
+        self,
+        run: str,
+        fence: int,
+        *,
+        queue: str,
+        expires: timedelta,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         with self._lock:  # a kombu producer belongs to one thread at a time
             self._know(queue)
             try:
@@ -45,7 +53,7 @@ class CeleryDispatcher:
                     args=(run, fence),
                     queue=queue_name(queue),
                     expires=expires.total_seconds(),
-                    headers={PROTOCOL_HEADER: PROTOCOL},
+                    headers={**(headers or {}), PROTOCOL_HEADER: PROTOCOL},
                     ignore_result=True,
                     retry=False,
                     producer=self._connected(),

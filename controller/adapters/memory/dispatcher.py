@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from controller.domain.errors import Unavailable
@@ -17,6 +18,7 @@ class Ring:
     fence: int
     queue: str
     expires: timedelta
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class MemoryDispatcher:
@@ -27,11 +29,21 @@ class MemoryDispatcher:
         self._lock = threading.Lock()
         self._rings: list[Ring] = []
 
-    def ring(self, run: str, fence: int, *, queue: str, expires: timedelta) -> None:
+    def ring(
+        self,
+        run: str,
+        fence: int,
+        *,
+        queue: str,
+        expires: timedelta,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         if self.broken:
             raise Unavailable("The broker does not take messages now.")
         with self._lock:
-            self._rings.append(Ring(run=run, fence=fence, queue=queue, expires=expires))
+            self._rings.append(
+                Ring(run=run, fence=fence, queue=queue, expires=expires, headers=headers or {})
+            )
 
     def take(self) -> list[Ring]:
         """All rings since the last call, oldest first."""

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from controller import __version__
 from controller.adapters.clock import SystemClock
-from controller.bootstrap import build_observer, open_artifacts, page_key
+from controller.bootstrap import build_observer, build_tracing, open_artifacts, page_key
 from controller.domain.errors import ConfigurationError
 from controller.entrypoints.api import books, probe, problems, read, stream, write
 from controller.entrypoints.api.desk import LOOPBACK, Desk
@@ -38,6 +38,7 @@ def open_desk(settings: Settings, store: Store, **changes: Any) -> Desk:
         "blob_id": blob_id,
         "key": page_key(settings),
     }
+    given["tracing"] = build_tracing(settings, store, "incumbent-api")
     if "observer" not in changes:
         given["observer"] = build_observer(settings, store)
     if "artifacts" not in changes and "://" not in settings.artifacts:

@@ -27,6 +27,7 @@ from controller.service.access import (
 )
 from controller.service.links import MessageLinks
 from controller.service.observe.observer import Observer
+from controller.service.tracing import Tracing
 from controller.service.words import Word, speak
 from controller.settings import Settings
 
@@ -86,6 +87,7 @@ class Desk:
     settle: Callable[[str], object] | None = None
     links: LoginLinks = field(default_factory=LoginLinks)
     observer: Observer | None = None
+    tracing: Tracing | None = None
     patience: float = 3.0
     """Seconds that a word waits for its answer before it says that it waits."""
 

@@ -13,6 +13,7 @@ from controller.adapters.sources.events import CloudEvent, parse_cloud_events, v
 from controller.domain.canonical import canonical_json, to_plain
 from controller.domain.errors import Forbidden, NotFound, UserError
 from controller.domain.signals import NewSignal, Signal, SignalKind
+from controller.domain.tracing import read_header
 from controller.entrypoints.api import shapes
 from controller.entrypoints.api.desk import At, Caller, Desk, caller
 from controller.entrypoints.api.problems import WRITE_ERRORS
@@ -23,6 +24,7 @@ from controller.service.backpressure import accept
 from controller.service.delegate import Wish, delegate, take_back
 from controller.service.rehearse import rehearse
 from controller.service.talk import add_comment, as_html, subject_model
+from controller.service.tracing import Arrival
 from controller.service.words import Word, owner_of
 
 router = APIRouter(prefix="/v1", responses=WRITE_ERRORS)
@@ -52,9 +54,11 @@ _OPEN_KINDS = frozenset(
 @router.post(
     "/signals", status_code=202, response_model=shapes.AcceptedOut, summary="Something happened"
 )
-def send_signal(desk: At, person: Caller, body: shapes.SignalIn, key: Key = None) -> JSONResponse:
+def send_signal(
+    request: Request, desk: At, person: Caller, body: shapes.SignalIn, key: Key = None
+) -> JSONResponse:
     """Put a signal into the inbox. 202: it is kept and will be answered; 200: it was there before."""
-    return JSONResponse(*_accepted(desk, person, [(body, body.key or key)])[0])
+    return JSONResponse(*_accepted(request, desk, person, [(body, body.key or key)])[0])
 
 
 @router.post(
@@ -64,6 +68,7 @@ def send_signal(desk: At, person: Caller, body: shapes.SignalIn, key: Key = None
     summary="Several at once",
 )
 def send_signals(
+    request: Request,
     desk: At,
     person: Caller,
     body: Annotated[list[shapes.SignalIn], Body(min_length=1, max_length=500)],
@@ -73,7 +78,7 @@ def send_signals(
     keyed = [
         (one, one.key or (f"{key}:{place}" if key else None)) for place, one in enumerate(body)
     ]
-    return JSONResponse([answer for answer, _ in _accepted(desk, person, keyed)], 202)
+    return JSONResponse([answer for answer, _ in _accepted(request, desk, person, keyed)], 202)
 
 
 @router.post(
@@ -96,7 +101,7 @@ def rehearse_signal(request: Request, desk: At, person: Caller, body: shapes.Sig
 
 
 def _accepted(
-    desk: Desk, person: Person, sent: list[tuple[shapes.SignalIn, str | None]]
+    request: Request, desk: Desk, person: Person, sent: list[tuple[shapes.SignalIn, str | None]]
 ) -> list[tuple[dict[str, Any], int]]:
     now = desk.clock.now()
     with desk.store.begin() as tx:
@@ -119,7 +124,23 @@ def _accepted(
                 )
             )
         accepted = accept(tx, new, now, limit=desk.settings.inbox)
-        return [_receipt(tx, one.id, fresh=one.fresh) for one in accepted]
+        receipts = [_receipt(tx, one.id, fresh=one.fresh) for one in accepted]
+    for one in accepted:
+        if one.fresh:
+            tell_accepted(request, desk, one.id, now)
+    return receipts
+
+
+def tell_accepted(request: Request, desk: Desk, number: int, began: datetime) -> None:
+    """Tell the trace of signal ``number`` how it came in; the sender's own trace is linked."""
+    if desk.tracing is not None:
+        how = Arrival(
+            name=f"{request.method} {request.url.path}",
+            start=began,
+            end=max(began, desk.clock.now()),
+            sender=read_header(request.headers.get("traceparent")),
+        )
+        desk.tracing.accepted(number, how)
 
 
 def _kind(word: str) -> SignalKind:
@@ -194,6 +215,9 @@ def send_events(request: Request, desk: At, body: Annotated[bytes, Depends(_raw)
             new.append(signal)
         accepted = accept(tx, new, now, limit=desk.settings.inbox)
         answers = [_receipt(tx, one.id, fresh=one.fresh)[0] for one in accepted]
+    for one in accepted:
+        if one.fresh:
+            tell_accepted(request, desk, one.id, now)
     return JSONResponse(answers, 202)
 
 
