@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +12,18 @@ import click
 from controller.domain.errors import IncumbentError
 from controller.domain.runs import RunState
 from controller.domain.signals import SignalStatus
+from controller.entrypoints.cli.findings import (
+    SILENT,
+    Finding,
+    broker_problem,
+    look_at_addresses,
+    look_at_champions,
+    look_at_clock,
+    look_at_code,
+    look_at_groups,
+    look_at_messages,
+    look_at_queues,
+)
 from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
     Column,
@@ -31,18 +42,6 @@ _SLOW_START = timedelta(minutes=2)
 """After so long in the queue a run waits for a worker that is not there."""
 _UNANSWERED = timedelta(minutes=1)
 """After so long a signal without an answer waits for a controller that is not there."""
-_SILENT = timedelta(seconds=30)
-"""A worker shows a sign of life every five seconds."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """One thing that was looked at: `ok`, the sentence, and what to do where it is not."""
-
-    name: str
-    ok: bool
-    sentence: str
-    hint: str = ""
 
 
 def _names() -> list[str]:
@@ -68,9 +67,13 @@ class _Check(click.ParamType[str]):
 def doctor(session: Session, *, wanted: tuple[str, ...], as_json: bool) -> int:
     """Look at everything that must work together. Exit code 1 if something is wrong.
 
-    What is looked at: settings, database, limits, controller, broker, worker, artifacts, rules, work.
+    What is looked at: settings, database, limits, controller, broker, worker, artifacts, rules, data, work, messages.
     """
     chosen = [(name, check) for name, check in CHECKS if not wanted or name in wanted]
+    try:
+        _ = session.settings
+    except IncumbentError:  # every check would say the same
+        chosen = [("settings", _settings)]
     found = [finding for name, check in chosen for finding in _careful(name, check, session)]
     if as_json:
         rows = [{"name": f.name, "ok": f.ok, "sentence": f.sentence, "hint": f.hint} for f in found]
@@ -107,6 +110,7 @@ def _settings(session: Session) -> Iterator[Finding]:
     settings, file = session.settings, config_file()
     read = f", {file} was read" if file else ""
     yield Finding(name="settings", ok=True, sentence=f"home {settings.home}{read}")
+    yield from look_at_addresses(session)
 
 
 def _database(session: Session) -> Iterator[Finding]:
@@ -116,6 +120,7 @@ def _database(session: Session) -> Iterator[Finding]:
     yield Finding(
         name="database", ok=True, sentence=f"answers: {last:,} decisions, {waiting:,} signals wait"
     )
+    yield from look_at_clock(session)
 
 
 def _limits(session: Session) -> Iterator[Finding]:
@@ -163,6 +168,11 @@ def _broker(session: Session) -> Iterator[Finding]:
             hint="" if alive else "`incumbent up` starts it.",
         )
         return
+    wrong = broker_problem(settings.broker)
+    if wrong:
+        hint = "Write redis://host:6379/0 or amqp://host into INCUMBENT_BROKER_URL."
+        yield Finding(name="broker", ok=False, sentence=wrong, hint=hint)
+        return
     from kombu import Connection
 
     try:
@@ -178,7 +188,7 @@ def _broker(session: Session) -> Iterator[Finding]:
 def _workers(session: Session) -> Iterator[Finding]:
     now = datetime.now(UTC)  # rows carry the store's clock, never the decision clock
     with session.read() as tx:
-        rows = [row for row in tx.workers.all() if row.seen_at and now - row.seen_at < _SILENT]
+        rows = [row for row in tx.workers.all() if row.seen_at and now - row.seen_at < SILENT]
     names = ", ".join(f"{row.name} ({', '.join(row.queues)})" for row in rows)
     yield Finding(
         name="worker",
@@ -186,6 +196,7 @@ def _workers(session: Session) -> Iterator[Finding]:
         sentence=f"alive: {names}" if rows else "none shows a sign of life.",
         hint="" if rows else "Start one with `incumbent worker` or `incumbent up`.",
     )
+    yield from look_at_queues(session)
 
 
 def _artifacts(session: Session) -> Iterator[Finding]:
@@ -193,6 +204,10 @@ def _artifacts(session: Session) -> Iterator[Finding]:
         yield from _remote_artifacts(session)
         return
     folder = Path(session.settings.artifacts)
+    if folder.exists() and not folder.is_dir():
+        hint = "Name a folder in INCUMBENT_ARTIFACTS_URL, or move the file away."
+        yield Finding(name="artifacts", ok=False, sentence=f"{folder} is no folder.", hint=hint)
+        return
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free
     enough = free >= _LEAST_SPACE
@@ -202,6 +217,7 @@ def _artifacts(session: Session) -> Iterator[Finding]:
         sentence=f"{free / 1e9:,.1f} GB free for {folder}{'' if enough else '.'}",
         hint="" if enough else "Make room, or name another place in INCUMBENT_ARTIFACTS_URL.",
     )
+    yield from look_at_champions(session)
 
 
 def _remote_artifacts(session: Session) -> Iterator[Finding]:
@@ -232,6 +248,8 @@ def _rules(session: Session) -> Iterator[Finding]:
         yield Finding(name=f"rules of {rules.model}", ok=not refused, sentence=sentence)
     for model, error in errors:
         yield Finding(name=f"engine for {model}", ok=False, sentence=str(error))
+    yield from look_at_groups(session)
+    yield from look_at_code(session)
 
 
 def _sources(session: Session) -> Iterator[Finding]:
@@ -302,5 +320,6 @@ CHECKS: tuple[tuple[str, Callable[[Session], Iterator[Finding]]], ...] = (
     ("rules", _rules),
     ("data", _sources),
     ("work", _work),
+    ("messages", look_at_messages),
 )
 """What is looked at, in the order in which a cause comes before its effects."""
