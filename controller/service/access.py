@@ -50,6 +50,7 @@ NEEDED: Mapping[str, Role] = {
     "retry": Role.OPERATOR,
     "hold": Role.OPERATOR,
     "release": Role.OPERATOR,
+    "release_batch": Role.OPERATOR,
     "rollback": Role.OPERATOR,
     "catalog": Role.OPERATOR,
     "promote": Role.ADMIN,

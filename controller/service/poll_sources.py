@@ -254,7 +254,7 @@ class PollSources:
         with self._store.begin() as tx:
             if tx.data.cursor(item.model) != cursor:
                 return 0, 0
-            must_have_room(tx, item.model, limit=self._config.inbox)
+            must_have_room(tx, item.serving or item.model, limit=self._config.inbox)
             known = tx.data.batches(item.model) if poll.batches else []
             gone = [batch for batch in tx.data.batches(item.model) if batch.uri in poll.gone]
             for batch in gone:

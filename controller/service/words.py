@@ -229,6 +229,32 @@ def _run(tx: Transaction, word: Word) -> Run:
     return run
 
 
+def _release_batch(
+    tx: Transaction, person: Person, word: Word
+) -> tuple[SignalKind, dict[str, Any]]:
+    del person
+    return SignalKind.RELEASE_BATCH, release_payload(tx, word.model, _batch(word), _reason(word))
+
+
+def _batch(word: Word) -> int:
+    number = word.payload.get("batch")
+    if not isinstance(number, int):
+        raise UserError("Name a batch.")
+    return number
+
+
+def release_payload(tx: Transaction, model: str, number: int, reason: str) -> dict[str, Any]:
+    """What a release says; NotFound if no such batch is in quarantine."""
+    for batch in tx.data.quarantined(model):
+        if batch.sequence == number:
+            said = {"sequence": number, "uri": batch.uri, "rows": batch.rows, "files": 1}
+            return {**said, "reason": reason}
+    raise NotFound(
+        f"{model} has no batch {number} in quarantine.",
+        hint=f"`incumbent drift {model}` lists what is.",
+    )
+
+
 _SPOKEN: Mapping[str, Callable[..., tuple[SignalKind, dict[str, Any]]]] = {
     "approve": _approve,
     "withdraw": _withdraw,
@@ -237,6 +263,7 @@ _SPOKEN: Mapping[str, Callable[..., tuple[SignalKind, dict[str, Any]]]] = {
     "rollback": _rollback,
     "hold": _plain(SignalKind.HOLD),
     "release": _plain(SignalKind.RELEASE),
+    "release_batch": _release_batch,
     "train": _plain(SignalKind.MANUAL),
     "cancel": _cancel,
     "retry": _retry,

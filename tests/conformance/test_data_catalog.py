@@ -46,6 +46,8 @@ def test_what_is_quarantined_is_in_no_snapshot(store: Store):
     with store.begin() as tx:
         tx.data.quarantine(MODEL, 2, "Nulls in carrier.")
         assert [b.sequence for b in tx.data.batches(MODEL)] == [1, 3]
+        (kept,) = tx.data.quarantined(MODEL)
+        assert (kept.sequence, kept.quarantined) == (2, "Nulls in carrier.")
         view = tx.data.view(MODEL)
         assert (view.through, view.batches, view.rows) == (3, 2, 10)
         tx.data.quarantine(MODEL, 2, "")

@@ -13,7 +13,7 @@ from controller.domain.runs import Run, RunKind, RunState
 from tests.support.workplace import DATA, Workplace, rows_of
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory):
     place = Workplace.open(tmp_path_factory.mktemp("profiles"), INCUMBENT_GRACE="0.5")
     try:
@@ -23,9 +23,9 @@ def place(tmp_path_factory: pytest.TempPathFactory):
         place.close()
 
 
-def _profile(place: Workplace, after: int, reference: int = 0) -> Run:
+def _profile(place: Workplace, after: int, reference: int = 0, *references: str) -> Run:
     expects = (Expectation(column="x", check="max_null_rate", value=0.01),)
-    details = {"after": after, "reference_through": reference}
+    details = {"after": after, "reference_through": reference, "references": list(references)}
     order = place.order(
         kind=RunKind.PROFILE, data=replace(DATA, expect=expects), details=details, recipe=""
     )
@@ -55,3 +55,31 @@ def test_new_data_are_held_against_their_expectations_and_the_reference(place: W
     (item,) = broken.result["quarantine"]
     assert item["sequence"] == holes.sequence
     assert item["sentence"].startswith("x: 500 of 1000 values are missing")
+
+
+def test_other_references_are_sums_of_kept_profiles_and_a_history_is_kept(place: Workplace):
+    """Daily batches that wander ever further from the training data: alerts of it, but hardly of the day before."""
+    windows = ("previous", "same_season", "2013-01-01/2013-02-01")
+    runs = []
+    for day in range(7):
+        values = np.random.default_rng(day).normal(0.1 * day, 1.0, 1000)
+        kept = place.bring(rows_of(400 + day, days=10, x=values))
+        runs.append(_profile(place, kept.sequence - 1, 1, *windows))
+    last = runs[-1].result
+    assert last["columns"]["x"]["jensen_shannon"] > 0.1
+    assert last["against"]["previous"]["columns"]["x"]["jensen_shannon"] < 0.08
+    assert last["against"]["previous"]["batches"] == [runs[-2].result["data_through"]]
+    season = last["against"]["same_season"]
+    assert season["problem"].endswith("nobody can tell their season")
+    assert last["against"][windows[2]]["problem"].startswith("there is no data of 2013")
+    ceiling = last["judged"]["x"]["ceiling"]["psi"]
+    calm = [r.result["columns"]["x"]["psi"] for r in runs[:-1]]
+    assert ceiling > max(c for c, r in zip(calm, runs, strict=False) if not _alerts(r))
+    profiles = json.loads(place.artifacts.read_bytes(last["profiles"]))
+    assert [p["rows"] for p in profiles.values()] == [1000]
+    reports = json.loads(place.artifacts.read_bytes(last["reports"]))
+    assert set(reports) == {"training", *windows}
+
+
+def _alerts(run: Run) -> bool:
+    return bool(run.result["judged"]["x"]["verdict"] == "alert")

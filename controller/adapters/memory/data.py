@@ -49,6 +49,9 @@ class MemoryData:
                 newest[batch.uri] = batch
         return sorted(newest.values(), key=lambda batch: batch.sequence)
 
+    def quarantined(self, model: str) -> list[Batch]:
+        return [batch for batch in self._tables.batches.get(model) or () if batch.quarantined]
+
     def view(self, model: str) -> DataView:
         through = len(self._tables.batches.get(model) or ())
         return view_of(through, [(b.uri, b.digest, b.rows) for b in self.batches(model)])

@@ -65,6 +65,14 @@ class SqlData:
         )
         return [_batch(row) for row in rows]
 
+    def quarantined(self, model: str) -> list[Batch]:
+        rows = self._session.execute(
+            select(batches)
+            .where(batches.c.model == model, batches.c.quarantined != "")
+            .order_by(batches.c.sequence)
+        )
+        return [_batch(row) for row in rows]
+
     def view(self, model: str) -> DataView:
         row = self._session.execute(
             select(data_sources).where(data_sources.c.model == model)

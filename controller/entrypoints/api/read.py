@@ -21,6 +21,7 @@ from controller.entrypoints.api import shapes
 from controller.entrypoints.api.desk import At, Caller
 from controller.entrypoints.api.problems import READ_ERRORS
 from controller.ports import Query as Wanted
+from controller.service.drift_report import drift_view
 from controller.service.explain import as_document, explain, find_decision, summary
 from controller.service.overview import inbox, model_at_a_glance, model_names
 
@@ -340,6 +341,17 @@ def drift(
     with desk.store.read() as tx:
         rows = [to_plain(found) for found in tx.signals.find(wanted)]
     return told(request, _page(rows, limit))
+
+
+@router.get(
+    "/models/{model}/drift", summary="How a model's data moved, and how its champion does since"
+)
+def model_drift(request: Request, desk: At, person: Caller, model: str) -> Response:
+    """Columns with their effects, history and bins that moved; skew, decay and quarantine, as the workers found."""
+    with desk.store.read() as tx:
+        _known(tx, model)
+        view = drift_view(tx, desk.artifacts, model)
+    return told(request, view)
 
 
 def _known(tx: Any, model: str) -> None:

@@ -318,6 +318,27 @@ _spoken("release", "End a hold", "Automatic promotion goes on.")
 _spoken("train", "Ask for a training", "The policy's limits hold.")
 
 
+@router.post(
+    "/models/{model}/batches/{batch}/release",
+    responses=_ANSWERED,
+    response_model=shapes.AcceptedOut,
+    summary="Let a batch out of quarantine",
+)
+def release_batch(
+    desk: At,
+    person: Caller,
+    model: Model,
+    batch: Annotated[int, Path(ge=1, le=2**53)],
+    body: shapes.ReasonIn,
+    key: Key = None,
+) -> JSONResponse:
+    """From then on it is data like any other, and counts as new."""
+    word = Word(
+        right="release_batch", model=model, reason=body.reason, payload={"batch": batch}, key=key
+    )
+    return _word(desk, person, word)
+
+
 def _of_run(right: str, summary: str) -> None:
     @router.post(
         f"/runs/{{run}}/{right}",

@@ -54,6 +54,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "release": (f"{_CLI}.hold:release", "End a hold."),
     "notify": (f"{_CLI}.notify:notify", "What was told to whom; send it again."),
     "silence": (f"{_CLI}.silence:silence", "Hear nothing of something for a while."),
+    "drift": (f"{_CLI}.drift:drift", "How the data moved, and how the champion does since."),
     "review": (f"{_CLI}.review:review", "Approve rules, and see what is proven about them."),
     "doctor": (f"{_CLI}.doctor:doctor", "What is wrong with this installation."),
     "config": (f"{_CLI}.config:config", "The settings, and where each comes from."),
@@ -63,7 +64,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Rules": ("init", "check", "test", "plan", "backtest", "review", "schema"),
     "Run it": ("up", "controller", "worker", "api", "demo"),
-    "See": ("status", "explain", "decisions", "signals", "runs", "versions", "page"),
+    "See": ("status", "explain", "decisions", "signals", "runs", "versions", "drift", "page"),
     "Act": (
         "signal",
         "approve",

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, FastAPI, Form, Request
 from fastapi import Path as PathPart
+from markupsafe import Markup
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
@@ -19,6 +20,7 @@ from controller.domain.canonical import to_plain
 from controller.domain.errors import NotFound, NotLoggedIn, UserError
 from controller.domain.signals import SignalKind, SignalStatus
 from controller.entrypoints.api.desk import At, Desk
+from controller.entrypoints.drift_html import fragment
 from controller.entrypoints.web.charts import curve_svg
 from controller.entrypoints.web.decision.export import whole
 from controller.entrypoints.web.decision.view import decision_view
@@ -35,6 +37,7 @@ from controller.entrypoints.web.session import (
 from controller.ports import JournalLine, Query
 from controller.service.access import Person, Role
 from controller.service.delegate import Wish, delegate, take_back
+from controller.service.drift_report import drift_view
 from controller.service.explain import find_decision, summary
 from controller.service.overview import inbox, model_names
 from controller.service.talk import add_comment, subject_model
@@ -317,9 +320,14 @@ def drift(request: Request, desk: At, session: Visitor) -> Response:
     )
     with desk.store.read() as tx:
         rows = tx.signals.find(query)
+        names = model_names(tx)
+        model = query.model if query.model in names else None
+        view = drift_view(tx, desk.artifacts, model) if model else None
     return page(
         request,
         "drift.html",
+        names=names,
+        report=Markup(fragment(view)) if view else None,  # noqa: S704 - all of it is escaped there
         rows=[to_plain(r) for r in rows],
         asked=asked,
         more=_more(asked, rows, "id"),

@@ -288,3 +288,23 @@ def test_the_document_is_openapi_3_1_with_the_problems_in_it(office: Office):
     answers = document["paths"]["/v1/models/{model}/approve"]["post"]["responses"]
     assert {"200", "202", "401", "403", "404", "409", "422", "429"} <= answers.keys()
     assert "/login" not in document["paths"]
+
+
+def test_a_model_s_drift_is_told_and_a_batch_is_released(office: Office):
+    api = office.client()
+    with office.house.store.begin() as tx:
+        tx.data.quarantine(MODEL, 1, "12 rows are null")
+    found = api.get(f"/v1/models/{MODEL}/drift").json()
+    assert [(b["sequence"], b["reason"]) for b in found["quarantined"]] == [(1, "12 rows are null")]
+    body = {"reason": "known"}
+    viewer = office.client(role="viewer")
+    assert viewer.post(f"/v1/models/{MODEL}/batches/1/release", json=body).status_code == 403
+    answer = api.post(f"/v1/models/{MODEL}/batches/1/release", json=body)
+    assert answer.json()["decision"] is not None
+    assert api.get(f"/v1/models/{MODEL}/drift").json()["quarantined"] == []
+    again = api.post(f"/v1/models/{MODEL}/batches/1/release", json=body)
+    assert (again.status_code, again.json()["detail"][:30]) == (
+        404,
+        "flight-delay has no batch 1 in",
+    )
+    assert api.get("/v1/models/nobody/drift").status_code == 404

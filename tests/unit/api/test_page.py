@@ -287,3 +287,12 @@ def test_without_a_login_everybody_beyond_this_machine_only_reads(tmp_path: Path
     assert "you are viewer" in text
     refused = nobody.post("/words", data=form(text, "approve") | {"reason": "x"})
     assert refused.status_code == 403
+
+
+def test_the_drift_view_shows_a_model_s_quarantine_escaped(office: Office):
+    page = office.visitor()
+    assert f"/drift?model={MODEL}" in page.get("/drift").text
+    with office.house.store.begin() as tx:
+        tx.data.quarantine(MODEL, 1, "12 rows are <null>")
+    assert "12 rows are &lt;null&gt;" in page.get("/drift", params={"model": MODEL}).text
+    assert page.get("/drift", params={"model": "nobody"}).status_code == 200
