@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from controller.domain.errors import NotFound, StorageFull, UserError
-from controller.domain.signals import SignalKind
 from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
     Column,
@@ -23,6 +22,7 @@ from controller.entrypoints.cli.output import (
 from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
 from controller.entrypoints.cli.session import Session, known_model, pass_session
 from controller.service.drift_report import ColumnMoves, Comparison, DriftView, drift_view
+from controller.service.words import Word as Said
 from controller.service.words import release_payload
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -238,17 +238,11 @@ def release(
     why = needed_reason(reason)
     with session.read() as tx:
         known_model(tx, model)
-        payload = release_payload(tx, model, batch, why)
+        release_payload(tx, model, batch, why)
         held = next(b for b in tx.data.quarantined(model) if b.sequence == batch)
     plan = f"{model}: batch {batch} ({held.uri}) is trained on from now on. It was kept out because: {held.quarantined}"
-    word = Word(
-        model=model,
-        kind=SignalKind.RELEASE_BATCH,
-        plan=plan,
-        payload=payload,
-        yes=yes,
-        wait=wait,
-    )
+    says = Said(right="release_batch", model=model, reason=why, payload={"batch": batch})
+    word = Word(says=says, plan=plan, yes=yes, wait=wait)
     code = speak(session, word, as_json=as_json)
     tell(f"Batch {batch} is data again.")
     return code
