@@ -140,7 +140,8 @@ class Engine:
         decision = decide(snapshot, policy, now)
         must_fit(tx, decision, limit=self._config.outbox)
         record = apply_decision(tx, snapshot, decision) if decision.changes else None
-        self._sleep_until(tx, model, decision.wake_at)
+        # More may follow from what was just written. Whoever dies before the next look leaves a model that is due.
+        self._sleep_until(tx, model, decision.wake_at if record is None else now)
         return None if record is None else (record, decision)
 
     def _may_decide(self, tx: Transaction, model: str, now: datetime) -> ActiveRules | None:

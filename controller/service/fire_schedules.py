@@ -2,7 +2,8 @@
 
 A due time, its signal and the next due time are one transaction; the signal's key names the due time, so two
 controllers cannot fire it twice. When several due times passed unseen, the latest fires and says how many it stands
-for. A changed definition is counted anew from now; so is a trigger that is seen for the first time.
+for. A changed definition is counted anew from now; so is a trigger that is seen for the first time, and one whose
+next due time lies beyond the first that the definition gives: a clock that was ahead has planned it.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class FireSchedules:
         self._inbox = inbox
         self._policies = ActivePolicies(store, parse)
         self._scheduled: frozenset[str] = frozenset()
+        self._next: dict[tuple[str, str], tuple[datetime, datetime]] = {}
 
     def run_once(self) -> ScheduleReport:
         """Fire what is due now."""
@@ -65,10 +67,20 @@ class FireSchedules:
             return True
         with self._store.read() as tx:
             held = [(tx.schedules.next_due(model, t.name), t) for t in triggers]
-        return any(
-            known is None or known[0] <= now or known[1] != definition(trigger)
-            for known, trigger in held
-        )
+        return any(known is None or self._stale(model, known, t, now) for known, t in held)
+
+    def _stale(
+        self, model: str, known: tuple[datetime, str], trigger: ScheduleTrigger, now: datetime
+    ) -> bool:
+        due, meaning = known
+        if due <= now or meaning != definition(trigger):
+            return True
+        # What was the next due time once is the next one until it comes, unless the clock goes back.
+        seen = self._next.get((model, trigger.name))
+        if seen is not None and seen[1] == due and seen[0] <= now:
+            return False
+        self._next[model, trigger.name] = (now, due)
+        return _beyond(due, trigger, now)
 
     def _work(
         self, model: str, triggers: Sequence[ScheduleTrigger], now: datetime
@@ -87,12 +99,17 @@ def _schedules(item: InForce) -> list[ScheduleTrigger]:
     return [trigger for trigger in item.policy.triggers if isinstance(trigger, ScheduleTrigger)]
 
 
+def _beyond(due: datetime, trigger: ScheduleTrigger, now: datetime) -> bool:
+    """A clock that was ahead has planned it, and what is due before must not wait. What has fired keeps its key."""
+    return due > now and due > next_due(trigger, now)
+
+
 def _fire(
     tx: Transaction, model: str, trigger: ScheduleTrigger, now: datetime, limit: int
 ) -> ScheduleReport:
     known = tx.schedules.next_due(model, trigger.name)
     meaning = definition(trigger)
-    if known is None or known[1] != meaning:
+    if known is None or known[1] != meaning or _beyond(known[0], trigger, now):
         tx.schedules.set_next(model, trigger.name, next_due(trigger, now), meaning)
         return ScheduleReport(planned=1)
     if known[0] > now:

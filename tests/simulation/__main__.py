@@ -1,4 +1,4 @@
-"""Many seeds, a figure, a replayable failure: `python -m tests.simulation SEEDS [--first N] [--mutations]`."""
+"""Many seeds, a figure, a shrunk and replayable failure: `python -m tests.simulation SEEDS`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 from tests.simulation.mutations import MUTATIONS
-from tests.simulation.world import Failure, play, shrink
+from tests.simulation.shrinking import Failure, play, shrink
 
 
 def _play(steps: int, seed: int) -> Failure | None:
@@ -19,15 +19,14 @@ def _play(steps: int, seed: int) -> Failure | None:
     return play(seed, steps)
 
 
-def _seeds(seeds: range, steps: int) -> int:
+def _seeds(seeds: range, steps: int, processes: int | None) -> int:
     began = time.monotonic()
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(processes) as pool:
         for done, failure in enumerate(pool.map(partial(_play, steps), seeds, chunksize=16), 1):
             if failure is not None:
                 pool.shutdown(cancel_futures=True)
-                print(
-                    f"\n{shrink(failure)}\nreplay: python -m tests.simulation 1 --first {failure.seed}"
-                )
+                print(f"\nseed {failure.seed} breaks it; shrinking ...", file=sys.stderr)
+                print(shrink(failure))
                 return 1
             if done % 100 == 0 or done == len(seeds):
                 rate = done / (time.monotonic() - began)
@@ -53,7 +52,14 @@ def _mutations(seeds: Iterable[int], steps: int) -> int:
         missed += found is None
         seen = (found.seed, found.sentence.replace("|", "/")[:100]) if found else ("never", "")
         print(f"| {mutation.name} | {seen[0]} | {seen[1]} |", flush=True)
+    print(f"\n{len(MUTATIONS)} guards, {missed} of them not missed")
     return 1 if missed else 0
+
+
+def _replay(seed: int, steps: list[int]) -> int:
+    found = play(seed, steps)
+    print(found or f"seed {seed} holds every invariant in these {len(steps)} steps")
+    return 1 if found else 0
 
 
 def main() -> int:
@@ -63,9 +69,17 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--mutations", action="store_true", help="take the guards away, one by one")
+    parser.add_argument("--keep", default="", help="play only the steps with these numbers")
+    parser.add_argument("--processes", type=int, help="default: one a core")
     given = parser.parse_args()
+    if given.keep:
+        return _replay(given.first, [int(number) for number in given.keep.split(",")])
     seeds = range(given.first, given.first + given.seeds)
-    return _mutations(seeds, given.steps) if given.mutations else _seeds(seeds, given.steps)
+    return (
+        _mutations(seeds, given.steps)
+        if given.mutations
+        else _seeds(seeds, given.steps, given.processes)
+    )
 
 
 if __name__ == "__main__":

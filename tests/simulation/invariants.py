@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from controller.adapters.memory import MemoryStore
 from controller.domain import codec
@@ -16,13 +17,14 @@ from controller.domain.decisions import (
     SetChampion,
     StartRun,
 )
-from controller.domain.rules import Policy
+from controller.domain.rules import Policy, ScheduleTrigger
 from controller.domain.runs import RunKind, RunState
 from controller.domain.signals import SignalStatus
 from controller.domain.snapshot import Snapshot
 from controller.domain.versions import VersionState, fold
 from controller.policy.decide import decide
-from controller.ports import Query
+from controller.ports import Query, Transaction
+from controller.service.next_due import next_due
 
 
 class Broken(AssertionError):
@@ -50,16 +52,21 @@ class Ledger:
     states: dict[int, VersionState] = field(default_factory=dict)
     champion: int | None = None
     effects: dict[str, int] = field(default_factory=dict)
+    trespasses: list[str] = field(default_factory=list)
+    """Commits of a controller that did not lead."""
+    due: dict[str, datetime] = field(default_factory=dict)
 
 
 def check(store: MemoryStore, ledger: Ledger, rules: Policy) -> None:
     """Every invariant of the design, on what is committed now."""
     model = rules.model
+    _must(not ledger.trespasses, "; ".join(ledger.trespasses))
     with store.read() as tx:
         _check_log(tx.decisions.walk(ledger.decision + 1), ledger, rules)
         _check_signals(tx.signals.find(Query(limit=100_000)), ledger)
         _check_runs(tx.runs.find(Query(limit=100_000)), ledger)
         _check_versions(tx, model, ledger)
+        _check_schedules(tx, rules, ledger)
 
 
 def _check_log(records, ledger: Ledger, rules: Policy) -> None:
@@ -122,6 +129,7 @@ def _check_runs(runs, ledger: Ledger) -> None:
 
 def _check_versions(tx, model: str, ledger: Ledger) -> None:
     state = tx.models.state(model)
+    _must(state.error is None, f"the model is set aside: {state.error}")
     versions = tx.registry.versions(model)
     champions = [v.number for v in versions if v.state is VersionState.CHAMPION]
     _must(len(champions) <= 1, f"several champions: {champions}")
@@ -143,7 +151,25 @@ def _check_versions(tx, model: str, ledger: Ledger) -> None:
     _must(ledger.champion == state.champion, "the log replayed has another champion")
 
 
-def check_liveness(store: MemoryStore, ledger: Ledger, rules: Policy) -> None:
+def _check_schedules(tx: Transaction, rules: Policy, ledger: Ledger) -> None:
+    """A due time that was left behind has fired, or stands in one that has; none fires twice."""
+    for trigger in rules.triggers:
+        if not isinstance(trigger, ScheduleTrigger):
+            continue
+        planned = tx.schedules.next_due(rules.model, trigger.name)
+        if planned is None:
+            continue
+        before, ledger.due[trigger.name] = ledger.due.get(trigger.name), planned[0]
+        if before is None or planned[0] <= before:
+            continue
+        fired = tx.signals.find(Query(model=rules.model, kinds=("schedule",), limit=100_000))
+        mine = [s.occurred_at for s in fired if s.trigger == trigger.name]
+        stands = any(due >= before for due in mine)
+        _must(stands, f"{trigger.name} was due at {before} and never fired")
+        _must(len(set(mine)) == len(mine), f"{trigger.name} fired twice for one due time")
+
+
+def check_liveness(store: MemoryStore, ledger: Ledger, rules: Policy, now: datetime) -> None:
     """Once the faults have stopped and all is quiet, every signal has its answer and every order its end."""
     check(store, ledger, rules)
     with store.read() as tx:
@@ -154,6 +180,11 @@ def check_liveness(store: MemoryStore, ledger: Ledger, rules: Policy) -> None:
                 "pending" in signal.reason,
                 f"signal {signal.id} waits for nothing: {signal.reason}",
             )
+        for trigger in rules.triggers:
+            planned = tx.schedules.next_due(rules.model, trigger.name)
+            if isinstance(trigger, ScheduleTrigger) and planned is not None:
+                beyond = planned[0] > next_due(trigger, now)
+                _must(not beyond, f"{trigger.name} sleeps until {planned[0]}, and it is {now}")
         active = [r.id for r in tx.runs.find(Query(limit=100_000)) if not r.state.ended]
         _must(not active, f"never ended: {active}")
         depth = sum(tx.outbox.depth().values())

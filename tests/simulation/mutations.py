@@ -21,11 +21,15 @@ from controller.domain.decisions import MoveVersion, SetChampion
 from controller.domain.endings import ending_signal
 from controller.domain.errors import Unavailable
 from controller.domain.runs import Run, RunState
-from controller.domain.signals import Signal
+from controller.domain.signals import NewSignal, Signal, SignalKind
 from controller.policy.decide import decide
 from controller.ports import Accepted, Letter
 from controller.service import apply as applying
+from controller.service import fire_schedules as firing
 from controller.service.engine import Engine
+from controller.service.fire_schedules import FireSchedules, ScheduleReport
+from controller.service.leadership import LedStore
+from controller.service.next_due import definition, next_due
 from controller.service.relay_outbox import Relay
 from controller.service.rescue_runs import Rescuer, RescueReport
 from controller.service.snapshots import take_snapshot
@@ -39,6 +43,8 @@ class Mutation:
     target: Any
     attribute: str
     replacement: Any
+    first: int = 0
+    """Where the test begins to look; a seed that is known to find it saves the time of those before."""
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -286,6 +292,61 @@ def _order_run_numbers_again(self: MemoryModels, state: Any) -> None:
     self._tables.models[state.model] = state
 
 
+@contextmanager
+def _lease_without_fencing(self: LedStore) -> Iterator[Any]:
+    """Whoever has won the lead once writes as long as he believes in it."""
+    with self._store.begin() as tx:
+        yield tx
+
+
+def _plan_before_firing(
+    self: FireSchedules, model: str, triggers: Any, now: datetime
+) -> ScheduleReport:
+    """The next due time is written first, then the signal, in a transaction of its own."""
+    report = ScheduleReport()
+    signals: list[Any] = []
+    with self._store.begin() as tx, patch.object(MemorySignals, "append", _keep_for_later(signals)):
+        tx.schedules.forget(model, [trigger.name for trigger in triggers])
+        for trigger in triggers:
+            firing._fire(tx, model, trigger, now, self._inbox)
+    with self._store.begin() as tx:
+        tx.signals.append(signals, now)
+    return report
+
+
+def _keep_for_later(signals: list[Any]) -> Any:
+    def append(self: MemorySignals, new: Any, at: datetime) -> list[Accepted]:
+        del self, at
+        signals.extend(new)
+        return [Accepted(id=0, fresh=True) for _ in new]
+
+    return append
+
+
+def _fire_what_was_planned(
+    tx: Any, model: str, trigger: Any, now: datetime, limit: int
+) -> ScheduleReport:
+    """It is due: fire, under a name of its own, and plan the next from now."""
+    del limit
+    known = tx.schedules.next_due(model, trigger.name)
+    if known is not None and known[0] > now:
+        return ScheduleReport()
+    following = next_due(trigger, now)
+    tx.schedules.set_next(model, trigger.name, following, definition(trigger))
+    if known is None:
+        return ScheduleReport(planned=1)
+    signal = NewSignal(
+        key=f"{trigger.name}:{now}:{tx.signals.count_waiting()}",
+        model=model,
+        kind=SignalKind.SCHEDULE,
+        occurred_at=known[0],
+        payload={},
+        trigger=trigger.name,
+    )
+    tx.signals.append([signal, replace(signal, key=f"{signal.key}:again")], now)
+    return ScheduleReport(fired=2)
+
+
 MUTATIONS: tuple[Mutation, ...] = (
     Mutation("no fence on a worker's writes", MemoryRuns, "_running", _no_fence),
     Mutation("claim whatever is rung for", MemoryRuns, "claim", _claim_whatever_is_rung),
@@ -299,11 +360,15 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("signals without keys", MemorySignals, "_append", _append_without_key),
     Mutation("mark before launch", Engine, "_decide_once", _mark_before_launch),
     Mutation("decide in two transactions", Engine, "_decide_once", _decide_in_two_transactions),
-    Mutation("no compare-and-set", Engine, "_decide_once", _decide_on_an_old_snapshot),
+    Mutation("no compare-and-set", Engine, "_decide_once", _decide_on_an_old_snapshot, first=500),
     Mutation("settle before ringing", Relay, "_ring", _settle_before_ringing),
     Mutation("believe the broker", Relay, "_ring", _believe_the_broker),
     Mutation("an answer is not final", MemorySignals, "answer", _answer_again),
     Mutation("no hash of the record before", MemoryDecisions, "record", _record_without_chain),
     Mutation("free the seat, take it later", applying, "_apply", _apply_nothing_of_the_seat),
     Mutation("run numbers are used again", MemoryModels, "replace", _order_run_numbers_again),
+    Mutation("a lead without fencing", LedStore, "begin", _lease_without_fencing),
+    Mutation("plan the next time before firing", FireSchedules, "_work", _plan_before_firing),
+    Mutation("a plan from beyond is believed", firing, "_beyond", lambda *_: False),
+    Mutation("a due time without a key", firing, "_fire", _fire_what_was_planned),
 )

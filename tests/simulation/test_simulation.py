@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.mutations import MUTATIONS, Mutation
-from tests.simulation.world import World, play, shrink
+from tests.simulation.shrinking import play, shrink
+from tests.simulation.world import World
 
 STEPS = 120
 SEEDS = range(200)
@@ -32,14 +33,14 @@ def test_nothing_is_lost_and_nothing_happens_twice(first: int):
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=[m.name for m in MUTATIONS])
 def test_a_guard_that_is_taken_away_is_missed(mutation: Mutation):
     with mutation.planted():
-        found = next((f for seed in range(1000) if (f := play(seed, STEPS))), None)
+        found = next((f for seed in range(mutation.first, 1000) if (f := play(seed, STEPS))), None)
     assert found is not None
 
 
 def test_a_seed_decides_everything():
     first, second = World(7), World(7)
-    first.run(STEPS)
-    second.run(STEPS)
+    first.run(range(STEPS))
+    second.run(range(STEPS))
     assert first.history == second.history
 
 
@@ -47,7 +48,18 @@ def test_the_faults_do_strike():
     told: list[str] = []
     for seed in range(10):
         world = World(seed)
-        world.run(STEPS)
+        world.run(range(STEPS))
         told += world.history
     for event in ("crash", "freezes", "fenced", "forgets everything", "rollback", "promote"):
         assert any(event in line for line in told), event
+
+
+def test_a_failure_is_shrunk_to_the_steps_that_it_takes_and_replayed():
+    mutation = next(m for m in MUTATIONS if m.name == "signals without keys")
+    with mutation.planted():
+        found = next(f for seed in range(1000) if (f := play(seed, STEPS)))
+        shrunk = shrink(found)
+        assert len(shrunk.steps) < 10
+        assert play(shrunk.seed, shrunk.steps) == shrunk
+    assert play(shrunk.seed, shrunk.steps) is None
+    assert shrunk.replay in str(shrunk)

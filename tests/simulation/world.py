@@ -1,13 +1,14 @@
 """The whole system in one thread and simulated time; a seed decides everything.
 
-Actors: two controllers (engine, relay, rescuer), three workers that may die, freeze and come back, a source, and a
-person who approves and rolls back at the worst moment. They are the real services on the memory adapters.
+Actors: two controllers (engine, relay, rescuer, schedules, in half of the worlds under a lead that they take from each
+other), three workers that may die, freeze and come back, a source, and a person who approves and rolls back at the
+worst moment. They are the real services on the memory adapters.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -15,33 +16,38 @@ from typing import Any
 
 from controller.domain.canonical import digest
 from controller.domain.decisions import Decision, DecisionRecord
-from controller.domain.errors import Conflict
+from controller.domain.errors import Unavailable
 from controller.domain.rules import (
     Approval,
     Limits,
     NewDataTrigger,
     Policy,
     RollbackSection,
+    ScheduleTrigger,
 )
 from controller.domain.runs import Run, RunKind, RunState
 from controller.domain.signals import NewSignal, SignalKind
 from controller.domain.versions import VersionState
 from controller.ports import Batch, Query, RunEnd
-from controller.service.engine import Engine, EngineConfig
-from controller.service.relay_outbox import Relay, RelayConfig
-from controller.service.rescue_runs import Rescuer
-from tests.simulation.faults import Chances, Crashed, FaultyBroker, FaultyStore
+from tests.simulation.controllers import Process, start
+from tests.simulation.faults import Chances, Crashed, FaultyBroker, FaultyStore, Surroundings
 from tests.simulation.invariants import Broken, Ledger, check, check_liveness
 from tests.support.house import FAILS, PASSES, UNDECIDED, House, evaluation_of, policy
 
 LEASE = timedelta(seconds=60)
+_YEAR = 365 * 86_400
 _OUTCOMES = (PASSES, PASSES, FAILS, UNDECIDED)
 
 
 def rules_of(rng: Random) -> Policy:
-    """A policy; each seed draws limits and people of its own."""
+    """A policy; each seed draws limits, a schedule and people of its own."""
+    every = ScheduleTrigger(name="pulse", every=timedelta(hours=6))
+    nightly = ScheduleTrigger(name="nightly", cron="30 2 * * *", timezone="Europe/Berlin")
     return policy(
-        triggers=(NewDataTrigger(name="new_data", rows=20_000),),
+        triggers=(
+            NewDataTrigger(name="new_data", rows=20_000),
+            *rng.choice(((), (every,), (nightly,), (every, nightly))),
+        ),
         limits=Limits(
             concurrency=rng.choice((1, 2)),
             cooldown=timedelta(minutes=rng.choice((0, 10))),
@@ -73,34 +79,34 @@ class World:
     def __post_init__(self) -> None:
         self.rng = Random(self.seed)
         self.house = House(rules_of(self.rng))
-        self.store = FaultyStore(self.house.store, self.rng, self.chances, self.preempt)
-        self.broker = FaultyBroker(self.rng, self.chances, self.preempt)
+        self.led = self.rng.random() < 0.5
+        self.around = Surroundings(self.rng, self.chances, self.preempt, self.nap)
+        self.store = FaultyStore(self.house.store, self.around)
+        self.broker = FaultyBroker(self.around)
         self.ledger = Ledger()
         self.workers = [Worker(f"w{n}") for n in range(3)]
         self.depth = 0
         self.busy: set[int] = set()
-        self.files = 0
+        self.files = self.births = 0
+        self.ahead = timedelta(0)
         self.keys: list[NewSignal] = []
+        self.untold: list[tuple[NewSignal, Batch | None]] = []
+        self.evidence: list[str] = []
         self.controllers = [self._controller(n) for n in range(2)]
+        self.people = [self.person]
         self.actors: list[Callable[[], None]] = [
             lambda: self.control(0),
             lambda: self.control(1),
             *(lambda w=w: self.labour(w) for w in self.workers),
             self.arrive,
-            self.person,
+            *self.people,
             self.time,
         ]
 
-    def _controller(self, number: int) -> tuple[Engine, Relay, Rescuer]:
-        engine = Engine(
-            self.store,
-            self.house.clock,
-            self.house.parse,
-            EngineConfig(owner=f"c{number}"),
-            self._hear,
-        )
-        relay = Relay(self.store, self.broker, RelayConfig(resend=timedelta(seconds=30)))
-        return engine, relay, Rescuer(self.store, self.house.clock)
+    def _controller(self, number: int) -> Process:
+        self.births += 1
+        name = f"c{number}.{self.births}"
+        return start(name, self.house, self.broker, self.around, self._hear, leads=self.led)
 
     def _hear(self, record: DecisionRecord, decision: Decision) -> None:
         self.note(f"decision {record.id}: {decision.verdict} - {decision.reason}")
@@ -111,11 +117,16 @@ class World:
 
     # --- running ------------------------------------------------------------------------------------------
 
-    def run(self, steps: int = 250) -> None:
-        """Faulty steps, then a quiet end in which everything must come to its end."""
-        for _ in range(steps):
+    def run(self, steps: Iterable[int]) -> None:
+        """Faulty steps, then a quiet end in which everything must come to its end.
+
+        What happens in a step follows from the seed and the step's number alone, so that steps can be left out.
+        """
+        for number in steps:
+            self.rng.seed(self.seed * 1_000_003 + number)
             self.broker.step += 1
             self.step(self.rng.choice(self.actors))
+        self.rng.seed(self.seed)
         self.settle()
 
     def step(self, actor: Callable[[], None]) -> None:
@@ -133,22 +144,44 @@ class World:
         finally:
             self.busy.discard(id(actor))
         if self.depth == 0:
-            check(self.house.store, self.ledger, self.house.rules)
+            self._check()
+
+    def _check(self) -> None:
+        for process in self.controllers:
+            self.ledger.trespasses += process.store.trespasses
+            process.store.trespasses.clear()
+        check(self.house.store, self.ledger, self.house.rules)
 
     def preempt(self) -> None:
-        """Between two calls of a port anybody else may get a turn."""
+        """Between two calls of a port anybody else may get a turn: the person, above all."""
         if self.depth < 2 and self.rng.random() < self.chances.preempt:
             self.depth += 1
             try:
-                self.step(self.rng.choice(self.actors))
+                self.step(self.rng.choice([*self.actors, *self.people, *self.people]))
             finally:
                 self.depth -= 1
+
+    def nap(self) -> None:
+        """Somebody is stopped for up to three leases and wakes up where he was; the world goes on without him."""
+        if self.depth:
+            return
+        seconds = self.rng.randrange(5, 180)
+        self.note(f"stopped for {seconds} s")
+        self.depth += 1
+        try:
+            for _ in range(self.rng.randrange(2, 8)):
+                self.house.wall.advance(timedelta(seconds=seconds / 4))
+                self.step(self.rng.choice(self.actors))
+        finally:
+            self.depth -= 1
+        self.note("wakes up")
 
     def settle(self, rounds: int = 400) -> None:
         """The faults stop: lease, re-send and one training later all is drained."""
         self.note("the faults stop")
         for name, value in vars(Chances.none()).items():
             setattr(self.chances, name, value)
+        self._tell_again()
         for worker in self.workers:
             worker.frozen = 0
         quiet = 0
@@ -161,12 +194,12 @@ class World:
                 self.control(number)
             for worker in self.workers:
                 self.labour(worker)
-            check(self.house.store, self.ledger, self.house.rules)
+            self._check()
             same = before == (self.ledger.decision, self._active()) and not self._active()
             quiet = quiet + 1 if same else 0
             if quiet > 8 and not self._sleep_on():
                 break
-        check_liveness(self.house.store, self.ledger, self.house.rules)
+        check_liveness(self.house.store, self.ledger, self.house.rules, self.house.clock.now())
 
     def _sleep_on(self) -> bool:
         """Nothing happens any more: go on to the moment for which something was put off, if there is one."""
@@ -184,12 +217,15 @@ class World:
     # --- actors -------------------------------------------------------------------------------------------
 
     def control(self, number: int) -> None:
-        """One controller does one of its rounds; after a crash it begins anew, remembering nothing."""
-        engine, relay, rescuer = self.controllers[number]
+        """One controller does one of its rounds, or is replaced by a deploy; after a crash it begins anew."""
+        process = self.controllers[number]
         try:
-            rescuer.run_once()
-            engine.run_once()
-            relay.run_once()
+            if self.chances.crash and self.rng.random() < 0.03:
+                self.note(f"{process.name} is told to end")
+                process.resign()
+                self.controllers[number] = self._controller(number)
+            else:
+                process.work(self.note)
         except Crashed:
             self.controllers[number] = self._controller(number)
             raise
@@ -201,6 +237,8 @@ class World:
             return
         try:
             self._labour(worker)
+        except Unavailable as error:
+            self.note(f"{worker.name}: {error}")  # what it holds it tries again
         except Crashed:
             worker.run = None
             raise
@@ -276,13 +314,27 @@ class World:
         """A file comes, or a source repeats itself because it was never told that it was heard."""
         repeat = self.keys and self.rng.random() < 0.3
         signal = self.rng.choice(self.keys) if repeat else self._file()
-        with self.store.begin() as tx:
-            if signal.kind is SignalKind.NEW_DATA:
-                uri = str(signal.payload["uri"])
-                batch = Batch(uri=uri, digest=digest(uri), size=1, rows=int(signal.payload["rows"]))
-                tx.data.add(signal.model, [batch], self.house.clock.now())
-            tx.signals.append([signal], self.house.clock.now())
+        uri = str(signal.payload["uri"])
+        batch = Batch(uri=uri, digest=digest(uri), size=1, rows=int(signal.payload["rows"]))
+        self._tell(signal, batch)
+
+    def _tell(self, signal: NewSignal, batch: Batch | None = None) -> None:
+        """Bring a signal; whoever is not told that it was kept tries again, with the same key."""
+        try:
+            with self.store.begin() as tx:
+                if batch is not None:
+                    tx.data.add(signal.model, [batch], self.house.clock.now())
+                tx.signals.append([signal], self.house.clock.now())
+        except Unavailable:
+            self.note(f"{signal.key} was brought, and nobody knows whether it is kept")
+            self.untold.append((signal, batch))
+            return
         self.ledger.acknowledged.add(signal.key)
+
+    def _tell_again(self) -> None:
+        untold, self.untold = self.untold, []
+        for signal, batch in untold:
+            self._tell(signal, batch)
 
     def _file(self) -> NewSignal:
         self.files += 1
@@ -306,6 +358,7 @@ class World:
 
     def person(self) -> None:
         """Approves, rolls back, promotes, holds, releases, cancels: mostly at the wrong moment."""
+        self._tell_again()
         kind, payload = self._wish()
         if kind is None:
             return
@@ -313,10 +366,8 @@ class World:
         signal = self._signal(
             kind, f"person:{self.files}", payload | {"reason": "why not"}, "person:ana"
         )
-        with self.store.begin() as tx:
-            tx.signals.append([signal], self.house.clock.now())
-        self.ledger.acknowledged.add(signal.key)
         self.note(f"person: {kind} {payload}")
+        self._tell(signal)
 
     def _wish(self) -> tuple[SignalKind | None, dict[str, Any]]:
         with self.store.read() as tx:
@@ -339,8 +390,11 @@ class World:
             return SignalKind.MANUAL, {}
         if roll < 0.75 and waiting and waiting[0].number in evaluations:
             number = waiting[0].number
-            seen = digest(evaluations[number])
-            return SignalKind.APPROVAL, {"version": number, "evidence": seen, "agrees": True}
+            self.evidence.append(digest(evaluations[number]))
+            # Sometimes what was seen is no longer what there is.
+            seen = self.evidence[-1] if self.rng.random() < 0.8 else self.rng.choice(self.evidence)
+            agrees = self.rng.random() < 0.8
+            return SignalKind.APPROVAL, {"version": number, "evidence": seen, "agrees": agrees}
         return None, {}
 
     def time(self) -> None:
@@ -348,45 +402,11 @@ class World:
         self.house.wall.advance(timedelta(seconds=self.rng.choice((1, 5, 20, 70))))
         jump = self.rng.choice((1, 5, 60, 600, 3600))
         if self.rng.random() < 0.05:
-            jump = self.rng.choice((-3600, 86_400))
+            jump = self.rng.choice((-3600, 86_400, _YEAR))
+        elif self.ahead and self.rng.random() < 0.3:
+            jump = -_YEAR  # somebody noticed
+        self.ahead += timedelta(seconds=jump if abs(jump) == _YEAR else 0)
         self.house.clock.advance(timedelta(seconds=jump))
         if self.rng.random() < 0.05 * (self.chances.lose > 0):
             self.broker.forget()
             self.note("the broker forgets everything")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A seed that broke something, with the shortest run that shows it."""
-
-    seed: int
-    steps: int
-    sentence: str
-    history: tuple[str, ...]
-
-    def __str__(self) -> str:
-        tail = "\n".join(self.history[-25:])
-        return f"seed {self.seed} after {self.steps} steps: {self.sentence}\n{tail}"
-
-
-def play(seed: int, steps: int = 250) -> Failure | None:
-    """One seed; None if everything held."""
-    world = World(seed)
-    try:
-        world.run(steps)
-    except (Broken, Conflict, ValueError, KeyError, TypeError) as error:
-        return Failure(seed, steps, f"{type(error).__name__}: {error}", tuple(world.history))
-    return None
-
-
-def shrink(failure: Failure) -> Failure:
-    """The fewest steps of the same seed that still break it, by halving."""
-    low, high, best = 1, failure.steps, failure
-    while low < high:
-        middle = (low + high) // 2
-        found = play(failure.seed, middle)
-        if found is None:
-            low = middle + 1
-        else:
-            high, best = middle, found
-    return best

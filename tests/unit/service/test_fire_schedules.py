@@ -8,6 +8,7 @@ from controller.domain.rules import ScheduleTrigger
 from controller.domain.signals import SignalKind
 from controller.ports import Query
 from controller.service.fire_schedules import FireSchedules
+from controller.service.next_due import next_due
 from tests.support.house import MODEL, House, policy
 
 NIGHTLY = ScheduleTrigger(name="nightly", cron="0 3 * * *")
@@ -127,3 +128,56 @@ def test_look_that_finds_nothing_due_writes_nothing(monkeypatch):
     service.run_once()
     monkeypatch.setattr(house.store, "begin", lambda: pytest.fail("it wrote"))
     service.run_once()
+
+
+PULSE = ScheduleTrigger(name="pulse", every=timedelta(hours=6))
+
+
+@pytest.mark.parametrize(
+    ("trigger", "due"),
+    [(NIGHTLY, "2013-02-01T03:00"), (PULSE, "2013-01-31T20:00")],
+    ids=["cron", "every"],
+)
+def test_a_clock_that_was_a_year_ahead_does_not_put_a_schedule_to_sleep(
+    trigger: ScheduleTrigger, due: str
+):
+    house, service = house_with(trigger)
+    service.run_once()
+    house.clock.advance(timedelta(days=365))
+    assert service.run_once().fired == 1, "it cannot know better"
+    house.clock.set(at("2013-01-31T14:00"))
+    assert service.run_once().planned == 1
+    with house.store.read() as tx:
+        assert (tx.schedules.next_due(MODEL, trigger.name) or [None])[0] == at(due)
+    house.clock.set(at(due))
+    assert service.run_once().fired == 1
+
+
+def test_an_hour_back_does_not_fire_twice():
+    house, service = house_with(NIGHTLY)
+    service.run_once()
+    house.clock.set(at("2013-02-01T03:10"))
+    assert service.run_once().fired == 1
+    house.clock.set(at("2013-02-01T02:10"))
+    service.run_once()
+    house.clock.set(at("2013-02-01T03:10"))
+    assert service.run_once().fired == 0
+    assert signals(house) == [(key("2013-02-01T03:00:00"), 0)]
+    house.clock.set(at("2013-02-02T03:00"))
+    assert service.run_once().fired == 1
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]
+)
+@pytest.mark.parametrize("line", ["30 2 * * *", "0 * * * *", "15 1 * * 0", "0 3 29 2 *"])
+def test_the_next_due_time_stays_the_next_one_until_it_comes(zone: str, line: str):
+    trigger = ScheduleTrigger(name="t", cron=line, timezone=zone)
+    for start in ("2013-03-09T12:00", "2013-03-30T12:00", "2013-04-06T12:00", "2013-10-26T12:00"):
+        planned = next_due(trigger, at(start))
+        for minutes in range(0, 48 * 60, 7):
+            now = at(start) + timedelta(minutes=minutes)
+            if now < planned:
+                assert next_due(trigger, now) == planned
+            else:
+                planned = next_due(trigger, now)
