@@ -128,11 +128,28 @@ class Settings(BaseSettings):
         None,
         description="Where people reach the page, for links in messages. Default: host and port.",
     )
-    login: Literal["link", "token", "none"] = Field(
+    login: Literal["link", "token", "oidc", "none"] = Field(
         "link",
         description="How people log in: by the one-time link that the start prints (127.0.0.1 only), with an API"
-        " token, or not at all: then everybody may read, and on 127.0.0.1 do everything.",
+        " token, at an OpenID Connect provider, or not at all: then everybody may read, and on 127.0.0.1 do"
+        " everything.",
     )
+    oidc_issuer: str | None = Field(
+        None, description="What the OpenID Connect provider calls itself, an https address."
+    )
+    oidc_client_id: str | None = Field(None, description="What the provider calls this server.")
+    oidc_client_secret: SecretStr | None = Field(
+        None, description="The secret that this server shows the provider."
+    )
+    oidc_name_claim: str = Field(
+        "preferred_username",
+        description="The claim that names a person in roles, groups and the log; one that users cannot choose.",
+    )
+    oidc_groups_claim: str = Field(
+        "groups",
+        description="The claim that lists a person's groups; roles name them as group:NAME.",
+    )
+    oidc_scope: str = Field("openid profile email", description="What is asked of the provider.")
     page_key: SecretStr | None = Field(
         None,
         description="Signs sessions and the links of messages; the same for all processes that send or serve."

@@ -105,10 +105,13 @@ def groups_of(actor: str, groups: Mapping[str, Iterable[str]]) -> tuple[str, ...
 
 
 def person_of(
-    actor: str, groups: Mapping[str, Iterable[str]], roles: Mapping[str, Iterable[str]]
+    actor: str,
+    groups: Mapping[str, Iterable[str]],
+    roles: Mapping[str, Iterable[str]],
+    also: Iterable[str] = (),
 ) -> Person:
-    """``actor`` with the groups and roles that the settings give."""
-    mine = groups_of(actor, groups)
+    """``actor`` with the groups and roles that the settings give; ``also`` are groups that a provider vouches for."""
+    mine = tuple(sorted({*groups_of(actor, groups), *also}))
     names = {ANYBODY, actor, actor.removeprefix("person:"), *(f"group:{group}" for group in mine)}
     found: dict[str, Role] = {}
     for key, people in roles.items():

@@ -12,7 +12,7 @@ from controller.adapters.clock import SystemClock
 from controller.bootstrap import build_observer, build_tracing, open_artifacts, page_key
 from controller.domain.errors import ConfigurationError
 from controller.entrypoints.api import books, probe, problems, read, stream, write
-from controller.entrypoints.api.desk import LOOPBACK, Desk
+from controller.entrypoints.api.desk import LOOPBACK, Desk, openid_config
 from controller.entrypoints.api.guard import Guard
 from controller.entrypoints.observe import Probes
 from controller.ports import Store
@@ -50,12 +50,19 @@ def check_exposure(settings: Settings) -> None:
     """ConfigurationError if people beyond this machine could do things without saying who they are."""
     for key in settings.roles:
         parse_role(key.partition("@")[0])
+    if settings.login == "oidc":
+        openid_config(settings)
+        if not settings.roles:
+            raise ConfigurationError(
+                "With the login oidc nobody may do anything, for the settings give no roles.",
+                hint='Set roles, such as viewer = ["*"] and reviewer = ["group:leads"].',
+            )
     if settings.host in LOOPBACK:
         return
     if settings.login == "link":
         raise ConfigurationError(
             f"The page would listen on {settings.host} with the login of one person's own machine.",
-            hint="Set INCUMBENT_LOGIN=token, or INCUMBENT_LOGIN=none to let everybody read.",
+            hint="Set INCUMBENT_LOGIN=token or oidc, or INCUMBENT_LOGIN=none to let everybody read.",
         )
 
 

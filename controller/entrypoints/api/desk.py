@@ -7,12 +7,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated
 
 from fastapi import Depends, Request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from controller.domain.errors import NotLoggedIn
+from controller.adapters.oidc import OpenIdConfig, OpenIdProvider
+from controller.domain.errors import ConfigurationError, NotLoggedIn
 from controller.domain.rules import Policy
 from controller.domain.signals import Signal, SignalStatus
 from controller.ports import ArtifactStore, Clock, Store
@@ -72,7 +74,7 @@ class LoginLinks:
         return str(said["actor"])
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Desk:
     """One server. ``settle`` decides for a model here and now where no controller runs (None: one does)."""
 
@@ -90,6 +92,14 @@ class Desk:
     tracing: Tracing | None = None
     patience: float = 3.0
     """Seconds that a word waits for its answer before it says that it waits."""
+
+    @cached_property
+    def provider(self) -> OpenIdProvider:
+        """Where people log in; NotLoggedIn where that is not how."""
+        settings = self.settings
+        if settings.login != "oidc":
+            raise NotLoggedIn("This server knows no identity provider.", hint="Use a token.")
+        return OpenIdProvider(openid_config(settings))
 
     @property
     def message_links(self) -> MessageLinks:
@@ -133,6 +143,24 @@ class Desk:
             if signal.status is not SignalStatus.OPEN or time.monotonic() >= deadline:
                 return signal
             time.sleep(_LOOK_AGAIN)
+
+
+def openid_config(settings: Settings) -> OpenIdConfig:
+    """The provider that the settings name; ConfigurationError if something is missing."""
+    secret = settings.oidc_client_secret
+    if not (settings.oidc_issuer and settings.oidc_client_id and secret):
+        raise ConfigurationError(
+            "The login oidc needs a provider.",
+            hint="Set INCUMBENT_OIDC_ISSUER, INCUMBENT_OIDC_CLIENT_ID and INCUMBENT_OIDC_CLIENT_SECRET.",
+        )
+    return OpenIdConfig(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=secret.get_secret_value(),
+        name_claim=settings.oidc_name_claim,
+        groups_claim=settings.oidc_groups_claim,
+        scope=settings.oidc_scope,
+    )
 
 
 def desk_of(request: Request) -> Desk:

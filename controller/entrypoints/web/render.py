@@ -109,7 +109,7 @@ def error_page(request: Request, problem: Mapping[str, Any]) -> Response:
     if (
         problem["status"] == 401
         and request.method == "GET"
-        and request.url.path not in {"/login", "/go"}
+        and request.url.path not in {"/login", "/go", "/oidc/login", "/oidc/callback"}
     ):
         asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         base = request.scope.get("root_path", "")

@@ -29,8 +29,11 @@ from controller.entrypoints.web.render import STATIC, page
 from controller.entrypoints.web.session import (
     COOKIE,
     Session,
+    begin_oidc,
     check_form,
+    finish_oidc,
     log_in_by_link,
+    log_in_by_oidc,
     log_in_by_token,
     session_of,
 )
@@ -405,7 +408,11 @@ def system(request: Request, desk: At, session: Visitor) -> Response:
 def login_page(request: Request, desk: At) -> Response:
     """Where one says who one is."""
     return page(
-        request, "login.html", following=_local(request.query_params.get("next")), problem=""
+        request,
+        "login.html",
+        login=desk.settings.login,
+        following=_local(request.query_params.get("next")),
+        problem="",
     )
 
 
@@ -421,7 +428,14 @@ def login(
     try:
         log_in_by_token(desk, response, token, secure=request.url.scheme == "https")
     except NotLoggedIn as error:
-        return page(request, "login.html", 401, following=_local(following), problem=error.message)
+        return page(
+            request,
+            "login.html",
+            401,
+            login=desk.settings.login,
+            following=_local(following),
+            problem=error.message,
+        )
     return response
 
 
@@ -444,6 +458,29 @@ def go_in(request: Request, desk: At, key: Annotated[str, Form()]) -> Response:
     actor = desk.links.use(desk.key, key)
     response = RedirectResponse(_base(request) + "/", 303)
     log_in_by_link(desk, response, actor, secure=request.url.scheme == "https")
+    return response
+
+
+def _callback(request: Request, desk: Desk) -> str:
+    """Where the provider sends people back to: the address that they reach us by."""
+    base = desk.settings.page_url or str(request.base_url)
+    return f"{base.rstrip('/')}/oidc/callback"
+
+
+@router.get("/oidc/login")
+def oidc_login(request: Request, desk: At) -> Response:
+    """To the identity provider."""
+    following = _local(request.query_params.get("next"))
+    secure = request.url.scheme == "https"
+    return begin_oidc(desk, desk.provider, _callback(request, desk), following, secure=secure)
+
+
+@router.get("/oidc/callback")
+def oidc_callback(request: Request, desk: At) -> Response:
+    """Back from it: the session begins. The code is good once, and for the browser that began only."""
+    identity, following = finish_oidc(desk, desk.provider, request, _callback(request, desk))
+    response = RedirectResponse(_base(request) + _local(following), 303)
+    log_in_by_oidc(desk, response, identity, secure=request.url.scheme == "https")
     return response
 
 

@@ -8,13 +8,16 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from controller.adapters.oidc import Begun, Identity, OpenIdProvider
 from controller.domain.errors import Forbidden, NotLoggedIn
 from controller.entrypoints.api.desk import Desk, desk_of
-from controller.service.access import Person, digest_of, everything
+from controller.service.access import Person, digest_of, everything, person_of
 
 COOKIE = "incumbent_session"
+OIDC_COOKIE = "incumbent_oidc"
+_OIDC_LASTS = 600
 _LASTS = 12 * 3600
 _FORM_LASTS = 12 * 3600
 
@@ -57,7 +60,48 @@ def _person(desk: Desk, cookie: str) -> Person | None:
             return desk.bearer(kept["token"])
         except NotLoggedIn:
             return None
-    return everything(kept["actor"], desk.settings.groups)
+    if desk.settings.login == "oidc" and "oidc" in kept:
+        settings = desk.settings
+        return person_of(kept["oidc"], settings.groups, settings.roles, kept.get("groups", ()))
+    if desk.settings.login == "link" and "actor" in kept:
+        return everything(kept["actor"], desk.settings.groups)
+    return None  # of another way to log in, which is not in force any more
+
+
+def begin_oidc(
+    desk: Desk, provider: OpenIdProvider, redirect_uri: str, following: str, *, secure: bool
+) -> Response:
+    """Send the person to the provider; what the callback is held against goes into a cookie of ten minutes."""
+    begun = provider.begin(redirect_uri)
+    response = RedirectResponse(begun.url, 303)
+    kept = {
+        "state": begun.state, "nonce": begun.nonce, "verifier": begun.verifier, "next": following
+    }  # fmt: skip
+    value = str(_signer(desk, "oidc").dumps(kept))
+    response.set_cookie(
+        OIDC_COOKIE, value, max_age=_OIDC_LASTS, httponly=True, samesite="lax", secure=secure,
+        path="/oidc",
+    )  # fmt: skip
+    return response
+
+
+def finish_oidc(
+    desk: Desk, provider: OpenIdProvider, request: Request, redirect_uri: str
+) -> tuple[Identity, str]:
+    """Who came back from the provider, and where they wanted to go."""
+    kept = _load(desk, "oidc", request.cookies.get(OIDC_COOKIE, ""), _OIDC_LASTS)
+    if not isinstance(kept, dict) or kept["state"] != request.query_params.get("state"):
+        raise NotLoggedIn("This login was not begun here, or ran out.", hint="Log in again.")
+    begun = Begun(url="", state=kept["state"], nonce=kept["nonce"], verifier=kept["verifier"])
+    callback = f"{redirect_uri}?{request.url.query}"
+    return provider.finish(begun, callback, redirect_uri), str(kept["next"])
+
+
+def log_in_by_oidc(desk: Desk, response: Response, identity: Identity, *, secure: bool) -> None:
+    """A session with the roles that the settings give to the person and their groups."""
+    kept = {"oidc": identity.actor, "groups": list(identity.groups)}
+    _remember(desk, response, kept, secure=secure)
+    response.delete_cookie(OIDC_COOKIE, path="/oidc")
 
 
 def log_in_by_link(desk: Desk, response: Response, actor: str, *, secure: bool) -> None:
@@ -73,7 +117,7 @@ def log_in_by_token(desk: Desk, response: Response, secret: str, *, secure: bool
     return person
 
 
-def _remember(desk: Desk, response: Response, kept: dict[str, str], *, secure: bool) -> None:
+def _remember(desk: Desk, response: Response, kept: dict[str, Any], *, secure: bool) -> None:
     value = _signer(desk, "session").dumps(kept)
     text = str(value)
     response.set_cookie(
