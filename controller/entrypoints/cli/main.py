@@ -56,6 +56,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "silence": (f"{_CLI}.silence:silence", "Hear nothing of something for a while."),
     "drift": (f"{_CLI}.drift:drift", "How the data moved, and how the champion does since."),
     "review": (f"{_CLI}.review:review", "Approve rules, and see what is proven about them."),
+    "backup": (f"{_CLI}.backup:backup", "Copy database and artifacts, while everything runs."),
+    "restore": (f"{_CLI}.backup:restore", "Fill an empty installation from a backup."),
+    "support-bundle": (
+        f"{_CLI}.support:support_bundle",
+        "What helps others to help, without secrets.",
+    ),
     "doctor": (f"{_CLI}.doctor:doctor", "What is wrong with this installation."),
     "config": (f"{_CLI}.config:config", "The settings, and where each comes from."),
     "completion": (f"{_CLI}.completion:completion", "Teach your shell the words."),
