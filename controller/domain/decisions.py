@@ -212,6 +212,62 @@ class Quarantine:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SetAlias:
+    """Point an alias at ``version`` (None: take it away): a compare-and-set on the generation that was seen."""
+
+    alias: str
+    version: int | None
+    generation: int
+    previous: int | None
+    reason: str
+    kind: Literal["set_alias"] = "set_alias"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetSunset:
+    """From when on a deprecated version may be gone; None: it is not deprecated any more.
+
+    ``firm``: nobody can use it beyond that date, however often they ask.
+    """
+
+    version: int
+    at: datetime | None
+    firm: bool
+    reason: str
+    kind: Literal["set_sunset"] = "set_sunset"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeepVersion:
+    """A person's hold on one version: it is not archived while it lasts."""
+
+    version: int
+    reason: str
+    actor: str
+    kind: Literal["keep_version"] = "keep_version"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LetGo:
+    """End the hold on one version."""
+
+    version: int
+    reason: str
+    actor: str
+    kind: Literal["let_go"] = "let_go"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemoveArtifact:
+    """Take an archived version's artifact away, for good."""
+
+    version: int
+    digest: str
+    reason: str
+    kind: Literal["remove_artifact"] = "remove_artifact"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Notify:
     """Tell people. ``event`` is a key of the policy's ``notify`` section."""
 
@@ -236,6 +292,11 @@ Action = (
     | RecordApproval
     | TurnRecipe
     | Quarantine
+    | SetAlias
+    | SetSunset
+    | KeepVersion
+    | LetGo
+    | RemoveArtifact
     | Notify
 )
 

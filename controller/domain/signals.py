@@ -36,6 +36,12 @@ class SignalKind(StrEnum):
     RELEASE = "release"
     RELEASE_BATCH = "release_batch"
     CANCEL = "cancel"
+    ALIAS = "alias"
+    DEPRECATE = "deprecate"
+    ARCHIVE = "archive"
+    RESTORE = "restore"
+    RETAIN = "retain"
+    DRILL = "drill"
     FOREIGN_MOVE = "foreign_move"
 
 

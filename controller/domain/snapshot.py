@@ -13,7 +13,7 @@ from controller.domain.runs import RunView
 from controller.domain.signals import Signal
 from controller.domain.versions import Reign, VersionState, VersionView
 
-FORMAT = 1
+FORMAT = 2
 """Version of the snapshot's shape; a reader that meets a higher one refuses instead of guessing."""
 
 
@@ -100,12 +100,41 @@ class RestView:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class UseView:
+    """Who uses a version that has left the seat: up to twenty names of ``count``, and until when at the latest."""
+
+    version: int
+    consumers: tuple[str, ...]
+    count: int
+    until: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AliasView:
+    """A name and the version that it points at."""
+
+    name: str
+    generation: int
+    version: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeepView:
+    """A person's hold on one version."""
+
+    version: int
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Snapshot:
     """One model at one moment.
 
     ``signals`` are those not ended, oldest first. ``runs`` holds all that have not ended, those ordered in the
-    last day, and the newest of each kind. ``versions`` holds all that are not archived, rejected or failed, and
-    those that a signal names. ``history`` are the reigns, newest first.
+    last day, and the newest of each kind. ``versions`` holds those of ``history`` and those that a signal names, all
+    on which judgement has not been passed, and all that left the seat where the policy deprecates; whole evaluations
+    are with those that may be judged again. ``history`` are the reigns, newest first.
     """
 
     model: str
@@ -134,6 +163,10 @@ class Snapshot:
     """The newest rollout of the model; one whose version is no challenger any more is over."""
     holdouts: tuple[HoldoutUse, ...] = ()
     """What the holdouts of challengers in play were used for before; read only if the policy budgets them."""
+    aliases: tuple[AliasView, ...] = ()
+    uses: tuple[UseView, ...] = ()
+    """Consumers of versions that left the seat, those with time left."""
+    keeps: tuple[KeepView, ...] = ()
     format: int = FORMAT
 
     @property

@@ -62,6 +62,13 @@ class VersionView:
     state_since: datetime | None = None
     blockers: tuple[str, ...] = ()
     """Who still needs it (consumers, pins, holds), each as one short phrase."""
+    passes: Mapping[str, float | None] = field(default_factory=dict)
+    """Of a version on which judgement was passed: each gate's p-value, in place of the whole evaluation."""
+    sunset: datetime | None = None
+    removed: bool = False
+    """Whether retention took its artifact away."""
+    was_rejected: bool = False
+    """Of an archived version: whether it was rejected or failed before, and so never comes back."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +91,9 @@ class Version:
     promoted_at: datetime | None = None
     """When it last took the seat."""
     state_since: datetime | None = None
+    sunset: datetime | None = None
+    """From when on a deprecated version may be gone."""
+    sunset_firm: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

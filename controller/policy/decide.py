@@ -19,8 +19,10 @@ from controller.domain.decisions import (
 from controller.domain.rules import Mode, Policy
 from controller.domain.signals import SignalAnswer, SignalStatus
 from controller.domain.snapshot import Snapshot
+from controller.policy.aliases import tidy
 from controller.policy.case import Case, Finding, earliest
 from controller.policy.reasons.admit import admit
+from controller.policy.reasons.curate import curate
 from controller.policy.reasons.give_turn import give_turn
 from controller.policy.reasons.observe import observe
 from controller.policy.reasons.profile import profile
@@ -41,6 +43,7 @@ REASONS: tuple[Reason, ...] = (
     restrain,  # a person's hold, release, cancel or reject outranks every automatism
     roll_back,  # a bad champion harms now
     watch_rollout,  # so does a bad challenger that answers requests already
+    curate,  # then a person's word about one version
     promote,  # then evidence that is there is used
     retire,  # then what has left the seat is tidied up
     admit,  # a finished training becomes a candidate
@@ -96,7 +99,7 @@ def _compose(case: Case, findings: list[Finding]) -> Decision:
         champion_before=sitting,
         champion_after=after,
         challenger=acting.challenger if acting else None,
-        actions=acting.actions if acting else (),
+        actions=tidy(case, acting.actions) if acting else (),
         answers=_news(case, findings),
         wake_at=earliest(*(f.wake_at for f in findings)),
     )

@@ -194,7 +194,7 @@ def anchor_of(case: Case) -> VersionView | None:
 
 
 def _won(case: Case, view: VersionView) -> bool:
-    if view.evaluation is None:
+    if view.evaluation is None and not view.passes:
         return False
     superior = [
         gate
@@ -202,10 +202,11 @@ def _won(case: Case, view: VersionView) -> bool:
         if gate.comparison is Comparison.BETTER_THAN and gate.reference is Reference.CHAMPION
     ]
     for gate in superior:
-        evidence = view.evaluation.for_gate(gate.name)
-        if evidence is None or evidence.p_pass is None:
-            return False
-        if evidence.p_pass > round(1.0 - gate.confidence, 12):
+        p_pass = view.passes.get(gate.name)
+        if view.evaluation is not None:
+            evidence = view.evaluation.for_gate(gate.name)
+            p_pass = evidence.p_pass if evidence is not None else None
+        if p_pass is None or p_pass > round(1.0 - gate.confidence, 12):
             return False
     return bool(superior)
 

@@ -68,18 +68,21 @@ from controller.ports.runs import (
 from controller.ports.signals import Accepted, SignalInbox
 from controller.ports.store import Store, Transaction
 from controller.ports.tracing import Tracer
+from controller.ports.use import AliasBook, ConsumerBook, KeepBook, NoteBook, Resolved, Tag
 
 __all__ = [
     "FORGOTTEN",
     "LEAD",
     "Accepted",
     "ActiveRules",
+    "AliasBook",
     "ArtifactStore",
     "Batch",
     "Catalog",
     "Clock",
     "Comment",
     "CommentBook",
+    "ConsumerBook",
     "ControllerBook",
     "ControllerRow",
     "Counters",
@@ -98,6 +101,7 @@ __all__ = [
     "FreeBook",
     "JournalEntry",
     "JournalLine",
+    "KeepBook",
     "Lease",
     "Leases",
     "Letter",
@@ -105,12 +109,14 @@ __all__ = [
     "ModelBook",
     "ModelState",
     "NewDecision",
+    "NoteBook",
     "Notice",
     "Outbox",
     "Poll",
     "Pulse",
     "Query",
     "Registry",
+    "Resolved",
     "ReviewBook",
     "ReviewRecord",
     "RuleSource",
@@ -129,6 +135,7 @@ __all__ = [
     "SourceHealth",
     "SourceState",
     "Store",
+    "Tag",
     "Token",
     "TokenBook",
     "Tracer",

@@ -38,6 +38,10 @@ READS: Mapping[str, frozenset[str]] = {
     "silences": frozenset({"active", "find"}),
     "controllers": frozenset({"all"}),
     "counters": frozenset({"all"}),
+    "aliases": frozenset({"resolve", "get", "of", "moves"}),
+    "consumers": frozenset({"of", "by_name"}),
+    "keeps": frozenset({"of", "removals", "users_of"}),
+    "notes": frozenset({"tags", "descriptions", "tagged"}),
 }
 
 WALKED = 100

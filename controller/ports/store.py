@@ -18,6 +18,7 @@ from controller.ports.registry import FactLog, ModelBook, Registry
 from controller.ports.rules import ReviewBook, RuleStore, Schedules
 from controller.ports.runs import RunJournal, RunStore, WorkerBook
 from controller.ports.signals import SignalInbox
+from controller.ports.use import AliasBook, ConsumerBook, KeepBook, NoteBook
 
 
 class Transaction(Protocol):
@@ -73,6 +74,13 @@ class Transaction(Protocol):
     def catalog(self) -> Catalog: ...
     @property
     def free(self) -> FreeBook: ...
+    def aliases(self) -> AliasBook: ...
+    @property
+    def consumers(self) -> ConsumerBook: ...
+    @property
+    def keeps(self) -> KeepBook: ...
+    @property
+    def notes(self) -> NoteBook: ...
 
 
 class Store(Protocol):

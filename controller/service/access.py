@@ -53,6 +53,12 @@ NEEDED: Mapping[str, Role] = {
     "release_batch": Role.OPERATOR,
     "rollback": Role.OPERATOR,
     "catalog": Role.OPERATOR,
+    "alias": Role.OPERATOR,
+    "deprecate": Role.OPERATOR,
+    "archive": Role.OPERATOR,
+    "restore": Role.OPERATOR,
+    "drill": Role.OPERATOR,
+    "retain": Role.ADMIN,
     "promote": Role.ADMIN,
 }
 """The least role that each thing takes."""

@@ -14,6 +14,8 @@ from controller.domain.decisions import (
     CancelRun,
     Decision,
     DecisionRecord,
+    KeepVersion,
+    LetGo,
     LiftHold,
     MarkVerified,
     MoveVersion,
@@ -24,7 +26,10 @@ from controller.domain.decisions import (
     RecordEvaluation,
     RecordTest,
     RegisterVersion,
+    RemoveArtifact,
+    SetAlias,
     SetChampion,
+    SetSunset,
     StartRun,
     TurnRecipe,
 )
@@ -176,6 +181,33 @@ def _(action: TurnRecipe, context: _Context) -> None:
 @_apply.register
 def _(action: Quarantine, context: _Context) -> None:
     context.tx.data.quarantine(context.model, action.sequence, action.reason)
+
+
+@_apply.register
+def _(action: SetAlias, context: _Context) -> None:
+    context.tx.aliases.set(
+        context.model, action, decision=context.decision, at=context.at, actor=context.actor
+    )
+
+
+@_apply.register
+def _(action: SetSunset, context: _Context) -> None:
+    context.tx.keeps.sunset(context.model, action, decision=context.decision)
+
+
+@_apply.register
+def _(action: KeepVersion, context: _Context) -> None:
+    context.tx.keeps.keep(context.model, action, decision=context.decision, at=context.at)
+
+
+@_apply.register
+def _(action: LetGo, context: _Context) -> None:
+    context.tx.keeps.let_go(context.model, action, decision=context.decision, at=context.at)
+
+
+@_apply.register
+def _(action: RemoveArtifact, context: _Context) -> None:
+    context.tx.keeps.remove(context.model, action, decision=context.decision, at=context.at)
 
 
 @_apply.register

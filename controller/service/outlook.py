@@ -37,6 +37,13 @@ def outlook(
     verdicts = judge_triggers(Case(snapshot, policy, now))
     return Outlook(
         sentence=decision.reason,
-        triggers=tuple(verdict.node for verdict in verdicts),
+        triggers=(*(verdict.node for verdict in verdicts), *_kept(decision.tree)),
         wake_at=decision.wake_at,
+    )
+
+
+def _kept(tree: Outcome) -> tuple[Outcome, ...]:
+    """The versions that would leave if nobody needed them, each with who does."""
+    return tuple(
+        child for node in tree.children if node.name == "retire" for child in node.children
     )

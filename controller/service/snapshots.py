@@ -15,14 +15,23 @@ from controller.domain.evidence import Evaluation
 from controller.domain.rules import Policy
 from controller.domain.runs import Run, RunKind, RunState, RunView
 from controller.domain.signals import Signal, SignalKind
-from controller.domain.snapshot import DataView, Snapshot
-from controller.domain.versions import LIVING, Version, VersionView
+from controller.domain.snapshot import AliasView, DataView, KeepView, Snapshot, UseView
+from controller.domain.use import Alias
+from controller.domain.versions import (
+    LIVING,
+    SEATED_BEFORE,
+    UNDECIDED,
+    Version,
+    VersionState,
+    VersionView,
+)
 from controller.ports import ActiveRules, Query, Transaction
 from controller.service.trials import read_holdouts, read_trials
 
 _RECENT = timedelta(days=1)
 _ACTIVE = (RunState.QUEUED.value, RunState.RUNNING.value)
 _REIGNS = 20
+_NAMES = 20
 
 
 def take_snapshot(tx: Transaction, rules: ActiveRules, policy: Policy, now: datetime) -> Snapshot:
@@ -32,11 +41,12 @@ def take_snapshot(tx: Transaction, rules: ActiveRules, policy: Policy, now: date
     signals = tx.signals.pending(model)
     history = tuple(tx.registry.history(model, _REIGNS))
     named = {reign.version for reign in history} | _named_versions(signals)
-    living = tx.registry.versions(model, states=LIVING)
+    living = tx.registry.versions(model, states=_in_play(policy))
     missing = named - {version.number for version in living}
     others = tx.registry.versions(model, numbers=missing) if missing else []
     versions = sorted([*living, *others], key=lambda v: v.number, reverse=True)
-    evaluations = tx.registry.evaluations(model, [v.number for v in versions])
+    seen = _judged(versions, {reign.version for reign in history})
+    evaluations = tx.registry.evaluations(model, seen) if seen else {}
     reports = tuple(_reports(signals))
     return Snapshot(
         model=model,
@@ -45,7 +55,7 @@ def take_snapshot(tx: Transaction, rules: ActiveRules, policy: Policy, now: date
         next_run=state.next_run,
         rules=rules.ref,
         signals=tuple(_slim(signal) for signal in signals),
-        versions=tuple(_view(v, evaluations.get(v.number)) for v in versions),
+        versions=tuple(_view(tx, v, evaluations.get(v.number)) for v in versions),
         runs=_runs(tx, model, now, _named_runs(signals)),
         history=history,
         data=tx.data.view(model),
@@ -60,7 +70,59 @@ def take_snapshot(tx: Transaction, rules: ActiveRules, policy: Policy, now: date
         trials=read_trials(tx, policy),
         rest=state.rest,
         rollout=state.rollout,
+        aliases=tuple(
+            AliasView(name=alias.name, generation=alias.generation, version=alias.version)
+            for alias in _aliases(tx, model, signals)
+        ),
+        uses=tuple(_uses(tx, model, versions, now)),
+        keeps=tuple(
+            KeepView(version=keep.version, reason=keep.reason, actor=keep.actor)
+            for keep in tx.keeps.of(model)
+        ),
     )
+
+
+def _in_play(policy: Policy) -> frozenset[VersionState]:
+    """States whose versions are all read; of those that left the seat only where the policy retires them."""
+    return LIVING if policy.deprecate is not None else LIVING - SEATED_BEFORE
+
+
+def _judged(versions: Iterable[Version], seated: set[int]) -> list[int]:
+    """The versions whose evaluation a decision may look at: those in play, the champion, the anchor's line."""
+    return [
+        version.number
+        for version in versions
+        if version.state in UNDECIDED or version.number in seated
+    ]
+
+
+def _aliases(tx: Transaction, model: str, signals: Iterable[Signal]) -> list[Alias]:
+    """Those that point somewhere, and those that a signal names: what was taken away has a generation too."""
+    found = {alias.name: alias for alias in tx.aliases.of(model)}
+    for signal in signals:
+        name = signal.payload.get("alias")
+        if signal.kind is SignalKind.ALIAS and isinstance(name, str) and name not in found:
+            alias = tx.aliases.get(model, name)
+            if alias is not None:
+                found[name] = alias
+    return [found[name] for name in sorted(found)]
+
+
+def _uses(
+    tx: Transaction, model: str, versions: Iterable[Version], now: datetime
+) -> Iterator[UseView]:
+    """Who uses what has left the seat; of many consumers the first names and their number."""
+    left = {version.number for version in versions if version.state in SEATED_BEFORE}
+    leases = tx.consumers.of(model, live_at=now) if left else []
+    for number in sorted(left):
+        using = [lease for lease in leases if lease.version == number]
+        if using:
+            yield UseView(
+                version=number,
+                consumers=tuple(lease.name for lease in using[:_NAMES]),
+                count=len(using),
+                until=max(lease.until for lease in using),
+            )
 
 
 def _levels(levels: Mapping[str, float], living: list[Version]) -> dict[str, float]:
@@ -75,6 +137,8 @@ def _named_versions(signals: Iterable[Signal]) -> set[int]:
             value = signal.payload.get(key)
             if isinstance(value, int) and not isinstance(value, bool):
                 found.add(value)
+        if signal.kind is SignalKind.RETAIN:
+            found |= {n for n in signal.payload.get("versions") or () if isinstance(n, int)}
     return found
 
 
@@ -82,7 +146,10 @@ def _named_runs(signals: Iterable[Signal]) -> set[str]:
     return {str(s.payload["run"]) for s in signals if "run" in s.payload}
 
 
-def _view(version: Version, evaluation: Evaluation | None) -> VersionView:
+def _view(tx: Transaction, version: Version, evaluation: Evaluation | None) -> VersionView:
+    """A version; where judgement has been passed, its p-values stand for the whole evaluation."""
+    open_ = version.state in UNDECIDED
+    archived = version.state is VersionState.ARCHIVED
     return VersionView(
         number=version.number,
         state=version.state,
@@ -92,11 +159,24 @@ def _view(version: Version, evaluation: Evaluation | None) -> VersionView:
         created_at=version.created_at,
         data_through=version.data_through,
         metrics=version.metrics,
-        evaluation=evaluation,
+        evaluation=evaluation if open_ else None,
+        passes={e.gate: e.p_pass for e in evaluation.evidence} if evaluation and not open_ else {},
+        sunset=version.sunset,
+        removed=archived and _is_removed(tx, version),
+        was_rejected=archived and _was_rejected(tx, version),
         verified=version.verified,
         promoted_at=version.promoted_at,
         state_since=version.state_since,
     )
+
+
+def _is_removed(tx: Transaction, version: Version) -> bool:
+    return any(one.version == version.number for one in tx.keeps.removals(version.model))
+
+
+def _was_rejected(tx: Transaction, version: Version) -> bool:
+    ended = {VersionState.REJECTED, VersionState.FAILED}
+    return any(fact.after in ended for fact in tx.facts.of(version.model, version.number))
 
 
 def _runs(tx: Transaction, model: str, now: datetime, named: set[str]) -> tuple[RunView, ...]:

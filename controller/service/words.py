@@ -267,6 +267,12 @@ _SPOKEN: Mapping[str, Callable[..., tuple[SignalKind, dict[str, Any]]]] = {
     "train": _plain(SignalKind.MANUAL),
     "cancel": _cancel,
     "retry": _retry,
+    "alias": _plain(SignalKind.ALIAS),
+    "deprecate": _plain(SignalKind.DEPRECATE),
+    "archive": _plain(SignalKind.ARCHIVE),
+    "restore": _plain(SignalKind.RESTORE),
+    "retain": _plain(SignalKind.RETAIN),
+    "drill": _plain(SignalKind.DRILL),
 }
 WORDS = frozenset(_SPOKEN)
 """What can be said."""

@@ -26,7 +26,7 @@ PATHS: dict[VersionState, tuple[VersionState, ...]] = {
     S.CHAMPION: (S.CHAMPION,),
     S.SUPERSEDED: (S.CHAMPION, S.SUPERSEDED),
     S.DEPRECATED: (S.CHAMPION, S.SUPERSEDED, S.DEPRECATED),
-    S.ARCHIVED: (S.REJECTED, S.ARCHIVED),
+    S.ARCHIVED: (S.CHAMPION, S.SUPERSEDED, S.DEPRECATED, S.ARCHIVED),
     S.REJECTED: (S.REJECTED,),
     S.FAILED: (S.FAILED,),
 }
@@ -40,8 +40,10 @@ def bring(tx: Transaction, number: int, state: VersionState, model: str = MODEL)
         if after is S.CHAMPION:
             seat(tx, number, model=model)
         elif before is S.CHAMPION:
-            enter(tx, number + 1, model)
-            seat(tx, number + 1, generation=1, previous=number, model=model)
+            # Two successors, so that a rollback would not seat this one again.
+            for step in (1, 2):
+                enter(tx, number + step, model)
+                seat(tx, number + step, generation=step, previous=number + step - 1, model=model)
         else:
             move(tx, number, before, after, model=model)
         before = after
@@ -219,8 +221,9 @@ def test_a_stale_view_promotes_nobody(store: Store, seen: dict[str, int | None])
 def test_the_seat_is_not_for_everybody(store: Store, state: VersionState):
     with store.begin() as tx:
         bring(tx, 1, state)
+        now = tx.models.state(MODEL)
     with pytest.raises(IllegalTransition), store.begin() as tx:
-        seat(tx, 1)
+        seat(tx, 1, generation=now.generation, previous=now.champion)
     with pytest.raises(Conflict, match="no version 9"), store.begin() as tx:
         seat(tx, 9)
 

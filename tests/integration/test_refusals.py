@@ -14,10 +14,19 @@ import pytest
 
 from controller.adapters.memory import SimulatedClock
 from controller.adapters.sql.store import SqlStore
-from controller.domain.decisions import RecordApproval, RecordEvaluation, RecordTest, RulesRef
+from controller.domain.decisions import (
+    KeepVersion,
+    RecordApproval,
+    RecordEvaluation,
+    RecordTest,
+    RemoveArtifact,
+    RulesRef,
+    SetAlias,
+)
 from controller.domain.evidence import Evaluation
 from controller.domain.runs import RUN_MOVES, RunState
 from controller.domain.signals import SignalAnswer, SignalStatus
+from controller.domain.use import Consumer
 from controller.domain.versions import VERSION_MOVES, VersionState
 from controller.ports import ActiveRules, ReviewRecord, RunEnd, Transaction
 from tests.support.makers import AT, HOUR, batch, decide, enter, move, new_signal, order, seat
@@ -26,6 +35,7 @@ from tests.support.stores import Bench
 
 S = VersionState
 M = "m"
+N = "n"
 TIME = "'2013-01-01T00:00:00.000000Z'"
 
 
@@ -68,7 +78,31 @@ def fill(database: Bench) -> Bench:
         evaluation = Evaluation(run="m.r2", version=3, champion=2, evidence=())
         tx.registry.attach(M, RecordEvaluation(evaluation=evaluation), decision=1)
         tx.registry.mark_verified(M, 3, decision=1, at=AT)
+        use(tx)
     return database
+
+
+def use(tx: Transaction) -> None:
+    """More of model `n`: an alias on 3, a consumer of 1, a hold on 2; 4 may be archived, 7's artifact is gone."""
+    for number in range(1, 8):
+        enter(tx, number, N, decision=1)
+    for number in range(1, 7):
+        seat(tx, number, generation=number - 1, previous=number - 1 or None, model=N)
+    for number in range(1, 6):
+        move(tx, number, S.SUPERSEDED, S.DEPRECATED, model=N)
+    move(tx, 7, S.CANDIDATE, S.REJECTED, model=N)
+    move(tx, 7, S.REJECTED, S.ARCHIVED, model=N)
+    pointed = SetAlias(alias="canary", version=3, generation=0, previous=None, reason="try")
+    tx.aliases.set(N, pointed, decision=1, at=AT, actor="ana")
+    tx.consumers.renew(
+        Consumer(
+            model=N, name="checkout", version=1, selector="1", since=AT, seen_at=AT, until=AT + HOUR
+        )
+    )
+    tx.keeps.keep(N, KeepVersion(version=2, reason="audit", actor="ana"), decision=1, at=AT)
+    gone = RemoveArtifact(version=7, digest="d7", reason="old")
+    tx.keeps.remove(N, gone, decision=1, at=AT)
+    tx.keeps.removed(N, 7, AT)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -116,7 +150,119 @@ DECISION = (
     " {prev_hash}, {hash} FROM decisions WHERE id = 1"
 )
 
+ALIAS = (
+    "INSERT INTO alias_moves (id, model, name, generation, version, previous, actor, reason, decision, at)"
+    " VALUES (99, 'n', '{name}', {generation}, {version}, {previous}, 'eve', '', 1, " + TIME + ")"
+)
+ARCHIVE = FACT.replace("'m'", "'n'")
+KEEP = (
+    "INSERT INTO version_keeps (id, model, version, reason, actor, since, decision, lifted_at)"
+    " VALUES (99, 'n', {version}, '', 'eve', " + TIME + ", 1, {lifted})"
+)
+REMOVAL = (
+    "INSERT INTO removals (model, version, digest, at, decision) VALUES ('n', {version}, '{digest}', "
+    + TIME
+    + ", 1)"
+)
+
 REFUSED = {
+    # aliases
+    "an alias to a missing version": (
+        ALIAS.format(name="x", generation=1, version=99, previous="NULL"),
+        "exists and lives",
+    ),
+    "an alias to an archived version": (
+        ALIAS.format(name="x", generation=1, version=7, previous="NULL"),
+        "exists and lives",
+    ),
+    "an alias to a rejected version": (
+        ALIAS.format(name="x", generation=1, version=5, previous="NULL").replace("'n'", "'m'"),
+        "exists and lives",
+    ),
+    "an alias without the next generation": (
+        ALIAS.format(name="canary", generation=3, version=4, previous=3),
+        "next generation",
+    ),
+    "an alias from where it does not point": (
+        ALIAS.format(name="canary", generation=2, version=4, previous=1),
+        "next generation",
+    ),
+    "an alias called champion": (
+        ALIAS.format(name="champion", generation=1, version=4, previous="NULL"),
+        "no alias",
+    ),
+    "move an alias without a move": ("UPDATE aliases SET version = 4", "by its move only"),
+    "move an alias with a generation but no move": (
+        "UPDATE aliases SET version = 4, generation = generation + 1",
+        "by its move only",
+    ),
+    "an alias from nowhere": (
+        f"INSERT INTO aliases (model, name, generation, version, at) VALUES ('n', 'x', 1, 4, {TIME})",
+        "by its move only",
+    ),
+    "delete an alias": ("DELETE FROM aliases", "never deleted"),
+    "change a move of an alias": ("UPDATE alias_moves SET actor = 'eve'", "never changed"),
+    "delete a move of an alias": ("DELETE FROM alias_moves", "never deleted"),
+    # who needs a version
+    "archive what an alias holds": (
+        ARCHIVE.format(version=3, before="'deprecated'", after="archived"),
+        "an alias points at",
+    ),
+    "archive what a consumer holds": (
+        ARCHIVE.format(version=1, before="'deprecated'", after="archived"),
+        "a consumer uses",
+    ),
+    "archive what a hold keeps": (
+        ARCHIVE.format(version=2, before="'deprecated'", after="archived"),
+        "a hold keeps",
+    ),
+    "archive what a rollback would seat": (
+        ARCHIVE.format(version=5, before="'deprecated'", after="archived"),
+        "a rollback would seat",
+    ),
+    "bring back what retention took": (
+        ARCHIVE.format(version=7, before="'archived'", after="deprecated"),
+        "artifact is gone",
+    ),
+    "bring back what was rejected": (
+        FACT.format(version=4, before="'archived'", after="deprecated"),
+        "rejected never comes back",
+    ),
+    "a consumer of no version": (
+        "INSERT INTO consumers (model, name, version, selector, since, seen_at, until)"
+        f" VALUES ('n', 'x', 99, '99', {TIME}, {TIME}, {TIME})",
+        "version that lives",
+    ),
+    "a consumer of an archived version": (
+        "INSERT INTO consumers (model, name, version, selector, since, seen_at, until)"
+        f" VALUES ('n', 'x', 7, '7', {TIME}, {TIME}, {TIME})",
+        "version that lives",
+    ),
+    "another version of a lease": ("UPDATE consumers SET version = 4", "never changed"),
+    "count a lease back": ("UPDATE consumers SET resolves = 0", "never changed"),
+    "delete a consumer": ("DELETE FROM consumers", "never deleted"),
+    "a hold on no version": (KEEP.format(version=99, lifted="NULL"), "begins standing"),
+    "a second hold": (KEEP.format(version=2, lifted="NULL"), "begins standing"),
+    "a hold that is lifted from the start": (
+        KEEP.format(version=4, lifted=TIME),
+        "begins standing",
+    ),
+    "lift a hold without a decision": (
+        f"UPDATE version_keeps SET lifted_at = {TIME}",
+        "by a decision",
+    ),
+    "another reason of a hold": ("UPDATE version_keeps SET reason = 'x'", "only lifted"),
+    "delete a hold": ("DELETE FROM version_keeps", "never deleted"),
+    "take the artifact of a version that is served": (
+        REMOVAL.format(version=4, digest="d4"),
+        "of an archived version",
+    ),
+    "take another artifact": (
+        REMOVAL.format(version=4, digest="d4").replace("'n'", "'m'").replace("d4", "d1"),
+        "of an archived version",
+    ),
+    "change a removal": ("UPDATE removals SET digest = 'x'", "never changed"),
+    "delete a removal": ("DELETE FROM removals", "never deleted"),
     # the log
     "change a decision": ("UPDATE decisions SET decision = '{}' WHERE id = 1", "never changed"),
     "change a decision's time": ("UPDATE decisions SET actor = 'eve'", "never changed"),
@@ -346,6 +492,10 @@ REPLACED = {
         " FROM version_facts WHERE id = 1",
         "never changed",
     ),
+    "move of an alias": ("INSERT INTO alias_moves SELECT * FROM alias_moves", "never changed"),
+    "alias": ("INSERT INTO aliases SELECT * FROM aliases", "by its move only"),
+    "hold": ("INSERT INTO version_keeps SELECT * FROM version_keeps", "never changed"),
+    "removal": ("INSERT INTO removals SELECT * FROM removals", "never changed"),
     "run": ("INSERT INTO runs SELECT * FROM runs WHERE id = 'm.r2'", "next number"),
     "evaluation": ("INSERT INTO evaluations SELECT * FROM evaluations", "never changed"),
     "test": ("INSERT INTO budget_tests SELECT * FROM budget_tests", "never changed"),
@@ -381,19 +531,19 @@ def test_postgresql_truncates_nothing(full: Bench, table: str):
 def _bring(tx: Transaction, state: VersionState) -> None:
     """A model named after the state, whose version 1 is in it; versions 1 and 2 exist."""
     model = state.value
-    enter(tx, 1, model)
-    enter(tx, 2, model)
+    for number in (1, 2, 3):
+        enter(tx, number, model)
     if state is S.CANDIDATE:
         return
-    if state in {S.CHAMPION, S.SUPERSEDED, S.DEPRECATED}:
+    if state in {S.CHAMPION, S.SUPERSEDED, S.DEPRECATED, S.ARCHIVED}:
         seat(tx, 1, model=model)
         if state is not S.CHAMPION:
             seat(tx, 2, generation=1, previous=1, model=model)
-        if state is S.DEPRECATED:
-            move(tx, 1, S.SUPERSEDED, state, model=model)
-    elif state is S.ARCHIVED:
-        move(tx, 1, S.CANDIDATE, S.REJECTED, model=model)
-        move(tx, 1, S.REJECTED, S.ARCHIVED, model=model)
+            seat(tx, 3, generation=2, previous=2, model=model)
+        if state in {S.DEPRECATED, S.ARCHIVED}:
+            move(tx, 1, S.SUPERSEDED, S.DEPRECATED, model=model)
+        if state is S.ARCHIVED:
+            move(tx, 1, S.DEPRECATED, S.ARCHIVED, model=model)
     else:
         move(tx, 1, S.CANDIDATE, state, model=model)
 
@@ -423,7 +573,7 @@ def test_the_database_holds_the_same_table_of_moves(database: Bench):
     seated: set[VersionState] = {
         before
         for before in VersionState
-        if before not in {S.CHAMPION, S.SUPERSEDED, S.DEPRECATED}
+        if before not in {S.CHAMPION, S.SUPERSEDED, S.DEPRECATED, S.ARCHIVED}
         and not database.attempt(
             REIGN.format(generation=1, version=1, previous="NULL", leaves="NULL").replace(
                 "'m'", f"'{before}'"
@@ -432,9 +582,9 @@ def test_the_database_holds_the_same_table_of_moves(database: Bench):
     }
     seated |= {
         before
-        for before in (S.SUPERSEDED, S.DEPRECATED)
+        for before in (S.SUPERSEDED, S.DEPRECATED, S.ARCHIVED)
         if not database.attempt(
-            REIGN.format(generation=3, version=1, previous=2, leaves="'superseded'").replace(
+            REIGN.format(generation=4, version=1, previous=3, leaves="'superseded'").replace(
                 "'m'", f"'{before}'"
             )
         )
@@ -513,6 +663,8 @@ def test_what_is_legal_passes(full: Bench):
     assert not full.attempt(
         DECISION.format(id=3, prev_hash="(SELECT hash FROM chain_head)", hash="'f'")
     )
+    assert not full.attempt(ARCHIVE.format(version=4, before="'deprecated'", after="archived"))
+    assert not full.attempt(ALIAS.format(name="canary", generation=2, version=4, previous=3))
     assert not full.attempt("UPDATE signals SET status = 'handled', decision = 1 WHERE key = 's2'")
 
 

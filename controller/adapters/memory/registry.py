@@ -16,6 +16,7 @@ from controller.domain.decisions import (
 )
 from controller.domain.errors import Conflict, IllegalTransition, StaleGeneration
 from controller.domain.evidence import Evaluation
+from controller.domain.use import UNALIASED, ways_back
 from controller.domain.versions import Reign, Version, VersionFact, VersionState, check_move
 
 
@@ -169,11 +170,43 @@ class MemoryRegistry:
         actor: str,
         reason: str,
     ) -> None:
+        self._need_nobody(version, after, at)
         changed = replace(version, state=after, state_since=at)
         self._tables.versions[version.model, version.number] = changed
         self._fact(
             changed, before=version.state, decision=decision, at=at, actor=actor, reason=reason
         )
+
+    def _need_nobody(self, version: Version, after: VersionState, at: datetime) -> None:
+        """What the guards refuse: taking a version away from whom it serves."""
+        key = version.model, version.number
+        if after in UNALIASED and any(
+            (alias.model, alias.version) == key for alias in self._tables.aliases.values()
+        ):
+            raise IllegalTransition("an alias points at this version")
+        if version.state is VersionState.ARCHIVED and key in self._tables.removals:
+            raise IllegalTransition("its artifact is gone, so the version cannot come back")
+        ended = {VersionState.REJECTED, VersionState.FAILED}
+        if version.state is VersionState.ARCHIVED and any(
+            (fact.model, fact.version) == key and fact.after in ended
+            for fact in self._tables.facts.values()
+        ):
+            raise IllegalTransition("a version that was rejected never comes back")
+        if after is not VersionState.ARCHIVED:
+            return
+        if any(
+            (lease.model, lease.version) == key and lease.until > at
+            for lease in self._tables.consumers.values()
+        ):
+            raise IllegalTransition("a consumer uses this version")
+        if any(
+            (keep.model, keep.version) == key and keep.lifted_at is None
+            for keep in self._tables.keeps.values()
+        ):
+            raise IllegalTransition("a hold keeps this version")
+        past = self.history(version.model, version.number + 1_000_000)
+        if version.number in ways_back(past, self.versions(version.model)):
+            raise IllegalTransition("a rollback would seat this version")
 
     def _fact(
         self,

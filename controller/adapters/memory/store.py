@@ -21,6 +21,7 @@ from controller.adapters.memory.journal import (
 )
 from controller.adapters.memory.leases import MemoryLeases
 from controller.adapters.memory.models import MemoryModels
+from controller.adapters.memory.notes import MemoryNotes
 from controller.adapters.memory.notices import MemoryDeliveries, MemorySilences
 from controller.adapters.memory.outbox import MemoryOutbox
 from controller.adapters.memory.people import MemoryComments, MemoryDelegations, MemoryTokens
@@ -31,6 +32,7 @@ from controller.adapters.memory.runs import MemoryRuns
 from controller.adapters.memory.schedules import MemorySchedules
 from controller.adapters.memory.signals import MemorySignals
 from controller.adapters.memory.tables import Tables
+from controller.adapters.memory.use import MemoryAliases, MemoryConsumers, MemoryKeeps
 from controller.domain.errors import Conflict
 from controller.domain.versions import VersionState
 from controller.ports import Clock
@@ -66,6 +68,10 @@ class MemoryTransaction:
         self.counters = MemoryCounters(tables)
         self.catalog = MemoryCatalog(tables)
         self.free = MemoryFreeModels(tables)
+        self.aliases = MemoryAliases(tables)
+        self.consumers = MemoryConsumers(tables)
+        self.keeps = MemoryKeeps(tables)
+        self.notes = MemoryNotes(tables)
 
 
 class MemoryStore:

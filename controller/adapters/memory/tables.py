@@ -18,6 +18,7 @@ from controller.domain.evidence import Evaluation
 from controller.domain.runs import Run
 from controller.domain.signals import Signal
 from controller.domain.snapshot import ApprovalView
+from controller.domain.use import Alias, AliasMove, Consumer, Keep, Removal
 from controller.domain.versions import Reign, Version, VersionFact
 from controller.ports import (
     ActiveRules,
@@ -32,6 +33,7 @@ from controller.ports import (
     ReviewRecord,
     Silence,
     SourceState,
+    Tag,
     Token,
     WorkerRow,
 )
@@ -161,6 +163,13 @@ class Tables:
     free: Table[str, FreeRow] = field(default_factory=Table)
     free_numbers: Table[str, int] = field(default_factory=Table)
     """The next version of names that are free again."""
+    aliases: Table[tuple[str, str], Alias] = field(default_factory=Table)
+    alias_moves: Table[int, AliasMove] = field(default_factory=Table)
+    consumers: Table[tuple[str, str, int], Consumer] = field(default_factory=Table)
+    keeps: Table[int, Keep] = field(default_factory=Table)
+    removals: Table[tuple[str, int], Removal] = field(default_factory=Table)
+    tags: Table[tuple[str, int, str], Tag] = field(default_factory=Table)
+    descriptions: Table[tuple[str, int], str] = field(default_factory=Table)
     touched_seats: set[str] = field(default_factory=set)
     """Models whose champion left or came in this transaction."""
 

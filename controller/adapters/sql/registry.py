@@ -80,7 +80,7 @@ class SqlRegistry:
             decision=decision,
             at=at,
         )
-        return _version(row)
+        return version_of(row)
 
     def move(
         self, model: str, action: MoveVersion, *, decision: int, at: datetime, actor: str
@@ -176,7 +176,7 @@ class SqlRegistry:
         if numbers is not None:
             statement = statement.where(versions.c.number.in_(numbers))
         statement = statement.order_by(versions.c.number.desc()).limit(limit)
-        return [_version(row) for row in self._session.execute(statement)]
+        return [version_of(row) for row in self._session.execute(statement)]
 
     def evaluations(
         self, model: str, numbers: Collection[int] | None = None
@@ -217,7 +217,7 @@ class SqlRegistry:
         ).first()
         if row is None:
             raise Conflict(f"{model} has no version {number}.")
-        return _version(row)
+        return version_of(row)
 
     def _fact(self, **values: Any) -> None:
         self._session.execute(insert(version_facts).values(**values))
@@ -250,7 +250,8 @@ class SqlFacts:
         ]
 
 
-def _version(row: Row[Any]) -> Version:
+def version_of(row: Row[Any]) -> Version:
+    """A row of the table of versions as the value that it stands for."""
     return Version(
         model=row.model,
         number=row.number,
@@ -267,6 +268,8 @@ def _version(row: Row[Any]) -> Version:
         verified=row.verified,
         promoted_at=row.promoted_at,
         state_since=row.state_since,
+        sunset=row.sunset,
+        sunset_firm=row.sunset_firm,
     )
 
 

@@ -23,6 +23,7 @@ from controller.adapters.sql.free import SqlFreeModels
 from controller.adapters.sql.journal import SqlJournal, SqlWorkers
 from controller.adapters.sql.leases import SqlLeases
 from controller.adapters.sql.models import SqlModels
+from controller.adapters.sql.notes import SqlNotes
 from controller.adapters.sql.notices import SqlDeliveries, SqlSilences
 from controller.adapters.sql.outbox import SqlOutbox
 from controller.adapters.sql.people import SqlComments, SqlDelegations, SqlTokens
@@ -34,6 +35,7 @@ from controller.adapters.sql.schedules import SqlSchedules
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.signals import SqlSignals
 from controller.adapters.sql.sources import SqlSources
+from controller.adapters.sql.use import SqlAliases, SqlConsumers, SqlKeeps
 from controller.domain.errors import Unavailable
 from controller.ports import Clock
 
@@ -68,6 +70,10 @@ class SqlTransaction:
         self.counters = SqlCounters(session)
         self.catalog = SqlCatalog(session)
         self.free = SqlFreeModels(session)
+        self.aliases = SqlAliases(session, self.models)
+        self.consumers = SqlConsumers(session)
+        self.keeps = SqlKeeps(session)
+        self.notes = SqlNotes(session)
 
 
 class SqlStore:

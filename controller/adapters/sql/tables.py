@@ -156,6 +156,8 @@ versions = Table(
     Column("verified_at", UtcTime),
     Column("verified_by", BIG, ForeignKey(DECISION)),
     Column("promoted_at", UtcTime),
+    Column("sunset", UtcTime),
+    Column("sunset_firm", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("run"),
     CheckConstraint(
         _in(
@@ -186,6 +188,7 @@ versions = Table(
         sqlite_where=text("state = 'champion'"),
         postgresql_where=text("state = 'champion'"),
     ),
+    Index("ix_versions_digest", "digest"),
 )
 
 version_facts = Table(
@@ -557,4 +560,108 @@ counters = Table(
     metadata,
     Column("name", Words, primary_key=True),
     Column("value", BIG, nullable=False),
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("model", Words, ForeignKey("models.model"), primary_key=True),
+    Column("name", Words, primary_key=True),
+    Column("generation", Integer, nullable=False),
+    Column("version", Integer),
+    Column("at", UtcTime, nullable=False),
+    ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
+)
+
+alias_moves = Table(
+    "alias_moves",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("model", Words, ForeignKey("models.model"), nullable=False),
+    Column("name", Words, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("version", Integer),
+    Column("previous", Integer),
+    Column("actor", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("decision", BIG, ForeignKey(DECISION), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
+    UniqueConstraint("model", "name", "generation"),
+)
+
+consumers = Table(
+    "consumers",
+    metadata,
+    Column("model", Words, primary_key=True),
+    Column("name", Words, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("selector", Words, nullable=False),
+    Column("actor", Words, nullable=False, server_default=""),
+    Column("since", UtcTime, nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+    Column("until", UtcTime, nullable=False),
+    Column("resolves", BIG, nullable=False, server_default="0"),
+    Column("downloads", BIG, nullable=False, server_default="0"),
+    ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
+    Index("ix_consumers_model_until", "model", "until"),
+    Index("ix_consumers_name", "name"),
+)
+
+version_keeps = Table(
+    "version_keeps",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("model", Words, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("decision", BIG, ForeignKey(DECISION), nullable=False),
+    Column("lifted_at", UtcTime),
+    Column("lifted_by", BIG, ForeignKey(DECISION)),
+    ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
+    Index(
+        "uq_version_keeps_standing",
+        "model",
+        "version",
+        unique=True,
+        sqlite_where=text("lifted_at IS NULL"),
+        postgresql_where=text("lifted_at IS NULL"),
+    ),
+)
+
+removals = Table(
+    "removals",
+    metadata,
+    Column("model", Words, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("digest", Words, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("decision", BIG, ForeignKey(DECISION), nullable=False),
+    Column("done_at", UtcTime),
+    ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
+    Index("ix_removals_digest", "digest"),
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("model", Words, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("name", Words, primary_key=True),
+    Column("value", Words, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index("ix_tags_name", "name"),
+)
+
+descriptions = Table(
+    "descriptions",
+    metadata,
+    Column("model", Words, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("text", Words, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("at", UtcTime, nullable=False),
 )

@@ -52,7 +52,8 @@ def told(request: Request, body: Any, tag: str | None = None) -> Response:
     return Response(text, media_type="application/json", headers={"etag": etag})
 
 
-def _utc(moment: datetime | None) -> datetime | None:
+def utc(moment: datetime | None) -> datetime | None:
+    """A time that names no zone is one of UTC."""
     if moment is None:
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
@@ -80,8 +81,8 @@ def signals(
         model=model,
         states=tuple(s.value for s in status or ()),
         kinds=tuple(k.value for k in kind or ()),
-        since=_utc(since),
-        until=_utc(until),
+        since=utc(since),
+        until=utc(until),
         before=before,
         limit=limit,
     )
@@ -118,8 +119,8 @@ def decisions(
     wanted = Wanted(
         model=model,
         kinds=tuple(v.value for v in verdict or ()),
-        since=_utc(since),
-        until=_utc(until),
+        since=utc(since),
+        until=utc(until),
         before=before,
         limit=limit,
     )

@@ -221,3 +221,58 @@ class CommentOut(BaseModel):
     at: datetime
     text: str
     html: str
+
+
+class ResolvedOut(BaseModel):
+    """What a name stands for."""
+
+    model: str
+    name: str = Field(examples=["champion"])
+    generation: int = Field(description="Rises whenever the name points elsewhere.")
+    version: int
+    state: str
+    digest: str = Field(description="SHA-256 of the artifact.")
+    size: int
+    run: str
+    recipe: str
+    verified: bool
+    created_at: datetime
+    promoted_at: datetime | None
+    sunset: datetime | None
+    warning: str = Field(description="What a client says aloud; empty where all is well.")
+    lease_until: datetime | None
+
+
+class AliasIn(BaseModel):
+    """Where an alias shall point."""
+
+    model_config = ConfigDict(extra="forbid")
+    version: int | None = Field(ge=1, le=2**31 - 1, examples=[17], description="null: nowhere.")
+    reason: str = Field(max_length=2000, examples=["try it on one shop"])
+    expect_version: int | None = Field(
+        None, ge=1, le=2**31 - 1, description="Only if it points there now (compare-and-set)."
+    )
+
+
+class CurateIn(BaseModel):
+    """A person's word about one version."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: str = Field(max_length=2000, examples=["replaced by v18"])
+    sunset: datetime | None = Field(None, description="deprecate: from when it may be gone.")
+    firm: bool = Field(False, description="deprecate: nobody's lease goes beyond that date.")
+
+
+class NotesIn(BaseModel):
+    """Tags to set (null takes one away), and a description."""
+
+    model_config = ConfigDict(extra="forbid")
+    tags: dict[str, str | None] = Field({}, examples=[{"team": "fraud"}])
+    description: str | None = None
+
+
+class NotesOut(BaseModel):
+    """All tags, and the description."""
+
+    tags: dict[str, str]
+    description: str

@@ -154,10 +154,11 @@ def _receipt(tx: Transaction, number: int, *, fresh: bool) -> tuple[dict[str, An
     signal = tx.signals.get(number)
     if signal is None:
         raise NotFound(f"There is no signal {number}.")
-    return _said(signal, fresh=fresh), 202 if fresh else 200
+    return said(signal, fresh=fresh), 202 if fresh else 200
 
 
-def _said(signal: Signal, *, fresh: bool) -> dict[str, Any]:
+def said(signal: Signal, *, fresh: bool) -> dict[str, Any]:
+    """What became of a signal, as the answer to who sent it."""
     return {
         "signal": signal.id,
         "fresh": fresh,
@@ -255,16 +256,17 @@ Model = Annotated[str, Path(max_length=200)]
 
 def _word(desk: Desk, person: Person, word: Word) -> JSONResponse:
     signal, fresh = desk.say(person, word)
-    return JSONResponse(_said(signal, fresh=fresh), 202 if signal.decision is None else 200)
+    return JSONResponse(said(signal, fresh=fresh), 202 if signal.decision is None else 200)
 
 
-_ANSWERED: dict[int | str, dict[str, Any]] = {
+ANSWERED: dict[int | str, dict[str, Any]] = {
     200: {"model": shapes.AcceptedOut, "description": "Answered: `status` and `reason` say how."},
     202: {
         "model": shapes.AcceptedOut,
         "description": "Kept; the controller answers it in its next tick.",
     },
 }
+"""The good answers to a word."""
 
 
 def _spoken(right: str, summary: str, description: str) -> None:
@@ -272,7 +274,7 @@ def _spoken(right: str, summary: str, description: str) -> None:
         f"/models/{{model}}/{right}",
         name=right,
         operation_id=right,
-        responses=_ANSWERED,
+        responses=ANSWERED,
         response_model=shapes.AcceptedOut,
         summary=summary,
         description=description,
@@ -344,7 +346,7 @@ def _of_run(right: str, summary: str) -> None:
         f"/runs/{{run}}/{right}",
         name=f"{right}_run",
         operation_id=f"{right}_run",
-        responses=_ANSWERED,
+        responses=ANSWERED,
         response_model=shapes.AcceptedOut,
         summary=summary,
     )

@@ -6,40 +6,71 @@ import click
 
 from controller.domain.errors import Conflict
 from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
-from controller.entrypoints.cli.session import Session, known_model, pass_session
+from controller.entrypoints.cli.session import Session, known_model, parse_version, pass_session
 from controller.service.words import Word as Said
+
+_version = click.option("--version", "-v", help="Only this version: it is not archived meanwhile.")
 
 
 @click.command()
 @click.argument("model")
+@_version
 @word_options
 @pass_session
 def hold(
-    session: Session, *, model: str, reason: str | None, wait: float, yes: bool, as_json: bool
+    session: Session,
+    *,
+    model: str,
+    version: str | None,
+    reason: str | None,
+    wait: float,
+    yes: bool,
+    as_json: bool,
 ) -> int:
-    """Let automatic promotion of MODEL rest. It is still trained and judged."""
-    why = needed_reason(reason)
+    """Let automatic promotion of MODEL rest. It is still trained and judged.
+
+    With --version nothing rests: that version is kept, and neither archived nor taken away.
+    """
+    why, payload = needed_reason(reason), dict[str, object]()
     with session.read() as tx:
         known_model(tx, model)
     plan = f"{model}: no challenger is promoted until `incumbent release {model}`."
-    says = Said(right="hold", model=model, reason=why)
+    if version is not None:
+        payload["version"] = parse_version(version)
+        plan = f"{model} v{payload['version']} is not archived until it is released."
+    says = Said(right="hold", model=model, reason=why, payload=payload)
     return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)
 
 
 @click.command()
 @click.argument("model")
+@_version
 @word_options
 @pass_session
 def release(
-    session: Session, *, model: str, reason: str | None, wait: float, yes: bool, as_json: bool
+    session: Session,
+    *,
+    model: str,
+    version: str | None,
+    reason: str | None,
+    wait: float,
+    yes: bool,
+    as_json: bool,
 ) -> int:
     """End the hold of MODEL; a challenger that proved itself meanwhile is looked at again at once."""
-    why = needed_reason(reason)
+    why, payload = needed_reason(reason), dict[str, object]()
     with session.read() as tx:
         known_model(tx, model)
-        held = tx.models.state(model).hold
-    if held is None:
+        held, keeps = tx.models.state(model).hold, tx.keeps.of(model)
+    if version is not None:
+        number = payload["version"] = parse_version(version)
+        kept = next((keep for keep in keeps if keep.version == number), None)
+        if kept is None:
+            raise Conflict(f"{model} v{number} is not on hold.")
+        plan = f"{model} v{number} may be archived again. It was kept because: {kept.reason}."
+    elif held is None:
         raise Conflict(f"Automatic promotion of {model} is not on hold.")
-    plan = f"{model}: automatic promotion goes on. It rested because: {held.reason}."
-    says = Said(right="release", model=model, reason=why)
+    else:
+        plan = f"{model}: automatic promotion goes on. It rested because: {held.reason}."
+    says = Said(right="release", model=model, reason=why, payload=payload)
     return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)

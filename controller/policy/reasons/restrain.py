@@ -5,6 +5,8 @@ from __future__ import annotations
 from controller.domain.decisions import (
     Action,
     CancelRun,
+    KeepVersion,
+    LetGo,
     LiftHold,
     MoveVersion,
     Outcome,
@@ -38,13 +40,40 @@ def _why(signal: Signal) -> str:
 
 
 def _hold(case: Case, signal: Signal) -> Finding:
+    number = signal.payload.get("version")
+    if number is not None:
+        return _keep(case, signal, number)
     sentence = f"{signal.actor} put automatic promotion on hold: {_why(signal)}"
     if case.snapshot.hold is not None:
         return _pointless(signal, f"automatic promotion already rests: {case.snapshot.hold.reason}")
     return _done(signal, sentence, Verdict.HOLD, PlaceHold(reason=_why(signal), actor=signal.actor))
 
 
+def _keep(case: Case, signal: Signal, number: object) -> Finding:
+    """A hold on one version: it is not archived while it lasts."""
+    version = case.snapshot.version(number) if isinstance(number, int) else None
+    if version is None or version.state is VersionState.ARCHIVED:
+        state = "it is archived" if version else "there is no such version"
+        return _pointless(signal, f"v{number} cannot be held: {state}")
+    if any(keep.version == version.number for keep in case.snapshot.keeps):
+        return _pointless(signal, f"v{number} is on hold already")
+    sentence = f"{signal.actor} put v{number} on hold, it is not archived: {_why(signal)}"
+    action = KeepVersion(version=version.number, reason=_why(signal), actor=signal.actor)
+    return _done(signal, sentence, Verdict.HOLD, action)
+
+
+def _let_go(case: Case, signal: Signal, number: object) -> Finding:
+    if not any(keep.version == number for keep in case.snapshot.keeps):
+        return _pointless(signal, f"v{number} is not on hold")
+    sentence = f"{signal.actor} released v{number}: {_why(signal)}"
+    action = LetGo(version=int(str(number)), reason=_why(signal), actor=signal.actor)
+    return _done(signal, sentence, Verdict.NONE, action)
+
+
 def _release(case: Case, signal: Signal) -> Finding:
+    number = signal.payload.get("version")
+    if number is not None:
+        return _let_go(case, signal, number)
     if case.snapshot.hold is None:
         return _pointless(signal, "there is no hold to release")
     sentence = f"{signal.actor} released the hold: {_why(signal)}"

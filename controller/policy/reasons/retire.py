@@ -1,15 +1,26 @@
-"""Retire: superseded versions are deprecated, deprecated ones that nobody needs are archived."""
+"""Retire: superseded versions are deprecated, deprecated ones that nobody needs are archived.
+
+Deprecating sets a date and tells who uses the version; it is served as long as somebody needs it.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from controller.domain.decisions import MoveVersion, Outcome, Result, Verdict
+from controller.domain.decisions import (
+    Action,
+    MoveVersion,
+    Notify,
+    Outcome,
+    Result,
+    SetSunset,
+    Verdict,
+)
 from controller.domain.rules import Deprecate
 from controller.domain.versions import VersionState, VersionView
 from controller.policy.case import Case, Finding, earliest
-from controller.policy.phrase import duration, listing
-from controller.policy.reasons.roll_back import target_of
+from controller.policy.needs import CONSUMERS, needs, served_consumers, stops_archiving
+from controller.policy.phrase import duration, listing, moment
 
 
 def retire(case: Case) -> Finding | None:
@@ -18,24 +29,62 @@ def retire(case: Case) -> Finding | None:
     if section is None:
         return None
     wake: datetime | None = None
+    blocked: list[Outcome] = []
     for version, after in _in_line(case, section):
         due = (version.state_since or version.created_at) + section.after
         if due > case.now:
             wake = earliest(wake, due)
             continue
-        blockers = _blockers(case, section, version)
-        if blockers and after is VersionState.ARCHIVED:
-            continue
-        return _move(case, section, version, after, blockers)
-    if wake is None:
+        if after is VersionState.DEPRECATED:
+            return _deprecated(case, section, version)
+        found = needs(case, version)
+        stopping = [need for need in found if stops_archiving(need, section.unless)]
+        if not stopping:
+            return _archived(case, section, version)
+        blocked.append(_blocked(version, stopping))
+        wake = earliest(wake, _lease_ends(case, version))
+    if wake is None and not blocked:
         return None
+    sentence = (
+        blocked[0].sentence
+        if blocked
+        else f"the next version is due for it after {duration(section.after)}"
+    )
     node = Outcome(
         name="retire",
-        result=Result.IDLE,
-        sentence=f"the next version is due for it after {duration(section.after)}",
+        result=Result.BLOCKED if blocked else Result.IDLE,
+        sentence=sentence,
         values={"due": wake},
+        children=tuple(blocked),
     )
     return Finding(node=node, wake_at=wake)
+
+
+def deprecation(
+    case: Case, version: VersionView, sunset: datetime, why: str, *, firm: bool
+) -> tuple[str, tuple[Action, ...]]:
+    """The sentence and the actions that deprecate a version, whoever asks for it."""
+    sentence = f"v{version.number} is deprecated: {why}; it may be gone from {moment(sunset)}"
+    found = needs(case, version)
+    if found:
+        sentence += f"; still served, needed by {listing(found)}"
+    move = MoveVersion(
+        version=version.number,
+        before=version.state,
+        after=VersionState.DEPRECATED,
+        reason=sentence,
+    )
+    date = SetSunset(version=version.number, at=sunset, firm=firm, reason=why)
+    return sentence, (move, date, *_letters(case, version, sentence))
+
+
+def _letters(case: Case, version: VersionView, sentence: str) -> tuple[Notify, ...]:
+    """To the channels that the policy names, and to each consumer under its own name."""
+    consumers = tuple(f"consumer:{name}" for name in served_consumers(case, version))
+    told = case.notices("deprecated", sentence)
+    if not consumers:
+        return told
+    return (*told, Notify(event="deprecated", channels=consumers, sentence=sentence))
 
 
 def _in_line(case: Case, section: Deprecate) -> list[tuple[VersionView, VersionState]]:
@@ -52,39 +101,41 @@ def _in_line(case: Case, section: Deprecate) -> list[tuple[VersionView, VersionS
     return leaving + [(v, VersionState.ARCHIVED) for v in deprecated]
 
 
-def _blockers(case: Case, section: Deprecate, version: VersionView) -> list[str]:
-    found = [item for item in version.blockers if item.split(":")[0] in section.unless]
-    target = target_of(case)
-    needed = "rollback_target" in section.unless and target is not None
-    if needed and target is not None and target.number == version.number:
-        found.append("rollback_target: it is who a rollback would seat")
-    return found
+def _blocked(version: VersionView, stopping: list[str]) -> Outcome:
+    return Outcome(
+        name=f"archive v{version.number}",
+        result=Result.BLOCKED,
+        sentence=f"v{version.number} is deprecated and stays, needed by {listing(stopping)}",
+        values={"version": version.number, "blockers": stopping},
+    )
 
 
-def _move(
-    case: Case,
-    section: Deprecate,
-    version: VersionView,
-    after: VersionState,
-    blockers: list[str],
+def _lease_ends(case: Case, version: VersionView) -> datetime | None:
+    """When time alone could let it go: its consumers' leases run out."""
+    return earliest(*(u.until for u in case.snapshot.uses if u.version == version.number))
+
+
+def _deprecated(case: Case, section: Deprecate, version: VersionView) -> Finding:
+    why = f"not among the {section.keep} newest and superseded for {duration(section.after)}"
+    firm = CONSUMERS not in section.unless
+    sentence, actions = deprecation(case, version, case.now + section.after, why, firm=firm)
+    values = {"version": version.number, "blockers": needs(case, version)}
+    return _done(Verdict.DEPRECATE, sentence, values, actions)
+
+
+def _archived(case: Case, section: Deprecate, version: VersionView) -> Finding:
+    why = f"deprecated for {duration(section.after)} and nobody needs it"
+    sentence = f"v{version.number} is archived: {why}"
+    move = MoveVersion(
+        version=version.number, before=version.state, after=VersionState.ARCHIVED, reason=sentence
+    )
+    values = {"version": version.number, "blockers": []}
+    actions: tuple[Action, ...] = (move, *case.notices("archived", sentence))
+    return _done(Verdict.ARCHIVE, sentence, values, actions)
+
+
+def _done(
+    verdict: Verdict, sentence: str, values: dict[str, object], actions: tuple[Action, ...]
 ) -> Finding:
-    verdict = Verdict.DEPRECATE if after is VersionState.DEPRECATED else Verdict.ARCHIVE
-    why = (
-        f"not among the {section.keep} newest and superseded for {duration(section.after)}"
-        if verdict is Verdict.DEPRECATE
-        else f"deprecated for {duration(section.after)} and nobody needs it"
-    )
-    sentence = f"v{version.number} is {after.value}: {why}"
-    if blockers:
-        sentence += f"; still served, needed by {listing(blockers)}"
-    move = MoveVersion(version=version.number, before=version.state, after=after, reason=sentence)
-    return Finding(
-        node=Outcome(
-            name="retire",
-            result=Result.DONE,
-            sentence=sentence,
-            values={"version": version.number, "blockers": blockers},
-        ),
-        verdict=verdict,
-        actions=(move, *case.notices(after.value, sentence)),
-    )
+    node = Outcome(name="retire", result=Result.DONE, sentence=sentence, values=values)
+    return Finding(node=node, verdict=verdict, actions=actions)

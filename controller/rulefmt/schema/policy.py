@@ -137,7 +137,11 @@ DEPRECATE = Section(
         Key(
             name="unless",
             type=ListOf(Choice(("serving", "consumers", "rollback_target")), unique=True),
-            doc="Who stays however old: what still answers, what somebody uses, where a roll back would go.",
+            doc=(
+                "Who keeps an old version from being archived: an alias that points at it, consumers with a lease, "
+                "being where a roll back would go. Without `consumers` no lease goes beyond the date that "
+                "deprecating sets. Holds and the way back keep it in any case."
+            ),
             example="[serving]",
             default_says="`[serving, consumers, rollback_target]`",
         ),

@@ -1,0 +1,307 @@
+"""The API for whoever uses models: resolve a name, download, be told what leaves; and words about versions."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import JSONResponse, Response
+
+from controller.domain.canonical import to_plain
+from controller.domain.errors import UserError
+from controller.domain.use import CHAMPION
+from controller.domain.versions import VersionState
+from controller.entrypoints.api import shapes
+from controller.entrypoints.api.desk import At, Caller, Desk
+from controller.entrypoints.api.problems import READ_ERRORS, WRITE_ERRORS
+from controller.entrypoints.api.read import Limit, Name, Since, Until, told, utc
+from controller.entrypoints.api.write import ANSWERED, Key, said
+from controller.service.access import Person
+from controller.service.notes import set_description, set_tags
+from controller.service.search import Wanted, parse_tag, search
+from controller.service.use import LEASE, Answer, Ask, consumer_rows, needs_of, release, resolve
+from controller.service.words import Word, owner_of
+
+router = APIRouter(prefix="/v1")
+
+Model = Annotated[str, Path(max_length=200, examples=["flight-delay"])]
+Consumer = Annotated[
+    str | None,
+    Query(
+        max_length=200,
+        description="Who asks. It takes a lease on the version, which each resolve renews.",
+        examples=["checkout-service"],
+    ),
+]
+Lease = Annotated[
+    int | None,
+    Query(ge=60, le=90 * 86_400, description="Seconds that the lease lasts; default: one day."),
+]
+_NEVER_CACHED = {"cache-control": "no-cache"}
+
+
+def _resolved(
+    request: Request, desk: Desk, person: Person, ask: Ask, lease: int | None
+) -> Response:
+    kept = timedelta(seconds=lease) if lease is not None else LEASE
+    whole = Ask(
+        model=ask.model,
+        selector=ask.selector,
+        consumer=ask.consumer,
+        actor=person.actor,
+        lease=kept,
+    )
+    answer: Answer = resolve(desk.store, whole, desk.clock.now())
+    found = told(request, answer.document(), answer.etag)
+    found.headers.update(answer.headers() | _NEVER_CACHED)
+    return found
+
+
+_RESOLVED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": shapes.ResolvedOut,
+        "description": "`Deprecation` (RFC 9745) and `Sunset` (RFC 8594) say when it leaves.",
+    },
+    304: {"description": "The caller has it already."},
+}
+
+
+@router.get(
+    "/models/{model}/champion",
+    responses={**READ_ERRORS, **_RESOLVED},
+    summary="The version in the seat",
+)
+def champion(
+    request: Request,
+    desk: At,
+    person: Caller,
+    model: Model,
+    consumer: Consumer = None,
+    lease: Lease = None,
+) -> Response:
+    """Its ETag follows the seat's generation: asking again with If-None-Match costs one SELECT and no body."""
+    ask = Ask(model=model, selector=CHAMPION, consumer=consumer)
+    return _resolved(request, desk, person, ask, lease)
+
+
+@router.get(
+    "/models/{model}/aliases/{alias}",
+    responses={**READ_ERRORS, **_RESOLVED},
+    summary="The version behind an alias",
+)
+def behind_alias(
+    request: Request,
+    desk: At,
+    person: Caller,
+    model: Model,
+    alias: Model,
+    consumer: Consumer = None,
+    lease: Lease = None,
+) -> Response:
+    """As the champion, under another name."""
+    ask = Ask(model=model, selector=alias, consumer=consumer)
+    return _resolved(request, desk, person, ask, lease)
+
+
+@router.get(
+    "/models/{model}/versions/{number}",
+    responses={**READ_ERRORS, **_RESOLVED},
+    summary="One version",
+)
+def one_version(
+    request: Request,
+    desk: At,
+    person: Caller,
+    model: Model,
+    number: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    consumer: Consumer = None,
+    lease: Lease = None,
+) -> Response:
+    """With `consumer` it is a pin: a lease on this version, whoever is champion."""
+    ask = Ask(model=model, selector=str(number), consumer=consumer)
+    return _resolved(request, desk, person, ask, lease)
+
+
+@router.get("/models/{model}/aliases", responses=READ_ERRORS, summary="The aliases of a model")
+def aliases(request: Request, desk: At, person: Caller, model: Model) -> Response:
+    """Each with the version that it points at and its generation. The champion stands with the model."""
+    with desk.store.read() as tx:
+        rows = [to_plain(alias) for alias in tx.aliases.of(model)]
+    return told(request, rows)
+
+
+@router.get("/models/{model}/consumers", responses=READ_ERRORS, summary="Who uses which version")
+def consumers(
+    request: Request,
+    desk: At,
+    person: Caller,
+    model: Model,
+    ended: Annotated[bool, Query(description="Those whose lease ran out, too.")] = False,
+) -> Response:
+    """Leases, and for each version who keeps it from being archived."""
+    now = desk.clock.now()
+    with desk.store.read() as tx:
+        leases = tx.consumers.of(model, live_at=None if ended else now)
+        numbers = {lease.version for lease in leases}
+        states = {v.number: v.state for v in tx.registry.versions(model, numbers=numbers)}
+        needed = {str(n): needs.phrases() for n, needs in needs_of(tx, model, now).items()}
+    return told(request, {"consumers": consumer_rows(leases, states, now), "needed": needed})
+
+
+@router.delete(
+    "/models/{model}/consumers/{consumer}",
+    status_code=204,
+    responses=WRITE_ERRORS,
+    summary="A consumer is gone",
+)
+def consumer_gone(desk: At, person: Caller, model: Model, consumer: Model) -> Response:
+    """End its leases now, so that what it used may leave."""
+    with desk.store.read() as tx:
+        person.must("signal", owner_of(tx, model, desk.parse))
+    release(desk.store, model, consumer, desk.clock.now())
+    return Response(status_code=204)
+
+
+@router.get("/search", responses=READ_ERRORS, summary="Versions of all models")
+def search_versions(
+    request: Request,
+    desk: At,
+    person: Caller,
+    model: Name = None,
+    state: Annotated[list[VersionState] | None, Query()] = None,
+    metric: Annotated[list[str] | None, Query(examples=["mae<15"])] = None,
+    tag: Annotated[list[str] | None, Query(examples=["team=fraud"])] = None,
+    alias: Annotated[str | None, Query(max_length=255)] = None,
+    data: Annotated[
+        int | None,
+        Query(ge=0, le=2**63 - 1, description="Trained on the data up to this batch."),
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 100,
+) -> Response:
+    """By state, metric, tag, alias, data and date of creation; all that is said must hold."""
+    wanted = Wanted(
+        models=(model,) if model else (),
+        states=tuple(state or ()),
+        metrics=tuple(metric or ()),
+        tags=dict(map(parse_tag, tag or ())),
+        alias=alias,
+        data=data,
+        since=utc(since),
+        until=utc(until),
+        limit=limit,
+    )
+    with desk.store.read() as tx:
+        rows = search(tx, wanted)
+    return told(request, rows)
+
+
+def _word(desk: Desk, person: Person, word: Word) -> JSONResponse:
+    signal, fresh = desk.say(person, word)
+    return JSONResponse(said(signal, fresh=fresh), 202 if signal.decision is None else 200)
+
+
+@router.put(
+    "/models/{model}/aliases/{alias}",
+    responses={**WRITE_ERRORS, **ANSWERED},
+    response_model=shapes.AcceptedOut,
+    summary="Move an alias",
+)
+def move_alias(
+    desk: At, person: Caller, model: Model, alias: Model, body: shapes.AliasIn, key: Key = None
+) -> JSONResponse:
+    """Point it at `version`; null takes it away. The champion is none: it moves by promotion and rollback."""
+    payload: dict[str, Any] = {"alias": alias, "version": body.version}
+    if body.expect_version is not None:
+        payload["expect_version"] = body.expect_version
+    word = Word(right="alias", model=model, reason=body.reason, payload=payload, key=key)
+    return _word(desk, person, word)
+
+
+def _about_version(right: str, summary: str, description: str) -> None:
+    @router.post(
+        f"/models/{{model}}/versions/{{number}}/{right}",
+        name=f"{right}_version",
+        operation_id=f"{right}_version",
+        responses={**WRITE_ERRORS, **ANSWERED},
+        response_model=shapes.AcceptedOut,
+        summary=summary,
+        description=description,
+    )
+    def spoken(
+        desk: At,
+        person: Caller,
+        model: Model,
+        number: Annotated[int, Path(ge=1, le=2**31 - 1)],
+        body: shapes.CurateIn,
+        key: Key = None,
+    ) -> JSONResponse:
+        payload: dict[str, Any] = {"version": number}
+        if body.sunset is not None:
+            payload["sunset"] = _zoned(body.sunset)
+        if body.firm:
+            payload["firm"] = True
+        word = Word(right=right, model=model, reason=body.reason, payload=payload, key=key)
+        return _word(desk, person, word)
+
+
+_about_version("deprecate", "Deprecate a version", "Sets a date and tells its consumers.")
+_about_version("archive", "Archive a version", "If no alias, consumer, hold or rollback needs it.")
+_about_version("restore", "Bring a version back", "As long as its artifact is there.")
+_about_version("hold", "Keep a version", "It is not archived until it is released.")
+_about_version("release", "Let go of a version", "It may be archived again.")
+
+
+def _zoned(moment: datetime) -> str:
+    if moment.tzinfo is None:
+        raise UserError("sunset needs a time zone, such as Z.")
+    return str(to_plain(moment))
+
+
+@router.patch(
+    "/models/{model}/notes",
+    responses=WRITE_ERRORS,
+    response_model=shapes.NotesOut,
+    summary="Tags and description of a model",
+)
+def note_model(desk: At, person: Caller, model: Model, body: shapes.NotesIn) -> dict[str, Any]:
+    """A tag with the value null is taken away; an empty description too."""
+    return _note(desk, person, (model, 0), body)
+
+
+def _note(
+    desk: Desk, person: Person, subject: tuple[str, int], body: shapes.NotesIn
+) -> dict[str, Any]:
+    model, number = subject
+    now = desk.clock.now()
+    with desk.store.read() as tx:
+        person.must("comment", owner_of(tx, model, desk.parse))
+    given = [f"{name}={value}" for name, value in body.tags.items() if value is not None]
+    gone = [name for name, value in body.tags.items() if value is None]
+    set_tags(desk.store, subject, given, gone, person.actor, now)
+    if body.description is not None:
+        set_description(desk.store, subject, body.description, person.actor, now)
+    with desk.store.read() as tx:
+        return {
+            "tags": dict(tx.notes.tags(model, (number,)).get(number, {})),
+            "description": tx.notes.descriptions(model, (number,)).get(number, ""),
+        }
+
+
+@router.patch(
+    "/models/{model}/versions/{number}/notes",
+    responses=WRITE_ERRORS,
+    response_model=shapes.NotesOut,
+    summary="Tags and description of a version",
+)
+def note_version(
+    desk: At,
+    person: Caller,
+    model: Model,
+    number: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    body: shapes.NotesIn,
+) -> dict[str, Any]:
+    """A tag with the value null is taken away; an empty description too."""
+    return _note(desk, person, (model, number), body)
