@@ -147,8 +147,8 @@ def _named_runs(signals: Iterable[Signal]) -> set[str]:
 
 
 def _view(tx: Transaction, version: Version, evaluation: Evaluation | None) -> VersionView:
-    """A version; where judgement has been passed, its p-values stand for the whole evaluation."""
-    open_ = version.state in UNDECIDED
+    """A version; of those that left the seat, p-values stand for the whole evaluation."""
+    open_ = version.state in UNDECIDED or version.state is VersionState.CHAMPION
     archived = version.state is VersionState.ARCHIVED
     return VersionView(
         number=version.number,

@@ -225,7 +225,7 @@ def test_the_seat_is_not_for_everybody(store: Store, state: VersionState):
     with pytest.raises(IllegalTransition), store.begin() as tx:
         seat(tx, 1, generation=now.generation, previous=now.champion)
     with pytest.raises(Conflict, match="no version 9"), store.begin() as tx:
-        seat(tx, 9)
+        seat(tx, 9, generation=now.generation, previous=now.champion)
 
 
 def test_the_seat_is_left_before_it_is_taken(store: Store):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -166,6 +167,57 @@ class Client:
         key = more.pop("key", None)
         body = {"reason": reason, **{k: v for k, v in more.items() if v not in (None, False)}}
         return _accepted(self._post(f"models/{_part(model)}/{right}", body, key))
+
+    def say(
+        self,
+        right: str,
+        model: str,
+        reason: str,
+        payload: Mapping[str, Any],
+        *,
+        key: str | None = None,
+    ) -> Accepted:
+        """A word with more to it than a version: alias, deprecate, archive, restore, hold, release."""
+        body = {"right": right, "reason": reason, "payload": to_plain(dict(payload))}
+        return _accepted(self._post(f"models/{_part(model)}/words", body, key))
+
+    def resolve(
+        self,
+        model: str,
+        selector: str = "champion",
+        *,
+        consumer: str | None = None,
+        lease: float | None = None,
+    ) -> dict[str, Any]:
+        """What ``champion``, an alias or a number stands for; warns aloud where it leaves.
+
+        With ``consumer`` the caller takes a lease of ``lease`` seconds, which each resolve renews.
+        """
+        digits = selector.lstrip("vV")
+        if selector == "champion":
+            place = "champion"
+        elif digits.isdecimal():
+            place = f"versions/{digits}"
+        else:
+            place = f"aliases/{_part(selector)}"
+        asked = {"consumer": consumer, "lease": int(lease) if lease is not None else None}
+        found = dict(self._get(f"models/{_part(model)}/{place}", asked))
+        if found["warning"]:
+            warnings.warn(found["warning"], DeprecationWarning, stacklevel=2)
+        return found
+
+    def note(
+        self,
+        model: str,
+        version: int | None = None,
+        *,
+        tags: Mapping[str, str | None] | None = None,
+        description: str | None = None,
+    ) -> dict[str, Any]:
+        """Set tags (None takes one away) and the description of a model or of one version."""
+        place = f"models/{_part(model)}" + (f"/versions/{version}" if version else "")
+        body = {"tags": dict(tags or {}), "description": description}
+        return dict(self._send("PATCH", f"{place}/notes", json_=body).json())
 
     def run_word(self, right: str, run: str, reason: str, *, key: str | None = None) -> Accepted:
         """Cancel or retry a run."""

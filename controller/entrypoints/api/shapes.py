@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -252,6 +252,15 @@ class AliasIn(BaseModel):
     expect_version: int | None = Field(
         None, ge=1, le=2**31 - 1, description="Only if it points there now (compare-and-set)."
     )
+
+
+class PayloadIn(BaseModel):
+    """A person's word: which, why, and about what."""
+
+    model_config = ConfigDict(extra="forbid")
+    right: Literal["alias", "deprecate", "archive", "restore", "hold", "release", "retain", "drill"]
+    reason: str = Field(max_length=2000, examples=["replaced by v18"])
+    payload: dict[str, Any] = Field({}, examples=[{"version": 17}])
 
 
 class CurateIn(BaseModel):

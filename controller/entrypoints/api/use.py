@@ -16,7 +16,7 @@ from controller.entrypoints.api import shapes
 from controller.entrypoints.api.desk import At, Caller, Desk
 from controller.entrypoints.api.problems import READ_ERRORS, WRITE_ERRORS
 from controller.entrypoints.api.read import Limit, Name, Since, Until, told, utc
-from controller.entrypoints.api.write import ANSWERED, Key, said
+from controller.entrypoints.api.write import ANSWERED, Key, said, storable
 from controller.service.access import Person
 from controller.service.notes import set_description, set_tags
 from controller.service.search import Wanted, parse_tag, search
@@ -217,6 +217,21 @@ def move_alias(
     if body.expect_version is not None:
         payload["expect_version"] = body.expect_version
     word = Word(right="alias", model=model, reason=body.reason, payload=payload, key=key)
+    return _word(desk, person, word)
+
+
+@router.post(
+    "/models/{model}/words",
+    responses={**WRITE_ERRORS, **ANSWERED},
+    response_model=shapes.AcceptedOut,
+    summary="A person's word with more to it",
+)
+def say(
+    desk: At, person: Caller, model: Model, body: shapes.PayloadIn, key: Key = None
+) -> JSONResponse:
+    """What the command line says from afar; the routes of aliases and versions say the same."""
+    payload = storable(body.payload)
+    word = Word(right=body.right, model=model, reason=body.reason, payload=payload, key=key)
     return _word(desk, person, word)
 
 

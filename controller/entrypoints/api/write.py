@@ -94,7 +94,7 @@ def rehearse_signal(request: Request, desk: At, person: Caller, body: shapes.Sig
         model=body.model,
         kind=_kind(body.kind),
         occurred_at=now,
-        payload=_storable(body.payload),
+        payload=storable(body.payload),
         actor=person.actor,
     )
     return told(request, rehearse(desk.store, desk.parse, body.model, [signal], now))
@@ -118,7 +118,7 @@ def _accepted(
                     model=body.model,
                     kind=kind,
                     occurred_at=occurred,
-                    payload=_storable(body.payload),
+                    payload=storable(body.payload),
                     trigger=body.trigger,
                     actor=person.actor,
                 )
@@ -235,12 +235,12 @@ def _of_event(event: CloudEvent, person: Person | None, now: datetime) -> NewSig
         model=model,
         kind=SignalKind.WEBHOOK,
         occurred_at=event.time or now,
-        payload=_storable({**said, "data": data}),
+        payload=storable({**said, "data": data}),
         actor=person.actor if person else f"webhook:{event.source}",
     )
 
 
-def _storable(payload: dict[str, Any]) -> dict[str, Any]:
+def storable(payload: dict[str, Any]) -> dict[str, Any]:
     """The payload, if it has a canonical form: NaN and infinities have none."""
     try:
         canonical_json(payload)
@@ -322,7 +322,7 @@ _spoken("train", "Ask for a training", "The policy's limits hold.")
 
 @router.post(
     "/models/{model}/batches/{batch}/release",
-    responses=_ANSWERED,
+    responses=ANSWERED,
     response_model=shapes.AcceptedOut,
     summary="Let a batch out of quarantine",
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +18,9 @@ from controller.entrypoints.cli.output import (
     tell,
 )
 from controller.entrypoints.cli.session import Session, known_model, pass_session
+
+if TYPE_CHECKING:
+    from controller.adapters.remote.client import Client
 
 
 @click.command()
@@ -32,6 +36,9 @@ def resolve(session: Session, name: str, consumer: str | None, lease: str, as_js
     from controller.service.use import Ask, parse_selector, resolve
 
     model, selector = parse_selector(name)
+    if session.remote is not None:
+        _from_afar(session.remote, model, selector, (consumer, parse_span(lease)), as_json=as_json)
+        return
     ask = Ask(
         model=model,
         selector=selector,
@@ -47,6 +54,26 @@ def resolve(session: Session, name: str, consumer: str | None, lease: str, as_js
         print_json({"schema_version": SCHEMA_VERSION, **answer.document()})
     else:
         click.echo(f"{model} v{found.number} ({found.state.value}) {found.digest}")
+
+
+def _from_afar(
+    remote: Client,
+    model: str,
+    selector: str,
+    lease: tuple[str | None, timedelta],
+    *,
+    as_json: bool,
+) -> None:
+    consumer, lasts = lease
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it is told on stderr instead
+        found = remote.resolve(model, selector, consumer=consumer, lease=lasts.total_seconds())
+    if found["warning"]:
+        tell(f"Warning: {found['warning']}")
+    if as_json:
+        print_json({"schema_version": SCHEMA_VERSION, **found})
+    else:
+        click.echo(f"{model} v{found['version']} ({found['state']}) {found['digest']}")
 
 
 @click.command()

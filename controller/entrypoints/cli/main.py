@@ -79,7 +79,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Rules": ("init", "check", "test", "plan", "backtest", "review", "schema"),
     "Run it": ("up", "controller", "worker", "api", "demo"),
-    "See": ("status", "explain", "decisions", "signals", "runs", "versions", "drift", "page"),
+    "See": (
+        "status",
+        "explain",
+        "decisions",
+        "signals",
+        "runs",
+        "versions",
+        "search",
+        "drift",
+        "page",
+    ),  # fmt: skip
     "Act": (
         "signal",
         "approve",
@@ -91,6 +101,16 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "hold",
         "release",
         "silence",
+    ),
+    "Use": (
+        "resolve",
+        "consumers",
+        "alias",
+        "tag",
+        "describe",
+        "deprecate",
+        "archive",
+        "restore",
     ),
     "Answer for it": ("verify",),
     "Operate": ("doctor", "config", "notify", "token", "completion"),

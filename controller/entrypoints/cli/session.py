@@ -201,6 +201,8 @@ def _said(remote: Client, word: Word) -> tuple[int, bool]:
     """A person's word, said to a server."""
     if word.run is not None:
         answer = remote.run_word(word.right, word.run, word.reason, key=word.key)
+    elif word.payload:
+        answer = remote.say(word.right, word.model, word.reason, word.payload, key=word.key)
     else:
         answer = remote.word(
             word.right, word.model, word.reason, version=word.version, evidence=word.evidence,
