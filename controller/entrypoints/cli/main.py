@@ -89,7 +89,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "search",
         "drift",
         "page",
-    ),  # fmt: skip
+    ),
     "Act": (
         "signal",
         "approve",
