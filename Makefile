@@ -19,10 +19,10 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-long check fix docs reference lock bench clean simulate chaos
+.PHONY: help demo test test-long test-oldest test-newest check fix docs reference lock bench clean simulate chaos
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z. -]+:.*## / { printf "  make %-24s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(DEMO) ## see it work: data arrives, models train, one wins the seat
 	@$(BIN)/incumbent demo
@@ -32,6 +32,9 @@ test: $(DEV) ## the tests, in less than ten minutes
 
 test-long: $(DEV) ## the tests that take longer: other interpreters, other servers, whole stories
 	@$(BIN)/python -m pytest -m long $(ARGS)
+
+test-oldest test-newest: $(DEV) ## the tests with the oldest, or newest, allowed dependencies
+	@scripts/test-with $(patsubst test-%,%,$@) $(ARGS)
 
 check: $(DEV) ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .
@@ -80,5 +83,5 @@ $(DOCS): locks/bootstrap.txt locks/docs.txt
 	@touch $@
 
 clean: ## remove the environment, caches and build results
-	rm -rf $(VENV) $(DOCS_VENV) build dist site .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-* build dist site .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
