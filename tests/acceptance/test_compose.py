@@ -1,22 +1,25 @@
-"""docker-compose.yml, without Docker: the commands of its services, on a real PostgreSQL and a real Redis.
+"""docker-compose.yml, without Docker: the commands of its services, on a real PostgreSQL, Redis and S3.
 
-The file is read, the addresses of its `postgres` and `redis` services are replaced by those of servers that the test
-started, and its folders by temporary ones. Everything else is run as it stands there.
+The file is read, the addresses of its servers are replaced by those of servers that the test started (moto speaks S3),
+its folders by temporary ones, and both controllers get a port of their own. Everything else is run as it stands there.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,15 +28,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import redis
+import s3fs
 import yaml
 
 from controller.adapters.celery.broker import find_server
+from tests.support.data_places import s3_server  # noqa: F401 - a fixture
 from tests.support.postgres import PostgresServer, free_port
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]
-OURS = ("controller", "worker")
+SERVERS = ("postgres", "redis", "storage")
+OURS = ("controller", "api", "worker")
 PATIENCE = 120.0
 
 TRAINING = """
@@ -64,31 +70,56 @@ promote:
 """
 
 
-@dataclass
+@dataclass(frozen=True)
 class Host:
     """What the containers would see, on this machine."""
 
     folder: Path
     postgres: str
     redis: str
+    storage: str
 
-    def environment(self, service: str) -> dict[str, str]:
+    def environment(self, container: str) -> dict[str, str]:
         """The service's own environment with our addresses in the place of the containers'."""
-        given = dict(SERVICES[service]["environment"])
+        given = {
+            key: _filled(value)
+            for key, value in SERVICES[_service(container)]["environment"].items()
+        }
         database = urlsplit(given["INCUMBENT_DATABASE_URL"])
         assert (database.hostname, database.port) == ("postgres", 5432)
         assert urlsplit(given["INCUMBENT_BROKER_URL"]).netloc == "redis:6379"
-        given["INCUMBENT_DATABASE_URL"] = self.postgres
-        given["INCUMBENT_BROKER_URL"] = self.redis
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("INCUMBENT_")}
-        moved = {key: value.replace("/srv", str(self.folder)) for key, value in given.items()}
-        return {**kept, **moved, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        assert given["AWS_ENDPOINT_URL"] == "http://storage:8333"
+        given |= {
+            "INCUMBENT_DATABASE_URL": self.postgres,
+            "INCUMBENT_BROKER_URL": self.redis,
+            "AWS_ENDPOINT_URL": self.storage,
+        }
+        for name in ("INCUMBENT_PORT", "INCUMBENT_OBSERVE_PORT"):
+            if name in given:
+                given[name] = str(self.port(container))
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("INCUMBENT_", "AWS_"))}
+        moved = {
+            key: value.replace("/srv/project", f"{self.folder}/project")
+            for key, value in given.items()
+        }
+        return (
+            kept
+            | moved
+            | {
+                "INCUMBENT_HOME": str(self.folder / container),
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            }
+        )
 
-    def run(self, service: str, *words: str) -> subprocess.CompletedProcess[str]:
-        """A command inside the service's container."""
+    @cache  # noqa: B019 - lives as long as the test
+    def port(self, container: str) -> int:
+        return free_port()
+
+    def run(self, container: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """A command inside the container."""
         return subprocess.run(
             words,
-            env=self.environment(service),
+            env=self.environment(container),
             cwd=self.folder / "project",
             capture_output=True,
             text=True,
@@ -96,12 +127,22 @@ class Host:
             check=False,
         )
 
+    def healthy(self, container: str) -> bool:
+        """What the service's own health check says."""
+        check = SERVICES[_service(container)]["healthcheck"]["test"]
+        return self.run(container, *check[1:]).returncode == 0
+
+    def ask(self, container: str, *words: str) -> Any:
+        """What a reading command answers; None if it cannot."""
+        found = self.run(container, "incumbent", *words, "--json")
+        return json.loads(found.stdout) if found.returncode == 0 else None
+
     @contextmanager
-    def service(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    def container(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
         """The service's command as a process; stopped as `docker stop` does it, by SIGTERM."""
         with (self.folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                SERVICES[name]["command"],
+                SERVICES[_service(name)]["command"],
                 env=self.environment(name),
                 cwd=self.folder / "project",
                 stdout=log,
@@ -120,6 +161,16 @@ class Host:
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")[-3000:]
+
+
+def _service(container: str) -> str:
+    """`controller-2` is the second container of `controller`."""
+    return container.partition("-")[0]
+
+
+def _filled(value: str) -> str:
+    """The value with what `.env` would give."""
+    return re.sub(r"\$\{(\w+):\?[^}]*\}", lambda found: f"a-{found[1].lower()}", value)
 
 
 def until(condition: Callable[[], Any], words: Callable[[], str]) -> Any:
@@ -161,56 +212,89 @@ def _pings(port: int) -> bool:
 
 
 @pytest.fixture
-def host(tmp_path: Path, postgres_server: PostgresServer, redis_url: str) -> Host:
+def host(tmp_path: Path, postgres_server: PostgresServer, redis_url: str, s3_server: str) -> Host:  # noqa: F811
     project = tmp_path / "srv" / "project"
     (project / "rules").mkdir(parents=True)
     (project / "data").mkdir()
     (project / "tiny.py").write_text(TRAINING)
     (project / "rules" / "tiny.yaml").write_text(POLICY)
-    # Empty: the first controller makes the tables.
-    return Host(tmp_path / "srv", postgres_server.url(postgres_server.create()), redis_url)
+    # Empty: the first controller makes the tables, the first artifact the bucket.
+    database = postgres_server.url(postgres_server.create())
+    return Host(tmp_path / "srv", database, redis_url, s3_server)
 
 
 def test_every_service_has_a_health_check_and_waits_for_what_it_needs():
-    assert set(SERVICES) == {"postgres", "redis", *OURS}
+    assert set(SERVICES) == {*SERVERS, *OURS}
     assert all(service["healthcheck"]["test"][0] == "CMD" for service in SERVICES.values())
     for name in OURS:
         needed = SERVICES[name]["depends_on"]
-        assert needed == {
-            "postgres": {"condition": "service_healthy"},
-            "redis": {"condition": "service_healthy"},
-        }
+        assert needed == {server: {"condition": "service_healthy"} for server in SERVERS}
 
 
-@pytest.mark.slow
-def test_the_services_commands_run_on_a_real_postgresql_and_redis(host: Host, tmp_path: Path):
-    def healthy(name: str) -> bool:
-        return host.run(name, *SERVICES[name]["healthcheck"]["test"][1:]).returncode == 0
+@pytest.mark.parametrize("name", OURS)
+def test_our_containers_have_no_rights_and_write_nowhere_but_into_their_own_folders(name: str):
+    service = SERVICES[name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+    written = [place.split(":")[0] for place in service["tmpfs"]]
+    written += [volume.split(":")[1] for volume in service["volumes"] if not volume.endswith(":ro")]
+    assert sorted(written) == ["/srv/home", "/tmp"]
+
+
+def test_no_password_stands_in_the_file_and_only_this_machine_reaches_the_page():
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+
+    for name in ("POSTGRES_PASSWORD", "S3_SECRET_KEY", "INCUMBENT_PAGE_KEY"):
+        assert f"${{{name}:?" in text
+        assert f"${{{name}:-" not in text
+    published = [port for service in SERVICES.values() for port in service.get("ports", ())]
+    assert published == ["127.0.0.1:8321:8321"]
+    assert SERVICES["controller"]["deploy"]["replicas"] == 2
+
+
+def _deliver(host: Host, name: str, slope: int) -> None:
+    x = [float(i * 37 % 101) for i in range(400)]
+    rows = pa.table({"x": x, "y": [slope * value + i % 7 for i, value in enumerate(x)]})
+    pq.write_table(rows, host.folder / name)
+    shutil.move(host.folder / name, host.folder / "project" / "data" / name)
+
+
+def _champion(host: Host) -> Any:
+    return next((v for v in host.ask("worker", "versions", "tiny") or () if v["champion"]), None)
+
+
+@pytest.mark.long
+def test_the_services_commands_run_on_real_servers_and_a_controller_takes_over(host: Host):
+    containers = ("controller", "controller-2", "api", "worker")
+
+    def said() -> str:
+        return "".join(map(host.log, containers))
 
     with ExitStack() as stack:
-        stack.enter_context(host.service("controller"))
-        until(lambda: healthy("controller"), lambda: host.log("controller"))
-        assert not healthy("worker")
-        stack.enter_context(host.service("worker"))
-        until(lambda: healthy("worker"), lambda: host.log("worker"))
+        running = {name: stack.enter_context(host.container(name)) for name in containers}
+        for name in containers:
+            until(lambda name=name: host.healthy(name), said)
 
-        x = [float(i * 37 % 101) for i in range(400)]
-        rows = pa.table({"x": x, "y": [2 * value + i % 7 for i, value in enumerate(x)]})
-        pq.write_table(rows, tmp_path / "new.parquet")
-        shutil.move(tmp_path / "new.parquet", host.folder / "project" / "data" / "new.parquet")
+        _deliver(host, "first.parquet", 2)
+        first = until(lambda: _champion(host), said)
+        stored = s3fs.S3FileSystem(endpoint_url=host.storage, key="incumbent", secret="any")
+        assert stored.find("incumbent/artifacts")
 
-        def champion() -> Any:
-            found = host.run("controller", "incumbent", "versions", "tiny", "--json")
-            known = json.loads(found.stdout) if found.returncode == 0 else []
-            return next((v for v in known if v["state"] != "candidate"), None)
+        (leader,) = (c for c in host.ask("api", "status")["system"]["controllers"] if c["leads"])
+        (lost,) = (p for p in running.values() if p.pid == leader["pid"])
+        os.killpg(lost.pid, signal.SIGKILL)
+        _deliver(host, "second.parquet", 5)
+        second = until(lambda: (_champion(host) != first and _champion(host)) or None, said)
 
-        version = until(
-            champion,
-            lambda: "".join(
-                (host.run("controller", "incumbent", "status").stdout, *map(host.log, OURS))
-            ),
-        )
-        assert version["champion"], host.run("controller", "incumbent", "explain", "tiny").stdout
+        assert second["version"] > first["version"]
+        token = host.run("api", "incumbent", "token", "create", "ci").stdout.strip()
+        request = urllib.request.Request(f"http://127.0.0.1:{host.port('api')}/v1/models/tiny")
+        request.add_header("Authorization", f"Bearer {token}")
+        with urllib.request.urlopen(request) as answer:
+            assert json.load(answer)["champion"] == second["version"]
         verified = host.run("controller", "incumbent", "verify", "--all")
         assert verified.returncode == 0, verified.stdout
-    assert "Traceback" not in host.log("controller") + host.log("worker")
+    assert "Traceback" not in said()
