@@ -7,6 +7,7 @@ from pathlib import Path
 
 from controller.rulefmt.lints.reference import lints_markdown
 from controller.rulefmt.reference import json_schema, reference_markdown, rule_test_markdown
+from controller.service.observe.reference import markdown as metrics_markdown
 from scripts.reference.api import api_page
 from scripts.reference.commands import commands_page
 from scripts.reference.settings import settings_page
@@ -20,6 +21,7 @@ def pages() -> dict[str, str]:
         "api.md": api_page(),
         "commands.md": commands_page(),
         "lints.md": lints_markdown(),
+        "metrics.md": metrics_markdown(),
         "policy.md": reference_markdown(),
         "policy.schema.json": json.dumps(json_schema(), indent=1) + "\n",
         "rule-tests.md": rule_test_markdown(),
