@@ -19,7 +19,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -276,7 +276,7 @@ def test_the_services_commands_run_on_real_servers_and_a_controller_takes_over(h
     with ExitStack() as stack:
         running = {name: stack.enter_context(host.container(name)) for name in containers}
         for name in containers:
-            until(lambda name=name: host.healthy(name), said)
+            until(partial(host.healthy, name), said)
 
         _deliver(host, "first.parquet", 2)
         first = until(lambda: _champion(host), said)

@@ -74,9 +74,15 @@ def environment(folder: Path, python: Path, wheel: Path) -> Path:
     """An environment with the locked packages and the wheel; the folder of its programs."""
     uv = Path(sys.executable).with_name("uv")
     subprocess.run([python, "-m", "venv", "--without-pip", folder], check=True)
-    install = [uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python"]
-    locked = ["--require-hashes", "-r", ROOT / "locks" / "demo.txt"]
-    subprocess.run([*install, *locked], check=True)
+    install: list[str | Path] = [
+        uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        folder / "bin" / "python",
+    ]
+    subprocess.run([*install, "--require-hashes", "-r", ROOT / "locks" / "demo.txt"], check=True)
     subprocess.run([*install, "--no-deps", wheel], check=True)
     return folder / "bin"
 
