@@ -12,6 +12,7 @@ from typing import Any
 
 from controller.domain.versions import Version, VersionState
 from controller.ports import Transaction
+from controller.service.replay_facts import Facts
 
 
 @dataclass(slots=True)
@@ -41,8 +42,11 @@ class Replay:
     _seats: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     """Model -> version, generation, decision."""
 
-    def feed(self, decision: int, body: Mapping[str, Any]) -> None:
+    _facts: Facts = field(default_factory=Facts)
+
+    def feed(self, decision: int, body: Mapping[str, Any], actor: str = "system") -> None:
         """One decision, as the log holds it."""
+        self._facts.feed(decision, actor, body)
         model = body["model"]
         for action in body["actions"]:
             kind = action["kind"]
@@ -83,6 +87,8 @@ class Replay:
                     sentence=f"{model} v{number} is in the registry, and no decision put it there.",
                 )
             yield from self._seat(tx, model, last)
+        for number, sentence in self._facts.strays(tx):
+            yield Stray(decision=number, sentence=sentence)
 
     def _seat(self, tx: Transaction, model: str, last: int) -> Iterator[Stray]:
         state = tx.models.state(model)

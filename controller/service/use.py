@@ -130,7 +130,7 @@ def _found(tx: Transaction, ask: Ask, now: datetime) -> Resolved:
     if version.state is VersionState.ARCHIVED:
         raise NotFound(
             f"{ask.model} v{version.number} is archived.",
-            hint=f"Resolve {ask.model}@champion, or bring it back with `incumbent restore`.",
+            hint=f"Resolve {ask.model}@champion, or bring it back with `incumbent revive`.",
         )
     if version.sunset_firm and version.sunset is not None and version.sunset <= now:
         raise NotFound(

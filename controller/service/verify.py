@@ -109,7 +109,7 @@ class Verifier:
             if problem is not None:
                 findings.append(problem)
             before = record.hash
-            replay.feed(record.id, json.loads(record.decision))
+            replay.feed(record.id, json.loads(record.decision), record.actor)
             if progress is not None:
                 progress(checked, last)
         first = None

@@ -56,9 +56,7 @@ def old_url(
         postgres_server.drop(name)
 
 
-@pytest.mark.parametrize(
-    "statements", [12, 30], ids=lambda number: f"after {number} statements"
-)
+@pytest.mark.parametrize("statements", [12, 30], ids=lambda number: f"after {number} statements")
 def test_the_next_start_finishes_what_was_killed(old_url: str, statements: int):
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, old_url, str(statements)], capture_output=True, check=False

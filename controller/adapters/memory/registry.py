@@ -96,7 +96,7 @@ class MemoryRegistry:
             VersionState.CHAMPION,
             decision=decision,
             at=at,
-            actor="system",
+            actor=self._who_left(model, state.champion),
             reason=action.reason,
         )
         past = self._tables.reigns.get(model) or ()
@@ -106,6 +106,13 @@ class MemoryRegistry:
         self._tables.reigns[model] = (*past, reign)
         self._tables.touched_seats.add(model)
         return generation
+
+    def _who_left(self, model: str, previous: int | None) -> str:
+        """By whom the seat was left: who comes is by the same one."""
+        if previous is None:
+            return "system"
+        moved = [f for f in self._tables.facts.values() if f.model == model]
+        return next(f.actor for f in reversed(moved) if f.version == previous)
 
     def attach(self, model: str, action: RecordEvaluation, *, decision: int) -> None:
         self._need_decision(decision)

@@ -1,4 +1,4 @@
-"""`incumbent alias`, `deprecate`, `archive`, `restore`, `tag`, `describe`: a person's word about one version."""
+"""`incumbent alias`, `deprecate`, `archive`, `revive`, `tag`, `describe`: a person's word about one version."""
 
 from __future__ import annotations
 
@@ -131,7 +131,9 @@ def _command(name: str, plan: str, text: str, *, dated: bool = False) -> click.C
         if firm:
             payload["firm"] = True
         said = plan.format(name=f"{model} v{number}")
-        says = Said(right=name, model=model, reason=why, payload=payload)
+        says = Said(
+            right="restore" if name == "revive" else name, model=model, reason=why, payload=payload
+        )
         return speak(session, Word(says=says, plan=said, yes=yes, wait=wait), as_json=as_json)
 
     wrapped: Callable[..., int] = command
@@ -154,8 +156,8 @@ archive = _command(
     "{name} is served no more.",
     "Archive VERSION of MODEL, if nobody needs it. Its artifact stays until `incumbent retention`.",
 )
-restore = _command(
-    "restore",
+revive = _command(
+    "revive",
     "{name} goes one step back: archived to deprecated, deprecated to superseded.",
     "Bring VERSION of MODEL back, as long as its artifact is there.",
 )

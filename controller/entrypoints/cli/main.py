@@ -52,7 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "describe": (f"{_CLI}.curate:describe", "Their descriptions."),
     "deprecate": (f"{_CLI}.curate:deprecate", "Set a date by which consumers move."),
     "archive": (f"{_CLI}.curate:archive", "End a version that nobody needs."),
-    "restore": (f"{_CLI}.curate:restore", "Bring a version back."),
+    "revive": (f"{_CLI}.curate:revive", "Bring a version back."),
     "approve": (f"{_CLI}.approve:approve", "Approve a challenger that waits for it."),
     "withdraw": (f"{_CLI}.approve:withdraw", "Take your approval back."),
     "delegate": (f"{_CLI}.delegate:delegate", "Who approves in whose place."),
@@ -110,10 +110,10 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "describe",
         "deprecate",
         "archive",
-        "restore",
+        "revive",
     ),
     "Answer for it": ("verify",),
-    "Operate": ("doctor", "config", "notify", "token", "completion"),
+    "Operate": ("doctor", "config", "notify", "token", "backup", "restore", "completion"),
 }
 """The headings of `incumbent --help`, and what stands below each; tests hold that nothing is left out."""
 

@@ -1,4 +1,4 @@
-"""resolve, consumers, alias, tag, describe, deprecate, archive, restore, hold --version, search."""
+"""resolve, consumers, alias, tag, describe, deprecate, archive, revive, hold --version, search."""
 
 from __future__ import annotations
 
@@ -148,11 +148,11 @@ def test_archiving_is_undone_step_by_step(desk: Desk):
     desk.run("deprecate", MODEL, "1", *WHY)
     desk.run("archive", MODEL, "1", *WHY)
     assert desk.house.states()[1] == "archived"
-    desk.run("restore", MODEL, "1", *WHY)
+    desk.run("revive", MODEL, "1", *WHY)
     assert desk.house.states()[1] == "deprecated"
-    desk.run("restore", MODEL, "1", *WHY)
+    desk.run("revive", MODEL, "1", *WHY)
     assert desk.house.states()[1] == "superseded"
-    assert "neither archived nor deprecated" in desk.run("restore", MODEL, "1", *WHY, code=4).stderr
+    assert "neither archived nor deprecated" in desk.run("revive", MODEL, "1", *WHY, code=4).stderr
     assert desk.json("verify", "--all")["whole"]
 
 

@@ -225,3 +225,27 @@ def test_the_command_says_what_it_did(desk: Desk):
 )
 def test_the_first_difference_has_a_place(stored: Any, derived: Any, place: str):
     assert first_difference(stored, derived)[0] == place
+
+
+FACTS_CHANGED = {
+    "a fact is gone": lambda tables: tables.facts.pop(3),
+    "a fact names somebody else": lambda tables: tables.facts.__setitem__(
+        3, replace(tables.facts[3], actor="person:eve")
+    ),
+    "a fact of nobody": lambda tables: tables.facts.__setitem__(
+        99, replace(tables.facts[3], id=99, reason="I say so.")
+    ),
+    "another date of leaving": lambda tables: tables.versions.__setitem__(
+        (MODEL, 1), replace(tables.versions[MODEL, 1], sunset=tables.facts[3].at)
+    ),
+}
+
+
+@pytest.mark.parametrize("change", FACTS_CHANGED.values(), ids=FACTS_CHANGED.keys())
+def test_a_fact_that_no_decision_made_is_found(desk: Desk, change: Any):
+    assert check(desk).whole
+    with desk.house.store.begin() as tx:
+        change(tx.tables)
+    found = check(desk)
+    assert found.first is not None
+    assert "fact" in found.first.sentence or "sunset" in found.first.sentence
