@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from controller.crashpoints import reach
 from controller.domain.errors import IncumbentError, StorageFull, Unavailable
 from controller.domain.runs import Run, RunKind, RunState
 from controller.ports import RunEnd
@@ -30,6 +31,7 @@ def execute(
     place: Workplace, run_id: str, fence: int, trace: RunTrace | None = None
 ) -> RunState | None:
     """Answer a doorbell. None: the run was not to be had, or is no longer ours."""
+    reach("ring-heard")
     claimed = time.monotonic()
     lease = timedelta(seconds=place.settings.lease)
     with place.store.begin() as tx:
@@ -38,6 +40,7 @@ def execute(
         log.info("nothing to claim", extra={"action": "claim", "run": run_id, "fence": fence})
         return None
     began = datetime.now(UTC)
+    reach("run-claimed")
     with Reporter(place.store, run, place.settings, claimed, place.drain) as reporter:
         end = _perform(place, run, reporter, claimed)
         if trace is not None:

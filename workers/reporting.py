@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+from controller.crashpoints import reach
 from controller.domain.errors import Conflict, IncumbentError, Unavailable
 from controller.domain.runs import Run, RunState
 from controller.ports import JournalEntry, RunEnd, Store
@@ -190,7 +191,8 @@ def report_end(store: Store, run: Run, end: RunEnd, reporter: Reporter) -> bool:
         try:
             with store.begin() as tx:
                 tx.journal.append(run.id, run.fence, rest)
-                return tx.runs.finish(run.id, run.fence, end, at=at)
+                counted = tx.runs.finish(run.id, run.fence, end, at=at)
+                reach("end-written")
         except (Unavailable, Conflict) as error:
             log.warning(
                 "end not written yet", extra={"action": "finish", "run": run.id, "why": str(error)}
@@ -205,6 +207,9 @@ def report_end(store: Store, run: Run, end: RunEnd, reporter: Reporter) -> bool:
         ) as error:  # a mistake of ours: say so instead of trying for ever
             log.exception("result cannot be written", extra={"action": "finish", "run": run.id})
             end = RunEnd(state=RunState.FAILED, reason=f"its result cannot be written: {error}")
+        else:
+            reach("run-ended")
+            return counted
         time.sleep(pause)
         pause = min(pause * 2, 5.0)
 

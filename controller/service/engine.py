@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from controller.crashpoints import reach
 from controller.domain.decisions import Decision, DecisionRecord
 from controller.domain.errors import Conflict, Full, IncumbentError, Unavailable
 from controller.domain.rules import Policy
@@ -117,8 +118,11 @@ class Engine:
             decided = self._decide_in(tx, model, now)
             # Whoever takes over from this engine need not wait for it.
             tx.leases.release(lease)
+            if decided is not None:
+                reach("decision-written")
         if decided is None:
             return False
+        reach("decision-made")
         record, decision = decided
         log.info(
             decision.reason,

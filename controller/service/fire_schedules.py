@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from controller.crashpoints import reach
 from controller.domain.canonical import format_time
 from controller.domain.rules import ScheduleTrigger
 from controller.domain.signals import NewSignal, SignalKind
@@ -88,8 +89,13 @@ class FireSchedules:
         with self._store.begin() as tx:
             tx.schedules.forget(model, [trigger.name for trigger in triggers])
             reports = [_fire(tx, model, trigger, now, self._inbox) for trigger in triggers]
+            fired = sum(report.fired for report in reports)
+            if fired:
+                reach("schedule-written")
+        if fired:
+            reach("schedule-fired")
         return ScheduleReport(
-            fired=sum(report.fired for report in reports),
+            fired=fired,
             missed=sum(report.missed for report in reports),
             planned=sum(report.planned for report in reports),
         )

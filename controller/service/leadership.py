@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from controller.crashpoints import reach
 from controller.domain.errors import Fenced, IncumbentError
 from controller.ports import LEAD, ControllerRow, Lease, Store, Transaction
 
@@ -106,6 +107,7 @@ class Leadership:
             "this controller leads",
             extra={"action": "lead_won", "owner": self._me.owner, "fence": lease.fence},
         )
+        reach("lead-won")
         return 1
 
     def _taken(self) -> bool:

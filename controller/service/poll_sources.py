@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from controller.crashpoints import reach
 from controller.domain.data import served_stream
 from controller.domain.errors import Full, IncumbentError
 from controller.domain.rules import Policy
@@ -251,6 +252,7 @@ class PollSources:
         if not poll.batches and not poll.gone and poll.cursor == cursor:
             return 0, 0
         now = self._clock.now()
+        reach("source-looked")
         with self._store.begin() as tx:
             if tx.data.cursor(item.model) != cursor:
                 return 0, 0
@@ -269,6 +271,8 @@ class PollSources:
             accepted = tx.signals.append(signals, now)
             if poll.cursor != cursor:
                 tx.data.set_cursor(item.model, poll.cursor)
+            reach("source-written")
+        reach("source-booked")
         for batch in fresh:
             log.info(
                 "new data: %s (%s rows)",

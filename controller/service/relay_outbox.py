@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from controller.crashpoints import reach
 from controller.domain.errors import Unavailable
 from controller.domain.runs import Run, RunState
 from controller.ports import Dispatcher, Letter, Store
@@ -73,6 +74,7 @@ class Relay:
             tx.outbox.acknowledge(letter.id)
 
     def _ring(self, letter: Letter, run: Run) -> bool:
+        reach("relay-ringing")
         try:
             headers = self._announce(run) if self._announce else {}
             self._dispatcher.ring(
@@ -88,6 +90,8 @@ class Relay:
                 tx.outbox.postpone(letter.id, delay, str(error))
             log.warning("no doorbell", extra={"action": "ring", "run": run.id, "why": str(error)})
             return False
+        reach("relay-rang")
         with self._store.begin() as tx:
             tx.outbox.postpone(letter.id, self._config.resend)
+        reach("relay-marked")
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from controller.crashpoints import reach
 from controller.domain.runs import RunState
 from controller.ports import Clock, Store
 
@@ -34,6 +35,10 @@ class Rescuer:
                 if run.state is RunState.QUEUED:
                     payload = {"run": run.id, "queue": run.spec.queue}
                     tx.outbox.put("run", f"{run.id}:{run.fence}", payload)
+            if reclaimed:
+                reach("reclaim-written")
+        if reclaimed:
+            reach("reclaimed")
         for run in reclaimed:
             log.warning(
                 "worker fell silent",

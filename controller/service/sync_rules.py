@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from controller.crashpoints import reach
 from controller.domain.canonical import digest
 from controller.domain.decisions import RulesRef
 from controller.domain.errors import PolicyInvalid
@@ -115,6 +116,8 @@ class SyncRules:
                 for model in told:
                     tx.rules.refuse(model, refused.get(model, ""))
                     self._notify(tx, active.get(model), refused.get(model, ""))
+                reach("rules-written")
+            reach("rules-in-force")
         return SyncReport(
             activated=len(fresh),
             refused=sum(bool(w.refused) for w in wanted),

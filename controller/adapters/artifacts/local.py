@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from controller.adapters.artifacts.naming import CHUNK, checked, damaged, missing, unusable
+from controller.crashpoints import reach
 from controller.domain.errors import NotFound
 
 _ABANDONED = 86_400.0
@@ -117,8 +118,10 @@ class LocalArtifacts:
         if not place.parent.is_dir():
             place.parent.mkdir(exist_ok=True)
             _flush_folder(self._root)
+        reach("artifact-written")
         temporary.replace(place)
         _flush_folder(place.parent)
+        reach("artifact-stored")
 
     def _sweep(self) -> None:
         oldest = time.time() - _ABANDONED
