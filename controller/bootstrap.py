@@ -40,7 +40,7 @@ from controller.service.observe.observer import Observer, Watching
 from controller.service.poll_sources import PollConfig, PollSources
 from controller.service.readiness import Watched, conditions
 from controller.service.relay_outbox import Relay, RelayConfig
-from controller.service.rescue_runs import Rescuer
+from controller.service.rescue_runs import RescueConfig, Rescuer
 from controller.service.source_health import KeptHealth
 from controller.service.sync_rules import SyncRules
 from controller.service.tracing import Tracing
@@ -326,7 +326,7 @@ def build_controller(
         RelayConfig(resend=timedelta(seconds=settings.resend)),
         tracing.rung if tracing else None,
     )
-    rescuer = Rescuer(store, clock)
+    rescuer = Rescuer(store, clock, RescueConfig(lease=settings.lease))
     rules = SyncRules(store, clock, rule_source(settings, store, clock), parse_rules)
     notices = build_notifications(settings, store, clock)
     schedules = FireSchedules(store, clock, parse_rules, settings.inbox)

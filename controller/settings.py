@@ -67,7 +67,10 @@ class Settings(BaseSettings):
     )
     sync: float = Field(2.0, gt=0, description="Seconds between two looks at the rules.")
     lease: float = Field(
-        60.0, ge=0.5, description="Seconds of silence after which a run is taken back."
+        60.0,
+        ge=0.5,
+        le=3600,
+        description="Seconds of silence after which a run is taken back.",
     )
     inbox: int = Field(
         500,
@@ -87,7 +90,10 @@ class Settings(BaseSettings):
         description="Seconds after which another controller takes over from one that is silent (PostgreSQL).",
     )
     resend: float = Field(
-        30.0, gt=0, description="Seconds after which a doorbell that nobody answered rings again."
+        30.0,
+        gt=0,
+        le=3600,
+        description="Seconds after which a doorbell that nobody answered rings again.",
     )
     grace: float = Field(
         10.0, ge=0, description="Seconds that a training has to end when it is told to."

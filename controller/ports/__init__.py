@@ -23,7 +23,7 @@ from controller.ports.data import Batch, DataCatalog, DataSource, Poll, SourceHe
 from controller.ports.decisions import DecisionLog, NewDecision
 from controller.ports.delivery import Dispatcher, Letter, Outbox
 from controller.ports.figures import FigureBook, RunFigure
-from controller.ports.leases import Lease, Leases
+from controller.ports.leases import FARTHEST, Lease, Leases
 from controller.ports.notices import (
     Delivery,
     DeliveryBook,
@@ -71,6 +71,7 @@ from controller.ports.tracing import Tracer
 from controller.ports.use import AliasBook, ConsumerBook, KeepBook, NoteBook, Resolved, Tag
 
 __all__ = [
+    "FARTHEST",
     "FORGOTTEN",
     "LEAD",
     "Accepted",

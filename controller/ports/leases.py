@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+FARTHEST = timedelta(hours=1)
+"""No lease and no pause of a letter is longer; what lies farther ahead was written by a clock that was wrong."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lease:

@@ -2,6 +2,10 @@
 
 Jobs only tick; what is due lives in the database. So a tick that is missed, coalesced or brought forward changes
 nothing but the time it takes.
+
+APScheduler goes by the wall clock. Were its own interval trigger used, a clock that is set a year forward would have
+it count the ticks of a year, and one that is set an hour back would let it rest for an hour. So a beat here counts
+from the present, and a watch by the monotonic clock brings a tick forward that lies farther ahead than its beat.
 """
 
 from __future__ import annotations
@@ -11,17 +15,21 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 
 from controller.domain.errors import IncumbentError
 
 log = logging.getLogger(__name__)
+
+_WATCH = 1.0
+"""Seconds between two looks at the beats."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +62,18 @@ class Health:
     busy_for: float = 0.0
 
 
+class _Beat(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """The next tick is one beat from now, whatever the clock said at the last one."""
+
+    def __init__(self, every: float) -> None:
+        self._every = timedelta(seconds=every)
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        """For APScheduler."""
+        del previous
+        return now + self._every
+
+
 class Loops:
     """All loops of a controller process. ``wake`` may be called from any thread."""
 
@@ -69,6 +89,7 @@ class Loops:
         self._rest = threading.Condition()
         self._at_work = 0
         self._stopping = False
+        self._ended = threading.Event()
         self._scheduler = BackgroundScheduler(
             jobstores={"default": MemoryJobStore()},
             executors={"default": ThreadPoolExecutor(max(4, len(self._loops)))},
@@ -84,13 +105,13 @@ class Loops:
         for loop in self._loops.values():
             self._scheduler.add_job(
                 self._round,
-                "interval",
+                _Beat(loop.every),
                 args=[loop],
-                seconds=loop.every,
                 id=loop.name,
                 next_run_time=datetime.now(UTC),
             )
         self._scheduler.start()
+        threading.Thread(target=self._watch, name="watch-beats", daemon=True).start()
 
     def stop(self, patience: float | None = None) -> bool:
         """Tick no more, and let running rounds end: for ``patience`` seconds, or as long as it takes.
@@ -99,6 +120,7 @@ class Loops:
         """
         with self._rest:
             self._stopping = True
+        self._ended.set()
         if self._scheduler.running:
             # It must not wait itself: it would hold the lock that a round needs to wake another loop.
             self._scheduler.shutdown(wait=False)
@@ -126,6 +148,17 @@ class Loops:
             )
             for name in self._loops
         ]
+
+    def _watch(self) -> None:
+        """A clock that was set back leaves ticks in the far future: bring them forward."""
+        while not self._ended.wait(_WATCH):
+            now = datetime.now(UTC)
+            for job in self._scheduler.get_jobs():
+                due = job.next_run_time
+                most = timedelta(seconds=self._loops[job.id].every + _WATCH)
+                if due is not None and due - now > most:
+                    log.warning("the clock went back", extra={"action": "beat", "loop": job.id})
+                    self._now(job.id)
 
     def _now(self, name: str) -> None:
         if self._stopping:

@@ -1,8 +1,14 @@
-"""The rescuer: takes back runs whose worker fell silent, and has them rung for again."""
+"""The rescuer: takes back runs whose worker fell silent, and has them rung for again.
+
+It tells a lost worker from one that only could not speak: after a jump of the wall clock (somebody set it, the machine
+slept) every lease seems to have run out, so it waits for as long as a lease lasts before it judges anybody.
+"""
 
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from controller.crashpoints import reach
@@ -20,15 +26,36 @@ class RescueReport:
     given_up: int = 0
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RescueConfig:
+    """``lease`` in seconds is how long workers have to speak up after a jump of the wall clock.
+
+    ``wall`` and ``timer`` are seconds of the machine's wall clock and of its monotonic one.
+    """
+
+    lease: float = 60.0
+    wall: Callable[[], float] = time.time
+    timer: Callable[[], float] = time.monotonic
+
+
+_JUMP = 2.0
+"""Seconds by which the two clocks may part between two looks before that counts as a jump."""
+
+
 class Rescuer:
     """The new fence and the new doorbell are written together; the old worker's writes no longer count."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, config: RescueConfig | None = None) -> None:
         self._store = store
         self._clock = clock
+        self._config = config or RescueConfig()
+        self._ahead = self._lead()
+        self._patient_until = 0.0
 
     def run_once(self) -> RescueReport:
         """Reclaim every running run whose lease has run out."""
+        if self._is_patient():
+            return RescueReport()
         with self._store.begin() as tx:
             reclaimed = tx.runs.reclaim(at=self._clock.now())
             for run in reclaimed:
@@ -46,3 +73,18 @@ class Rescuer:
             )
         requeued = sum(run.state is RunState.QUEUED for run in reclaimed)
         return RescueReport(requeued=requeued, given_up=len(reclaimed) - requeued)
+
+    def _lead(self) -> float:
+        """How far the wall clock is ahead of the monotonic one."""
+        return self._config.wall() - self._config.timer()
+
+    def _is_patient(self) -> bool:
+        before, self._ahead = self._ahead, self._lead()
+        now = self._config.timer()
+        if self._ahead - before > _JUMP:
+            self._patient_until = now + self._config.lease
+            log.warning(
+                "the clock jumped ahead: workers get a lease's time to speak up",
+                extra={"action": "clock_jumped", "seconds": round(self._ahead - before)},
+            )
+        return now < self._patient_until

@@ -14,6 +14,7 @@ import os
 import random
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -75,6 +76,7 @@ promote:
   - {metric: mae, better_than: champion}
 """,
 }
+_migrating = threading.Lock()  # Alembic knows one migration a process
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload([__name__])
 
@@ -194,7 +196,8 @@ class Story:
         (self.home / "data").mkdir()
         for name, text in RULES.items():
             (self.home / "rules" / name).write_text(text)
-        migrate(self.url)
+        with _migrating:
+            migrate(self.url)
         store = SqlStore(self.url, SystemClock())
         try:
             self._start("control")

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from controller.adapters.memory.tables import HeldLease, Tables
 from controller.domain.errors import Fenced
-from controller.ports import Lease
+from controller.ports import FARTHEST, Lease
 
 
 class MemoryLeases:
@@ -18,7 +18,7 @@ class MemoryLeases:
 
     def acquire(self, name: str, owner: str, ttl: timedelta) -> Lease | None:
         held = self._tables.leases.get(name)
-        lives = held is not None and held.until > self._now
+        lives = held is not None and self._now < held.until <= self._now + FARTHEST
         if held is not None and lives and held.owner != owner:
             return None
         before = held.fence if held is not None else 0
@@ -40,4 +40,5 @@ class MemoryLeases:
 
     def holder(self, name: str) -> str | None:
         held = self._tables.leases.get(name)
-        return held.owner if held is not None and held.until > self._now else None
+        lives = held is not None and self._now < held.until <= self._now + FARTHEST
+        return held.owner if held is not None and lives else None

@@ -10,7 +10,7 @@ from typing import Any
 
 from controller.adapters.memory.tables import KeptLetter, Tables
 from controller.domain.canonical import to_plain
-from controller.ports import Letter
+from controller.ports import FARTHEST, Letter
 
 
 class MemoryOutbox:
@@ -40,7 +40,7 @@ class MemoryOutbox:
         waiting = [
             letter
             for letter in self._waiting()
-            if letter.topic == topic and letter.due_at <= self._now
+            if letter.topic == topic and not self._now < letter.due_at <= self._now + FARTHEST
         ]
         return sorted(waiting, key=lambda letter: (letter.due_at, letter.id))[:limit]
 

@@ -13,7 +13,7 @@ from controller.domain.decisions import StartRun
 from controller.domain.endings import ending_signal, lost_sentence
 from controller.domain.errors import Conflict, IllegalTransition
 from controller.domain.runs import RUN_MOVES, Run, RunState
-from controller.ports import Pulse, Query, RunEnd
+from controller.ports import FARTHEST, Pulse, Query, RunEnd
 
 
 class MemoryRuns:
@@ -133,7 +133,7 @@ class MemoryRuns:
             if run is not None
             and run.state is RunState.RUNNING
             and run.lease_until is not None
-            and run.lease_until <= self._now
+            and not self._now < run.lease_until <= self._now + FARTHEST
         ]
         return [self._reclaim(run, at) for run in silent]
 

@@ -9,7 +9,7 @@ from sqlalchemy import and_, case, or_, select, update
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import leases
 from controller.domain.errors import Fenced
-from controller.ports import Lease
+from controller.ports import FARTHEST, Lease
 
 
 class SqlLeases:
@@ -21,9 +21,10 @@ class SqlLeases:
     def acquire(self, name: str, owner: str, ttl: timedelta) -> Lease | None:
         now, until = self._session.now(), self._session.later(ttl)
         lives = and_(leases.c.owner == owner, leases.c.until > now)
+        free = or_(leases.c.until <= now, leases.c.until > self._session.later(FARTHEST))
         row = self._session.execute(
             update(leases)
-            .where(leases.c.name == name, or_(leases.c.owner == owner, leases.c.until <= now))
+            .where(leases.c.name == name, or_(leases.c.owner == owner, free))
             .values(
                 owner=owner,
                 fence=case((lives, leases.c.fence), else_=leases.c.fence + 1),
@@ -65,7 +66,9 @@ class SqlLeases:
     def holder(self, name: str) -> str | None:
         row = self._session.execute(
             select(leases.c.owner).where(
-                leases.c.name == name, leases.c.until > self._session.now()
+                leases.c.name == name,
+                leases.c.until > self._session.now(),
+                leases.c.until <= self._session.later(FARTHEST),
             )
         ).first()
         return None if row is None else row.owner

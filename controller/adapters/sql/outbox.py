@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import outbox
-from controller.ports import Letter
+from controller.ports import FARTHEST, Letter
 
 _WAITING = outbox.c.acknowledged_at.is_(None)
 
@@ -30,7 +30,14 @@ class SqlOutbox:
     def due(self, topic: str, limit: int = 100) -> list[Letter]:
         rows = self._session.execute(
             select(outbox)
-            .where(outbox.c.topic == topic, outbox.c.due_at <= self._session.now(), _WAITING)
+            .where(
+                outbox.c.topic == topic,
+                or_(
+                    outbox.c.due_at <= self._session.now(),
+                    outbox.c.due_at > self._session.later(FARTHEST),
+                ),
+                _WAITING,
+            )
             .order_by(outbox.c.due_at, outbox.c.id)
             .limit(limit)
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, case, insert, select, update
+from sqlalchemy import Row, case, insert, or_, select, update
 
 from controller.adapters.sql.models import SqlModels
 from controller.adapters.sql.session import Session
@@ -17,7 +17,7 @@ from controller.domain.decisions import StartRun
 from controller.domain.endings import ending_signal, lost_sentence
 from controller.domain.errors import Conflict, IllegalTransition
 from controller.domain.runs import Run, RunSpec, RunState
-from controller.ports import Pulse, Query, RunEnd
+from controller.ports import FARTHEST, Pulse, Query, RunEnd
 
 
 class SqlRuns:
@@ -137,7 +137,10 @@ class SqlRuns:
             select(runs)
             .where(
                 runs.c.state == RunState.RUNNING.value,
-                runs.c.lease_until <= self._session.now(),
+                or_(
+                    runs.c.lease_until <= self._session.now(),
+                    runs.c.lease_until > self._session.later(FARTHEST),
+                ),
             )
             .order_by(runs.c.entry)
             .with_for_update(skip_locked=True)
