@@ -9,7 +9,13 @@ from typing import Any
 from celery import Celery
 
 from controller.adapters.artifacts import open_artifacts
-from controller.adapters.celery.settings import PROTOCOL, PROTOCOL_HEADER, TASK, celery_settings
+from controller.adapters.celery.settings import (
+    OLDEST,
+    PROTOCOL,
+    PROTOCOL_HEADER,
+    TASK,
+    celery_settings,
+)
 from controller.adapters.memory.clock import SystemClock
 from controller.adapters.sql.store import SqlStore
 from controller.domain.errors import IncumbentError
@@ -79,7 +85,11 @@ def hear(
 
 
 def _refusal(protocol: Any, arguments: tuple[Any, ...]) -> str | None:
-    if protocol != PROTOCOL:
+    if (
+        not isinstance(protocol, int)
+        or isinstance(protocol, bool)
+        or not OLDEST <= protocol <= PROTOCOL
+    ):
         return (
             f"it speaks version {str(protocol)[:20]!r} of the protocol and this worker {PROTOCOL}"
         )

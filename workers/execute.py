@@ -12,7 +12,7 @@ from pathlib import Path
 
 from controller.crashpoints import reach
 from controller.domain.errors import IncumbentError, StorageFull, Unavailable
-from controller.domain.runs import Run, RunKind, RunState
+from controller.domain.runs import FORMAT, Run, RunKind, RunState
 from controller.ports import RunEnd
 from workers.evaluating import evaluate_run, verify_run
 from workers.failure import Failure
@@ -36,6 +36,12 @@ def execute(
     lease = timedelta(seconds=place.settings.lease)
     with place.store.begin() as tx:
         run = tx.runs.claim(run_id, fence, worker=place.settings.name, lease=lease)
+        if run is not None and run.format > FORMAT:
+            # Raised inside, so that the claim is taken back: the run waits for a worker that can read it.
+            raise Unavailable(
+                f"Its order has format {run.format}, and this worker reads up to {FORMAT}.",
+                hint="A worker of the newer version does it.",
+            )
     if run is None:
         log.info("nothing to claim", extra={"action": "claim", "run": run_id, "fence": fence})
         return None

@@ -17,7 +17,7 @@ from typing import Any, Self
 from controller.crashpoints import reach
 from controller.domain.errors import Conflict, IncumbentError, Unavailable
 from controller.domain.runs import Run, RunState
-from controller.ports import JournalEntry, RunEnd, Store
+from controller.ports import JournalEntry, RunEnd, Store, Transaction
 from workers.draining import Drain
 from workers.settings import WorkerSettings
 from workers.supervise import Stop
@@ -160,6 +160,8 @@ class Reporter:
                     pulse = tx.runs.heartbeat(
                         self._run.id, self._run.fence, lease=lease, progress=self._progress
                     )
+                    if not pulse.valid:
+                        tx.counters.add("workers_fenced")
         except IncumbentError:
             with self._lock:
                 self._entries[:0] = entries
@@ -192,6 +194,8 @@ def report_end(store: Store, run: Run, end: RunEnd, reporter: Reporter) -> bool:
             with store.begin() as tx:
                 tx.journal.append(run.id, run.fence, rest)
                 counted = tx.runs.finish(run.id, run.fence, end, at=at)
+                if not counted:
+                    tx.counters.add(_ignored(tx, run))
                 reach("end-written")
         except (Unavailable, Conflict) as error:
             log.warning(
@@ -212,6 +216,13 @@ def report_end(store: Store, run: Run, end: RunEnd, reporter: Reporter) -> bool:
             return counted
         time.sleep(pause)
         pause = min(pause * 2, 5.0)
+
+
+def _ignored(tx: Transaction, run: Run) -> str:
+    """What a result is that does not count: told twice, or late because somebody else has the run."""
+    held = tx.runs.get(run.id)
+    twice = held is not None and held.fence == run.fence and held.state.ended
+    return "results_told_twice" if twice else "results_too_late"
 
 
 def _is_written(store: Store, run: Run, end: RunEnd) -> bool:

@@ -10,6 +10,9 @@ from typing import Any
 
 from controller.domain.rules import DataSection, Gate, Search
 
+FORMAT = 1
+"""Version of what an order says. A worker that meets a higher one leaves the run to a newer worker."""
+
 
 class RunKind(StrEnum):
     """What a worker is asked to do."""
@@ -139,6 +142,8 @@ class Run:
     reason: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
     handed_back: int = 0
+    format: int = FORMAT
+    """The version of the order, as it was when it was written."""
 
     @property
     def tries(self) -> int:

@@ -63,6 +63,7 @@ class Rescuer:
                     payload = {"run": run.id, "queue": run.spec.queue}
                     tx.outbox.put("run", f"{run.id}:{run.fence}", payload)
             if reclaimed:
+                tx.counters.add("runs_taken_back", len(reclaimed))
                 reach("reclaim-written")
         if reclaimed:
             reach("reclaimed")

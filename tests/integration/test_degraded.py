@@ -153,6 +153,7 @@ def hog(url: str) -> Callable[[], None]:
         return give_back
 
 
+@pytest.mark.long
 def test_no_connection_is_left_and_some_are_again(crowded_server: PostgresServer, tmp_path: Path):
     database = crowded_server.create()
     url = clerk(crowded_server, database)

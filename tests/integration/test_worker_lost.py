@@ -9,8 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from controller.adapters.celery import dispatcher as dispatching
 from controller.adapters.celery.broker import answers
 from controller.adapters.memory import SystemClock
+from controller.adapters.sql import runs as ordering
 from controller.domain.errors import Unavailable
 from controller.domain.runs import Run, RunState
 from controller.domain.signals import SignalKind
@@ -128,6 +130,10 @@ def test_a_paused_worker_s_late_result_counts_for_nothing(place: Workplace):
     until(lambda: "lost the run" in place.log("w1") or "late result ignored" in place.log("w1"))
     assert place.get(run) == ended
     assert endings(place) == 1
+    with place.store.read() as tx:
+        counted = tx.counters.all()
+    assert counted["runs_taken_back"] == 1
+    assert counted.get("results_too_late", 0) + counted.get("workers_fenced", 0) >= 1
 
 
 def test_attempts_come_to_an_end(place: Workplace):
@@ -184,3 +190,71 @@ def test_trainings_do_not_depend_on_the_broker(place: Workplace):
 
     until(heard)
     assert place.get(next_run).state is RunState.DONE
+
+
+NEXT_VERSION = """
+import controller, controller.adapters.celery.settings as messages, controller.domain.runs as orders
+controller.__version__, messages.PROTOCOL, orders.FORMAT = "99.0", 2, 2
+from workers.__main__ import main
+raise SystemExit(main())
+"""
+
+
+@pytest.mark.long
+def test_what_a_newer_version_orders_waits_for_a_newer_worker(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+):
+    """A rolling update: the controller is new, one worker is old, one is new."""
+    place.start_worker("old")
+    monkeypatch.setattr(ordering, "FORMAT", 2)
+    run = place.order(ring=False)
+    place.ring(run)
+    until(lambda: "Its order has format 2, and this worker reads up to 1" in place.log("old"))
+    monkeypatch.setattr(dispatching, "PROTOCOL", 2)
+    place.ring(run)
+    until(lambda: "it speaks version '2' of the protocol and this worker 1" in place.log("old"))
+    held = place.get(run)
+    assert (held.state, held.fence, held.attempt) == (RunState.QUEUED, 0, 0)
+    place.start_worker("new", program=NEXT_VERSION)
+
+    def done() -> bool:
+        place.ring(run)
+        return place.get(run).state.ended
+
+    until(done)
+    ended = place.get(run)
+    assert (ended.state, ended.worker, ended.attempt) == (RunState.DONE, "new", 1)
+    monkeypatch.setattr(dispatching, "PROTOCOL", 1)
+    monkeypatch.setattr(ordering, "FORMAT", 1)
+    assert place.train().state is RunState.DONE, "what the old version orders, both can do"
+
+
+@pytest.mark.long
+def test_a_worker_that_has_to_go_lets_a_short_training_end(place: Workplace):
+    worker = place.start_worker("w1", INCUMBENT_GRACE="60")
+    run = place.order("waiting:train")
+    until(lambda: attempts(place, run) == 1)
+    worker.send_signal(signal.SIGTERM)
+    (place.home / "go").touch()
+    ended = place.ended(run)
+    assert (ended.state, ended.attempt, ended.handed_back) == (RunState.DONE, 1, 0)
+    assert worker.wait(30) == 0
+
+
+@pytest.mark.long
+def test_a_training_that_outlives_its_lease_many_times_is_slow_and_not_lost(place: Workplace):
+    place.start_worker("w1", INCUMBENT_LEASE="0.6")
+    run = place.order("waiting:train", retries=0)
+    rescuer = Rescuer(place.store, SystemClock())
+    until(lambda: attempts(place, run) == 1)
+    first = place.get(run).lease_until
+    assert first
+
+    def renewed_often() -> bool:
+        assert rescuer.run_once().given_up == 0
+        now = place.get(run).lease_until
+        return now is not None and (now - first).total_seconds() > 3
+
+    until(renewed_often)
+    (place.home / "go").touch()
+    assert place.ended(run).state is RunState.DONE

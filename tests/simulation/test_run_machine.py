@@ -19,7 +19,8 @@ from controller.ports import Query, RunEnd, Transaction
 from tests.support.machines import BREAKS, SESSIONS, Player, TwoSessions
 from tests.support.makers import AT, HOUR, MODEL, decide, new_signal, order
 
-LEASE = 2 * HOUR
+STEP = HOUR / 4
+LEASE = 2 * STEP
 KEYS = st.sampled_from("abcdef")
 DICE = st.integers(0, 3)
 AGES = st.sampled_from([0, 0, 0, 0, 1, 2, -1])
@@ -189,10 +190,10 @@ class RunMachine(TwoSessions):
         elif run.state is RunState.RUNNING:
             run.cancel = True
 
-    @rule(hours=st.sampled_from([0, 1, 1, 2, 3]), session=SESSIONS, broken=BREAKS)
-    def time_passes_and_somebody_rescues(self, hours: int, session: int, broken: bool) -> None:
-        self.bench.pass_time(hours * HOUR)
-        self.time += hours * HOUR
+    @rule(steps=st.sampled_from([0, 1, 1, 2, 3]), session=SESSIONS, broken=BREAKS)
+    def time_passes_and_somebody_rescues(self, steps: int, session: int, broken: bool) -> None:
+        self.bench.pass_time(steps * STEP)
+        self.time += steps * STEP
         back = self.act(session, broken, lambda tx: tx.runs.reclaim(at=AT))
         if back is None:
             return

@@ -205,12 +205,14 @@ class Workplace:
     def artifacts(self) -> LocalArtifacts:
         return LocalArtifacts(self.home / "artifacts")
 
-    def start_worker(self, name: str = "w1", **environment: str) -> subprocess.Popen[bytes]:
-        """A worker process; returns once its row is in the database."""
+    def start_worker(
+        self, name: str = "w1", *, program: str = "", **environment: str
+    ) -> subprocess.Popen[bytes]:
+        """A worker process (or what ``program``, Python, makes of it); returns once its row is in the database."""
         before = os.environ | self.environment | environment | {"INCUMBENT_WORKER_NAME": name}
         log = (self.home / f"{name}.log").open("ab")
         worker = subprocess.Popen(
-            [sys.executable, "-m", "workers"],
+            [sys.executable, *(["-c", program] if program else ["-m", "workers"])],
             cwd=ROOT,
             env=before,
             stdout=log,

@@ -15,7 +15,10 @@ TASK = "incumbent.run"
 """The one task's name; the control plane knows it by name only."""
 
 PROTOCOL = 1
-"""Version of the message ``(run, fence)``. A worker drops what it does not know; the relay rings again."""
+"""Version of the message ``(run, fence)``. A worker drops a newer one, and the relay rings again until a worker hears
+it that knows it; older ones are heard as long as :data:`OLDEST` says so, for a rolling update brings both."""
+
+OLDEST = 1
 
 PROTOCOL_HEADER = "incumbent_protocol"
 

@@ -12,11 +12,12 @@ from controller.adapters.sql.models import SqlModels
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.signals import SqlSignals
 from controller.adapters.sql.tables import runs
+from controller.domain.canonical import to_plain
 from controller.domain.codec import load_plain
 from controller.domain.decisions import StartRun
 from controller.domain.endings import ending_signal, lost_sentence
 from controller.domain.errors import Conflict, IllegalTransition
-from controller.domain.runs import Run, RunSpec, RunState
+from controller.domain.runs import FORMAT, Run, RunSpec, RunState
 from controller.ports import FARTHEST, Pulse, Query, RunEnd
 
 
@@ -41,7 +42,7 @@ class SqlRuns:
                 model=model,
                 number=action.number,
                 kind=action.spec.kind.value,
-                spec=action.spec,
+                spec={"format": FORMAT, **to_plain(action.spec)},
                 retries=action.spec.retries,
                 state=RunState.QUEUED.value,
                 fence=0,
@@ -212,4 +213,5 @@ def _run(row: Row[Any]) -> Run:
         reason=row.reason,
         result=row.result,
         handed_back=row.handed_back,
+        format=row.spec.get("format", 1),
     )
