@@ -170,7 +170,7 @@ class Settings(BaseSettings):
         description="Requests a second of one caller, over a minute; bursts may be longer.",
     )
     api_body: int = Field(1_000_000, gt=0, description="Largest body of a request, in bytes.")
-    api_streams: int = Field(100, ge=0, description="Event streams that may be open at once.")
+    api_streams: int = Field(1000, ge=0, description="Event streams that may be open at once.")
     notify: Path | None = Field(
         None,
         description="File (TOML) that says where the channels of policies lead, and how they are spoken to."

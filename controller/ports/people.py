@@ -106,3 +106,7 @@ class CommentBook(Protocol):
     def of(self, subject: str, limit: int = 500) -> list[Comment]:
         """The subject's comments, oldest first."""
         ...
+
+    def latest(self, limit: int = 200) -> list[Comment]:
+        """The newest comments about anything, newest first."""
+        ...

@@ -33,7 +33,7 @@ READS: Mapping[str, frozenset[str]] = {
     "journal": frozenset({"read"}),
     "workers": frozenset({"all"}),
     "delegations": frozenset({"to", "all"}),
-    "comments": frozenset({"of"}),
+    "comments": frozenset({"of", "latest"}),
     "deliveries": frozenset({"get", "find"}),
     "silences": frozenset({"active", "find"}),
     "controllers": frozenset({"all"}),

@@ -7,14 +7,18 @@ import uuid
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from controller.domain.errors import NotFound, UserError
 from controller.ports import Comment, Transaction
+from controller.service.backpressure import has_room_for_notices
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
 LONGEST = 10_000
+_MOST_CALLED = 10
+_CALLED = re.compile(r"(?<![\w@/.])@([A-Za-z0-9][A-Za-z0-9._-]{0,63})")
 _TAGS = {"p", "br", "em", "strong", "code", "pre", "ul", "ol", "li", "blockquote", "a", "del", "hr"}
 
 
@@ -50,8 +54,47 @@ def add_comment(
         raise UserError("A comment needs words.")
     if len(said) > LONGEST:
         raise UserError(f"A comment has up to {LONGEST:,} characters.")
-    kept = f"{actor}:{key or uuid.uuid4()}"
-    return tx.comments.add(Comment(subject=subject, actor=actor, at=now, text=said, key=kept))
+    under = f"{actor}:{key or uuid.uuid4()}"
+    kept = tx.comments.add(Comment(subject=subject, actor=actor, at=now, text=said, key=under))
+    if kept.at == now and kept.text == said and has_room_for_notices(tx):
+        _notify(tx, kept)
+    return kept
+
+
+def mentions(text: str) -> tuple[str, ...]:
+    """The names that a text calls with ``@name``, in order; an address such as ``a@b.example`` calls nobody."""
+    return tuple(dict.fromkeys(name.rstrip(".-") for name in _CALLED.findall(text)))
+
+
+def calls(comment: Comment, actor: str) -> bool:
+    """Whether the comment calls this person."""
+    return actor.removeprefix("person:") in mentions(comment.text)
+
+
+def _notify(tx: Transaction, comment: Comment) -> None:
+    """A message to the channel that is called like each person who was mentioned."""
+    kind, _, name = comment.subject.partition(":")
+    said = " ".join(comment.text.split())
+    for person in mentions(comment.text)[:_MOST_CALLED]:
+        payload = {
+            "channel": person,
+            "event": "mentioned",
+            "model": subject_model(tx, comment.subject),
+            "sentence": f"{comment.actor} mentioned you: {said[:300]}",
+            "decision": int(name) if kind == "decision" else None,
+            "path": page_of(comment.subject),
+        }
+        tx.outbox.put("notify", f"comment:{comment.id}:{person}", payload)
+
+
+def page_of(subject: str) -> str:
+    """Where on the page one talks about it."""
+    kind, _, name = subject.partition(":")
+    if kind == "decision":
+        return f"/decisions/{name}"
+    if kind == "run":
+        return f"/runs/{quote(name, safe='')}"
+    return f"/models/{quote(name.rpartition('/')[0], safe='')}"
 
 
 def as_html(text: str) -> str:

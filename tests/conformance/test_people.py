@@ -55,6 +55,8 @@ def test_a_comment_is_kept_once_under_its_key(store: Store):
         assert tx.comments.of("decision:1") == [kept, later]
         assert tx.comments.of("decision:1", limit=1) == [kept]
         assert tx.comments.of("decision:2") == []
+        assert tx.comments.latest() == [later, kept]
+        assert tx.comments.latest(1) == [later]
 
 
 def test_challengers_wait_in_order_of_their_time(store: Store):

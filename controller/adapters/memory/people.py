@@ -82,3 +82,6 @@ class MemoryComments:
     def of(self, subject: str, limit: int = 500) -> list[Comment]:
         found = [c for c in self._tables.comments.values() if c.subject == subject]
         return found[:limit]
+
+    def latest(self, limit: int = 200) -> list[Comment]:
+        return sorted(self._tables.comments.values(), key=lambda c: -c.id)[:limit]

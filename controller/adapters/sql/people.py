@@ -112,6 +112,10 @@ class SqlComments:
         )
         return [_comment(row) for row in rows]
 
+    def latest(self, limit: int = 200) -> list[Comment]:
+        rows = self._session.execute(select(comments).order_by(comments.c.id.desc()).limit(limit))
+        return [_comment(row) for row in rows]
+
 
 def _token(row: Row[Any]) -> Token:
     return Token(**{**row._asdict(), "owners": tuple(row.owners)})

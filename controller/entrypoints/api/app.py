@@ -14,6 +14,7 @@ from controller.domain.errors import ConfigurationError
 from controller.entrypoints.api import books, probe, problems, read, stream, use, write
 from controller.entrypoints.api.desk import LOOPBACK, Desk, openid_config
 from controller.entrypoints.api.guard import Guard
+from controller.entrypoints.api.watch import Watch
 from controller.entrypoints.observe import Probes
 from controller.ports import Store
 from controller.service.access import parse_role
@@ -82,7 +83,7 @@ def create_app(desk: Desk) -> FastAPI:
     )
     app.state.desk = desk
     app.state.probes = Probes(desk.observer or Observer(desk.store, desk.clock))
-    app.state.streams = stream.Streams(desk.settings.api_streams)
+    app.state.watch = Watch(desk, desk.settings.api_streams)
     problems.install(app)
     for router in (
         read.router, write.router, use.router, books.router, stream.router, probe.router,

@@ -33,7 +33,7 @@ class Server:
             server_header=False,
             timeout_keep_alive=10,
             timeout_graceful_shutdown=3,
-            limit_concurrency=1000,
+            limit_concurrency=settings.api_streams + 1000,
         )
         self._server = uvicorn.Server(config)
         self._socket: socket.socket | None = None

@@ -43,7 +43,7 @@ from controller.service.delegate import Wish, delegate, take_back
 from controller.service.drift_report import drift_view
 from controller.service.explain import find_decision, summary
 from controller.service.overview import inbox, model_names
-from controller.service.talk import add_comment, subject_model
+from controller.service.talk import add_comment, calls, page_of, subject_model
 from controller.service.words import WORDS, Word, owner_of
 
 router = APIRouter(include_in_schema=False)
@@ -83,6 +83,7 @@ def home(request: Request, desk: At, session: Visitor) -> Response:
         depth = {"signals": tx.signals.count_waiting(), **tx.outbox.depth()}
         recent = [summary(r) for r in tx.decisions.find(Query(limit=8))]
         standing = [d for d in tx.delegations.all() if d.holds(now)]
+        called = [c for c in tx.comments.latest() if calls(c, session.person.actor)][:5]
     for row in waiting:
         row["why_not"] = session.person.why_not("approve", row["owner"])
         row["late"] = row["expires"] is not None and row["expires"] <= now
@@ -94,6 +95,7 @@ def home(request: Request, desk: At, session: Visitor) -> Response:
         holds=holds,
         depth=depth,
         recent=recent,
+        called=[(c, page_of(c.subject)) for c in called],
         mine=[d for d in standing if d.actor == session.person.actor],
         theirs=[d for d in standing if d.to == session.person.actor],
         may_delegate=_may_delegate(session.person),

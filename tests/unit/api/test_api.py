@@ -253,23 +253,6 @@ def test_who_asks_too_often_is_told_to_wait(tmp_path: Path):
     assert other.get("/v1/models").status_code == 200
 
 
-def test_the_stream_tells_of_decisions_and_has_a_bound(tmp_path: Path):
-    office = Office(tmp_path, {"api_streams": 1})
-    office.held()
-    api = office.client(role="viewer")
-    text = api.get("/v1/stream", params={"after": 4, "once": True}).text
-    assert "id: 5\nevent: decision\n" in text
-    assert '"verdict": "hold"' in text
-    resumed = api.get("/v1/stream", params={"once": True}, headers={"last-event-id": "5"}).text
-    assert "id: 6\n" in resumed
-    assert "id: 5\n" not in resumed
-    office.app.state.streams.enter()
-    full = api.get("/v1/stream", params={"once": True})
-    assert (full.status_code, full.json()["code"]) == (503, "unavailable")
-    office.app.state.streams.leave()
-    assert api.get("/v1/stream", params={"once": True}).status_code == 200
-
-
 def test_comments_are_kept_once_and_shown_safe(office: Office):
     api, url = office.client("person:ben", "reviewer"), "/v1/comments/decision:6"
     body, key = {"text": "**JFK** <script>x</script>"}, {"Idempotency-Key": "c1"}
