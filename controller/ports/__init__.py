@@ -19,7 +19,15 @@ from controller.ports.controllers import (
     ControllerRow,
     Counters,
 )
-from controller.ports.data import Batch, DataCatalog, DataSource, Poll, SourceHealth, SourceState
+from controller.ports.data import (
+    Batch,
+    DataCatalog,
+    DataSource,
+    Poll,
+    SourceHealth,
+    SourceHints,
+    SourceState,
+)
 from controller.ports.decisions import DecisionLog, NewDecision
 from controller.ports.delivery import Dispatcher, Letter, Outbox
 from controller.ports.figures import FigureBook, RunFigure
@@ -134,6 +142,7 @@ __all__ = [
     "Silence",
     "SilenceBook",
     "SourceHealth",
+    "SourceHints",
     "SourceState",
     "Store",
     "Tag",

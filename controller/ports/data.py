@@ -98,6 +98,18 @@ class SourceState:
         return not self.error and not self.problems
 
 
+class SourceHints(Protocol):
+    """Word from outside that something was written, until whoever polls has heard it."""
+
+    def hint(self, models: Sequence[str], at: datetime) -> None:
+        """Something came to the sources of these models; a later hint takes the place of an earlier one."""
+        ...
+
+    def hinted(self) -> Mapping[str, datetime]:
+        """When the last hint came, by model."""
+        ...
+
+
 class SourceHealth(Protocol):
     """How each model's source fares, for ``doctor`` and ``status``."""
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from controller.ports.catalog import Catalog, FreeBook
 from controller.ports.controllers import ControllerBook, Counters
-from controller.ports.data import DataCatalog, SourceHealth
+from controller.ports.data import DataCatalog, SourceHealth, SourceHints
 from controller.ports.decisions import DecisionLog
 from controller.ports.delivery import Outbox
 from controller.ports.figures import FigureBook
@@ -48,6 +48,9 @@ class Transaction(Protocol):
     def rules(self) -> RuleStore: ...
     @property
     def sources(self) -> SourceHealth: ...
+
+    @property
+    def hints(self) -> SourceHints: ...
     @property
     def reviews(self) -> ReviewBook: ...
     @property

@@ -9,11 +9,11 @@ cursor is still the one that the look began with: what two controllers see is bo
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from controller.crashpoints import reach
@@ -35,8 +35,6 @@ from controller.service.backpressure import INBOX, must_have_room
 from controller.service.data_signals import served_signals, signals_of
 
 log = logging.getLogger(__name__)
-
-_MAGIC = re.compile(r"[*?\[]")
 
 OpenSource = Callable[[Policy], DataSource]
 """From a policy to its source; raises ConfigurationError if its address means nothing."""
@@ -123,11 +121,13 @@ class PollSources:
         self._config = config or PollConfig()
         self._watched: dict[str, _Watched] = {}
         self._lock = threading.Lock()
+        self._heard: dict[str, datetime] = {}
 
     def run_once(self) -> PollReport:
         """Look at what is due, book what has come, and say how much it was."""
         with self._lock:
             self._follow_policies()
+            self._hear()
             due = self._due()
             started = [look for look in map(self._begin, due) if look is not None]
             self._await(started)
@@ -143,15 +143,15 @@ class PollSources:
                 found = True
         return found
 
-    def hint_addresses(self, addresses: Iterable[str]) -> bool:
-        """Objects were written at these URLs (a bucket said so): look at the sources that may mean them."""
-        written, found = list(addresses), False
-        for watched in list(self._watched.values()):
-            fixed = _MAGIC.split(watched.item.policy.data.source, maxsplit=1)[0]
-            if "://" in fixed and any(address.startswith(fixed) for address in written):
+    def _hear(self) -> None:
+        """Hints that came by the database: a bucket told the API, which is another process."""
+        with self._store.read() as tx:
+            hinted = tx.hints.hinted()
+        for model, at in hinted.items():
+            watched = self._watched.get(model)
+            if watched is not None and self._heard.get(model) != at:
                 watched.next_at, watched.hinted = 0.0, True
-                found = True
-        return found
+        self._heard = dict(hinted)
 
     def roots(self) -> frozenset[Path]:
         """Every folder in which a change should be a hint."""
@@ -169,7 +169,7 @@ class PollSources:
     # --- which sources ----------------------------------------------------------------------------------
 
     def _follow_policies(self) -> None:
-        in_force = {s.model: s for item in self._policies.read() for s in _streams(item)}
+        in_force = {s.model: s for item in self._policies.read() for s in streams_of(item)}
         if in_force.keys() != self._watched.keys():
             self._health.forget(sorted(in_force))
         for model in self._watched.keys() - in_force.keys():
@@ -339,7 +339,7 @@ class PollSources:
         self._health.note(state)
 
 
-def _streams(item: InForce) -> list[InForce]:
+def streams_of(item: InForce) -> list[InForce]:
     """A policy's data, and its serving log where there is one: each with its own rhythm, health and cursor."""
     served = item.policy.data.served
     if served is None:

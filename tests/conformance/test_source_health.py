@@ -55,3 +55,13 @@ def test_a_changed_state_is_written_at_once(store: Store):
     assert health.all() == []
     health.note(state(error="away.", failures=2))
     assert [item.failures for item in health.all()] == [2]
+
+
+def test_the_newest_hint_of_each_model_is_kept(store: Store):
+    with store.begin() as tx:
+        assert tx.hints.hinted() == {}
+        tx.hints.hint(["b", "a"], AT)
+    with store.begin() as tx:
+        tx.hints.hint(["a"], AT + HOUR)
+    with store.read() as tx:
+        assert tx.hints.hinted() == {"a": AT + HOUR, "b": AT}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from controller.adapters.memory.tables import Tables
 from controller.ports import SourceState
@@ -24,3 +25,17 @@ class MemorySources:
 
     def all(self) -> list[SourceState]:
         return sorted(self._tables.sources.values(), key=lambda state: state.model)
+
+
+class MemoryHints:
+    """The newest hint of each model."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def hint(self, models: Sequence[str], at: datetime) -> None:
+        for model in models:
+            self._tables.hints[model] = at
+
+    def hinted(self) -> Mapping[str, datetime]:
+        return {model: self._tables.hints[model] for model in self._tables.hints}

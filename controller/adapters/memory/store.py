@@ -12,7 +12,7 @@ from controller.adapters.memory.clock import SystemClock
 from controller.adapters.memory.data import MemoryData
 from controller.adapters.memory.decisions import MemoryDecisions
 from controller.adapters.memory.figures import MemoryFigures
-from controller.adapters.memory.health import MemorySources
+from controller.adapters.memory.health import MemoryHints, MemorySources
 from controller.adapters.memory.journal import (
     MemoryControllers,
     MemoryCounters,
@@ -57,6 +57,7 @@ class MemoryTransaction:
         self.journal = MemoryJournal(tables)
         self.workers = MemoryWorkers(tables, now)
         self.sources = MemorySources(tables)
+        self.hints = MemoryHints(tables)
         self.reviews = MemoryReviews(tables)
         self.tokens = MemoryTokens(tables)
         self.delegations = MemoryDelegations(tables)

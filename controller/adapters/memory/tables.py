@@ -150,6 +150,7 @@ class Tables:
     rules: Table[str, ActiveRules] = field(default_factory=Table)
     texts: Table[str, str] = field(default_factory=Table)
     sources: Table[str, SourceState] = field(default_factory=Table)
+    hints: Table[str, datetime] = field(default_factory=Table)
     reviews: Table[str, ReviewRecord] = field(default_factory=Table)
     journals: Table[str, tuple[JournalLine, ...]] = field(default_factory=Table)
     workers: Table[str, WorkerRow] = field(default_factory=Table)

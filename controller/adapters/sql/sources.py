@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 
 from sqlalchemy import delete, select
 
 from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import source_states
+from controller.adapters.sql.tables import source_hints, source_states
 from controller.ports import SourceState
 
 
@@ -44,3 +45,21 @@ class SqlSources:
             )
             for row in rows
         ]
+
+
+class SqlHints:
+    """One row a model: the newest hint."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def hint(self, models: Sequence[str], at: datetime) -> None:
+        for model in sorted(models):
+            self._session.execute(
+                self._session.insert(source_hints)
+                .values(model=model, at=at)
+                .on_conflict_do_update(index_elements=["model"], set_={"at": at})
+            )
+
+    def hinted(self) -> Mapping[str, datetime]:
+        return {row.model: row.at for row in self._session.execute(select(source_hints))}

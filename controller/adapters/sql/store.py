@@ -34,7 +34,7 @@ from controller.adapters.sql.runs import SqlRuns
 from controller.adapters.sql.schedules import SqlSchedules
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.signals import SqlSignals
-from controller.adapters.sql.sources import SqlSources
+from controller.adapters.sql.sources import SqlHints, SqlSources
 from controller.adapters.sql.use import SqlAliases, SqlConsumers, SqlKeeps
 from controller.domain.errors import Unavailable
 from controller.ports import Clock
@@ -59,6 +59,7 @@ class SqlTransaction:
         self.journal = SqlJournal(session)
         self.workers = SqlWorkers(session)
         self.sources = SqlSources(session)
+        self.hints = SqlHints(session)
         self.reviews = SqlReviews(session)
         self.tokens = SqlTokens(session)
         self.delegations = SqlDelegations(session)

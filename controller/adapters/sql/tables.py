@@ -402,6 +402,13 @@ active_rules = Table(
     Column("retired_because", Words),
 )
 
+source_hints = Table(
+    "source_hints",
+    metadata,
+    Column("model", Words, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+)
+
 source_states = Table(
     "source_states",
     metadata,

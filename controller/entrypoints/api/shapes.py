@@ -37,6 +37,13 @@ class SignalIn(BaseModel):
     )
 
 
+class HintedOut(BaseModel):
+    """Objects that a bucket told of, and the models (or serving logs) whose sources are looked at now."""
+
+    objects: int = Field(examples=[1])
+    models: list[str] = Field(examples=[[_MODEL]])
+
+
 class AcceptedOut(BaseModel):
     """The inbox's answer."""
 

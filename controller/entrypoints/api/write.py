@@ -9,7 +9,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Header, Path, Request
 from starlette.responses import JSONResponse
 
-from controller.adapters.sources.events import CloudEvent, parse_cloud_events, verify_signature
+from controller.adapters.sources.events import (
+    CloudEvent,
+    parse_bucket_events,
+    parse_cloud_events,
+    verify_signature,
+)
 from controller.domain.canonical import canonical_json, to_plain
 from controller.domain.errors import Forbidden, NotFound, UserError
 from controller.domain.signals import NewSignal, Signal, SignalKind
@@ -21,6 +26,7 @@ from controller.entrypoints.api.read import told
 from controller.ports import Transaction
 from controller.service.access import Person
 from controller.service.backpressure import accept
+from controller.service.bucket_hints import hint_addresses
 from controller.service.delegate import Wish, delegate, take_back
 from controller.service.rehearse import rehearse
 from controller.service.talk import add_comment, as_html, subject_model
@@ -220,6 +226,36 @@ def send_events(request: Request, desk: At, body: Annotated[bytes, Depends(_raw)
         if one.fresh:
             tell_accepted(request, desk, one.id, now)
     return JSONResponse(answers, 202)
+
+
+@router.post(
+    "/events/bucket",
+    status_code=202,
+    response_model=shapes.HintedOut,
+    summary="A bucket's notification",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }
+    },
+)
+def send_bucket_event(request: Request, desk: At, body: Annotated[bytes, Depends(_raw)]) -> Any:
+    """An S3 notification, bare, in an SNS envelope, or of EventBridge. By token, or signed as events are.
+
+    It is a hint and no more: the sources that may mean its objects are looked at now, and their listing is the truth.
+    """
+    now, secret = desk.clock.now(), desk.settings.webhook_secret
+    person: Person | None = None
+    if secret is not None and any(name in request.headers for name in _SIGNED):
+        verify_signature(request.headers, body, [secret.get_secret_value()], now)
+    else:
+        person = caller(request)
+        person.must("signal", None)
+    written = [event.address for event in parse_bucket_events(body) if event.created]
+    with desk.store.begin() as tx:
+        models = hint_addresses(tx, written, desk.parse, now)
+    return JSONResponse({"objects": len(written), "models": list(models)}, 202)
 
 
 def _of_event(event: CloudEvent, person: Person | None, now: datetime) -> NewSignal:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from controller.domain.canonical import digest
+from tests.support.command import POLICY
 from tests.support.house import MODEL
 from tests.support.page import Office
 
@@ -291,3 +292,50 @@ def test_a_model_s_drift_is_told_and_a_batch_is_released(office: Office):
         "flight-delay has no batch 1 in",
     )
     assert api.get("/v1/models/nobody/drift").status_code == 404
+
+
+def test_a_bucket_tells_by_signature_and_the_sources_are_looked_at_now(tmp_path: Path):
+    office = Office(tmp_path, {"webhook_secret": "s3cret"})
+    office.desk.enforce(POLICY.replace("data/*.parquet", "s3://warehouse/flights/*.parquet"))
+    record = {
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": "warehouse"}, "object": {"key": "flights/jan+1.parquet"}},
+    }
+    body = json.dumps({"Records": [record]}).encode()
+    signed = hmac.new(b"s3cret", body, hashlib.sha256).hexdigest()
+    api = office.client(actor=None)
+    assert api.post("/v1/events/bucket", content=body).status_code == 401
+    forged = {"x-hub-signature-256": "sha256=" + "0" * 64}
+    assert api.post("/v1/events/bucket", content=body, headers=forged).status_code == 401
+    good = {"x-hub-signature-256": f"sha256={signed}"}
+    answer = api.post("/v1/events/bucket", content=body, headers=good)
+    assert (answer.status_code, answer.json()) == (202, {"objects": 1, "models": [MODEL]})
+    with office.house.store.read() as tx:
+        assert set(tx.hints.hinted()) == {MODEL}
+    bad = office.client().post("/v1/events/bucket", content=b"[]")
+    assert (bad.status_code, bad.json()["code"]) == (400, "bad_event")
+
+
+def test_a_delivery_that_is_sent_again_is_one_signal_and_an_old_one_is_refused(tmp_path: Path):
+    office = Office(tmp_path, {"webhook_secret": "s3cret"})
+    body = json.dumps(EVENT).encode()
+
+    def headers(stamp: int) -> dict[str, str]:
+        content = f"m1.{stamp}.".encode() + body
+        signature = base64.b64encode(hmac.digest(b"s3cret", content, hashlib.sha256)).decode()
+        return CLOUD | {
+            "webhook-id": "m1",
+            "webhook-timestamp": str(stamp),
+            "webhook-signature": f"v1,{signature}",
+        }
+
+    api = office.client(actor=None)
+    now = int(office.house.clock.now().timestamp())
+    first, again = (api.post("/v1/events", content=body, headers=headers(now)) for _ in range(2))
+    assert (first.status_code, first.json()[0]["fresh"]) == (202, True)
+    assert (again.json()[0]["fresh"], again.json()[0]["signal"]) == (
+        False,
+        first.json()[0]["signal"],
+    )
+    replayed = api.post("/v1/events", content=body, headers=headers(now - 3600))
+    assert (replayed.status_code, replayed.json()["code"]) == (401, "bad_signature")

@@ -9,10 +9,11 @@ import pytest
 
 from controller.adapters.memory import MemoryDataSource
 from controller.domain.data import served_stream
-from controller.domain.errors import ConfigurationError, Unavailable
+from controller.domain.errors import ConfigurationError
 from controller.domain.rules import DataSection, Policy, Served
 from controller.domain.signals import SignalKind
 from controller.ports import Batch, Poll, Query
+from controller.service.bucket_hints import hint_addresses
 from controller.service.poll_sources import PollConfig, PollSources
 from controller.service.source_health import KeptHealth
 from tests.support.house import MODEL, House, policy
@@ -214,50 +215,22 @@ def test_hint_that_comes_during_a_look_is_not_lost(house, tmp_path):
     assert sources.service.run_once().batches == 1
 
 
-def test_bucket_that_tells_brings_the_look_forward(house):
-    house.review(policy(data=DataSection(source="s3://warehouse/flights/*.parquet", target="y")))
+def test_a_bucket_s_notification_brings_the_look_forward_and_is_only_a_hint(house):
+    data = DataSection(source="s3://warehouse/flights/*.parquet", target="arr_delay")
+    house.review(policy(data=data))
     sources = Sources(house)
     sources.service.run_once()
-    assert not sources.service.hint_addresses(["s3://warehouse/trains/a.parquet", "s3://other/x"])
+
+    def told(*addresses: str) -> tuple[str, ...]:
+        with house.store.begin() as tx:
+            return hint_addresses(tx, addresses, house.parse, house.clock.now())
+
+    assert told("s3://warehouse/trains/a.parquet", "s3://other/x") == ()
     assert sources.service.run_once().looked == 0
-    assert sources.service.hint_addresses(["s3://warehouse/flights/a.parquet"])
-    assert sources.service.run_once().looked == 1
-
-
-class Broken:
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    def poll(self, cursor):
-        raise self.error
-
-
-@pytest.mark.parametrize(
-    ("error", "sentence"),
-    [
-        (
-            Unavailable("the database does not answer.", hint="Wait."),
-            "the database does not answer. Wait.",
-        ),
-        (ZeroDivisionError("by zero"), "the source failed: ZeroDivisionError: by zero."),
-    ],
-    ids=["known", "surprise"],
-)
-def test_failing_source_is_asked_again_after_growing_pauses(house, error, sentence):
-    sources = Sources(house, {MODEL: Broken(error)})
-    pauses = []
-    for _ in range(4):
-        assert sources.service.run_once().failed == 1
-        pauses.append(sources.service.next_in())
-        sources.timer.now += pauses[-1]
-    assert pauses == [2.0, 4.0, 8.0, 16.0]
-    state = sources.state()
-    assert (state.error, state.failures, state.healthy) == (sentence, 4, False)
-    sources.by_model[MODEL].error = sources.by_model[MODEL]
-    sources.service._watched[MODEL].source = MemoryDataSource()
-    sources.service.run_once()
-    assert sources.state().healthy
-    assert sources.state().failures == 0
+    assert told("s3://warehouse/flights/a.parquet") == (MODEL,)
+    report = sources.service.run_once()
+    assert (report.looked, report.batches) == (1, 0)
+    assert sources.service.run_once().looked == 0
 
 
 def test_address_that_means_nothing_is_told_and_delays_nobody(house):
