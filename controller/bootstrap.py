@@ -29,12 +29,14 @@ from controller.ports import (
     RuleSource,
     Store,
 )
+from controller.ports.publication import TeamRegistry
 from controller.service.backpressure import OUTBOX
 from controller.service.engine import Decided, Engine, EngineConfig
 from controller.service.fire_schedules import FireSchedules
 from controller.service.leadership import STAND_BY, Leadership, LeadershipConfig, LedStore
 from controller.service.links import MessageLinks
 from controller.service.loops import Loop, Loops
+from controller.service.mlflow.publish import PublishConfig, Publisher
 from controller.service.notices.deliver import DeliverNotifications, NoticeConfig
 from controller.service.observe.observer import Observer, Watching
 from controller.service.poll_sources import PollConfig, PollSources
@@ -338,6 +340,7 @@ def build_controller(
         KeptHealth(store),
         PollConfig(inbox=settings.inbox),
     )
+    publishing = _publishing(settings, store, clock)
     loops = _on_their_beats(
         [
             Loop(
@@ -362,7 +365,7 @@ def build_controller(
                 name="engine",
                 every=settings.tick,
                 run_once=lambda: engine.run_once().decisions,
-                wakes=("relay", "notify"),
+                wakes=("relay", "notify", *(loop.name for loop in publishing)),
             ),
             Loop(name="relay", every=1.0, run_once=lambda: relay.run_once().rung),
             Loop(name="notify", every=1.0, run_once=lambda: notices.run_once().gathered),
@@ -372,6 +375,7 @@ def build_controller(
                 run_once=lambda: rescuer.run_once().requeued,
                 wakes=("relay", "engine"),
             ),
+            *publishing,
         ],
         leadership,
     )
@@ -379,6 +383,52 @@ def build_controller(
         sources, lambda roots: Watcher(sorted(roots)), lambda: loops.wake("sources")
     )
     return Controller(loops, watching, leadership)
+
+
+def open_team_registry(settings: Settings) -> TeamRegistry | None:
+    """The MLflow server that the settings name; None if versions stay in our own registry alone."""
+    if settings.registry is None:
+        return None
+    from controller.adapters.mlflow.client import MlflowServer
+    from controller.adapters.mlflow.registry import MlflowTeamRegistry
+
+    token = settings.registry_token
+    secret = None if token is None else token.get_secret_value()
+    return MlflowTeamRegistry(MlflowServer(settings.registry, secret, settings.registry_timeout))
+
+
+def build_publisher(settings: Settings, store: Store, clock: Clock) -> Publisher | None:
+    """What publishes governed versions to the team's registry; None if there is none."""
+    team = open_team_registry(settings)
+    if team is None:
+        return None
+    from controller.service.mlflow.package import Packer
+
+    page = (settings.page_url or f"http://{settings.host}:{settings.port}").rstrip("/") + "/"
+    spool = settings.home.resolve() / "spool" / "registry"
+    watch = timedelta(seconds=settings.registry_watch)
+    return Publisher(
+        store,
+        team,
+        clock,
+        PublishConfig(owner=owner(), settle=settings.registry_drift, watch=watch),
+        Packer(open_artifacts(settings), spool, page),
+    )
+
+
+def _publishing(settings: Settings, store: Store, clock: Clock) -> list[Loop]:
+    publisher = build_publisher(settings, store, clock)
+    if publisher is None:
+        return []
+    run_once = publisher.run_once
+    return [
+        Loop(
+            name="registry",
+            every=min(settings.registry_watch, 1.0),
+            run_once=lambda: run_once().published,
+            wakes=("engine",),
+        )
+    ]
 
 
 def watched(settings: Settings, store: Store, controller: Controller | None = None) -> Watched:

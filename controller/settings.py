@@ -181,6 +181,25 @@ class Settings(BaseSettings):
         description="What MLflow's clients find here: governed models and free ones that they keep themselves, only"
         " governed ones, or nothing.",
     )
+    registry: str | None = Field(
+        None,
+        description="A team's MLflow server where governed versions and the champion are published:"
+        " mlflow://host:5000, or mlflow+https://host. Default: our own registry alone.",
+    )
+    registry_token: SecretStr | None = Field(
+        None, description="Token of that server, or user:password."
+    )
+    registry_drift: Literal["hold", "adopt", "restore"] = Field(
+        "hold",
+        description="What follows when somebody moves the alias champion over there: automatic promotion rests until"
+        " a person decides, their move is taken over, or ours is written again.",
+    )
+    registry_watch: float = Field(
+        5.0, gt=0, description="Seconds between two looks at the alias over there."
+    )
+    registry_timeout: float = Field(
+        10.0, gt=0, le=300, description="Seconds that the other server has for an answer."
+    )
     actor: str | None = Field(
         None, description="Who gives commands, as decisions name them. Default: the login name."
     )

@@ -14,6 +14,7 @@ from controller.ports.figures import FigureBook
 from controller.ports.leases import Leases
 from controller.ports.notices import DeliveryBook, SilenceBook
 from controller.ports.people import CommentBook, DelegationBook, TokenBook
+from controller.ports.publication import PublicationBook
 from controller.ports.registry import FactLog, ModelBook, Registry
 from controller.ports.rules import ReviewBook, RuleStore, Schedules
 from controller.ports.runs import RunJournal, RunStore, WorkerBook
@@ -85,6 +86,8 @@ class Transaction(Protocol):
     def keeps(self) -> KeepBook: ...
     @property
     def notes(self) -> NoteBook: ...
+    @property
+    def publications(self) -> PublicationBook: ...
 
 
 class Store(Protocol):

@@ -64,9 +64,19 @@ def model_at_a_glance(tx: Transaction, name: str) -> dict[str, Any]:
             summary(record) for record in tx.decisions.find(Query(model=name, limit=3))
         ],
         "rules": to_plain(rules.ref) if rules else None,
-        "problems": _problems(state.error, rules.refused if rules else "no policy is in force"),
+        "problems": _problems(
+            state.error,
+            rules.refused if rules else "no policy is in force",
+            *_registry_problems(tx, name),
+        ),
         "data": to_plain(tx.data.view(name)),
     }
+
+
+def _registry_problems(tx: Transaction, name: str) -> list[str]:
+    """What is wrong between our registry and the team's own."""
+    found = tx.publications.get(name)
+    return [found.drift, found.error] if found else []
 
 
 def _problems(*found: str | None) -> list[str]:

@@ -25,6 +25,7 @@ from controller.adapters.memory.notes import MemoryNotes
 from controller.adapters.memory.notices import MemoryDeliveries, MemorySilences
 from controller.adapters.memory.outbox import MemoryOutbox
 from controller.adapters.memory.people import MemoryComments, MemoryDelegations, MemoryTokens
+from controller.adapters.memory.publications import MemoryPublications
 from controller.adapters.memory.registry import MemoryFacts, MemoryRegistry
 from controller.adapters.memory.reviews import MemoryReviews
 from controller.adapters.memory.rules import MemoryRuleStore
@@ -73,6 +74,7 @@ class MemoryTransaction:
         self.consumers = MemoryConsumers(tables)
         self.keeps = MemoryKeeps(tables)
         self.notes = MemoryNotes(tables)
+        self.publications = MemoryPublications(tables)
 
 
 class MemoryStore:

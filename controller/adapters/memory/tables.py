@@ -15,6 +15,7 @@ from controller.domain.canonical import GENESIS
 from controller.domain.catalog import CatalogModel, CatalogVersion
 from controller.domain.decisions import DecisionRecord
 from controller.domain.evidence import Evaluation
+from controller.domain.publication import Publication, Sent
 from controller.domain.runs import Run
 from controller.domain.signals import Signal
 from controller.domain.snapshot import ApprovalView
@@ -161,6 +162,8 @@ class Tables:
     silences: Table[int, Silence] = field(default_factory=Table)
     controllers: Table[str, ControllerRow] = field(default_factory=Table)
     counters: Table[str, int] = field(default_factory=Table)
+    publications: Table[str, Publication] = field(default_factory=Table)
+    published: Table[str, Mapping[int, Sent]] = field(default_factory=Table)
     free: Table[str, FreeRow] = field(default_factory=Table)
     free_numbers: Table[str, int] = field(default_factory=Table)
     """The next version of names that are free again."""

@@ -27,6 +27,7 @@ from controller.adapters.sql.notes import SqlNotes
 from controller.adapters.sql.notices import SqlDeliveries, SqlSilences
 from controller.adapters.sql.outbox import SqlOutbox
 from controller.adapters.sql.people import SqlComments, SqlDelegations, SqlTokens
+from controller.adapters.sql.publications import SqlPublications
 from controller.adapters.sql.registry import SqlFacts, SqlRegistry
 from controller.adapters.sql.reviews import SqlReviews
 from controller.adapters.sql.rules import SqlRuleStore
@@ -75,6 +76,7 @@ class SqlTransaction:
         self.consumers = SqlConsumers(session)
         self.keeps = SqlKeeps(session)
         self.notes = SqlNotes(session)
+        self.publications = SqlPublications(session)
 
 
 class SqlStore:

@@ -67,7 +67,8 @@ class _Check(click.ParamType[str]):
 def doctor(session: Session, *, wanted: tuple[str, ...], as_json: bool) -> int:
     """Look at everything that must work together. Exit code 1 if something is wrong.
 
-    What is looked at: settings, database, limits, controller, broker, worker, artifacts, rules, data, work, messages.
+    What is looked at: settings, database, limits, controller, broker, worker, artifacts, rules, data, registry, work,
+    messages.
     """
     chosen = [(name, check) for name, check in CHECKS if not wanted or name in wanted]
     try:
@@ -309,6 +310,28 @@ def _unsent(tx: Transaction) -> Iterator[tuple[str, str, str]]:
                 yield topic, letter.key, letter.last_error
 
 
+def _registry(session: Session) -> Iterator[Finding]:
+    """The team's own registry: does it answer, and is the champion there where we left it?"""
+    place = session.settings.registry
+    if place is None:
+        yield Finding(name="registry", ok=True, sentence="our own; none of a team is followed")
+        return
+    with session.read() as tx:
+        rows = [row for row in tx.publications.all() if row.place == place]
+    for row in rows:
+        if row.error:
+            hint = "It is tried again by itself; decisions go on meanwhile."
+            yield Finding(name=f"registry {row.model}", ok=False, sentence=row.error, hint=hint)
+        if row.drift:
+            hint = (
+                f"`incumbent release {row.model}` writes ours again, `incumbent promote {row.model} V`"
+                " takes theirs over."
+            )
+            yield Finding(name=f"registry {row.model}", ok=False, sentence=row.drift, hint=hint)
+    if not any(row.error or row.drift for row in rows):
+        yield Finding(name="registry", ok=True, sentence=f"{place} has {len(rows)} models of ours")
+
+
 CHECKS: tuple[tuple[str, Callable[[Session], Iterator[Finding]]], ...] = (
     ("settings", _settings),
     ("database", _database),
@@ -319,6 +342,7 @@ CHECKS: tuple[tuple[str, Callable[[Session], Iterator[Finding]]], ...] = (
     ("artifacts", _artifacts),
     ("rules", _rules),
     ("data", _sources),
+    ("registry", _registry),
     ("work", _work),
     ("messages", look_at_messages),
 )

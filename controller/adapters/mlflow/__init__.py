@@ -1,0 +1,1 @@
+"""A team's MLflow server, spoken to over REST. Nothing of MLflow is imported."""
