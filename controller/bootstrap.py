@@ -36,6 +36,7 @@ from controller.service.fire_schedules import FireSchedules
 from controller.service.leadership import STAND_BY, Leadership, LeadershipConfig, LedStore
 from controller.service.links import MessageLinks
 from controller.service.loops import Loop, Loops
+from controller.service.mlflow.package import Packer
 from controller.service.mlflow.publish import PublishConfig, Publisher
 from controller.service.notices.deliver import DeliverNotifications, NoticeConfig
 from controller.service.observe.observer import Observer, Watching
@@ -52,6 +53,7 @@ from controller.settings import Settings, load_settings
 if TYPE_CHECKING:
     from controller.adapters.git.rules import GitRules
     from controller.adapters.git.settings import ReviewSettings
+    from controller.adapters.mlflow.client import MlflowServer
     from controller.adapters.notify.load import NotifyPlan
 
 ENGINE = "engine"
@@ -385,35 +387,36 @@ def build_controller(
     return Controller(loops, watching, leadership)
 
 
-def open_team_registry(settings: Settings) -> TeamRegistry | None:
-    """The MLflow server that the settings name; None if versions stay in our own registry alone."""
-    if settings.registry is None:
-        return None
+def open_mlflow(settings: Settings, place: str) -> MlflowServer:
+    """The MLflow server at ``place``, with the token of the settings."""
     from controller.adapters.mlflow.client import MlflowServer
-    from controller.adapters.mlflow.registry import MlflowTeamRegistry
 
     token = settings.registry_token
     secret = None if token is None else token.get_secret_value()
-    return MlflowTeamRegistry(MlflowServer(settings.registry, secret, settings.registry_timeout))
+    return MlflowServer(place, secret, settings.registry_timeout)
+
+
+def open_team_registry(settings: Settings, place: str) -> TeamRegistry:
+    """The models of the MLflow server at ``place``."""
+    from controller.adapters.mlflow.registry import MlflowTeamRegistry
+
+    return MlflowTeamRegistry(open_mlflow(settings, place))
+
+
+def build_packer(settings: Settings) -> Packer:
+    """What packs a version for another registry."""
+    page = (settings.page_url or f"http://{settings.host}:{settings.port}").rstrip("/") + "/"
+    return Packer(open_artifacts(settings), settings.home.resolve() / "spool" / "registry", page)
 
 
 def build_publisher(settings: Settings, store: Store, clock: Clock) -> Publisher | None:
     """What publishes governed versions to the team's registry; None if there is none."""
-    team = open_team_registry(settings)
-    if team is None:
+    if settings.registry is None:
         return None
-    from controller.service.mlflow.package import Packer
-
-    page = (settings.page_url or f"http://{settings.host}:{settings.port}").rstrip("/") + "/"
-    spool = settings.home.resolve() / "spool" / "registry"
+    team = open_team_registry(settings, settings.registry)
     watch = timedelta(seconds=settings.registry_watch)
-    return Publisher(
-        store,
-        team,
-        clock,
-        PublishConfig(owner=owner(), settle=settings.registry_drift, watch=watch),
-        Packer(open_artifacts(settings), spool, page),
-    )
+    config = PublishConfig(owner=owner(), settle=settings.registry_drift, watch=watch)
+    return Publisher(store, team, clock, config, build_packer(settings))
 
 
 def _publishing(settings: Settings, store: Store, clock: Clock) -> list[Loop]:

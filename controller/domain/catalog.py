@@ -109,10 +109,13 @@ class Search:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewFreeVersion:
-    """A version that is entered for a free model."""
+    """A version that is entered for a free model. ``number`` 0 is the next one; an import brings its own."""
 
     source: str
     storage: str
+    number: int = 0
+    stage: str = NO_STAGE
+    created_at: datetime | None = None
     description: str = ""
     run: str = ""
     run_link: str = ""

@@ -61,7 +61,7 @@ class FreeBook(Protocol):
         ...
 
     def add_version(self, name: str, version: NewFreeVersion, at: datetime) -> int:
-        """Enter a version under the model's next number."""
+        """Enter a version under the model's next number, or under its own if that was never given (else Conflict)."""
         ...
 
     def change_version(

@@ -24,7 +24,7 @@ class RemoteVersion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewRemote:
-    """A version to be entered. ``files`` are uploaded where the other side takes files; ``link`` stands where not."""
+    """A version to be entered. ``files`` are uploaded where the other side takes files; ``link`` leads to our page."""
 
     link: str
     description: str

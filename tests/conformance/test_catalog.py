@@ -16,7 +16,7 @@ from controller.domain.catalog import (
     Ordering,
     Search,
 )
-from controller.domain.errors import AlreadyExists, NotFound
+from controller.domain.errors import AlreadyExists, Conflict, NotFound
 from controller.ports import Store, Transaction
 from tests.support.makers import AT, HOUR, MODEL, enter, seat
 
@@ -110,6 +110,21 @@ def test_a_number_is_never_given_twice(store: Store):
         add(tx)
         assert version(tx) == 4
         assert [v.number for v in tx.catalog.versions(Search())] == [4]
+
+
+def test_an_import_brings_numbers_of_its_own(store: Store):
+    new = NewFreeVersion(source="s", storage="s", number=7, stage=PRODUCTION, created_at=AT)
+    with store.begin() as tx:
+        add(tx)
+        assert tx.free.add_version(FREE, new, AT + HOUR) == 7
+        assert version(tx) == 8
+        found = tx.catalog.version(FREE, 7)
+        assert found is not None
+        assert (found.stage, found.created_at, found.updated_at) == (PRODUCTION, AT, AT + HOUR)
+    with pytest.raises(Conflict, match="given the number 7 before"), store.begin() as tx:
+        tx.free.add_version(FREE, new, AT)
+    with pytest.raises(NotFound, match="not found"), store.begin() as tx:
+        tx.free.add_version("nobody", new, AT)
 
 
 def test_a_deleted_version_takes_its_aliases_along(store: Store):

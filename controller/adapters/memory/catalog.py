@@ -12,7 +12,6 @@ from controller.adapters.memory.tables import FreeRow, Tables
 from controller.domain.catalog import (
     ARCHIVED,
     CHAMPION,
-    NO_STAGE,
     STAGES,
     STATE_TAG,
     CatalogModel,
@@ -24,7 +23,7 @@ from controller.domain.catalog import (
     Search,
     stage_of,
 )
-from controller.domain.errors import AlreadyExists, NotFound
+from controller.domain.errors import AlreadyExists, Conflict, NotFound
 from controller.domain.versions import Version
 
 _PROMPT = "mlflow.prompt.is_prompt"
@@ -83,13 +82,15 @@ class MemoryFreeModels:
 
     def add_version(self, name: str, version: NewFreeVersion, at: datetime) -> int:
         row = self._row(name)
-        number = row.next_version
+        number = version.number or row.next_version
+        if number < row.next_version:
+            raise Conflict(f"{name} has given the number {number} before.")
         entered = CatalogVersion(
             model=name,
             number=number,
             kind="free",
-            stage=NO_STAGE,
-            created_at=at,
+            stage=version.stage,
+            created_at=version.created_at or at,
             updated_at=at,
             description=version.description,
             source=version.source,

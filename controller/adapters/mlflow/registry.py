@@ -2,7 +2,7 @@
 
 ``registered-models/get`` is never asked: on the server it loads every version of the model. A version's files go up
 through the artifact proxy, as the artifacts of a run of its own in the experiment ``incumbent``; without a proxy the
-version names a link instead.
+run stays empty, and the version's link leads to our page.
 """
 
 from __future__ import annotations
@@ -57,13 +57,14 @@ class MlflowTeamRegistry:
         return self._one("model-versions/get", name=model, version=str(number))
 
     def create(self, model: str, new: NewRemote) -> int:
-        source, run = self._stored(model, new) if new.files else (new.link, None)
+        source, run = self._stored(model, new)
         answer = self._server.ask(
             "POST",
             "model-versions/create",
             name=model,
             source=source,
             run_id=run,
+            run_link=new.link,
             description=new.description,
             tags=[{"key": key, "value": value} for key, value in new.tags.items()],
         )
@@ -89,8 +90,11 @@ class MlflowTeamRegistry:
             return None
         return _version(answer.get("model_version", {}))
 
-    def _stored(self, model: str, new: NewRemote) -> tuple[str, str | None]:
-        """Upload the files as a run's artifacts; the source that names them, and the run."""
+    def _stored(self, model: str, new: NewRemote) -> tuple[str, str]:
+        """Upload the files as artifacts of a run; the source that names them, and the run.
+
+        MLflow takes a source only where a run holds it, so a version without files has a run too.
+        """
         info = self._run(model, new)
         run, place = str(info.get("run_id", "")), str(info.get("artifact_uri", ""))
         parts = urlsplit(place)
@@ -100,7 +104,7 @@ class MlflowTeamRegistry:
             for path, content in new.files.items():
                 self._server.upload(f"{below}/{FOLDER}/{path}", content)
         self._end(run, new.metrics)
-        return (f"{place}/{FOLDER}", run) if proxied else (new.link, None)
+        return (f"{place}/{FOLDER}" if proxied else f"runs:/{run}/{FOLDER}"), run
 
     def _run(self, model: str, new: NewRemote) -> dict[str, Any]:
         answer = self._server.ask(

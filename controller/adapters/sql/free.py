@@ -17,7 +17,7 @@ from controller.adapters.sql.free_tables import (
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.types import storable
 from controller.domain.catalog import ARCHIVED, NewFreeVersion
-from controller.domain.errors import AlreadyExists, NotFound
+from controller.domain.errors import AlreadyExists, Conflict, NotFound
 
 
 def id_of(name: str) -> Select[Any]:
@@ -101,20 +101,27 @@ class SqlFreeModels:
         self._session.execute(delete(free_aliases).where(free_aliases.c.model == model))
 
     def add_version(self, name: str, version: NewFreeVersion, at: datetime) -> int:
+        following = version.number + 1 if version.number else free_models.c.next_version + 1
         row = self._session.execute(
             update(free_models)
-            .where(free_models.c.name == storable(name), free_models.c.deleted_at.is_(None))
-            .values(next_version=free_models.c.next_version + 1, updated_at=at)
+            .where(
+                free_models.c.name == storable(name),
+                free_models.c.deleted_at.is_(None),
+                free_models.c.next_version < following,
+            )
+            .values(next_version=following, updated_at=at)
             .returning(free_models.c.id, free_models.c.next_version)
         ).first()
         if row is None:
-            raise no_model(name)
+            self._model(name)
+            raise Conflict(f"{name} has given the number {version.number} before.")
         number: int = row.next_version - 1
         self._session.execute(
             insert(free_versions).values(
                 model=row.id,
                 number=number,
-                created_at=at,
+                stage=version.stage,
+                created_at=version.created_at or at,
                 updated_at=at,
                 description=version.description,
                 source=version.source,

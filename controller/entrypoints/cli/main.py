@@ -61,6 +61,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": (f"{_CLI}.rollback:rollback", "Take the champion back."),
     "hold": (f"{_CLI}.hold:hold", "Let automatic promotion rest."),
     "release": (f"{_CLI}.hold:release", "End a hold."),
+    "import": (f"{_CLI}.transfer:import_", "Models of an MLflow server, into our registry."),
+    "export": (f"{_CLI}.transfer:export", "Models of ours, to an MLflow server."),
     "notify": (f"{_CLI}.notify:notify", "What was told to whom; send it again."),
     "silence": (f"{_CLI}.silence:silence", "Hear nothing of something for a while."),
     "drift": (f"{_CLI}.drift:drift", "How the data moved, and how the champion does since."),
@@ -113,7 +115,17 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "revive",
     ),
     "Answer for it": ("verify",),
-    "Operate": ("doctor", "config", "notify", "token", "backup", "restore", "completion"),
+    "Operate": (
+        "doctor",
+        "config",
+        "notify",
+        "token",
+        "backup",
+        "restore",
+        "import",
+        "export",
+        "completion",
+    ),
 }
 """The headings of `incumbent --help`, and what stands below each; tests hold that nothing is left out."""
 

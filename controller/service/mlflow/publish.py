@@ -129,6 +129,11 @@ class Publisher:
 
     def _bring(self, model: str, lease: Lease, now: datetime) -> tuple[int, int]:
         """Bring one model over; how many versions were written, and whether the alias was."""
+        with self._store.begin() as tx:
+            known = tx.publications.get(model)
+            if known is not None and known.place != self._team.place:
+                tx.publications.forget(model)  # what was sent to another server is not at this one
+                tx.publications.put(self._row(tx, model))
         view = self._view(model)
         before = self._team.pointed(model, CHAMPION)
         lost = self._lost(view, before)
@@ -183,7 +188,7 @@ class Publisher:
         """A sentence if somebody else moved the alias, and where it points (None: nowhere)."""
         row, seat = view.row, view.state.champion
         at = None if found is None else found.number
-        ours = view.sent[seat].remote if seat in view.sent else None
+        ours = view.sent[seat].remote if seat is not None and seat in view.sent else None
         if at == row.alias or (at is not None and at == ours):
             return "", at
         where = f"points at version {at}" if at is not None else "was taken away"

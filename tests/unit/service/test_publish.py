@@ -164,8 +164,7 @@ def test_a_move_by_hand_is_adopted():
     office.look()
     assert office.house.champion == 1
     record = office.house.records()[-1]
-    assert record.actor != "person:somebody"
-    assert "promoted v1 over v2 by hand" in record.decision
+    assert "promoted v1 over champion v2 by hand" in record.decision
     assert "registry:mlflow://memory" in record.decision
     office.look()
     assert (office.alias, office.row.drift, office.row.generation) == (1, "", 3)
@@ -258,6 +257,17 @@ def test_a_server_that_lost_its_database_is_given_everything_again():
     assert office.alias == 2
     assert [v.tags[STATE] for v in office.team.models[MODEL] if v] == ["superseded", "champion"]
     assert "has lost" in office.row.settled
+
+
+def test_another_server_is_given_everything(office: Office):
+    other = MemoryTeamRegistry(place="mlflow://other")
+    publisher = Publisher(
+        office.house.store, other, office.house.clock, PublishConfig(owner="test")
+    )
+    office.house.clock.advance(6 * SECOND)
+    assert publisher.run_once() == PublishReport(published=2, moved=1)
+    assert other.aliases == {(MODEL, "champion"): 2}
+    assert office.row.place == "mlflow://other"
 
 
 def test_a_second_publisher_keeps_out(office: Office):
