@@ -42,6 +42,8 @@ READS: Mapping[str, frozenset[str]] = {
     "consumers": frozenset({"of", "by_name"}),
     "keeps": frozenset({"of", "removals", "users_of"}),
     "notes": frozenset({"tags", "descriptions", "tagged"}),
+    "publications": frozenset({"get", "all"}),
+    "catalog": frozenset({"kind", "model", "version", "by_alias"}),
 }
 
 WALKED = 100

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # These are what an extra is for (and Alembic alone runs the migrations).
 NEED_EXTRAS = re.compile(
-    r"controller\.(evidence|entrypoints\.(api|web|cli\.verify_evidence)|adapters\.sql\.migrations)\b"
+    r"controller\.(evidence|entrypoints\.(api|mlflow|web|cli\.verify_evidence)|adapters\.sql\.migrations)\b"
 )
 
 PROGRAM = """

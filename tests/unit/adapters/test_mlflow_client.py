@@ -110,7 +110,11 @@ def test_what_it_answers(
 
 def test_a_slow_server(place: Place):
     release = threading.Event()
-    place.answer = lambda _: release.wait(30) and None
+
+    def slow(_: BaseHTTPRequestHandler) -> None:
+        release.wait(30)
+
+    place.answer = slow
     try:
         with pytest.raises(Unavailable, match=r"did not answer within 0\.2 seconds"):
             MlflowServer(place.address, timeout=0.2).ask("GET", "x")

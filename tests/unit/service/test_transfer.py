@@ -134,6 +134,6 @@ def test_an_export_reads_back():
     with store.begin() as tx:
         enter(tx, 1)
         seat(tx, 1)
-    team.point = lambda model, alias, number: None  # type: ignore[method-assign]
+    team.point = lambda *_: None  # type: ignore[method-assign]
     with pytest.raises(Conflict, match="Somebody else moved"):
         list(export_models(store, team, linked, []))
