@@ -14,6 +14,7 @@ from controller.domain.decisions import (
     SetAlias,
     SetSunset,
 )
+from controller.domain.rollout import RolloutView
 from controller.domain.use import Alias, AliasMove, Consumer, Keep, Removal
 from controller.domain.versions import Version
 
@@ -25,6 +26,8 @@ class Resolved:
     name: str
     generation: int
     version: Version
+    rollout: RolloutView | None = None
+    """Of the champion: the challenger that answers a share of its requests, and which share."""
 
 
 class AliasBook(Protocol):

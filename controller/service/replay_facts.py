@@ -59,8 +59,8 @@ class Facts:
             said = (action["alias"], generation, action["version"], action["previous"], actor)
             lines[_line(decision, "alias", *said, action["reason"], at)] += 1
         elif kind == "keep_version":
-            said = (action["version"], action["actor"], action["reason"], at)
-            lines[_line(0, "keep", *said)] += 1
+            kept = (action["version"], action["actor"], action["reason"], at)
+            lines[_line(0, "keep", *kept)] += 1
         elif kind == "let_go":
             lines[_line(0, "let go", action["version"], at)] += 1
         elif kind == "remove_artifact":

@@ -13,6 +13,7 @@ from email.utils import format_datetime
 
 from controller.domain.canonical import to_plain
 from controller.domain.errors import Conflict, NotFound, UserError
+from controller.domain.rollout import goes_to_challenger
 from controller.domain.use import CHAMPION, Consumer, Needs, live, ways_back
 from controller.domain.versions import VersionState
 from controller.ports import Resolved, Store, Transaction
@@ -34,6 +35,8 @@ class Ask:
     actor: str = ""
     lease: timedelta = LEASE
     download: bool = False
+    request: str | None = None
+    """A key of the request that is to be answered: during a rollout it says which of the two versions answers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +51,8 @@ class Answer:
         """Changes with the generation of the name, and with the state of the version (a deprecation is news)."""
         found = self.resolved
         state = found.version.state.value
-        return f"{found.name}-g{found.generation}-v{found.version.number}-{state}"
+        stage = f"-r{found.rollout.version}.{found.rollout.stage}" if found.rollout else ""
+        return f"{found.name}-g{found.generation}-v{found.version.number}-{state}{stage}"
 
     @property
     def warning(self) -> str:
@@ -94,6 +98,7 @@ class Answer:
             "promoted_at": to_plain(version.promoted_at),
             "sunset": to_plain(version.sunset),
             "warning": self.warning,
+            "rollout": to_plain(self.resolved.rollout),
             "lease_until": to_plain(self.lease.until) if self.lease else None,
         }
 
@@ -110,7 +115,7 @@ def resolve(store: Store, ask: Ask, now: datetime) -> Answer:
     With a consumer's name its lease is taken or renewed.
     """
     with store.read() as tx:
-        found = _found(tx, ask, now)
+        found = _routed(tx, ask, _found(tx, ask, now))
         lease = _held(tx, ask, found)
     if ask.consumer is None:
         return Answer(resolved=found)
@@ -137,6 +142,20 @@ def _found(tx: Transaction, ask: Ask, now: datetime) -> Resolved:
             f"{ask.model} v{version.number} was to be left by {version.sunset:%Y-%m-%d}.",
             hint=f"Resolve {ask.model}@champion.",
         )
+    return found
+
+
+def _routed(tx: Transaction, ask: Ask, found: Resolved) -> Resolved:
+    """During a rollout: whose request it is. A rollout whose version has ended is over, and not told."""
+    rollout = found.rollout
+    if rollout is None:
+        return found
+    (challenger,) = tx.registry.versions(ask.model, numbers={rollout.version}) or (None,)
+    under_way = challenger is not None and challenger.state is VersionState.CHALLENGER
+    if challenger is None or not under_way or rollout.generation != found.generation:
+        return replace(found, rollout=None)
+    if ask.request is not None and goes_to_challenger(ask.request, rollout.traffic):
+        return replace(found, version=challenger)
     return found
 
 

@@ -39,7 +39,8 @@ class MemoryAliases:
         version = self._tables.versions.get((model, number)) if number else None
         if version is None:
             return None
-        return Resolved(name=name, generation=generation, version=version)
+        rollout = self._tables.models[model].rollout if name == CHAMPION else None
+        return Resolved(name=name, generation=generation, version=version, rollout=rollout)
 
     def _points_at(self, model: str, name: str) -> tuple[int, int | None]:
         digits = name.removeprefix("v").removeprefix("V")

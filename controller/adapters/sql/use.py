@@ -20,6 +20,7 @@ from controller.adapters.sql.tables import (
     versions,
 )
 from controller.adapters.sql.types import storable
+from controller.domain import codec
 from controller.domain.decisions import (
     KeepVersion,
     LetGo,
@@ -28,6 +29,7 @@ from controller.domain.decisions import (
     SetSunset,
 )
 from controller.domain.errors import Conflict, StaleGeneration
+from controller.domain.rollout import RolloutView
 from controller.domain.use import CHAMPION, Alias, AliasMove, Consumer, Keep, Removal, check_alias
 from controller.domain.versions import Version
 from controller.ports import Resolved
@@ -43,7 +45,7 @@ class SqlAliases:
     def resolve(self, model: str, name: str) -> Resolved | None:
         digits = name.removeprefix("v").removeprefix("V")
         if name == CHAMPION:
-            statement = select(versions, models.c.generation).join(
+            statement = select(versions, models.c.generation, models.c.rollout).join(
                 versions,
                 and_(versions.c.model == models.c.model, versions.c.number == models.c.champion),
             )
@@ -63,7 +65,13 @@ class SqlAliases:
         row = self._session.execute(statement).first()
         if row is None:
             return None
-        return Resolved(name=name, generation=row.generation, version=version_of(row))
+        held = row.rollout if name == CHAMPION else None
+        return Resolved(
+            name=name,
+            generation=row.generation,
+            version=version_of(row),
+            rollout=codec.load_plain(RolloutView, held) if held else None,
+        )
 
     def set(
         self, model: str, action: SetAlias, *, decision: int, at: datetime, actor: str

@@ -230,6 +230,16 @@ class CommentOut(BaseModel):
     html: str
 
 
+class RolloutOut(BaseModel):
+    """A challenger that answers a share of the champion's requests."""
+
+    version: int
+    stage: int = Field(description="From 0, the steps of the policy's rollout.")
+    traffic: float = Field(description="A fraction; 0 in shadow.", examples=[0.1])
+    since: datetime
+    generation: int
+
+
 class ResolvedOut(BaseModel):
     """What a name stands for."""
 
@@ -247,6 +257,9 @@ class ResolvedOut(BaseModel):
     promoted_at: datetime | None
     sunset: datetime | None
     warning: str = Field(description="What a client says aloud; empty where all is well.")
+    rollout: RolloutOut | None = Field(
+        description="Of the champion, while a challenger is rolled out."
+    )
     lease_until: datetime | None
 
 

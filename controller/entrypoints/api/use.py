@@ -38,6 +38,16 @@ Lease = Annotated[
     int | None,
     Query(ge=60, le=90 * 86_400, description="Seconds that the lease lasts; default: one day."),
 ]
+RequestKey = Annotated[
+    str | None,
+    Query(
+        alias="for",
+        max_length=1000,
+        description="A key of the request that is to be answered (a customer, a session). During a rollout the answer "
+        "is the version that such requests belong to.",
+        examples=["customer 4711"],
+    ),
+]
 _NEVER_CACHED = {"cache-control": "no-cache"}
 
 
@@ -51,6 +61,7 @@ def _resolved(
         consumer=ask.consumer,
         actor=person.actor,
         lease=kept,
+        request=ask.request,
     )
     answer: Answer = resolve(desk.store, whole, desk.clock.now())
     found = told(request, answer.document(), answer.etag)
@@ -79,9 +90,13 @@ def champion(
     model: Model,
     consumer: Consumer = None,
     lease: Lease = None,
+    request_key: RequestKey = None,
 ) -> Response:
-    """Its ETag follows the seat's generation: asking again with If-None-Match costs one SELECT and no body."""
-    ask = Ask(model=model, selector=CHAMPION, consumer=consumer)
+    """Its ETag follows the seat's generation: asking again with If-None-Match costs one SELECT and no body.
+
+    During a rollout `rollout` names the challenger and its share of the requests.
+    """
+    ask = Ask(model=model, selector=CHAMPION, consumer=consumer, request=request_key)
     return _resolved(request, desk, person, ask, lease)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from controller.domain.rollout import goes_to_challenger
+from controller.domain.signals import SignalKind
 from tests.support.command import POLICY
 from tests.support.house import MODEL
 from tests.support.page import Office
@@ -134,3 +136,32 @@ def test_refused(office: Office, method: str, url: str, body: dict[str, Any], st
     answer = api.request(method, url, json=body or None)
     assert answer.status_code == status
     assert answer.json()["detail"].endswith(".")
+
+
+def test_during_a_rollout_the_champion_names_the_challenger_and_whose_request_it_is(
+    office: Office,
+):
+    steps = "rollout: [{traffic: 50%, soak: 6h}, {traffic: 100%}]\n"
+    api = office.client(role="viewer")
+    before = api.get(f"{AT}/champion")
+    assert before.json()["rollout"] is None
+
+    office.desk.enforce(POLICY + steps)
+    office.house.data(30_000, "apr")
+    office.house.work()
+    during = api.get(f"{AT}/champion")
+    assert (during.json()["version"], during.headers["etag"] != before.headers["etag"]) == (3, True)
+    assert {k: during.json()["rollout"][k] for k in ("version", "stage", "traffic")} == {
+        "version": 4,
+        "stage": 0,
+        "traffic": 0.5,
+    }
+    keys = [f"customer {n}" for n in range(20)]
+    answers = [api.get(f"{AT}/champion", params={"for": key}).json()["version"] for key in keys]
+    assert set(answers) == {3, 4}
+    assert [4 if goes_to_challenger(key, 0.5) else 3 for key in keys] == answers
+
+    office.house.signal(SignalKind.REJECT, version=4, reason="no", actor="person:ada")
+    office.house.tick()
+    after = api.get(f"{AT}/champion", params={"for": keys[answers.index(4)]})
+    assert (after.json()["version"], after.json()["rollout"]) == (3, None)
