@@ -15,8 +15,10 @@ def run_worker(settings: WorkerSettings) -> int:
     from workers.draining import Drain, drain_on_signals
     from workers.launching import Nursery
     from workers.liveness import announce
+    from workers.naming import claim_name
 
     log_to_stderr(settings.log_level, settings.log_format)
+    claim_name(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     nursery = Nursery(settings.preload)
     nursery.start()

@@ -17,7 +17,7 @@ from typing import Any, Self
 from controller.crashpoints import reach
 from controller.domain.errors import Conflict, IncumbentError, Unavailable
 from controller.domain.runs import Run, RunState
-from controller.ports import JournalEntry, RunEnd, Store, Transaction
+from controller.ports import JournalEntry, Pulse, RunEnd, Store, Transaction
 from workers.draining import Drain
 from workers.settings import WorkerSettings
 from workers.supervise import Stop
@@ -157,9 +157,11 @@ class Reporter:
                     tx.journal.append(self._run.id, self._run.fence, entries)
                 if beating:
                     lease = timedelta(seconds=self._settings.lease)
-                    pulse = tx.runs.heartbeat(
-                        self._run.id, self._run.fence, lease=lease, progress=self._progress
-                    )
+                    pulse = Pulse(valid=False)
+                    if is_ours(tx, self._run):
+                        pulse = tx.runs.heartbeat(
+                            self._run.id, self._run.fence, lease=lease, progress=self._progress
+                        )
                     if not pulse.valid:
                         tx.counters.add("workers_fenced")
         except IncumbentError:
@@ -192,8 +194,10 @@ def report_end(store: Store, run: Run, end: RunEnd, reporter: Reporter) -> bool:
     while True:
         try:
             with store.begin() as tx:
-                tx.journal.append(run.id, run.fence, rest)
-                counted = tx.runs.finish(run.id, run.fence, end, at=at)
+                counted = is_ours(tx, run)
+                if counted:
+                    tx.journal.append(run.id, run.fence, rest)
+                    counted = tx.runs.finish(run.id, run.fence, end, at=at)
                 if not counted:
                     tx.counters.add(_ignored(tx, run))
                 reach("end-written")
@@ -216,6 +220,20 @@ def report_end(store: Store, run: Run, end: RunEnd, reporter: Reporter) -> bool:
             return counted
         time.sleep(pause)
         pause = min(pause * 2, 5.0)
+
+
+def is_ours(tx: Transaction, run: Run) -> bool:
+    """Whether the database still holds the claim that this worker won.
+
+    The fence alone does not tell where the database was restored from a backup: the same number may have been given
+    to another order since, with the same fence. The moment of the claim is told by the database and never repeats.
+    """
+    held = tx.runs.get(run.id)
+    return held is not None and (held.worker, held.started_at, held.decision) == (
+        run.worker,
+        run.started_at,
+        run.decision,
+    )
 
 
 def _ignored(tx: Transaction, run: Run) -> str:

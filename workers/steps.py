@@ -146,9 +146,9 @@ class Steps:
             raise Failure(
                 f"used {_bytes(ended.peak_memory)} of memory, its limit is {_bytes(limit)}"
             )
-        answer = read_answer(folder) or next(iter(told), None)
-        if answer is None and not folder.is_dir():
+        if not folder.is_dir():  # before what the training said of it: this is why
             raise Failure(f"its run folder {folder} was deleted while it ran")
+        answer = read_answer(folder) or next(iter(told), None)
         if answer is None:
             raise Failure(_ending(ended))
         if modules := answer.get("modules"):

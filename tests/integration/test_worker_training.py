@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -254,6 +256,11 @@ def test_a_message_that_is_garbage_is_one_line_and_dropped(place: Workplace):
         ([[{"a": 1}, "zero"], {}, {}], headers | version, "application/json"),
         ([["toy.r9999", 0], {}, {}], headers | version, "application/json"),
         ([[], {}, {}], headers | version | {"task": "os.system"}, "application/json"),
+        (
+            pickle.dumps([["toy.r1", 0], {}, {}]),
+            headers | version,
+            "application/x-python-serialize",
+        ),
     ]
     url = embedded_url(place.home)
     with Connection(url) as connection:
@@ -264,8 +271,11 @@ def test_a_message_that_is_garbage_is_one_line_and_dropped(place: Workplace):
                 body,
                 headers=head,
                 **(
-                    {"content_type": kind, "content_encoding": "utf-8"}
-                    if isinstance(body, str)
+                    {
+                        "content_type": kind,
+                        "content_encoding": "utf-8" if isinstance(body, str) else "binary",
+                    }
+                    if isinstance(body, (str, bytes))
                     else {}
                 ),
                 exchange=queue.exchange,
@@ -280,6 +290,25 @@ def test_a_message_that_is_garbage_is_one_line_and_dropped(place: Workplace):
     ]
     assert len(said) == len(letters), place.log()
     assert "Traceback" not in place.log()
+
+
+def test_a_run_folder_that_is_deleted_under_the_training_is_one_sentence(place: Workplace):
+    (place.home / "waits.py").write_text(
+        "import time\nfrom toy_training import train as fit\ndef train(run):\n"
+        "    place = run.folder.parent.parent.parent\n"
+        "    (place / 'started').touch()\n"
+        "    while not (place / 'go').exists():\n        time.sleep(0.02)\n"
+        "    return fit(run)\n"
+    )
+    run = place.order("waits:train")
+    until((place.home / "started").exists)
+    for folder in (place.home / "runs").glob(f"{run.id}-*"):
+        shutil.rmtree(folder)
+    (place.home / "go").touch()
+    ended = place.ended(run)
+    assert ended.state is RunState.FAILED
+    assert "deleted while it ran" in ended.reason
+    assert place.train().state is RunState.DONE
 
 
 def test_a_doorbell_that_rings_twice_trains_once(place: Workplace):
