@@ -6,6 +6,7 @@ into SQLite with hashes of their own; the chain is not followed here.
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from controller.adapters.sql.store import SqlStore
 from controller.adapters.sql.tables import active_rules, decisions, models, rule_texts
 from controller.entrypoints.api.app import create_app, open_desk
 from controller.entrypoints.api.desk import LoginLinks
+from controller.entrypoints.api.serve import Server
 from controller.settings import load_settings
 from tests.support.page import Office
 from tests.support.story import tell
@@ -67,6 +69,35 @@ def fill(url: str, count: int, names: list[str], home: Path) -> None:
     engine.dispose()
 
 
+def paint(home: Path, store: SqlStore) -> None:
+    """First paint of the list of models in Debian's Chromium, by its own paint timing (target: 1 s)."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        print("no Chromium here: first paint was not measured")
+        return
+    settings = load_settings(home=home, api_rate=1e6, port=0)
+    with Server(settings, store, key="k") as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_context().new_page()
+        page.goto(f"{server.url}go?key={LoginLinks.new('k', 'person:ana')}")
+        page.get_by_role("button", name="Log in").click()
+        for path in ("models", "models?owner=arrivals-team", f"decisions/{16}"):
+            took = []
+            for _ in range(ROUNDS):
+                page.goto(server.url + path)
+                asked = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+                page.wait_for_function(
+                    "performance.getEntriesByName('first-contentful-paint').length"
+                )
+                took.append(float(page.evaluate(asked)))
+            print(
+                f"first paint of /{path:<28} {statistics.median(took):6.0f} ms {max(took):6.0f} ms at most"
+            )
+        browser.close()
+
+
 def main(count: int = 100_000, many: int = 5_000) -> None:
     """Fill, ask, print."""
     names = [f"m-{n:05}" for n in range(many)]
@@ -92,6 +123,7 @@ def main(count: int = 100_000, many: int = 5_000) -> None:
                 f"{asked:<28} {answer.status_code} {statistics.median(seconds) * 1000:7.0f} ms"
                 f" {max(seconds) * 1000:7.0f} ms at most {len(answer.content) / 1000:7.1f} kB"
             )
+        paint(home, store)
         store.close()
 
 

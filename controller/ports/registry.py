@@ -115,7 +115,9 @@ class ModelBook(Protocol):
         """The row; created empty when the model is new."""
         ...
 
-    def all(self) -> list[ModelState]: ...
+    def all(self, *, troubled: bool = False) -> list[ModelState]:
+        """Every row; only those on hold or in error where ``troubled``."""
+        ...
 
     def due(self, now: datetime, limit: int = 100) -> list[str]:
         """Models with an open signal, or whose ``wake_at`` is not after ``now``; longest waiting first."""

@@ -178,6 +178,26 @@ def test_axe_finds_nothing_serious_and_nothing_breaks_the_policy(
     assert said == []
 
 
+def test_curves_are_zoomed_beside_their_table(browser: Browser, server: Server):
+    page = visit(browser, server)
+    page.goto(f"{server.url}runs/{MODEL}.r9")
+    chart = page.get_by_role("img", name="mae by step; the table has the numbers")
+    expect(chart).to_be_visible()
+    page.get_by_text("The numbers").click()
+    expect(page.get_by_role("region", name="mae").get_by_role("row")).to_have_count(41)
+    box = chart.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    whole = page.evaluate("document.querySelector('.u-axis, .uplot') !== null")
+    page.mouse.move(box["x"] + 150, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 250, middle, steps=4)
+    page.mouse.up()
+    assert whole
+    page.get_by_role("button", name="See all").click()
+    expect(chart).to_be_visible()
+
+
 def test_a_phone_scrolls_one_way_only(browser: Browser, server: Server, held: int):
     page = visit(browser, server, viewport={"width": 390, "height": 844})
     for path in SEEN:

@@ -34,9 +34,10 @@ class MemoryModels:
                 self._tables.models[model] = found
         return self._view(found)
 
-    def all(self) -> list[ModelState]:
+    def all(self, *, troubled: bool = False) -> list[ModelState]:
         states = map(self._view, self._tables.models.values())
-        return sorted(states, key=lambda state: state.model)
+        wanted = (s for s in states if not troubled or s.hold is not None or s.error is not None)
+        return sorted(wanted, key=lambda state: state.model)
 
     def _view(self, state: ModelState) -> ModelState:
         """The row with the levels of those versions only that may be judged again."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, func, insert, literal_column, select, union_all, update
+from sqlalchemy import Row, and_, func, insert, literal_column, or_, select, union_all, update
 
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import approvals, budget_tests, models, signals, versions
@@ -37,9 +37,14 @@ class SqlModels:
         levels = self._levels(model) if row.tests else {}
         return _state(row, levels.get(model, {}))
 
-    def all(self) -> list[ModelState]:
+    def all(self, *, troubled: bool = False) -> list[ModelState]:
         levels = self._levels()
-        rows = self._session.execute(select(models))
+        wanted = select(models)
+        if troubled:
+            wanted = wanted.where(
+                or_(models.c.hold_reason.is_not(None), models.c.error.is_not(None))
+            )
+        rows = self._session.execute(wanted)
         states = [_state(row, levels.get(row.model, {})) for row in rows]
         return sorted(states, key=lambda state: state.model)
 

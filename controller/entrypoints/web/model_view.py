@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from markupsafe import Markup
 
 from controller.domain.errors import NotFound
-from controller.domain.versions import Reign, VersionState
+from controller.domain.evidence import Evaluation
+from controller.domain.versions import Reign, Version, VersionState
 from controller.entrypoints.api.desk import Desk
 from controller.entrypoints.web.charts import Mark, spark_svg, timeline_svg
+from controller.entrypoints.web.model_filters import Parse, owner_in
 from controller.ports import Query, Transaction
 from controller.service.access import Person
 from controller.service.explain import summary
 from controller.service.overview import model_at_a_glance
 from controller.service.words import owner_of
 
+_DRIFT = ("drift", "decay", "skew")
 _MARKS = {
     "promote": "pass",
     "reject": "fail",
@@ -27,12 +30,12 @@ _MARKS = {
 }
 
 
-def model_rows(tx: Transaction, names: Sequence[str]) -> list[dict[str, Any]]:
+def model_rows(tx: Transaction, names: Sequence[str], parse: Parse) -> list[dict[str, Any]]:
     """One line a model."""
-    return [_line(tx, name) for name in names]
+    return [_line(tx, name, parse) for name in names]
 
 
-def _line(tx: Transaction, name: str) -> dict[str, Any]:
+def _line(tx: Transaction, name: str, parse: Parse) -> dict[str, Any]:
     state, rules = tx.models.state(name), tx.rules.active(name)
     history = tx.registry.history(name, 12)
     metric, values = _metric(tx, name, history) if history else ("", [])
@@ -43,6 +46,9 @@ def _line(tx: Transaction, name: str) -> dict[str, Any]:
         "model": name,
         "champion": state.champion,
         "hold": state.hold,
+        "owner": owner_in(rules, parse) if rules else None,
+        "drift": tx.signals.find(Query(model=name, kinds=_DRIFT, limit=1)),
+        "wake_at": state.wake_at,
         "since": history[0].since if history else None,
         "metric": metric,
         "value": newest[-1] if newest else None,
@@ -99,6 +105,7 @@ def model_view(tx: Transaction, desk: Desk, name: str, person: Person) -> dict[s
             (v, {**v.metrics, **(judged[v.number].metrics if v.number in judged else {})})
             for v in versions
         ],
+        "measured": _measured(versions, judged, metric),
         "decisions": rows[:20],
         "runs": tx.runs.find(Query(model=name, limit=10)),
         "rules": tx.rules.active(name),
@@ -106,6 +113,20 @@ def model_view(tx: Transaction, desk: Desk, name: str, person: Person) -> dict[s
         "budget": tx.models.state(name).budget,
         "waiting": [v for v in versions if v.state is VersionState.CHALLENGER],
     }
+
+
+def _measured(
+    versions: Sequence[Version], judged: Mapping[int, Evaluation], metric: str
+) -> list[tuple[Version, float]]:
+    """Each version with the metric that its evaluation (else its training) reported, oldest first."""
+    found = []
+    for version in reversed(versions):
+        reported = dict(version.metrics)
+        if version.number in judged:
+            reported |= judged[version.number].metrics
+        if metric in reported:
+            found.append((version, reported[metric]))
+    return found
 
 
 def _timeline(

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, FastAPI, Form, Request
 from fastapi import Path as PathPart
@@ -24,6 +24,7 @@ from controller.entrypoints.drift_html import fragment
 from controller.entrypoints.web.charts import curve_svg
 from controller.entrypoints.web.decision.export import whole
 from controller.entrypoints.web.decision.view import decision_view
+from controller.entrypoints.web.model_filters import STATES, Wanted, filtered, owners
 from controller.entrypoints.web.model_view import model_rows, model_view
 from controller.entrypoints.web.render import STATIC, page
 from controller.entrypoints.web.session import (
@@ -79,7 +80,7 @@ def home(request: Request, desk: At, session: Visitor) -> Response:
     with desk.store.read() as tx:
         waiting = inbox(tx, desk.parse)
         failed = tx.runs.find(Query(states=("failed", "dead"), limit=5))
-        holds = [state for state in tx.models.all() if state.hold is not None or state.error]
+        holds = tx.models.all(troubled=True)
         depth = {"signals": tx.signals.count_waiting(), **tx.outbox.depth()}
         recent = [summary(r) for r in tx.decisions.find(Query(limit=8))]
         standing = [d for d in tx.delegations.all() if d.holds(now)]
@@ -174,13 +175,28 @@ def export(request: Request, desk: At, session: Visitor, number: str) -> Respons
 def models(request: Request, desk: At, session: Visitor) -> Response:
     """One line a model."""
     asked = request.query_params
-    wanted = (asked.get("q") or "").strip().lower()
+    wanted = Wanted(
+        name=(asked.get("q") or "").strip(),
+        owner=asked.get("owner") or "",
+        state=asked.get("state") or "",
+    )
     after = asked.get("after") or ""
     with desk.store.read() as tx:
-        names = [n for n in model_names(tx) if wanted in n.lower() and n > after]
-        rows = model_rows(tx, names[:_MODELS])
-    more = names[_MODELS - 1] if len(names) > _MODELS else ""
-    return page(request, "models.html", rows=rows, asked=asked, more=more, count=len(names))
+        names = filtered(tx, desk.parse, wanted)
+        left = [n for n in names if n > after]
+        rows = model_rows(tx, left[:_MODELS], desk.parse)
+        known = desk.kept("owners", lambda: owners(tx, desk.parse))
+    more = {**asked, "after": left[_MODELS - 1]} if len(left) > _MODELS else {}
+    return page(
+        request,
+        "models.html",
+        rows=rows,
+        asked=asked,
+        more="?" + urlencode(more) if more else "",
+        count=len(names),
+        owners=known,
+        states=STATES,
+    )
 
 
 @router.get("/models/{model}")
@@ -288,7 +304,7 @@ def _curves(lines: list[JournalLine]) -> list[dict[str, Any]]:
     found = []
     for name, series in sorted(points.items())[:12]:
         thin = series[:: max(1, len(series) // 200)]
-        found.append({"name": name, "svg": curve_svg(name, thin), "last": series[-10:]})
+        found.append({"name": name, "svg": curve_svg(name, thin), "points": thin})
     return found
 
 
@@ -391,7 +407,7 @@ def system(request: Request, desk: At, session: Visitor) -> Response:
             "outbox": tx.outbox.depth(),
             "decisions": tx.decisions.head()[0],
             "tokens": tx.tokens.all(),
-            "errors": [state for state in tx.models.all() if state.error],
+            "errors": [state for state in tx.models.all(troubled=True) if state.error],
             "unended": len(tx.runs.find(Query(states=("queued", "running"), limit=500))),
         }
     view["facts"] = {
