@@ -19,6 +19,7 @@ INDEX: dict[str, str] = {
     "drift.power": "what each rule finds of shifts, nulls, unseen values and moved mass",
     "drift.flights": "which columns of the flights of 2013 move in which month",
     "drift.streams": "detectors on streams whose drifts are known (needs the extra streams)",
+    "rollback": "planted regressions and healthy champions: labels until they are seen, false rollbacks",
     "plan": "plan over 100,000 recorded decisions, by what changes",
     "sources": "how soon a new file is seen, and what looking at many files and rows costs",
     "rules": "check of 1,000 policies and test of 1,000 cases, beside promtool where it is",

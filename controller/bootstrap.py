@@ -311,6 +311,26 @@ _ENDING = 0.5
 """Seconds that rounds have to end before the lead is given up regardless."""
 
 
+def _figures(settings: Settings, store: Store, clock: Clock) -> list[Loop]:
+    """The loop that asks Prometheus, where the settings name one."""
+    if settings.prometheus_url is None:
+        return []
+    from controller.adapters.prometheus import Prometheus
+    from controller.service.poll_figures import PollFigures
+
+    secret = settings.prometheus_token
+    token = secret.get_secret_value() if secret is not None else None
+    figures = PollFigures(store, clock, parse_rules, Prometheus(settings.prometheus_url, token))
+    return [
+        Loop(
+            name="figures",
+            every=5.0,
+            run_once=lambda: figures.run_once().signals,
+            wakes=("engine",),
+        )
+    ]
+
+
 def build_controller(
     settings: Settings, store: Store, dispatcher: Dispatcher, clock: Clock | None = None
 ) -> Controller:
@@ -343,8 +363,10 @@ def build_controller(
         PollConfig(inbox=settings.inbox),
     )
     publishing = _publishing(settings, store, clock)
+    figures = _figures(settings, store, clock)
     loops = _on_their_beats(
         [
+            *figures,
             Loop(
                 name="rules",
                 every=settings.sync,

@@ -164,6 +164,12 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(
         None, description="Signs CloudEvents of senders that have no token (HMAC-SHA256)."
     )
+    prometheus_url: str | None = Field(
+        None, description="Prometheus that the queries of `rollback.when` are asked of."
+    )
+    prometheus_token: SecretStr | None = Field(
+        None, description="Bearer token for it, where it wants one."
+    )
     api_rate: float = Field(
         50.0,
         gt=0,

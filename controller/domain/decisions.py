@@ -212,6 +212,20 @@ class Quarantine:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RecordFigure:
+    """Add one figure of a version in service to its record."""
+
+    version: int
+    metric: str
+    value: float
+    rows: int
+    std: float | None
+    at: datetime
+    signal: int
+    kind: Literal["record_figure"] = "record_figure"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SetAlias:
     """Point an alias at ``version`` (None: take it away): a compare-and-set on the generation that was seen."""
 
@@ -292,6 +306,7 @@ Action = (
     | RecordApproval
     | TurnRecipe
     | Quarantine
+    | RecordFigure
     | SetAlias
     | SetSunset
     | KeepVersion

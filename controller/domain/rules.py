@@ -338,6 +338,10 @@ class RollbackCondition:
     confidence: float = 0.95
     higher_is_better: bool | None = None
     """The direction that the policy's ``metrics`` gives; None: the one that everybody knows."""
+    query: str | None = None
+    """What Prometheus is asked for the metric, and ``samples`` for the number of requests behind it."""
+    samples: str | None = None
+    every: timedelta = timedelta(minutes=1)
     line: int = 0
 
 
@@ -348,6 +352,8 @@ class RollbackSection:
     when: tuple[RollbackCondition, ...] = ()
     to: Literal["last_verified", "previous"] = "last_verified"
     then: Literal["hold", "resume"] = "hold"
+    drill: timedelta | None = None
+    """How often the way back is proven; None: only when somebody asks."""
     line: int = 0
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from controller.domain.decisions import RulesRef
 from controller.domain.evidence import Evaluation
+from controller.domain.records import Record
 from controller.domain.rollout import RolloutView
 from controller.domain.runs import RunView
 from controller.domain.signals import Signal
@@ -167,6 +168,9 @@ class Snapshot:
     uses: tuple[UseView, ...] = ()
     """Consumers of versions that left the seat, those with time left."""
     keeps: tuple[KeepView, ...] = ()
+    records: tuple[Record, ...] = ()
+    """What the figures of the champion, of the one before and of the one in rollout add up to, of the metrics that
+    ``rollback.when`` asks for; read only where a figure has just come."""
     format: int = FORMAT
 
     @property

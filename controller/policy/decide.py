@@ -12,6 +12,7 @@ from controller.domain.decisions import (
     Notify,
     Outcome,
     RecordEvaluation,
+    RecordFigure,
     RegisterVersion,
     Result,
     Verdict,
@@ -30,7 +31,7 @@ from controller.policy.reasons.promote import promote
 from controller.policy.reasons.report import report
 from controller.policy.reasons.restrain import restrain
 from controller.policy.reasons.retire import retire
-from controller.policy.reasons.roll_back import roll_back
+from controller.policy.reasons.roll_back import drill, roll_back
 from controller.policy.reasons.train import train
 from controller.policy.reasons.watch_rollout import watch_rollout
 
@@ -50,12 +51,13 @@ REASONS: tuple[Reason, ...] = (
     report,  # a failed one gets its sentence
     profile,  # new data are looked at before they are believed
     observe,  # and the champion is held against what came since
+    drill,  # the way back is proven before it is needed
     give_turn,  # a recipe that brings nothing makes way before it is trained again
     train,  # and only then new work is ordered
 )
 """Every reason to act, the most urgent first. The first that wants to act decides; the others wait a tick."""
 
-_KEPT_IN_AUDIT = (RegisterVersion, RecordEvaluation, Notify)
+_KEPT_IN_AUDIT = (RegisterVersion, RecordEvaluation, RecordFigure, Notify)
 """Facts and messages stay in ``mode: audit``; whatever would move a model or start work is left out."""
 
 

@@ -1,22 +1,25 @@
 """Watches the champion: what a metric signal says about each condition of ``rollback.when``.
 
-A team's serving posts figures as often as it likes, so a figure is judged by a bound that holds at all looks at
-once (normal mixture, Howard et al. 2021): looking every minute costs nothing. Too little data never rolls back.
+A team's serving posts figures as often as it likes, for as long as the version is champion. Each is added to the
+version's record, and the record is judged by tests that hold at all looks at once (:mod:`controller.policy.record`):
+looking every minute costs nothing. Too little data never rolls back.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from controller.domain.decisions import Outcome, Result
+from controller.domain.decisions import Outcome, RecordFigure, Result
 from controller.domain.metrics import find_metric, is_lower_better
-from controller.domain.rules import RollbackCondition
-from controller.domain.signals import Signal
+from controller.domain.records import Record, add, figure
+from controller.domain.rules import Reference, RollbackCondition
+from controller.domain.signals import Signal, SignalKind
+from controller.policy.case import Case
 from controller.policy.phrase import margin, number, percent
-from controller.policy.unimproving import mixture_bound
+from controller.policy.record import Ask, Finding, judge, upper_bar
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,76 +33,196 @@ class Reading:
     values: Mapping[str, Any]
 
 
-def read_condition(condition: RollbackCondition, signal: Signal) -> Reading | None:
-    """The reading, or None where the signal is about another metric.
+def readings(
+    case: Case, figures: tuple[Signal, ...], version: int | None
+) -> tuple[list[Reading], tuple[RecordFigure, ...]]:
+    """What the figures say about each condition, each added to the version's record; and what to book of them.
 
     Payload: ``{"metric", "value", "n", "std"?, "reference"?, "p_worse"?, "version"?}``. ``value`` is the mean over
-    ``n`` rows, ``std`` the standard deviation of one row (a rate needs none), ``reference`` the previous champion's
-    record, ``p_worse`` an anytime-valid p-value where a worker has tested it.
+    ``n`` rows that no earlier figure had, ``std`` the standard deviation of one row (a rate needs none), ``reference``
+    the value to compare with (default: the previous champion's record), ``p_worse`` an anytime-valid p-value where
+    a worker has tested it.
     """
+    found: list[Reading] = []
+    for condition in case.policy.rollback.when:
+        record = _record(case, condition, version)
+        for signal in figures:
+            if not _is_asked(condition, signal):
+                continue
+            record = _with(record, condition, signal)
+            found.append(_read(case, condition, signal, record))
+    metrics = {condition.metric for condition in case.policy.rollback.when}
+    return found, tuple(_booked(figures, metrics, version))
+
+
+def _is_asked(condition: RollbackCondition, signal: Signal) -> bool:
+    named = signal.payload.get("condition")
+    return signal.payload.get("metric") == condition.metric and named in {None, condition.name}
+
+
+def _record(case: Case, condition: RollbackCondition, version: int | None) -> Record | None:
+    window = condition.window.total_seconds()
+    return next(
+        (
+            record
+            for record in case.snapshot.records
+            if (record.version, record.metric, record.window) == (version, condition.metric, window)
+        ),
+        None,
+    )
+
+
+def _with(record: Record | None, condition: RollbackCondition, signal: Signal) -> Record | None:
+    """The record with this figure in it; unchanged where the figure cannot be added up."""
     payload = signal.payload
-    if payload.get("metric") != condition.metric:
-        return None
-    if payload.get("condition") not in (None, condition.name):
-        return None
-    value, samples = _number(payload.get("value")), int(payload.get("n") or 0)
-    if value is None:
-        return _reading(condition, signal, None, f"{condition.metric} has no value", {})
-    if samples < condition.min_samples:
-        words = f"{samples:,} samples, at least {condition.min_samples:,} are needed"
-        return _reading(condition, signal, None, words, {"value": value, "n": samples})
-    bar = _bar(condition, payload)
-    if bar is None:
-        words = f"there is no record of {condition.worse_than} to compare {condition.metric} with"
-        return _reading(condition, signal, None, words, {"value": value, "n": samples})
-    return _judge(condition, signal, value, samples, bar)
+    value, rows = _number(payload.get("value")), _rows(payload)
+    if value is None or rows < 1 or payload.get("p_worse") is not None:
+        return record
+    if record is None:
+        record = Record(
+            version=0,
+            metric=condition.metric,
+            window=condition.window.total_seconds(),
+            since=signal.occurred_at,
+        )
+    new = figure(record.index_of(signal.occurred_at), value, rows, _std(payload))
+    return replace(record, spans=add(record.spans, new))
 
 
-def _judge(
-    condition: RollbackCondition, signal: Signal, value: float, samples: int, bar: float
+def _read(
+    case: Case, condition: RollbackCondition, signal: Signal, record: Record | None
 ) -> Reading:
-    alpha = round(1.0 - condition.confidence, 12)
-    p_worse = _number(signal.payload.get("p_worse"))
+    payload = signal.payload
+    value, rows = _number(payload.get("value")), _rows(payload)
+    if value is None or (record is None and payload.get("p_worse") is None):
+        return _reading(condition, signal, None, f"{condition.metric} has no value", {})
+    found = _bar(case, condition, payload)
+    if found is None:
+        words = f"there is no record of {condition.worse_than} to compare {condition.metric} with"
+        return _reading(condition, signal, None, words, {"value": value, "n": rows})
+    bar, alpha = found
+    p_worse = _number(payload.get("p_worse"))
+    if p_worse is not None or record is None:
+        return _proven(condition, signal, (value, rows, bar, alpha), p_worse or 0.0)
     higher_is_worse = _lower_is_better(condition)
-    values: dict[str, Any] = {"value": value, "bar": bar, "n": samples, "alpha": alpha}
-    words = f"{condition.metric} {number(value)} on {samples:,} samples, the bar is {number(bar)}"
-    if p_worse is not None:
-        values["p_worse"] = p_worse
-        return _reading(condition, signal, p_worse <= alpha, words, values)
-    spread = _spread(value, signal.payload)
-    if spread is None:
-        words = f"{words}; without a standard deviation luck cannot be told from harm"
+    ask = Ask(
+        bar=bar,
+        alpha=alpha,
+        higher_is_worse=higher_is_worse,
+        bounded=_is_share(condition.metric),
+        min_samples=condition.min_samples,
+    )
+    return _said(condition, signal, ask, judge(record, ask))
+
+
+def _proven(
+    condition: RollbackCondition,
+    signal: Signal,
+    figures: tuple[float, int, float, float],
+    p_worse: float,
+) -> Reading:
+    """A worker has tested it."""
+    value, rows, bar, alpha = figures
+    if rows < condition.min_samples:
+        words = f"{rows:,} samples, at least {condition.min_samples:,} are needed"
+        return _reading(condition, signal, None, words, {"value": value, "n": rows})
+    words = f"{condition.metric} {number(value)} on {rows:,} samples, the bar is {number(bar)}"
+    values = {"value": value, "bar": bar, "n": rows, "alpha": alpha, "p_worse": p_worse}
+    return _reading(condition, signal, p_worse <= alpha, words, values)
+
+
+def _said(condition: RollbackCondition, signal: Signal, ask: Ask, found: Finding) -> Reading:
+    values: dict[str, Any] = {"bar": ask.bar, "n": found.rows, "alpha": found.level}
+    if math.isfinite(found.value):
+        values["value"] = found.value
+    words = f"{condition.metric} {number(found.value)} on {found.rows:,} samples"
+    words += f", the bar is {number(ask.bar)}"
+    if found.why_not:
+        words = found.why_not if "needed" in found.why_not else f"{words}; {found.why_not}"
         return _reading(condition, signal, None, words, values)
-    bound = mixture_bound(samples * spread**2, condition.min_samples * spread**2, alpha) / samples
-    edge = value - bound if higher_is_worse else value + bound
-    bad = edge > bar if higher_is_worse else edge < bar
-    good = value <= bar if higher_is_worse else value >= bar
-    values["edge"] = edge
-    side = "at least" if higher_is_worse else "at most"
-    words += f"; it is truly {side} {number(edge)} ({percent(condition.confidence)})"
-    return _reading(condition, signal, bad if bad or good else None, words, values)
+    if found.window:
+        words += f", since its window {found.window + 1}"
+        values["window"] = found.window
+    if found.edge is not None:
+        values["edge"] = found.edge
+        side = "at least" if ask.higher_is_worse else "at most"
+        words += f"; it is truly {side} {number(found.edge)} ({percent(1 - found.level)})"
+    elif found.odds is not None:
+        values["odds"] = math.exp(min(found.odds, 700.0))
+        sign = ">=" if found.bad else "<"
+        words += f"; the odds that it is beyond are {number(values['odds'])} {sign} {number(1 / found.level)}"
+    good = found.value <= ask.bar if ask.higher_is_worse else found.value >= ask.bar
+    return _reading(condition, signal, found.bad if found.bad or good else None, words, values)
 
 
-def _bar(condition: RollbackCondition, payload: Mapping[str, Any]) -> float | None:
+def _bar(
+    case: Case, condition: RollbackCondition, payload: Mapping[str, Any]
+) -> tuple[float, float] | None:
+    """Where harm begins, and the level that is left: half of it is spent where the reference is a record."""
+    alpha = round(1.0 - condition.confidence, 12)
     if condition.threshold is not None:
-        return condition.threshold
+        return condition.threshold, alpha
     reference = _number(payload.get("reference"))
+    if reference is None and condition.worse_than is Reference.PREVIOUS:
+        reference = _previous(case, condition, alpha / 2)
+        alpha /= 2
     if reference is None:
         return None
     allowed = condition.margin.value * (abs(reference) if condition.margin.relative else 1.0)
-    return reference + allowed if _lower_is_better(condition) else reference - allowed
+    bar = reference + allowed if _lower_is_better(condition) else reference - allowed
+    return bar, alpha
 
 
-def _spread(value: float, payload: Mapping[str, Any]) -> float | None:
-    """The standard deviation of one row; a rate's follows from its bounds, kept away from zero."""
+def _previous(case: Case, condition: RollbackCondition, alpha: float) -> float | None:
+    """The previous champion's record, as bad as it may truly be."""
+    before = next((reign.version for reign in case.snapshot.history[1:]), None)
+    record = _record(case, condition, before)
+    whole = record.whole() if record else None
+    if whole is None or whole.rows < condition.min_samples:
+        return None
+    return upper_bar(
+        whole,
+        alpha,
+        higher_is_worse=_lower_is_better(condition),
+        bounded=_is_share(condition.metric),
+    )
+
+
+def _booked(
+    figures: tuple[Signal, ...], metrics: set[str], version: int | None
+) -> Iterator[RecordFigure]:
+    for signal in figures:
+        payload = signal.payload
+        value, rows = _number(payload.get("value")), _rows(payload)
+        tested = payload.get("p_worse") is not None
+        if payload.get("metric") not in metrics or value is None or rows < 1 or tested:
+            continue
+        if version is not None and signal.kind is SignalKind.METRIC:
+            yield RecordFigure(
+                version=version,
+                metric=str(payload["metric"]),
+                value=value,
+                rows=rows,
+                std=_std(payload),
+                at=signal.occurred_at,
+                signal=signal.id,
+            )
+
+
+def _rows(payload: Mapping[str, Any]) -> int:
+    """How many rows the figure is a mean of; one where it says nothing."""
+    given = payload.get("n")
+    return 1 if given is None else int(_number(given) or 0)
+
+
+def _std(payload: Mapping[str, Any]) -> float | None:
     given = _number(payload.get("std"))
-    if given is not None:
-        return given if given > 0 else None
-    metric = find_metric(str(payload.get("metric")))
-    if metric is not None and metric.lower_bound == 0.0 and metric.upper_bound == 1.0:
-        rate = min(max(value, 0.001), 0.999)
-        return math.sqrt(rate * (1 - rate))
-    return None
+    return given if given is not None and given > 0 else None
+
+
+def _is_share(metric: str) -> bool:
+    known = find_metric(metric)
+    return known is not None and known.lower_bound == 0.0 and known.upper_bound == 1.0
 
 
 def _lower_is_better(condition: RollbackCondition) -> bool:

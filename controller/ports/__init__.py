@@ -76,7 +76,15 @@ from controller.ports.runs import (
 from controller.ports.signals import Accepted, SignalInbox
 from controller.ports.store import Store, Transaction
 from controller.ports.tracing import Tracer
-from controller.ports.use import AliasBook, ConsumerBook, KeepBook, NoteBook, Resolved, Tag
+from controller.ports.use import (
+    AliasBook,
+    ConsumerBook,
+    KeepBook,
+    MeasureBook,
+    NoteBook,
+    Resolved,
+    Tag,
+)
 
 __all__ = [
     "FARTHEST",
@@ -114,6 +122,7 @@ __all__ = [
     "Lease",
     "Leases",
     "Letter",
+    "MeasureBook",
     "Message",
     "ModelBook",
     "ModelState",

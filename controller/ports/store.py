@@ -19,7 +19,7 @@ from controller.ports.registry import FactLog, ModelBook, Registry
 from controller.ports.rules import ReviewBook, RuleStore, Schedules
 from controller.ports.runs import RunJournal, RunStore, WorkerBook
 from controller.ports.signals import SignalInbox
-from controller.ports.use import AliasBook, ConsumerBook, KeepBook, NoteBook
+from controller.ports.use import AliasBook, ConsumerBook, KeepBook, MeasureBook, NoteBook
 
 
 class Transaction(Protocol):
@@ -88,6 +88,8 @@ class Transaction(Protocol):
     def notes(self) -> NoteBook: ...
     @property
     def publications(self) -> PublicationBook: ...
+    @property
+    def measures(self) -> MeasureBook: ...
 
 
 class Store(Protocol):

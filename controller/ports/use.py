@@ -10,10 +10,12 @@ from typing import Protocol
 from controller.domain.decisions import (
     KeepVersion,
     LetGo,
+    RecordFigure,
     RemoveArtifact,
     SetAlias,
     SetSunset,
 )
+from controller.domain.records import Span
 from controller.domain.rollout import RolloutView
 from controller.domain.use import Alias, AliasMove, Consumer, Keep, Removal
 from controller.domain.versions import Version
@@ -145,4 +147,16 @@ class NoteBook(Protocol):
 
     def tagged(self, name: str, value: str | None = None) -> list[tuple[str, int]]:
         """Model and version (0: the model) that bear the tag."""
+        ...
+
+
+class MeasureBook(Protocol):
+    """What figures from service add up to, hour by hour."""
+
+    def add(self, model: str, action: RecordFigure, *, decision: int) -> None:
+        """Add one figure to the hour that it is of."""
+        ...
+
+    def of(self, model: str, version: int, metric: str) -> list[Span]:
+        """The sums of each hour that has figures, oldest first; ``index`` is the hour since 1970."""
         ...

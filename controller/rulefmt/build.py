@@ -306,6 +306,7 @@ def _rollback(v: Values, ways: Ways) -> RollbackSection:
         when=tuple(_condition(c, ways) for c in v["when"] or ()),
         to=v["to"],
         then=v["then"],
+        drill=v["drill"],
         line=v.line,
     )
 
@@ -323,6 +324,9 @@ def _condition(v: Values, ways: Ways) -> RollbackCondition:
         min_samples=v["min_samples"],
         confidence=float(v["confidence"]),
         higher_is_better=ways.get(metric),
+        query=v["query"],
+        samples=v["samples"],
+        every=v["every"],
         line=v.line,
     )
 

@@ -24,6 +24,7 @@ from controller.domain.decisions import (
     Quarantine,
     RecordApproval,
     RecordEvaluation,
+    RecordFigure,
     RecordTest,
     RegisterVersion,
     RemoveArtifact,
@@ -181,6 +182,11 @@ def _(action: TurnRecipe, context: _Context) -> None:
 @_apply.register
 def _(action: Quarantine, context: _Context) -> None:
     context.tx.data.quarantine(context.model, action.sequence, action.reason)
+
+
+@_apply.register
+def _(action: RecordFigure, context: _Context) -> None:
+    context.tx.measures.add(context.model, action, decision=context.decision)
 
 
 @_apply.register

@@ -6,7 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from controller.domain.decisions import KeepVersion, LetGo, RemoveArtifact, SetAlias, SetSunset
+from controller.domain.decisions import (
+    KeepVersion,
+    LetGo,
+    RecordFigure,
+    RemoveArtifact,
+    SetAlias,
+    SetSunset,
+)
 from controller.domain.errors import Conflict, IllegalTransition, StaleGeneration, UserError
 from controller.domain.use import Consumer
 from controller.domain.versions import VersionState
@@ -262,3 +269,20 @@ def test_tags_and_descriptions(store: Store):
         assert tx.notes.descriptions(MODEL, (1,)) == {}
     with pytest.raises(Conflict), store.begin() as tx:
         tx.notes.tag(note("x", "y", 9))
+
+
+def test_figures_add_up_hour_by_hour(store: Store):
+    with store.begin() as tx:
+        enter(tx, 1)
+        for minutes, value, std in ((0, 0.5, None), (30, 1.5, 2.0), (90, 3.0, None)):
+            told = RecordFigure(
+                version=1, metric="mae", value=value, rows=10, std=std,
+                at=AT + timedelta(minutes=minutes), signal=1,
+            )  # fmt: skip
+            tx.measures.add(MODEL, told, decision=1)
+    with store.read() as tx:
+        first, second = tx.measures.of(MODEL, 1, "mae")
+        assert (first.figures, first.rows, first.total, first.within) == (2, 20, 20.0, 40.0)
+        assert (first.spread_rows, first.plain, first.squares) == (10, 2.0, 2.5)
+        assert second.index == first.index + 1
+        assert tx.measures.of(MODEL, 1, "rmse") == []

@@ -20,6 +20,7 @@ from controller.adapters.memory.journal import (
     MemoryWorkers,
 )
 from controller.adapters.memory.leases import MemoryLeases
+from controller.adapters.memory.measures import MemoryMeasures
 from controller.adapters.memory.models import MemoryModels
 from controller.adapters.memory.notes import MemoryNotes
 from controller.adapters.memory.notices import MemoryDeliveries, MemorySilences
@@ -75,6 +76,7 @@ class MemoryTransaction:
         self.keeps = MemoryKeeps(tables)
         self.notes = MemoryNotes(tables)
         self.publications = MemoryPublications(tables)
+        self.measures = MemoryMeasures(tables)
 
 
 class MemoryStore:

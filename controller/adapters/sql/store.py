@@ -22,6 +22,7 @@ from controller.adapters.sql.figures import SqlFigures
 from controller.adapters.sql.free import SqlFreeModels
 from controller.adapters.sql.journal import SqlJournal, SqlWorkers
 from controller.adapters.sql.leases import SqlLeases
+from controller.adapters.sql.measures import SqlMeasures
 from controller.adapters.sql.models import SqlModels
 from controller.adapters.sql.notes import SqlNotes
 from controller.adapters.sql.notices import SqlDeliveries, SqlSilences
@@ -77,6 +78,7 @@ class SqlTransaction:
         self.keeps = SqlKeeps(session)
         self.notes = SqlNotes(session)
         self.publications = SqlPublications(session)
+        self.measures = SqlMeasures(session)
 
 
 class SqlStore:

@@ -672,3 +672,20 @@ descriptions = Table(
     Column("actor", Words, nullable=False),
     Column("at", UtcTime, nullable=False),
 )
+
+measures = Table(
+    "measures",
+    metadata,
+    Column("model", Words, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("metric", Words, primary_key=True),
+    Column("hour", BIG, primary_key=True, autoincrement=False),
+    Column("figures", BIG, nullable=False),
+    Column("rows", BIG, nullable=False),
+    Column("total", Float, nullable=False),
+    Column("within", Float, nullable=False),
+    Column("spread_rows", BIG, nullable=False),
+    Column("plain", Float, nullable=False),
+    Column("squares", Float, nullable=False),
+    ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
+)

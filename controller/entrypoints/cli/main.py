@@ -59,6 +59,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reject": (f"{_CLI}.approve:reject", "Send a challenger away."),
     "promote": (f"{_CLI}.promote:promote", "Seat a version by hand."),
     "rollback": (f"{_CLI}.rollback:rollback", "Take the champion back."),
+    "drill": (f"{_CLI}.rollback:drill", "Prove that the champion could be taken back."),
     "hold": (f"{_CLI}.hold:hold", "Let automatic promotion rest."),
     "release": (f"{_CLI}.hold:release", "End a hold."),
     "import": (f"{_CLI}.transfer:import_", "Models of an MLflow server, into our registry."),
@@ -100,6 +101,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "reject",
         "promote",
         "rollback",
+        "drill",
         "hold",
         "release",
         "silence",
@@ -124,6 +126,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "restore",
         "import",
         "export",
+        "support-bundle",
         "completion",
     ),
 }

@@ -81,7 +81,14 @@ def confirmed(plan: str, *, yes: bool) -> bool:
     return click.confirm("Go ahead?", default=False, err=True)
 
 
-def await_answer(session: Session, model: str, number: int, patience: float) -> Signal:
+def await_end(session: Session, model: str, number: int, patience: float) -> Signal:
+    """The signal once nothing more will happen with it, or as it is when `patience` is at its end."""
+    return await_answer(session, model, number, patience, ended=True)
+
+
+def await_answer(
+    session: Session, model: str, number: int, patience: float, *, ended: bool = False
+) -> Signal:
     """The signal once it has an answer, or as it is when `patience` (seconds) is at its end."""
     deadline = time.monotonic() + patience
     while True:
@@ -91,7 +98,8 @@ def await_answer(session: Session, model: str, number: int, patience: float) -> 
             signal = tx.signals.get(number)
         if signal is None:
             raise UserError(f"Signal {number} is not in the database.")
-        if signal.status is not SignalStatus.OPEN or time.monotonic() >= deadline:
+        told = signal.status.ended if ended else signal.status is not SignalStatus.OPEN
+        if told or time.monotonic() >= deadline:
             return signal
         time.sleep(_LOOK_AGAIN)
 

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import click
 
+from controller.domain.canonical import to_plain
 from controller.domain.errors import Conflict
-from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
+from controller.entrypoints.cli.output import SCHEMA_VERSION, json_option, print_json, tell
+from controller.entrypoints.cli.people import (
+    Word,
+    await_end,
+    needed_reason,
+    report,
+    speak,
+    word_options,
+)
 from controller.entrypoints.cli.session import Session, known_model, parse_version, pass_session
 from controller.service.words import Word as Said
 
@@ -17,6 +26,9 @@ from controller.service.words import Word as Said
 @click.option(
     "--force", is_flag=True, help="At once, without proof that the earlier one still answers."
 )
+@click.option(
+    "--dry-run", is_flag=True, help="Prove the version that would take the seat; nothing moves."
+)
 @word_options
 @pass_session
 def rollback(
@@ -26,6 +38,7 @@ def rollback(
     to: str | None,
     expect_version: str | None,
     force: bool,
+    dry_run: bool,
     reason: str | None,
     wait: float,
     yes: bool,
@@ -36,7 +49,7 @@ def rollback(
     A worker first loads the earlier version in a fresh process and lets it answer. The version that leaves is
     rejected, and automatic promotion rests until `incumbent release`, unless the policy says otherwise.
     """
-    why = needed_reason(reason)
+    why = "dry run" if dry_run and not reason else needed_reason(reason)
     with session.read() as tx:
         known_model(tx, model)
         champion = tx.models.state(model).champion
@@ -45,9 +58,64 @@ def rollback(
     seen = champion if expect_version is None else parse_version(expect_version)
     back = None if to is None else parse_version(to)
     target = "the last champion that the policy trusts" if back is None else f"v{back}"
+    if dry_run:
+        return _proven(session, (model, back, why), wait, as_json=as_json)
     proof = "at once" if force else "once that is proven to answer"
     plan = f"{model}: v{champion} leaves the seat to {target}, {proof}."
     says = Said(
         right="rollback", model=model, version=back, reason=why, expect_version=seen, force=force
     )
     return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)
+
+
+@click.command()
+@click.argument("model")
+@click.option("--to", help="Prove this version. Default: whom a rollback would seat.")
+@click.option("--last", is_flag=True, help="Only say when the way back was last proven.")
+@click.option("--reason", default="a drill", show_default=True, help="Why, for the log.")
+@click.option(
+    "--wait", type=click.FloatRange(min=0), default=60.0, show_default=True,
+    help="Seconds to wait for the proof.",
+)  # fmt: skip
+@json_option
+@pass_session
+def drill(
+    session: Session,
+    *,
+    model: str,
+    to: str | None,
+    last: bool,
+    reason: str,
+    wait: float,
+    as_json: bool,
+) -> int:
+    """Prove that MODEL's champion could be taken back: a worker loads the earlier version and asks it.
+
+    The seat stays. A policy does it on a schedule with `rollback: {drill: 7d}`.
+    """
+    from controller.service.drills import last_proof
+
+    with session.read() as tx:
+        known_model(tx, model)
+        proof = last_proof(tx, model)
+    if last:
+        if as_json:
+            print_json({"schema_version": SCHEMA_VERSION, "model": model, "last": to_plain(proof)})
+        else:
+            click.echo(proof.sentence if proof else f"The way back of {model} was never proven.")
+        return 0 if proof else 1
+    if proof is not None:
+        tell(proof.sentence)
+    back = None if to is None else parse_version(to)
+    return _proven(session, (model, back, reason), wait, as_json=as_json)
+
+
+def _proven(
+    session: Session, what: tuple[str, int | None, str], wait: float, *, as_json: bool
+) -> int:
+    """Say the drill, and wait for its end: the signal is deferred until the worker reported."""
+    model, back, why = what
+    payload: dict[str, object] = {"drill": True} if back is None else {"drill": True, "to": back}
+    number, _ = session.say(Said(right="drill", model=model, reason=why, payload=payload))
+    answered = await_end(session, model, number, wait)
+    return report(answered, as_json=as_json)

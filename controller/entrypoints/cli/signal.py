@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from typing import Any
 
@@ -12,10 +13,74 @@ from controller.domain.errors import UserError
 from controller.domain.signals import NewSignal, SignalKind
 from controller.entrypoints.cli.output import SCHEMA_VERSION, json_option, print_json, yes_option
 from controller.entrypoints.cli.people import await_answer, report
-from controller.entrypoints.cli.session import Session, known_model, pass_session
+from controller.entrypoints.cli.session import Session, known_model, parse_version, pass_session
 
 
-@click.command()
+class _Signals(click.Group):
+    """`incumbent signal MODEL` asks for a training; `incumbent signal metric MODEL` tells a figure."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Puts `ask` before words that name no other kind of signal."""
+        if ctx.resilient_parsing and not args:
+            return super().parse_args(ctx, args)
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["ask", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Signals)
+def signal() -> None:
+    """Ask for a training (`incumbent signal MODEL`), or tell a figure from service."""
+
+
+@signal.command()
+@click.argument("model")
+@click.option("--metric", "-m", required=True, help="Which one, as `rollback.when` names it.")
+@click.option(
+    "--value", required=True, type=float, help="The mean over the rows since the last figure."
+)
+@click.option("-n", "--rows", required=True, type=click.IntRange(min=1), help="How many rows.")
+@click.option("--std", type=click.FloatRange(min=0), help="The standard deviation of one row.")
+@click.option("--version", "-v", help="Of this version only; default: of the champion.")
+@click.option("--key", default="", help="The same key twice is one figure.")
+@click.option("--wait", type=click.FloatRange(min=0), default=0.0, help="Seconds to wait for it.")
+@json_option
+@pass_session
+def metric(
+    session: Session,
+    *,
+    model: str,
+    metric: str,
+    value: float,
+    rows: int,
+    std: float | None,
+    version: str | None,
+    key: str,
+    wait: float,
+    as_json: bool,
+) -> int:
+    """Tell how the champion of MODEL does in service: one figure, over rows that no earlier figure had."""
+    if not math.isfinite(value):
+        raise UserError("A figure is a finite number.")
+    payload: dict[str, Any] = {"metric": metric, "value": value, "n": rows}
+    if std is not None:
+        payload["std"] = std
+    if version is not None:
+        payload["version"] = parse_version(version)
+    told = NewSignal(
+        key=f"{session.actor}:{key or uuid.uuid4()}",
+        model=model,
+        kind=SignalKind.METRIC,
+        occurred_at=session.now(),
+        payload=payload,
+        actor=session.actor,
+    )
+    with session.read() as tx:
+        known_model(tx, model)
+    return _sent(session, told, wait, as_json=as_json)
+
+
+@signal.command()
 @click.argument("model")
 @click.option("--reason", default="", help="Why, for the log.")
 @click.option("--type", "event", help="Tell of an event of this type, for a webhook trigger.")
@@ -26,7 +91,7 @@ from controller.entrypoints.cli.session import Session, known_model, pass_sessio
 @yes_option
 @json_option
 @pass_session
-def signal(
+def ask(
     session: Session,
     *,
     model: str,
@@ -53,11 +118,15 @@ def signal(
         known_model(tx, model)
     if dry_run:
         return _rehearse(session, told, as_json=as_json)
+    return _sent(session, told, wait, as_json=as_json)
+
+
+def _sent(session: Session, told: NewSignal, wait: float, *, as_json: bool) -> int:
     number, fresh = session.send(told)
     if not fresh:
         click.echo(f"Signal {number} has that key already; it counts once.", err=True)
     if wait:
-        return report(await_answer(session, model, number, wait), as_json=as_json)
+        return report(await_answer(session, told.model, number, wait), as_json=as_json)
     if as_json:
         print_json({"schema_version": SCHEMA_VERSION, "signal": number, "fresh": fresh})
     else:

@@ -7,6 +7,7 @@ asked in a fresh process before the seat moves; where it fails, the next one in 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from controller.domain.decisions import (
     Action,
@@ -24,9 +25,13 @@ from controller.domain.versions import SEATED_BEFORE, VersionState, VersionView
 from controller.policy.case import Case, Finding, answer_all
 from controller.policy.decayed import decay_figures
 from controller.policy.orders import order_verification
-from controller.policy.watch import describe, read_condition, reading_node
+from controller.policy.phrase import duration
+from controller.policy.watch import describe, reading_node, readings
 
 _CAUSE = "rollback"
+_DRILL = "drill"
+_FLAP = timedelta(days=7)
+"""Two rollbacks within this time are a seat that flaps: automatic promotion rests, whatever the policy says."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +55,65 @@ def roll_back(case: Case) -> Finding | None:
     figures = (*sent, *decay_figures(case))
     if figures:
         return _watched(case, figures)
+    drills = case.signals(SignalKind.DRILL)
+    if drills:
+        return _drill(case, drills[0])
     return _verifications_without_demand(case)
+
+
+def drill(case: Case) -> Finding | None:
+    """Prove the way back every so often, where the policy asks for it; the seat stays."""
+    every = case.policy.rollback.drill
+    target = target_of(case)
+    if every is None or target is None or case.signals(SignalKind.DRILL):
+        return None
+    runs = [run for run in case.snapshot.runs if run.kind is RunKind.VERIFY]
+    last = max((run.ordered_at for run in runs), default=None)
+    if any(not run.state.ended for run in runs):
+        return None
+    if last is not None and last + every > case.now:
+        sentence = f"the way back is proven again after {duration(every)}"
+        node = Outcome(name=_DRILL, result=Result.IDLE, sentence=sentence)
+        return Finding(node=node, wake_at=last + every)
+    cause = Cause(trigger=_DRILL, signals=(), sentence="on schedule")
+    order = order_verification(case, target, cause)
+    sentence = (
+        f"{order.run} proves that v{target.number} would take the seat back; {case.seat_stays}"
+    )
+    return Finding(
+        node=Outcome(name=_DRILL, result=Result.DONE, sentence=sentence),
+        verdict=Verdict.NONE,
+        actions=(order,),
+    )
+
+
+def _drill(case: Case, signal: Signal) -> Finding:
+    """A person's drill: the run is ordered, and its end answers the signal."""
+    wanted = signal.payload.get("to")
+    demand = _Demand(why=_DRILL, actor=signal.actor, signals=(signal,))
+    ended = _ended_verifications(case, demand)
+    broken = {run.version for run, _ in ended if run.state is not RunState.DONE}
+    number = wanted if isinstance(wanted, int) else None
+    target = target_of(case, number, without=broken)
+    if target is None:
+        return _no_target(demand, broken, ended)
+    done = next(
+        (r for r, _ in ended if r.version == target.number and r.state is RunState.DONE), None
+    )
+    if done is None:
+        return _verify_first(case, target, demand, ended)
+    tried = [f"v{run.version} ({run.reason})" for run, _ in ended if run.state is not RunState.DONE]
+    sentence = (
+        f"v{target.number} answered in {done.id} and would take the seat back; {case.seat_stays}"
+    )
+    if tried:
+        sentence += f"; {', '.join(tried)} could not be loaded"
+    return Finding(
+        node=Outcome(name=_DRILL, result=Result.DONE, sentence=sentence),
+        verdict=Verdict.NONE,
+        actions=(MarkVerified(version=target.number),),
+        answers=(*answer_all((signal,), SignalStatus.HANDLED, sentence), *_close(ended)),
+    )
 
 
 def _requested(case: Case, signal: Signal) -> Finding:
@@ -76,14 +139,9 @@ def _watched(case: Case, figures: tuple[Signal, ...]) -> Finding | None:
     """Each figure against each condition; the first condition that is shown to hold is a demand."""
     champion = case.champion
     about = tuple(s for s in figures if _is_about(s, champion))
-    readings = [
-        reading
-        for condition in case.policy.rollback.when
-        for signal in about
-        if (reading := read_condition(condition, signal)) is not None
-    ]
-    bad = next((r for r in readings if r.bad), None)
-    nodes = tuple(reading_node(r) for r in readings)
+    found, booked = readings(case, about, champion.number if champion else None)
+    bad = next((r for r in found if r.bad), None)
+    nodes = tuple(reading_node(r) for r in found)
     if bad is not None and champion is not None:
         demand = _Demand(
             why=f"{describe(bad.condition)}: {bad.sentence}",
@@ -92,7 +150,7 @@ def _watched(case: Case, figures: tuple[Signal, ...]) -> Finding | None:
             nodes=nodes,
         )
         return _meet(case, champion, demand)
-    said = {r.signal.id: r.sentence for r in readings}
+    said = {r.signal.id: r.sentence for r in found}
     answers = tuple(
         SignalAnswer(
             signal=s.id,
@@ -103,6 +161,8 @@ def _watched(case: Case, figures: tuple[Signal, ...]) -> Finding | None:
     )
     sentence = "; ".join(dict.fromkeys(a.reason for a in answers))
     node = Outcome(name="watch", result=Result.IDLE, sentence=sentence, children=nodes)
+    if booked:
+        return Finding(node=node, verdict=Verdict.NONE, actions=booked, answers=answers)
     return Finding(node=node, answers=answers)
 
 
@@ -147,7 +207,8 @@ def _verify_first(
     cause = Cause(trigger=_CAUSE, signals=tuple(s.id for s in demand.signals), sentence=demand.why)
     order = None if running else order_verification(case, target, cause)
     name = running.id if running else order.run if order else ""
-    sentence = f"{name} proves that v{target.number} still answers, then it takes the seat back"
+    then = case.seat_stays if demand.why == _DRILL else "then it takes the seat back"
+    sentence = f"{name} proves that v{target.number} still answers, {then}"
     skipped = [run for run, _ in ended if run.state is not RunState.DONE]
     if skipped:
         sentence += f" (v{skipped[-1].version} could not be loaded: {skipped[-1].reason})"
@@ -191,8 +252,11 @@ def seat_earlier(
     ]
     if not demand.forced:
         actions.append(MarkVerified(version=target.number))
-    if case.policy.rollback.then == "hold" and case.snapshot.hold is None:
-        actions.append(PlaceHold(reason=f"after a rollback: {sentence}", actor=demand.actor))
+    flaps = _rolled_back_lately(case)
+    rests = case.policy.rollback.then == "hold" or flaps > 0
+    if rests and case.snapshot.hold is None:
+        why = f"after {flaps + 1} rollbacks in {duration(_FLAP)}" if flaps else "after a rollback"
+        actions.append(PlaceHold(reason=f"{why}: {sentence}", actor=demand.actor))
     return Finding(
         node=Outcome(
             name="roll back",
@@ -205,6 +269,15 @@ def seat_earlier(
         actions=(*actions, *case.notices("rolled_back", sentence)),
         answers=(*answer_all(demand.signals, SignalStatus.HANDLED, sentence), *_close(ended)),
         champion_after=target.number,
+    )
+
+
+def _rolled_back_lately(case: Case) -> int:
+    """How many reigns a rollback ended of late; a model that trades places is for a person to look at."""
+    since = case.now - _FLAP
+    return sum(
+        reign.ended_by == "rollback" and reign.until is not None and reign.until >= since
+        for reign in case.snapshot.history
     )
 
 
@@ -282,7 +355,9 @@ def _verifications_without_demand(case: Case) -> Finding | None:
     return Finding(
         node=Outcome(name="verify", result=Result.DONE if good else Result.FAIL, sentence=sentence),
         verdict=Verdict.NONE,
-        actions=(MarkVerified(version=version.number),) if good and version else (),
+        actions=(MarkVerified(version=version.number),)
+        if good and version
+        else case.notices("failed", f"the way back is not proven: {sentence}"),
         answers=answer_all((signal,), SignalStatus.HANDLED, sentence),
     )
 

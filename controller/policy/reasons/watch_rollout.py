@@ -10,7 +10,7 @@ from controller.domain.decisions import MoveVersion, Outcome, Result, Verdict
 from controller.domain.signals import Signal, SignalAnswer, SignalStatus
 from controller.domain.versions import VersionState
 from controller.policy.case import Case, Finding
-from controller.policy.watch import Reading, describe, read_condition, reading_node
+from controller.policy.watch import Reading, describe, reading_node, readings
 
 
 def watch_rollout(case: Case) -> Finding | None:
@@ -19,17 +19,12 @@ def watch_rollout(case: Case) -> Finding | None:
     figures = case.rollout_figures
     if rollout is None or not figures:
         return None
-    readings = [
-        reading
-        for condition in case.policy.rollback.when
-        for signal in figures
-        if (reading := read_condition(condition, signal)) is not None
-    ]
-    nodes = tuple(reading_node(r) for r in readings)
-    bad = next((r for r in readings if r.bad), None)
+    found, booked = readings(case, figures, rollout.version)
+    nodes = tuple(reading_node(r) for r in found)
+    bad = next((r for r in found if r.bad), None)
     if bad is not None:
         return _sent_away(case, bad, figures, nodes)
-    said = {r.signal.id: r.sentence for r in readings}
+    said = {r.signal.id: r.sentence for r in found}
     answers = tuple(
         SignalAnswer(
             signal=s.id,
@@ -41,6 +36,8 @@ def watch_rollout(case: Case) -> Finding | None:
     )
     sentence = "; ".join(dict.fromkeys(a.reason for a in answers))
     node = Outcome(name="watch rollout", result=Result.IDLE, sentence=sentence, children=nodes)
+    if booked:
+        return Finding(node=node, verdict=Verdict.NONE, actions=booked, answers=answers)
     return Finding(node=node, answers=answers)
 
 

@@ -8,7 +8,7 @@ from controller.rulefmt.names import COMPARISONS, condition_name, gate_name
 from controller.rulefmt.problems import Problems
 from controller.rulefmt.schema.words import COLUMN, GROUP, METRIC, NAME
 from controller.rulefmt.sections import Key, Section, Values
-from controller.rulefmt.types import Amount, Boolean, Choice, Duration, ListOf, Number, Share
+from controller.rulefmt.types import Amount, Boolean, Choice, Duration, ListOf, Number, Share, Text
 
 _CONFIDENCE = Key(
     name="confidence",
@@ -289,6 +289,25 @@ ROLLBACK_CONDITION = Section(
             default="100",
         ),
         _CONFIDENCE,
+        Key(
+            name="query",
+            type=Text("a PromQL query", longest=2000),
+            doc="What Prometheus (`prometheus_url` of the settings) is asked for the metric, over the last `every`.",
+            example="'sum(rate(errors_total[1m])) / sum(rate(requests_total[1m]))'",
+        ),
+        Key(
+            name="samples",
+            type=Text("a PromQL query", longest=2000),
+            doc="What it is asked for the number of requests behind the value; without it each figure is one sample.",
+            example="'sum(increase(requests_total[1m]))'",
+        ),
+        Key(
+            name="every",
+            type=Duration(),
+            doc="How often it is asked. The queries look back as long, so that no request counts twice.",
+            example="5m",
+            default="1m",
+        ),
     ),
     one_of=("worse_than", "above", "error_rate"),
     only_with={
@@ -296,6 +315,7 @@ ROLLBACK_CONDITION = Section(
         "worse_than": ("metric",),
         "above": ("metric",),
         "margin": ("worse_than",),
+        "samples": ("query",),
     },
 )
 
@@ -322,6 +342,12 @@ ROLLBACK = Section(
             doc="Whether automatic promotion rests until a person lifts the hold.",
             example="resume",
             default="hold",
+        ),
+        Key(
+            name="drill",
+            type=Duration(),
+            doc="How often the way back is proven: its version is loaded and asked, and the seat stays.",
+            example="7d",
         ),
     ),
 )

@@ -385,7 +385,12 @@ DECAY = RollbackCondition(
     margin=Margin(value=0.10, relative=True),
 )
 FIGURES: list[tuple[str, dict[str, Any], bool, str]] = [
-    ("errors", {"metric": "error_rate", "value": 0.05, "n": 5_000}, True, "it is truly at least"),
+    (
+        "errors",
+        {"metric": "error_rate", "value": 0.05, "n": 5_000},
+        True,
+        "the odds that it is beyond",
+    ),
     ("a bad minute", {"metric": "error_rate", "value": 0.05, "n": 20}, False, "at least 100"),
     ("perhaps", {"metric": "error_rate", "value": 0.011, "n": 200}, False, "error_rate 0.011"),
     ("healthy", {"metric": "error_rate", "value": 0.001, "n": 5_000}, False, "error_rate 0.001"),

@@ -1,0 +1,1 @@
+"""How soon a regression is seen, and how often a healthy champion is taken for a bad one."""
