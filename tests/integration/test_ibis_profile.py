@@ -1,7 +1,7 @@
 """One expression, the same counts: DuckDB and a real PostgreSQL against the profile from the files.
 
-Local Spark as well where pyspark is installed (`pip install 'ibis-framework[pyspark]'`, and a Java 17):
-it takes two minutes.
+Local Spark as well in `make test-long`, where pyspark is installed (`pip install 'ibis-framework[pyspark]'`, and a
+Java 17): it takes two minutes. Without them it is skipped, and says so.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-ENGINES = ["duckdb", "postgres", "spark"]
+ENGINES = ["duckdb", "postgres", pytest.param("spark", marks=pytest.mark.long)]
 
 
 def pick(rng: np.random.Generator, values: list[str | None], n: int) -> list[str | None]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from controller.adapters.sources.open import open_source
 from controller.domain.rules import DataSection
 from controller.ports import DataSource
 
-KINDS = ("files", "fsspec", "s3", "sqlite", "postgresql", "delta", "iceberg")
+KINDS = ("files", "fsspec", "http", "s3", "sqlite", "postgresql", "delta", "iceberg")
 COLUMNS = ("id", "delay", "origin")
 
 
@@ -63,7 +66,13 @@ def make_place(kind: str, folder: Path, request: pytest.FixtureRequest) -> DataP
     """An empty place of one kind below ``folder``."""
     if kind in {"sqlite", "postgresql"}:
         return _sql(kind, folder, request)
-    makers = {"files": _files, "fsspec": _memory, "delta": _delta, "iceberg": _iceberg}
+    makers = {
+        "files": _files,
+        "fsspec": _memory,
+        "http": _http,
+        "delta": _delta,
+        "iceberg": _iceberg,
+    }
     return _s3(folder, request) if kind == "s3" else makers[kind](folder)
 
 
@@ -106,6 +115,31 @@ def _memory(folder: Path) -> DataPlace:
             system.rm(root, recursive=True)
 
     return DataPlace("fsspec", f"memory:/{root}/*.parquet", folder, append, remove, [clear])
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
+        """Say nothing."""
+
+
+def _http(folder: Path) -> DataPlace:
+    """A web server that lists its folder, as nearly all do."""
+    place = folder / "data"
+    place.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
+    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving.start()
+
+    def append(found: list[dict[str, Any]]) -> None:
+        (place / f"{found[0]['id']:06}.parquet").write_bytes(_parquet(found))
+
+    def close() -> None:
+        server.shutdown()
+        server.server_close()
+        serving.join()
+
+    address = f"http://127.0.0.1:{server.server_port}/data/*.parquet"
+    return DataPlace("http", address, folder, append, close, [close])
 
 
 def _s3(folder: Path, request: pytest.FixtureRequest) -> DataPlace:

@@ -12,9 +12,10 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -229,9 +230,23 @@ class RemotePlace:
                 f"the source {self.pattern} does not answer: {say(error)}."
             ) from error
         for info in found:
-            entry = self._entry(info)
-            if not is_ignored(entry.name) and (_has_format(entry.name) or len(found) == 1):
-                yield entry
+            name = str(info["name"]).rstrip("/").rpartition("/")[2]
+            if is_ignored(name) or not (_has_format(name) or len(found) == 1):
+                continue
+            known = info if info.get("size") is not None else self._asked(info)
+            if known is not None:
+                yield self._entry(known)
+
+    def _asked(self, info: dict[str, Any]) -> dict[str, Any] | None:
+        """A web server's listing has names alone: each file is asked for its size, tag and time."""
+        try:
+            return {**info, **self.system.info(info["name"])}
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            raise Unavailable(
+                f"the source {self.pattern} does not answer: {say(error)}."
+            ) from error
 
     def _list(self) -> list[dict[str, Any]]:
         self.system.invalidate_cache()
@@ -286,6 +301,8 @@ def _modified(info: dict[str, Any]) -> float | None:
             return value.timestamp()
         if isinstance(value, (int, float)):
             return float(value)
+    with suppress(TypeError, ValueError):
+        return parsedate_to_datetime(info.get("Last-Modified", "")).timestamp()  # of a web server
     return None
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from controller.domain.errors import IncumbentError, NotFound, UserError
 from controller.domain.profiles import ColumnProblem
+from controller.evidence.drift import compare
 from workers.profiles import BatchData, Engine, Format, make_layout, make_profile
 
 ROWS = pa.table({"x": np.arange(1000.0), "g": ["a", "b"] * 500})
@@ -278,3 +279,27 @@ def test_nothing_is_left_in_the_scratch_directory(tmp_path, layout):
     scratch.mkdir()
     make_profile(BatchData.of(tmp_path / "b.csv"), layout, Engine(directory=scratch))
     assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "columns", [1_000, pytest.param(10_000, marks=pytest.mark.long)], ids=["1k", "10k"]
+)
+def test_very_many_columns_are_counted(tmp_path, columns):
+    """As wide as anybody's table."""
+    names = [f"c{i}" for i in range(columns)]
+    wide = pa.table({name: pa.array([1.0, 2.0, float(i)]) for i, name in enumerate(names)})
+    path = tmp_path / "wide.parquet"
+    pq.write_table(wide, path)
+    layout = make_layout(BatchData.of(path))
+    profile = make_profile(BatchData.of(path), layout)
+    assert len(profile.columns) == columns
+    assert all(column.rows == 3 for column in profile.columns)
+
+
+def test_one_constant_is_no_drift_and_another_one_is():
+    before = pa.table({"x": [7.0] * 1000})
+    layout = make_layout(BatchData(table=before))
+    reference = make_profile(BatchData(table=before), layout)
+    assert compare(layout, reference, reference).verdict.value == "ok"
+    other = make_profile(BatchData(table=pa.table({"x": [8.0] * 1000})), layout)
+    assert compare(layout, reference, other).verdict.value == "alert"

@@ -375,3 +375,24 @@ def test_place_that_does_not_answer_is_unavailable():
     source = FileSource("http://127.0.0.1:9/data.csv")
     with pytest.raises(Unavailable, match=r"http://127\.0\.0\.1:9/data\.csv does not answer"):
         source.poll(None)
+
+
+@pytest.mark.parametrize(
+    "files", [20_000, pytest.param(1_000_000, marks=pytest.mark.long)], ids=["20k", "1M"]
+)
+def test_folder_of_very_many_files_is_looked_at_in_parts_and_then_costs_a_listing(tmp_path, files):
+    """Hard links to a few files: what counts is their number. The first parts come at once, not after them all."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    one = parquet(tmp_path / "one.parquet", rows=1)
+    for start in range(0, files, 10_000):
+        first = folder / f"{start:07}.parquet"
+        first.write_bytes(one.read_bytes())
+        for at in range(start + 1, min(start + 10_000, files)):
+            os.link(first, folder / f"{at:07}.parquet")
+    source = FileSource("data/*.parquet", base=tmp_path, options=FileOptions(most=50))
+    poll = source.poll(None)
+    assert len(poll.batches) == 50
+    assert poll.again is not None
+    more = source.poll(poll.cursor)
+    assert names(more)[0] == "0000050.parquet"
