@@ -50,6 +50,19 @@ def _fires_itself(policy: Policy) -> Iterator[Hit]:
         yield Hit(policy.data.line, message, "keep data elsewhere")
 
 
+def _nobody_measures(policy: Policy) -> Iterator[Hit]:
+    for trigger in policy.triggers:
+        if isinstance(trigger, DecayTrigger) and policy.data.time is None:
+            message = (
+                f"trigger `{trigger.name}` is measured by nobody: without `data.time` it cannot be told which rows "
+                "came after the champion was judged"
+            )
+            yield Hit(trigger.line, message, "name `data.time`, or send decay signals yourself")
+        if isinstance(trigger, SkewTrigger) and policy.data.served is None:
+            message = f"trigger `{trigger.name}` is measured by nobody: `data.served` names no serving log"
+            yield Hit(trigger.line, message, "name `data.served`, or send skew signals yourself")
+
+
 def _never_or_always(policy: Policy) -> Iterator[Hit]:
     for trigger in policy.triggers:
         if not isinstance(trigger, DriftTrigger | SkewTrigger) or trigger.above is None:
@@ -119,6 +132,12 @@ LINTS = (
         severity="danger",
         stops="A trigger beyond its range is either silent while the world changes or an alarm nobody heeds.",
         look=_never_or_always,
+    ),
+    Lint(
+        name="nobody-measures",
+        severity="advice",
+        stops="A trigger whose evidence no worker can compute stays silent unless somebody sends it signals.",
+        look=_nobody_measures,
     ),
     Lint(
         name="cooldown-outlasts-schedule",

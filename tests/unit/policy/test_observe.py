@@ -329,3 +329,36 @@ def test_a_batch_that_is_not_there_cannot_be_released():
     here = house(triggers=(ROWS,))
     here.signal(SignalKind.RELEASE_BATCH, "r", sequence=99, actor="person:ana")
     assert "there is no batch 99 to release" in here.tick()[-1].reason
+
+
+def _moved(here: Watched, name: str, psi: float = 0.5) -> Verdict:
+    """A batch is profiled; what was decided about it last."""
+    here.data(5, name)
+    run = claimed(here.due(), RunKind.PROFILE)
+    here.finish(run, columns={"distance": {"psi": psi}}, n=600)
+    return here.tick()[-1].verdict
+
+
+def test_an_alarm_must_hold_for_a_while_and_a_calm_batch_ends_it():
+    drift = DriftTrigger(name="drift", metric="psi", above=0.2, for_duration=timedelta(hours=2))
+    here = house(triggers=(ROWS, drift))
+    assert _moved(here, "b") is Verdict.NONE
+    assert _moved(here, "calm", psi=0.01) is Verdict.NONE
+    assert here.due(hours=3) is None
+    assert _moved(here, "c") is Verdict.NONE
+    with here.store.read() as tx:
+        wake = tx.models.state(here.rules.model).wake_at
+    assert wake is not None
+    here.clock.set(wake)
+    assert here.tick()[-1].verdict is Verdict.TRAIN
+
+
+def test_an_alarm_that_keeps_firing_does_not_train_again():
+    drift = DriftTrigger(name="drift", metric="psi", above=0.2, keep_firing_for=timedelta(days=1))
+    here = house(triggers=(ROWS, drift))
+    assert _moved(here, "b") is Verdict.TRAIN
+    here.work()
+    assert _moved(here, "c") is Verdict.NONE
+    assert "still the alarm of" in str(here.told[-1].tree)
+    here.clock.advance(timedelta(days=2))
+    assert _moved(here, "d") is Verdict.TRAIN
