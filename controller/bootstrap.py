@@ -315,7 +315,7 @@ def _figures(settings: Settings, store: Store, clock: Clock) -> list[Loop]:
     """The loop that asks Prometheus, where the settings name one."""
     if settings.prometheus_url is None:
         return []
-    from controller.adapters.prometheus import Prometheus
+    from controller.adapters.prometheus_query import Prometheus
     from controller.service.poll_figures import PollFigures
 
     secret = settings.prometheus_token

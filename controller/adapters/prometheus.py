@@ -1,76 +1,198 @@
-"""Reads single numbers out of Prometheus, over its HTTP API."""
+"""The figures in the exposition format of Prometheus, with every label bounded."""
 
 from __future__ import annotations
 
-import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-import requests
+from controller import __version__
+from controller.domain.errors import ConfigurationError
+from controller.service.observe.catalogue import (
+    METRICS,
+    MOST_CHANNELS,
+    MOST_DRIFTING,
+    MOST_MODELS,
+    OTHER,
+    RUN_BUCKETS,
+)
+from controller.service.observe.figures import Figures
+from controller.service.observe.observer import Observer
 
-from controller.domain.errors import Unavailable, UserError
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric as Family
 
-_TIMEOUT = 5.0
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_Values = dict[str, dict[tuple[str, ...], float]]
+_LONGEST = 200
+"""Characters of a label's value."""
 
 
-class Prometheus:
-    """A server at ``url``; ``token`` goes with each question, where it wants one."""
+class Bounded:
+    """The first so many values of a label keep their names; every later one is ``other``."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
-        self._url = url.rstrip("/")
-        self._session = requests.Session()
-        if token:
-            self._session.headers["authorization"] = f"Bearer {token}"
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: set[str] = set()
 
-    def ask(self, query: str, at: datetime) -> float | None:
-        """The one number that ``query`` gives at that moment; None if it gives none, or no number.
+    def __call__(self, value: str) -> str:
+        """The label's value."""
+        name = value[:_LONGEST]
+        if name in self._known:
+            return name
+        if len(self._known) < self._most:
+            self._known.add(name)
+            return name
+        return OTHER
 
-        Raises Unavailable if the server does not answer, UserError if it refuses the query or gives several.
-        """
-        asked = {"query": query, "time": f"{at.timestamp():.3f}"}
-        try:
-            answer = self._session.get(
-                f"{self._url}/api/v1/query", params=asked, timeout=_TIMEOUT, allow_redirects=False
+
+class _Histogram:
+    """Adds up durations by label."""
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, ...], list[int]] = defaultdict(lambda: [0] * len(RUN_BUCKETS))
+        self.sums: dict[tuple[str, ...], float] = defaultdict(float)
+        self.totals: dict[tuple[str, ...], int] = defaultdict(int)
+
+    def add(self, labels: tuple[str, ...], seconds: float) -> None:
+        for index, bound in enumerate(RUN_BUCKETS):
+            if seconds <= bound:
+                self.counts[labels][index] += 1
+        self.sums[labels] += seconds
+        self.totals[labels] += 1
+
+    def rows(self) -> Iterator[tuple[tuple[str, ...], list[tuple[str, float]], float]]:
+        for labels, total in self.totals.items():
+            counts: list[tuple[str, float]] = [
+                (f"{bound:g}", float(count))
+                for bound, count in zip(RUN_BUCKETS, self.counts[labels], strict=True)
+            ]
+            yield labels, [*counts, ("+Inf", float(total))], self.sums[labels]
+
+
+class Exposition:
+    """``text()`` is what a scrape gets: from memory, whatever the database does."""
+
+    def __init__(self, observer: Observer) -> None:
+        if find_spec("prometheus_client") is None:
+            raise ConfigurationError(
+                "Metrics need the extra `telemetry`.", hint="pip install 'incumbent[telemetry]'"
             )
-        except requests.RequestException as error:
-            raise Unavailable(
-                f"Prometheus at {self._url} does not answer ({type(error).__name__}).",
-                hint="Is INCUMBENT_PROMETHEUS_URL right, and does it run?",
-            ) from error
-        body = _body(self._url, answer)
-        if body.get("status") != "success":
-            said = str(body.get("error") or f"status {answer.status_code}")
-            raise UserError(f"Prometheus refuses {query!r}: {said[:300].rstrip('.')}.")
-        return _number(query, body.get("data"))
+        self._observer = observer
+        self._model = Bounded(MOST_MODELS)
+        self._channel = Bounded(MOST_CHANNELS)
+        self._column = Bounded(MOST_DRIFTING)
+        self._waits, self._durations = _Histogram(), _Histogram()
+        observer.on_figures(self._add_up)
 
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._session.close()
+    def text(self) -> bytes:
+        """All metrics."""
+        from prometheus_client import CollectorRegistry
+        from prometheus_client.exposition import generate_latest
 
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self)
+        return bytes(generate_latest(registry))
 
-def _body(url: str, answer: requests.Response) -> dict[str, Any]:
-    try:
-        body = answer.json()
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise Unavailable(f"{url} answered {answer.status_code}, and not as Prometheus does.")
-    return body
+    def collect(self) -> Iterable[Family]:
+        """The families, as the library asks for them."""
+        from prometheus_client.core import (
+            CounterMetricFamily,
+            GaugeMetricFamily,
+            HistogramMetricFamily,
+        )
 
+        values = self._values()
+        histograms = {
+            "incumbent_run_wait_seconds": self._waits,
+            "incumbent_run_duration_seconds": self._durations,
+        }
+        for metric in METRICS:
+            said, labels = f"{metric.meaning}.", list(metric.labels)
+            if metric.kind == "histogram":
+                histogram = HistogramMetricFamily(metric.name, said, labels=labels)
+                for key, buckets, total in histograms[metric.name].rows():
+                    histogram.add_metric(key, buckets, total)
+                yield histogram
+                continue
+            make = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+            family = make(metric.name, said, labels=labels)
+            for key, value in sorted(values.get(metric.name, {}).items()):
+                family.add_metric(list(key), value)
+            yield family
 
-def _number(query: str, data: Any) -> float | None:
-    found = data.get("result") if isinstance(data, dict) else None
-    kind = data.get("resultType") if isinstance(data, dict) else None
-    try:
-        if kind == "scalar" and found is not None:
-            value = float(found[1])
-        elif kind == "vector" and isinstance(found, list) and len(found) < 2:
-            value = float(found[0]["value"][1]) if found else math.nan
-        else:
-            many = f"{len(found):,} series" if isinstance(found, list) else "no result"
-            raise UserError(
-                f"{query!r} gives {many}, and a figure is one number.", hint="Sum or select."
-            )
-    except (TypeError, ValueError, KeyError, IndexError) as error:
-        raise UserError(f"{query!r} gives what is no number.") from error
-    return value if math.isfinite(value) else None
+    def _add_up(self, found: Figures) -> None:
+        for run in found.ended:
+            if run.waited is not None:
+                self._waits.add((run.kind,), max(run.waited, 0.0))
+            if run.seconds is not None:
+                self._durations.add((run.kind, run.state), max(run.seconds, 0.0))
+
+    def _values(self) -> Mapping[str, Mapping[tuple[str, ...], float]]:
+        seen = self._observer.figures()
+        held: _Values = defaultdict(lambda: defaultdict(float))
+        held["incumbent_build_info"][__version__,] = 1
+        held["incumbent_database_up"][()] = 0 if seen.problem else 1
+        if seen.value.now is not None:
+            held["incumbent_figures_age_seconds"][()] = seen.age
+        leads = self._observer.leads()
+        held["incumbent_leads"][()] = 1 if leads in {None, True} else 0
+        for condition in self._observer.conditions():
+            held["incumbent_ready"][condition.name,] = float(condition.ok)
+        for loop in self._observer.loops():
+            held["incumbent_loop_lag_seconds"][loop.name,] = loop.silent_for
+            held["incumbent_loop_rounds_total"][loop.name,] = loop.rounds
+            held["incumbent_loop_failures_total"][loop.name,] = loop.failures
+            held["incumbent_loop_busy_seconds_total"][loop.name,] = loop.seconds
+        if seen.value.now is not None:
+            self._from_books(seen.value, held)
+        return held
+
+    def _from_books(self, found: Figures, held: _Values) -> None:
+        now = found.now
+        assert now is not None  # noqa: S101 - the caller looked
+        for (model, verdict), number in found.verdicts.items():
+            held["incumbent_decisions_total"][self._model(model), verdict] += number
+        held["incumbent_signals_waiting"][()] = found.signals
+        for topic, number in found.outbox.items():
+            held["incumbent_outbox_letters"][topic,] = number
+        for run in found.unended:
+            held["incumbent_runs"][run.kind, run.state] += 1
+        queued = [run.age for run in found.unended if run.state == "queued"]
+        held["incumbent_queue_oldest_seconds"][()] = max([0.0, *queued])
+        held["incumbent_workers"][()] = found.workers
+        for channel, number in found.failing.items():
+            held["incumbent_messages_failing"][self._channel(channel),] += number
+        self._models(found, held, now)
+        self._data(found, held, now)
+
+    def _models(self, found: Figures, held: _Values, now: datetime) -> None:
+        for state in found.models:
+            model = self._model(state.model)
+            if model == OTHER:
+                continue  # a sum of versions or of ages means nothing
+            held["incumbent_champion_version"][model,] = state.champion or 0
+            held["incumbent_model_held"][model,] = float(state.hold is not None)
+            held["incumbent_model_error"][model,] = float(state.error is not None)
+            if state.model in found.seated:
+                age = (now - found.seated[state.model]).total_seconds()
+                held["incumbent_champion_age_seconds"][model,] = age
+            number, since = found.waiting.get(state.model, (0, now))
+            held["incumbent_challengers_waiting"][model,] = number
+            held["incumbent_challenger_wait_seconds"][model,] = (now - since).total_seconds()
+
+    def _data(self, found: Figures, held: _Values, now: datetime) -> None:
+        for (name, column, distance), value in found.drift.items():
+            if self._column(f"{name}\n{column}") != OTHER:
+                key = (self._model(name), column[:_LONGEST], distance)
+                held["incumbent_drift"][key] = value
+        for source in found.sources:
+            model = self._model(source.model)
+            if model == OTHER:
+                continue
+            held["incumbent_source_up"][model,] = float(not source.error)
+            if source.good_at is not None:
+                age = (now - source.good_at).total_seconds()
+                held["incumbent_source_good_age_seconds"][model,] = age
