@@ -237,12 +237,15 @@ class MemoryCatalog:
         versions = self._versions_of(name)
         times = [v.updated_at for v in versions[:1]] or ([rules.activated_at] if rules else [])
         champion = state.champion if state else None
+        named = {a: n for (m, a), n in self._pointing() if m == name}
         return CatalogModel(
             name=name,
             kind="governed",
             created_at=versions[-1].created_at if versions else times[0],
             updated_at=times[0],
-            aliases={} if champion is None else {CHAMPION: champion},
+            description=self._tables.descriptions.get((name, 0)) or "",
+            tags=self._tags(name, 0),
+            aliases=named if champion is None else {**named, CHAMPION: champion},
             latest=_latest(versions),
         )
 
@@ -252,7 +255,8 @@ class MemoryCatalog:
             state = self._tables.models.get(name)
             last = state.next_version if state else 1
             found = (self._tables.versions.get((name, n)) for n in range(last - 1, 0, -1))
-            return [_as_listed(v, state.champion if state else None) for v in found if v]
+            champion = state.champion if state else None
+            return [self._noted(_as_listed(v, champion)) for v in found if v]
         row = self._tables.free.get(name)
         if row is None:
             return []
@@ -262,6 +266,25 @@ class MemoryCatalog:
             )
             for number, v in sorted(row.versions.items(), reverse=True)
         ]
+
+    def _pointing(self) -> list[tuple[tuple[str, str], int]]:
+        rows = self._tables.aliases.values()
+        return [((row.model, row.name), row.version) for row in rows if row.version is not None]
+
+    def _tags(self, model: str, number: int) -> dict[str, str]:
+        rows = self._tables.tags.values()
+        return {row.name: row.value for row in rows if (row.model, row.version) == (model, number)}
+
+    def _noted(self, version: CatalogVersion) -> CatalogVersion:
+        """With what people wrote about it."""
+        mine = (version.model, version.number)
+        named = [a for (m, a), n in self._pointing() if (m, n) == mine]
+        return replace(
+            version,
+            description=self._tables.descriptions.get(mine) or "",
+            tags={**self._tags(*mine), **version.tags},
+            aliases=tuple(sorted({*version.aliases, *named})),
+        )
 
 
 def _as_listed(version: Version, champion: int | None) -> CatalogVersion:

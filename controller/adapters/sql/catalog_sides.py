@@ -33,7 +33,14 @@ from controller.adapters.sql.free_tables import (
     free_versions,
 )
 from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import active_rules, models, versions
+from controller.adapters.sql.tables import (
+    active_rules,
+    aliases,
+    descriptions,
+    models,
+    tags,
+    versions,
+)
 from controller.adapters.sql.types import UtcTime
 from controller.domain.catalog import (
     CHAMPION,
@@ -89,7 +96,7 @@ class FreeSide:
     @staticmethod
     def models(session: Session) -> Select[Any]:
         """Every model with its tags and aliases."""
-        tags, aliases = free_tags.c, free_aliases.c
+        tagged, named = free_tags.c, free_aliases.c
         mine = free_models.c.id
         return select(
             free_models.c.id,
@@ -99,27 +106,28 @@ class FreeSide:
             free_models.c.description,
             null().label("champion"),
             as_object(
-                session, tags.key, tags.value, and_(tags.model == mine, tags.number == 0)
+                session, tagged.key, tagged.value, and_(tagged.model == mine, tagged.number == 0)
             ).label("tags"),
-            as_object(session, aliases.alias, aliases.number, aliases.model == mine).label(
-                "aliases"
-            ),
+            as_object(session, named.alias, named.number, named.model == mine).label("aliases"),
         ).where(free_models.c.deleted_at.is_(None))
 
     @staticmethod
     def versions(session: Session) -> Select[Any]:
         """Every version with its tags and aliases."""
-        tags, aliases = free_tags.c, free_aliases.c
+        tagged, named = free_tags.c, free_aliases.c
         mine, number = free_versions.c.model, free_versions.c.number
         return (
             select(
                 free_models.c.name,
                 free_versions,
                 as_object(
-                    session, tags.key, tags.value, and_(tags.model == mine, tags.number == number)
+                    session,
+                    tagged.key,
+                    tagged.value,
+                    and_(tagged.model == mine, tagged.number == number),
                 ).label("tags"),
                 as_array(
-                    session, aliases.alias, and_(aliases.model == mine, aliases.number == number)
+                    session, named.alias, and_(named.model == mine, named.number == number)
                 ).label("aliases"),
             )
             .join(free_models, free_models.c.id == mine)
@@ -158,11 +166,11 @@ class FreeSide:
         number: Any = literal(0) if of_model else free_versions.c.number
 
         def has(key: str, holds: _Value) -> ColumnElement[bool]:
-            tags = free_tags.c
+            rows = free_tags.c
             return (
-                select(tags.key)
+                select(rows.key)
                 .where(
-                    tags.model == mine, tags.number == number, tags.key == key, holds(tags.value)
+                    rows.model == mine, rows.number == number, rows.key == key, holds(rows.value)
                 )
                 .exists()
             )
@@ -210,6 +218,15 @@ _UPDATED = func.coalesce(
 _GOVERNED = or_(models.c.next_version > 1, active_rules.c.model.is_not(None))
 
 
+def _described(model: Any, version: Any) -> ColumnElement[Any]:
+    return func.coalesce(
+        select(descriptions.c.text)
+        .where(descriptions.c.model == model, descriptions.c.version == version)
+        .scalar_subquery(),
+        "",
+    )
+
+
 class GovernedSide:
     """Models with a policy, or with versions of ours."""
 
@@ -242,21 +259,31 @@ class GovernedSide:
         """The number that an alias points at."""
         if alias == CHAMPION:
             return select(models.c.champion).where(models.c.model == name)
-        return select(models.c.champion).where(false())
+        return select(aliases.c.version).where(aliases.c.model == name, aliases.c.name == alias)
 
     @staticmethod
     def models(session: Session) -> Select[Any]:
         """Every model."""
-        del session
+        mine = models.c.model
         return (
             select(
-                models.c.model.label("name"),
+                mine.label("name"),
                 _CREATED.label("created_at"),
                 _UPDATED.label("updated_at"),
-                literal("").label("description"),
+                _described(mine, literal(0)).label("description"),
                 models.c.champion,
-                null().label("tags"),
-                null().label("aliases"),
+                as_object(
+                    session,
+                    tags.c.name,
+                    tags.c.value,
+                    and_(tags.c.model == mine, tags.c.version == 0),
+                ).label("tags"),
+                as_object(
+                    session,
+                    aliases.c.name,
+                    aliases.c.version,
+                    and_(aliases.c.model == mine, aliases.c.version.is_not(None)),
+                ).label("aliases"),
             )
             .outerjoin(active_rules, active_rules.c.model == models.c.model)
             .where(_GOVERNED)
@@ -265,9 +292,9 @@ class GovernedSide:
     @staticmethod
     def versions(session: Session) -> Select[Any]:
         """Every version."""
-        del session
+        mine, number = versions.c.model, versions.c.number
         return select(
-            versions.c.model.label("name"),
+            mine.label("name"),
             versions.c.number,
             versions.c.state,
             versions.c.state_since,
@@ -275,9 +302,18 @@ class GovernedSide:
             versions.c.run,
             versions.c.digest,
             versions.c.recipe,
-            literal("").label("description"),
-            null().label("tags"),
-            null().label("aliases"),
+            _described(mine, number).label("description"),
+            as_object(
+                session,
+                tags.c.name,
+                tags.c.value,
+                and_(tags.c.model == mine, tags.c.version == number),
+            ).label("tags"),
+            as_array(
+                session,
+                aliases.c.name,
+                and_(aliases.c.model == mine, aliases.c.version == number),
+            ).label("aliases"),
         )
 
     @classmethod
@@ -306,12 +342,23 @@ class GovernedSide:
 
     @staticmethod
     def tagged(*, of_model: bool) -> Tagged:
-        """Whether a version has a tag whose value holds; its state is one."""
+        """Whether a version (or a model) has a tag whose value holds; a version's state is one."""
 
         def has(key: str, holds: _Value) -> ColumnElement[bool]:
-            if key == STATE_TAG and not of_model:
-                return holds(versions.c.state)
-            return false()
+            if key == STATE_TAG:
+                return false() if of_model else holds(versions.c.state)
+            mine = models.c.model if of_model else versions.c.model
+            number: Any = literal(0) if of_model else versions.c.number
+            return (
+                select(tags.c.name)
+                .where(
+                    tags.c.model == mine,
+                    tags.c.version == number,
+                    tags.c.name == key,
+                    holds(tags.c.value),
+                )
+                .exists()
+            )
 
         return has
 

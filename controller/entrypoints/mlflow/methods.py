@@ -10,6 +10,7 @@ from controller.domain.catalog import CatalogVersion, NewFreeVersion
 from controller.domain.errors import UserError
 from controller.entrypoints.mlflow.shapes import model_body, version_body
 from controller.service.mlflow.surface import Asked, Surface
+from controller.service.words import Word
 
 _DOCS = "See the API docs for more information about request parameters."
 
@@ -179,6 +180,12 @@ def _set_alias(call: Call) -> Answer:
 def _delete_alias(call: Call) -> Answer:
     call.surface.point(call.text("name", needed=True), call.text("alias", needed=True), None)
     return {}
+
+
+def alias_word(call: Call, *, away: bool) -> Word | None:
+    """What has to be asked for where an alias of a governed model is set (or taken away)."""
+    name, alias = call.text("name", needed=True), call.text("alias", needed=True)
+    return call.surface.alias_word(name, alias, None if away else call.number())
 
 
 def _tag(*, of_version: bool, away: bool) -> Callable[[Call], Answer]:

@@ -14,13 +14,23 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from controller.domain.catalog import CatalogVersion
-from controller.domain.errors import IncumbentError, NotFound, NotLoggedIn, UserError
+from controller.domain.errors import (
+    Conflict,
+    IncumbentError,
+    NotFound,
+    NotLoggedIn,
+    Unavailable,
+    UserError,
+)
+from controller.domain.signals import SignalStatus
 from controller.entrypoints.api.desk import Desk, caller, desk_of
 from controller.entrypoints.mlflow.files import answer_file, answer_listing
-from controller.entrypoints.mlflow.methods import METHODS, READING, Call
+from controller.entrypoints.mlflow.methods import METHODS, READING, Call, alias_word
 from controller.entrypoints.mlflow.shapes import error_body
+from controller.ports import Transaction
 from controller.service.access import Person, digest_of
 from controller.service.mlflow.surface import Surface
+from controller.service.words import Word, owner_of
 
 log = logging.getLogger(__name__)
 
@@ -72,20 +82,59 @@ def _answered(request: Request, raw: bytes) -> Response:
     return _json(200, body)
 
 
+_NOTES = frozenset({"set-tag", "delete-tag", "update"})
+"""Last parts of the methods that write what people say about models."""
+
+
 def _do(request: Request, key: tuple[str, str], raw: bytes) -> dict[str, Any]:
     person, desk = _person(request), desk_of(request)
-    reading = key in READING
-    person.must("read" if reading else "catalog", None)
     arguments = _arguments(request, raw)
-    store = desk.store
-    with store.read() if reading else store.begin() as tx:
-        call = Call(
-            surface=Surface(tx, desk.clock.now(), free=desk.settings.mlflow == "free"),
+    reading = key in READING
+    if reading:
+        person.must("read", None)
+    else:
+        _must(desk, person, key, arguments)
+    now, free = desk.clock.now(), desk.settings.mlflow == "free"
+
+    def call(tx: Transaction) -> Call:
+        return Call(
+            surface=Surface(tx, now, free=free),
             arguments=arguments,
             actor=person.actor,
             files=lambda version: _place(request, desk, version),
         )
-        return METHODS[key](call)
+
+    if key[1] == "registered-models/alias" and not reading:
+        with desk.store.read() as tx:
+            word = alias_word(call(tx), away=key[0] == "DELETE")
+        if word is not None:
+            return _spoken(desk, person, word)
+    with desk.store.read() if reading else desk.store.begin() as tx:
+        return METHODS[key](call(tx))
+
+
+def _must(desk: Desk, person: Person, key: tuple[str, str], arguments: dict[str, Any]) -> None:
+    """Whether the person may write: about a governed model as its owner's policy has it, else as an operator."""
+    name, owner = arguments.get("name"), None
+    notes = False
+    if isinstance(name, str):
+        with desk.store.read() as tx:
+            if tx.catalog.kind(name) == "governed":
+                owner = owner_of(tx, name, desk.parse)
+                notes = key[1].rpartition("/")[2] in _NOTES
+    person.must("comment" if notes else "catalog", owner)
+
+
+def _spoken(desk: Desk, person: Person, word: Word) -> dict[str, Any]:
+    """Ask for a decision, and wait for it for a moment."""
+    signal, _ = desk.say(person, word)
+    if signal.status is SignalStatus.HANDLED:
+        return {}
+    if signal.status.ended:
+        raise Conflict(f"It was not decided so: {signal.reason}")
+    raise Unavailable(
+        f"Signal {signal.id} waits for a decision.", hint="No controller has answered it yet."
+    )
 
 
 def _arguments(request: Request, raw: bytes) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from controller.domain.catalog import (
     Search,
 )
 from controller.domain.errors import AlreadyExists, Forbidden, NotFound, UserError
-from controller.ports import Transaction
+from controller.ports import Tag, Transaction
 from controller.service.mlflow.filters import (
     MODEL_FIELDS,
     MODEL_ORDERS,
@@ -37,6 +37,7 @@ from controller.service.mlflow.filters import (
     parse_order,
     read_token,
 )
+from controller.service.words import Word
 
 MOST_MODELS = 1000
 MOST_VERSIONS = 200_000
@@ -44,6 +45,8 @@ _LONGEST_NAME = 256
 _LONGEST_KEY = 250
 _LONGEST_VALUE = 100_000
 _LONGEST_ALIAS = 255
+OURS = "incumbent."
+"""What the names of tags begin with that we write ourselves."""
 _ALIAS = re.compile(r"[\w-]+")
 _NUMBER_ALIAS = re.compile(r"[vV]\d+")
 _VERSION_ORDER = (
@@ -253,31 +256,61 @@ class Surface:
             self._tx.free.tag(name, number, key, value)
 
     def point(self, name: str, alias: str, number: int | None) -> None:
-        """Let an alias of a free model point at a version, or take it away (None)."""
+        """Let an alias of a free model point at a version, or take it away (None).
+
+        One of a governed model that is not where it should be is asked for by :meth:`alias_word` before.
+        """
         _check_alias(alias)
-        self._must_be_free(name, *self.why_not_alias(name, alias, number))
+        if alias != CHAMPION and self._governed(name):
+            return
+        self._must_be_free(
+            name,
+            f"The champion of {name} is moved by a decision and not by hand",
+            f"`incumbent promote {name} {number or 'VERSION'} --reason ...` asks for one.",
+        )
         self._tx.free.point(name, alias, number)
 
-    @staticmethod
-    def why_not_alias(name: str, alias: str, number: int | None) -> tuple[str, str]:
-        """Why an alias of a governed model is not moved here, and the command that does it."""
-        if alias == CHAMPION:
-            return (
-                f"The champion of {name} is moved by a decision and not by hand",
-                f"`incumbent promote {name} {number or 'VERSION'} --reason ...` asks for one.",
-            )
-        return (
-            f"Aliases of {name} are moved by a decision",
-            f"`incumbent alias {name} {alias} {number or '--remove'} --reason ...` asks for one.",
+    def alias_word(self, name: str, alias: str, number: int | None) -> Word | None:
+        """The word that asks for an alias of a governed model to be moved; None if it is not asked for.
+
+        It names the alias's present generation, so that asked for twice it is one word.
+        """
+        _check_alias(alias)
+        if alias == CHAMPION or not self._governed(name):
+            return None
+        if number is not None:
+            self.version(name, number)
+        seen = self._tx.aliases.get(name, alias)
+        if (seen.version if seen else None) == number:
+            return None
+        generation = seen.generation if seen else 0
+        payload = {
+            "alias": alias,
+            "version": number,
+            "expect_version": seen.version if seen else None,
+        }
+        return Word(
+            right="alias",
+            model=name,
+            reason="Asked for through MLflow's interface.",
+            payload=payload,
+            key=f"mlflow:{name}:{alias}:{generation}:{number}",
         )
 
     def _tag(self, name: str, number: int, key: str, value: str | None, actor: str) -> None:
-        del number, value, actor
-        raise Forbidden(f"Tags of the governed model {name} cannot be set yet: {key}.")
+        if key.startswith(OURS):
+            raise Forbidden(
+                f"Tags that begin with {OURS} are written by Incumbent.", hint="Take another name."
+            )
+        if value is None:
+            self._tx.notes.untag(name, number, key)
+        else:
+            self._tx.notes.tag(
+                Tag(model=name, version=number, name=key, value=value, actor=actor, at=self._now)
+            )
 
     def _describe(self, name: str, number: int, text: str, actor: str) -> None:
-        del number, text, actor
-        raise Forbidden(f"The governed model {name} is described in its policy.")
+        self._tx.notes.describe(name, number, text, actor=actor, at=self._now)
 
     def _governed(self, name: str) -> bool:
         return self._tx.catalog.kind(name) == "governed"

@@ -121,6 +121,56 @@ def test_what_breaks_the_rules_names_the_command(
         assert (tx.models.state(NAME), tx.registry.versions(NAME)) == before
 
 
+def test_tags_and_descriptions_of_a_governed_model_are_kept(client: TestClient):
+    for body in ({"name": NAME}, {"name": NAME, "version": "1"}):
+        kind = "model-versions" if "version" in body else "registered-models"
+        assert post(client, f"{kind}/set-tag", key="team", value="x", **body).status_code == 200
+        assert post(client, f"{kind}/set-tag", key="gone", value="y", **body).status_code == 200
+        gone = {"key": "gone", **body}
+        assert client.request("DELETE", f"{API}/{kind}/delete-tag", json=gone).status_code == 200
+        said = {"description": "Minutes.", **body}
+        assert client.patch(f"{API}/{kind}/update", json=said).status_code == 200
+    model = get(client, "registered-models/get", name=NAME).json()["registered_model"]
+    assert (model["description"], model["tags"]) == (
+        "Minutes.",
+        [{"key": "team", "value": "x"}],
+    )
+    found = get(client, "model-versions/search", filter="tags.team = 'x'").json()
+    (version,) = found["model_versions"]
+    assert (version["version"], version["description"]) == ("1", "Minutes.")
+    models = get(client, "registered-models/search", filter="tags.team = 'x'").json()
+    assert [m["name"] for m in models["registered_models"]] == [NAME]
+    ours = post(client, "registered-models/set-tag", name=NAME, key="incumbent.x", value="")
+    assert ours.json()["error_code"] == "PERMISSION_DENIED"
+
+
+def test_another_alias_of_a_governed_model_moves_by_a_decision(office: Office, client: TestClient):
+    for number in ("1", "2", "1"):
+        body = {"name": NAME, "alias": "blue", "version": number}
+        for _ in range(2):
+            answer = post(client, "registered-models/alias", **body)
+            assert (answer.status_code, answer.json()) == (200, {})
+        there = get(client, "registered-models/alias", name=NAME, alias="blue").json()
+        assert there["model_version"]["version"] == number
+    with office.house.store.read() as tx:
+        moves = tx.aliases.moves(NAME, "blue")
+    assert [(move.version, move.actor) for move in moves] == [
+        (1, "person:ana"),
+        (2, "person:ana"),
+        (1, "person:ana"),
+    ]
+    model = get(client, "registered-models/get", name=NAME).json()["registered_model"]
+    assert model["aliases"] == [
+        {"alias": "blue", "version": "1"},
+        {"alias": "champion", "version": "1"},
+    ]
+    gone = {"name": NAME, "alias": "blue"}
+    assert client.request("DELETE", f"{API}/registered-models/alias", json=gone).status_code == 200
+    assert get(client, "registered-models/alias", name=NAME, alias="blue").status_code == 404
+    missing = post(client, "registered-models/alias", name=NAME, alias="blue", version="9")
+    assert missing.json()["error_code"] == "RESOURCE_DOES_NOT_EXIST"
+
+
 def test_a_governed_name_is_taken(client: TestClient):
     free(client)
     for path, body in (
