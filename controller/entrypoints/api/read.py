@@ -24,6 +24,7 @@ from controller.ports import Query as Wanted
 from controller.service.drift_report import drift_view
 from controller.service.explain import as_document, explain, find_decision, summary
 from controller.service.overview import inbox, model_at_a_glance, model_names
+from controller.service.policy_revisions import revisions
 
 router = APIRouter(prefix="/v1", responses=READ_ERRORS)
 
@@ -316,6 +317,48 @@ def policy(request: Request, desk: At, person: Caller, model: str) -> Response:
     if rules is None:
         raise NotFound(f"No policy is in force for {model}.")
     return told(request, policy_document(rules), rules.ref.blob)
+
+
+@router.get("/policies/{model}/revisions", summary="The texts that decided")
+def policy_revisions(request: Request, desk: At, person: Caller, model: str) -> Response:
+    """Of the last 1,000 decisions of the model, newest first, each with its review and the decisions that it took."""
+    with desk.store.read() as tx:
+        if tx.rules.active(model) is None:
+            raise NotFound(f"No policy is in force for {model}.")
+        found = revisions(tx, model)
+    return told(request, found)
+
+
+@router.get("/reviews", summary="Reviews that were looked at")
+def reviews(request: Request, desk: At, person: Caller, limit: Limit = 100) -> Response:
+    """Revisions of the rules, newest first: proven or refused, and why."""
+    with desk.store.read() as tx:
+        found = tx.reviews.latest(limit=limit)
+    return told(request, [{k: v for k, v in to_plain(r).items() if k != "evidence"} for r in found])
+
+
+@router.get("/models/{model}/metrics", summary="A model's metrics over time")
+def metrics_(
+    request: Request, desk: At, person: Caller, model: str, limit: Limit = 100
+) -> Response:
+    """Of each version, newest first: what its last evaluation, else its training, reported, and when it sat."""
+    with desk.store.read() as tx:
+        _known(tx, model)
+        found = tx.registry.versions(model, limit=limit)
+        judged = tx.registry.evaluations(model, [v.number for v in found])
+        reigns = {reign.version: reign for reign in tx.registry.history(model, 1000)}
+    rows = [
+        {
+            "version": v.number,
+            "state": v.state.value,
+            "created_at": v.created_at,
+            "metrics": {**v.metrics, **(judged[v.number].metrics if v.number in judged else {})},
+            "seated_at": reigns[v.number].since if v.number in reigns else None,
+            "left_at": reigns[v.number].until if v.number in reigns else None,
+        }
+        for v in found
+    ]
+    return told(request, rows)
 
 
 @router.get("/reviews/{digest}", summary="The evidence of a review")

@@ -191,6 +191,13 @@ class ReasonIn(BaseModel):
     reason: str = Field(max_length=2000, examples=["wrong data"])
 
 
+class TextIn(BaseModel):
+    """The text of a policy."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: str = Field(max_length=200_000, examples=["version: 1\nmodel: flight-delay\n"])
+
+
 class DelegationIn(BaseModel):
     """Somebody who approves in one's place."""
 

@@ -28,6 +28,7 @@ from controller.service.access import Person
 from controller.service.backpressure import accept
 from controller.service.bucket_hints import hint_addresses
 from controller.service.delegate import Wish, delegate, take_back
+from controller.service.policy_revisions import plan_text
 from controller.service.rehearse import rehearse
 from controller.service.talk import add_comment, as_html, subject_model
 from controller.service.tracing import Arrival
@@ -399,6 +400,16 @@ def _of_run(right: str, summary: str) -> None:
 
 _of_run("cancel", "Cancel a run")
 _of_run("retry", "Train again, as this run did")
+
+
+@router.post("/policies/{model}/plan", summary="What another text would have decided")
+def plan_policy(
+    request: Request, desk: At, person: Caller, model: Model, body: shapes.TextIn
+) -> Any:
+    """Over the model's last 1,000 decisions, against the policy in force. Nothing is changed or kept."""
+    with desk.store.read() as tx:
+        found = plan_text(tx, desk.parse, desk.blob_id, model, body.text)
+    return told(request, found)
 
 
 @router.get(

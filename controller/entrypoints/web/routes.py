@@ -44,6 +44,8 @@ from controller.service.delegate import Wish, delegate, take_back
 from controller.service.drift_report import drift_view
 from controller.service.explain import find_decision, summary
 from controller.service.overview import inbox, model_names
+from controller.service.policy_revisions import plan_text, revisions
+from controller.service.provenance import provenance
 from controller.service.talk import add_comment, calls, page_of, subject_model
 from controller.service.words import WORDS, Word, owner_of
 
@@ -319,14 +321,58 @@ def policies(request: Request, desk: At, session: Visitor) -> Response:
 
 @router.get("/policies/{model}")
 def policy(request: Request, desk: At, session: Visitor, model: str) -> Response:
-    """One policy: its text, revision and review."""
+    """One policy: its text, its revisions and their reviews."""
+    return _policy_page(request, desk, model)
+
+
+@router.post("/policies/{model}")
+def plan_policy(
+    request: Request,
+    desk: At,
+    session: Visitor,
+    model: str,
+    text: Annotated[str, Form()] = "",
+    mark: Annotated[str, Form()] = "",
+) -> Response:
+    """What another text would have decided. Nothing is changed and nothing is kept."""
+    check_form(request, session, mark)
+    return _policy_page(request, desk, model, text)
+
+
+def _policy_page(request: Request, desk: Desk, model: str, text: str | None = None) -> Response:
+    from controller.entrypoints.cli.plan_text import as_text
+
+    planned, problems = "", []
     with desk.store.read() as tx:
         rules = tx.rules.active(model)
         if rules is None:
             raise NotFound(f"No policy is in force for {model}.")
-        review = tx.reviews.get(rules.ref.review) if rules.ref.review else None
-        last = [summary(r) for r in tx.decisions.find(Query(model=model, limit=5))]
-    return page(request, "policy.html", rules=rules, review=review, last=last)
+        if text is not None:
+            try:
+                planned = as_text(plan_text(tx, desk.parse, desk.blob_id, model, text))
+            except UserError as error:
+                problems = _problems(error)
+        view = {
+            "rules": rules,
+            "review": provenance(tx, rules.ref),
+            "evidence": tx.reviews.get(rules.ref.review) if rules.ref.review else None,
+            "revisions": revisions(tx, model),
+            "last": [summary(r) for r in tx.decisions.find(Query(model=model, limit=5))],
+        }
+    return page(
+        request, "policy.html", text=text, planned=planned, problems=problems, **view
+    )  # fmt: skip
+
+
+def _problems(error: UserError) -> list[str]:
+    """Each problem of a text with its place; one sentence where there is only that."""
+    found = error.details.get("problems")
+    if not isinstance(found, list) or not found:
+        return [error.sentence()]
+    return [
+        "{path}:{line}:{col}: {message}".format(**one) + (f"; {one['hint']}" if one["hint"] else "")
+        for one in found
+    ]
 
 
 @router.get("/drift")
