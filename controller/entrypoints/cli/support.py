@@ -25,9 +25,9 @@ from pydantic import SecretStr
 from controller import __version__
 from controller.domain.canonical import to_plain
 from controller.domain.errors import IncumbentError, IntegrityError
-from controller.domain.redact import Redactor
 from controller.entrypoints.cli.session import Session, pass_session
 from controller.ports import DeliveryQuery, Query
+from controller.service.redact import Redactor
 
 _SECRET_NAME = re.compile(r"(PASS|SECRET|TOKEN|KEY|CREDENTIAL|DSN|_URL$|AUTH)", re.IGNORECASE)
 _LAST = 200

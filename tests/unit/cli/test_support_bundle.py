@@ -13,11 +13,11 @@ from click.testing import CliRunner
 
 from controller.bootstrap import open_store
 from controller.domain.decisions import RulesRef, StartRun
-from controller.domain.redact import Redactor
 from controller.domain.runs import RunState
 from controller.entrypoints.cli.main import main
 from controller.ports import ActiveRules, Delivery, DeliveryState, RunEnd, SourceState
 from controller.rulefmt import blob_id
+from controller.service.redact import Redactor
 from controller.settings import load_settings
 from tests.support.makers import HOUR, decide, new_decision, new_signal, spec
 
