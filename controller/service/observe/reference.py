@@ -1,8 +1,6 @@
-"""The reference of metrics, written from the table: `python -m controller.service.observe.reference`."""
+"""The reference of metrics, written from the table (`make reference`)."""
 
 from __future__ import annotations
-
-import sys
 
 from controller.service.observe.catalogue import (
     METRICS,
@@ -16,7 +14,7 @@ from controller.service.observe.catalogue import (
 _HEAD = f"""\
 # Metrics
 
-This page is written from the code (`python -m controller.service.observe.reference`); a test holds it up to date.
+This page is written from the code (`make reference`); a test holds it up to date.
 
 `/metrics` is served by the controller where `INCUMBENT_OBSERVE_PORT` is set, and at the page's address for whoever may
 read. It needs the extra `telemetry`. A scrape is answered from memory and never waits for the database: while that is
@@ -38,7 +36,3 @@ def markdown() -> str:
         for one in METRICS
     ]
     return _HEAD + "\n".join(rows) + "\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(markdown())

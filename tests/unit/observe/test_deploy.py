@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 from controller.service.observe.catalogue import METRICS
-from controller.service.observe.reference import markdown
 from scripts.dashboard import text
 
 ROOT = Path(__file__).parents[3]
@@ -74,10 +73,3 @@ def test_panels_do_not_overlap():
         assert not cells & taken, panel["title"]
         assert max(x for x, _ in cells) < 24
         taken |= cells
-
-
-def test_the_reference_is_written_from_the_code():
-    page = (ROOT / "docs" / "reference" / "metrics.md").read_text()
-    assert page == markdown(), (
-        "run python -m controller.service.observe.reference > docs/reference/metrics.md"
-    )
