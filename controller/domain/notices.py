@@ -41,7 +41,12 @@ WHAT: Mapping[str, str] = {
     "drifted": "the data drifted",
     "unimproving": "retraining brings nothing",
     "rules_refused": "newer rules are refused",
-    "source_dead": "a data source does not answer",
+    "source_failed": "a data source does not answer",
+    "advanced": "a challenger goes on to its next stage",
+    "escalated": "a challenger waits for others now",
+    "skewed": "what is served differs from what was trained on",
+    "decayed": "the champion decays",
+    "decay_expected": "the champion may decay, labels are still to come",
     "mentioned": "somebody speaks to you",
     "test": "this is a test",
 }

@@ -40,6 +40,10 @@ OpenSource = Callable[[Policy], DataSource]
 """From a policy to its source; raises ConfigurationError if its address means nothing."""
 
 
+TOLD_AFTER = 3
+"""Failed looks in a row after which people are told; a blink is no news."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PollConfig:
     """Pauses in seconds. ``patience`` is how long one round waits for looks to end; those that take longer go on
@@ -314,6 +318,8 @@ class PollSources:
         pause = self._config.shortest * 2.0 ** min(watched.failures, 16)
         watched.next_at = self._config.timer() + min(self._config.failed_longest, pause)
         good = watched.good
+        if watched.failures == TOLD_AFTER:
+            self._tell(watched.item, reason, good.good_at if good else None)
         self._note(
             watched,
             SourceState(
@@ -326,6 +332,26 @@ class PollSources:
                 failures=watched.failures,
             ),
         )
+
+    def _tell(self, item: InForce, reason: str, good_at: datetime | None) -> None:
+        """Tell whom the policy names for ``source_failed``; once for each time that it stops to answer."""
+        channels = item.policy.notify.get("source_failed", ())
+        if not channels:
+            return
+        since = f"; it was last read at {good_at:%Y-%m-%d %H:%M} UTC" if good_at else ""
+        with self._store.begin() as tx:
+            for channel in channels:
+                payload = {
+                    "channel": channel,
+                    "event": "source_failed",
+                    "model": item.serving or item.model,
+                    "sentence": f"{item.policy.data.source} failed {TOLD_AFTER} times in a row: "
+                    f"{reason.rstrip('.')}{since}; the champion stays and is not trained again",
+                    "decision": None,
+                    "at": self._clock.now(),
+                }
+                began = good_at.isoformat() if good_at else "never"
+                tx.outbox.put("notify", f"source:{item.model}:{began}:{channel}", payload)
 
     def _note(self, watched: _Watched, state: SourceState) -> None:
         known = watched.good

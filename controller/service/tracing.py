@@ -6,6 +6,7 @@ keeps nothing of its own.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 from controller.domain.decisions import Decision, DecisionRecord, StartRun
 from controller.domain.errors import IncumbentError
 from controller.domain.runs import Run
-from controller.domain.signals import Signal, SignalKind
+from controller.domain.signals import Signal, SignalKind, SignalStatus
 from controller.domain.tracing import Place, Span, SpanKind, place_of, trace_named, trace_of
 from controller.ports import Clock, Store, Tracer, Transaction
 
@@ -35,7 +36,7 @@ class Tracing:
         self._store, self._clock, self._tracer = store, clock, tracer
 
     def decided(self, record: DecisionRecord, decision: Decision) -> None:
-        """A decision was written: the signals that it ended, and the decision itself."""
+        """A decision was written: the signals that it was the first to answer, and the decision itself."""
         try:
             with self._store.read() as tx:
                 spans = list(_of_decision(tx, record, decision))
@@ -108,13 +109,18 @@ class Arrival:
 
 def trace_of_signal(tx: Transaction, signal: Signal) -> str:
     """The trace that a signal belongs to: its own, or that of the run or version that it tells of."""
+    return trace_of(beginning(tx, signal))
+
+
+def beginning(tx: Transaction, signal: Signal) -> Signal:
+    """The signal that began the story which this one belongs to; itself, where it begins one."""
     seen = signal
     for _ in range(_DEEPEST):
         before = _before(tx, seen)
         if before is None or before.id == seen.id:
             break
         seen = before
-    return trace_of(seen)
+    return seen
 
 
 def trace_of_run(tx: Transaction, run: Run) -> str:
@@ -143,18 +149,19 @@ def _first_cause(tx: Transaction, run: Run) -> Signal | None:
 
 
 def _of_decision(tx: Transaction, record: DecisionRecord, decision: Decision) -> list[Span]:
-    ended = [answer for answer in decision.answers if answer.status.ended][:_MOST_SIGNALS]
-    spans = []
-    known: dict[int, Place] = {}
-    for answer in ended:
-        signal = tx.signals.get(answer.signal)
+    # A story goes on with the runs that the decision orders; else with what it answers, ended or not.
+    ordered = _ordered_for(decision)
+    answered = [answer.signal for answer in decision.answers]
+    new = _open_before(record) & set(answered)
+    spans: list[Span] = []
+    parents: list[Place] = []
+    for number in list(dict.fromkeys([*ordered, *answered]))[:_MOST_SIGNALS]:
+        signal = tx.signals.get(number)
         if signal is not None:
             span = _of_signal(tx, signal, decision)
-            spans.append(span)
-            known[signal.id] = span.place
-    # The story that goes on is that of the runs which the decision orders.
-    ordered = _ordered_for(decision)
-    parents = [known[number] for number in sorted(known, key=lambda one: one not in ordered)]
+            parents.append(span.place)
+            if number in new:
+                spans.append(span)
     if parents:
         trace, parent = parents[0].trace, parents[0]
     else:
@@ -180,16 +187,23 @@ def _of_decision(tx: Transaction, record: DecisionRecord, decision: Decision) ->
     return spans
 
 
-def _ordered_for(decision: Decision) -> set[int]:
+def _ordered_for(decision: Decision) -> list[int]:
     """The first signal of each run that the decision orders."""
     orders = [action for action in decision.actions if isinstance(action, StartRun)]
     causes = [[n for cause in order.spec.causes for n in cause.signals] for order in orders]
-    return {numbers[0] for numbers in causes if numbers}
+    return [numbers[0] for numbers in causes if numbers]
+
+
+def _open_before(record: DecisionRecord) -> set[int]:
+    """Signals that nobody had answered: each is told once, by the decision that answers it first."""
+    signals = json.loads(record.snapshot).get("signals", ())
+    return {one["id"] for one in signals if one.get("status", "open") == SignalStatus.OPEN.value}
 
 
 def _of_signal(tx: Transaction, signal: Signal, decision: Decision) -> Span:
-    trace = trace_of_signal(tx, signal)
-    parent = None
+    began = beginning(tx, signal)
+    trace = trace_of(began)
+    parent = None if began.id == signal.id else place_of(trace, "signal", began.id)
     if signal.kind in _ENDS:
         run = tx.runs.get(str(signal.payload.get("run", "")))
         parent = None if run is None else place_of(trace, "run", f"{run.id}:{run.fence}")

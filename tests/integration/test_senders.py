@@ -44,6 +44,8 @@ def test_mail_arrives_with_subject_and_text():
     assert mail["subject"] == "[incumbent] flight-delay: a run failed"
     assert "Why: r9 ran out of memory." in box.texts[0]
     assert "http://page/decisions/7" in box.texts[0]
+    words = box.texts[0].replace("<br/>", "\n").replace("<br />", "\n")
+    assert "Why: r9 ran out of memory." in [line.strip() for line in words.splitlines()]
 
 
 def test_a_slack_like_webhook_gets_the_text():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from controller.domain.errors import Unavailable
 from controller.ports import Batch, Poll, RuleText
 
 
@@ -15,6 +16,8 @@ class MemoryDataSource:
         self._lock = threading.Lock()
         self._batches = list(batches)
         self.problems: tuple[str, ...] = ()
+        self.broken = ""
+        """Why it does not answer; empty while it does."""
 
     def arrive(self, *batches: Batch) -> None:
         """New data is there."""
@@ -22,6 +25,8 @@ class MemoryDataSource:
             self._batches.extend(batches)
 
     def poll(self, cursor: str | None) -> Poll:
+        if self.broken:
+            raise Unavailable(self.broken)
         with self._lock:
             seen = int(cursor or "0")
             return Poll(

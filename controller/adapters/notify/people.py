@@ -33,7 +33,9 @@ class AppriseSender:
         logger.propagate = False  # what it says stands in the delivery log, without secrets
         try:
             with guarded(self._allowed):
-                arrived = self._plugin.notify(title=message.subject, body=message.text)
+                arrived = self._plugin.notify(
+                    title=message.subject, body=message.text, body_format="text"
+                )
         except (Unavailable, ConfigurationError):
             raise
         except Exception as error:  # noqa: BLE001 - a plugin may fail in any way

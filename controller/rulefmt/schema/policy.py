@@ -45,6 +45,7 @@ EVENTS = (
     "escalated",
     "quarantined",
     "schema_changed",
+    "source_failed",
     "drifted",
     "skewed",
     "decayed",

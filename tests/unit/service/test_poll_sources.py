@@ -233,6 +233,23 @@ def test_a_bucket_s_notification_brings_the_look_forward_and_is_only_a_hint(hous
     assert sources.service.run_once().looked == 0
 
 
+def test_people_are_told_once_when_a_source_stays_away():
+    house = House(policy(notify={"source_failed": ("oncall",)}))
+    source = MemoryDataSource()
+    sources = Sources(house, {MODEL: source})
+    sources.later(1)
+    source.broken = "the warehouse does not answer."
+    for _ in range(6):
+        sources.later(600)
+    with house.store.read() as tx:
+        (letter,) = tx.outbox.due("notify")
+    assert (letter.payload["event"], letter.payload["channel"]) == ("source_failed", "oncall")
+    assert letter.payload["sentence"] == (
+        "data/*.parquet failed 3 times in a row: the warehouse does not answer;"
+        " it was last read at 2013-01-31 12:00 UTC; the champion stays and is not trained again"
+    )
+
+
 def test_address_that_means_nothing_is_told_and_delays_nobody(house):
     house.review(policy(model="other"))
     broken = ConfigurationError("the source ftp://x is not known.")

@@ -1,0 +1,1 @@
+"""One incident, played from end to end, and followed only by what the system tells: `python -m scripts.incident`."""
