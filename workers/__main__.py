@@ -27,24 +27,32 @@ def run_worker(settings: WorkerSettings) -> int:
         drain_on_signals(drain, settings.grace)
         app = make_app(settings, nursery, drain)
         announce(app, settings, nursery)
-        app.worker_main(
-            [
-                "--quiet",
-                "worker",
-                *("--pool", "prefork", "-O", "fair"),
-                *("--concurrency", str(settings.concurrency)),
-                "--without-gossip",  # workers know nothing of each other; the database does
-                "--without-mingle",
-                "--without-heartbeat",  # the liveness row says it
-                *("--hostname", f"{settings.name}@incumbent"),
-                *("--loglevel", settings.log_level),
-            ]
-        )
+        app.worker_main(celery_arguments(settings))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     finally:
         nursery.stop()
     return 0
+
+
+def celery_arguments(settings: WorkerSettings) -> list[str]:
+    """How Celery's worker is started."""
+    return [
+        "--quiet",
+        "worker",
+        *(
+            "--pool",
+            "prefork",
+            "-O",
+            "fair",
+        ),  # a free process gets the next message, none waits behind a long run
+        *("--concurrency", str(settings.concurrency)),
+        "--without-gossip",  # workers know nothing of each other; the database does
+        "--without-mingle",
+        "--without-heartbeat",  # the liveness row says it
+        *("--hostname", f"{settings.name}@incumbent"),
+        *("--loglevel", settings.log_level),
+    ]
 
 
 def main() -> int:

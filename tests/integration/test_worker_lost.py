@@ -258,3 +258,33 @@ def test_a_training_that_outlives_its_lease_many_times_is_slow_and_not_lost(plac
     until(renewed_often)
     (place.home / "go").touch()
     assert place.ended(run).state is RunState.DONE
+
+
+SHORT_SIGHT = """
+import controller.adapters.celery.settings as settings
+of_redis = settings._redis_options
+settings._redis_options = lambda: of_redis() | {"visibility_timeout": 1}
+from workers.__main__ import main
+raise SystemExit(main())
+"""
+
+
+@pytest.mark.long
+def test_a_training_that_outlives_the_visibility_timeout_runs_once(place: Workplace):
+    """With a late acknowledgement Redis would hand the message out again, to the next free process."""
+    place.start_worker("w1", program=SHORT_SIGHT, INCUMBENT_WORKER_CONCURRENCY="2")
+    run = place.order("waiting:train")
+    until(lambda: attempts(place, run) == 1)
+    began = place.get(run).started_at
+    assert began
+
+    def four_timeouts() -> bool:
+        beat = place.get(run).lease_until
+        return beat is not None and (beat - began).total_seconds() > 4 + 2
+
+    until(four_timeouts)
+    assert attempts(place, run) == 1
+    assert "nothing to claim" not in place.log("w1"), "nobody rang again"
+    (place.home / "go").touch()
+    ended = place.ended(run)
+    assert (ended.state, ended.attempt) == (RunState.DONE, 1)

@@ -14,6 +14,7 @@ from controller.domain.canonical import canonical_json
 from controller.domain.chain import seal
 from controller.domain.decisions import DecisionRecord
 from controller.domain.errors import NotFound
+from controller.domain.snapshot import FORMAT
 from controller.domain.versions import VersionState
 from controller.policy.decide import CODE
 from controller.rulefmt import blob_id, load
@@ -249,3 +250,14 @@ def test_a_fact_that_no_decision_made_is_found(desk: Desk, change: Any):
     found = check(desk)
     assert found.first is not None
     assert "fact" in found.first.sentence or "sunset" in found.first.sentence
+
+
+def test_a_snapshot_of_a_newer_format_is_refused(desk: Desk):
+    record = desk.house.records()[0]
+    newer = replace(
+        record, snapshot=record.snapshot.replace(f'"format":{FORMAT}', f'"format":{FORMAT + 1}')
+    )
+    with desk.house.store.read() as tx:
+        found = Verifier(tx, desk.house.parse, lambda _: record.rules.blob).derive(newer)
+    assert found
+    assert f"has a snapshot of format {FORMAT + 1}" in found.sentence
