@@ -19,7 +19,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-long test-oldest test-newest check fix docs reference lock bench clean simulate chaos
+.PHONY: help demo test test-long test-oldest test-newest check fix docs reference screenshots lock bench clean simulate chaos
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z. -]+:.*## / { printf "  make %-24s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ docs: $(DOCS) ## the documentation as a site, in site/
 
 reference: $(DEV) ## write the pages of docs/reference that are made from the code
 	@$(BIN)/python -m scripts.reference
+
+screenshots: $(DEV) ## draw the pictures of the documents anew
+	@scripts/screenshots
 
 SEEDS ?= 10000
 simulate: $(DEV) ## the whole system under faults, SEEDS=10000 times
