@@ -116,6 +116,8 @@ class RunView:
     """The last batch of the serving log that the run looks at."""
     look_again: datetime | None = None
     """When labels come due that the run could not see yet."""
+    asked_by: tuple[int, ...] = ()
+    """Of a verification: the signals that asked for it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -197,6 +197,12 @@ def _runs(tx: Transaction, model: str, now: datetime, named: set[str]) -> tuple[
     return tuple(_run_view(run) for run in sorted(found.values(), key=lambda run: run.number))
 
 
+def _asked_by(run: Run) -> tuple[int, ...]:
+    if run.spec.kind is not RunKind.VERIFY:
+        return ()
+    return tuple(signal for cause in run.spec.causes for signal in cause.signals)
+
+
 def _run_view(run: Run) -> RunView:
     return RunView(
         id=run.id,
@@ -214,6 +220,7 @@ def _run_view(run: Run) -> RunView:
         reason=run.reason,
         served_through=int(run.spec.details.get("served_through") or 0),
         look_again=_moment(run.result.get("look_again")),
+        asked_by=_asked_by(run),
     )
 
 

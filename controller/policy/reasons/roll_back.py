@@ -305,13 +305,20 @@ def target_of(
 
 
 def _ended_verifications(case: Case, demand: _Demand) -> tuple[tuple[RunView, Signal | None], ...]:
-    """Verifications that ended since the demand was made, each with its signal if that is still open."""
+    """Verifications that ended and were ordered for the demand or after it, each with its signal if that is still open.
+
+    What was ordered for it is told by its signals: a clock that was ahead when they came and was corrected would
+    otherwise let every verification look older than the demand, and order them for ever.
+    """
     since = min(signal.received_at for signal in demand.signals)
+    demanded = {signal.id for signal in demand.signals}
     reports = {str(s.payload.get("run")): s for s in _verify_signals(case)}
     return tuple(
         (run, reports.get(run.id))
         for run in case.snapshot.runs
-        if run.kind is RunKind.VERIFY and run.state.ended and run.ordered_at >= since
+        if run.kind is RunKind.VERIFY
+        and run.state.ended
+        and (run.ordered_at >= since or demanded.intersection(run.asked_by))
     )
 
 
