@@ -9,6 +9,7 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from controller.domain.decisions import RulesRef
+from controller.domain.rules import Policy
 from controller.entrypoints.cli.main import main
 from controller.entrypoints.cli.session import Session
 from controller.ports import ActiveRules
@@ -29,6 +30,13 @@ promote:
 PATH = "rules/flight-delay.yaml"
 
 
+class Loaded(dict[str, Policy]):
+    """What is not known is parsed, as in the wired system."""
+
+    def __missing__(self, text: str) -> Policy:
+        return load(text, PATH)
+
+
 @dataclass
 class Desk:
     """A house whose rules are a text in the format of files, and somebody at the command line."""
@@ -39,6 +47,7 @@ class Desk:
     roles: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.house.policies = Loaded(self.house.policies)
         self.enforce(POLICY)
 
     def enforce(self, text: str, **proof: Any) -> None:

@@ -352,7 +352,7 @@ def _policy_page(request: Request, desk: Desk, model: str, text: str | None = No
                 planned = as_text(plan_text(tx, desk.parse, desk.blob_id, model, text))
             except UserError as error:
                 problems = _problems(error)
-        view = {
+        view: dict[str, Any] = {
             "rules": rules,
             "review": provenance(tx, rules.ref),
             "evidence": tx.reviews.get(rules.ref.review) if rules.ref.review else None,

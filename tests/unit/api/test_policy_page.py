@@ -6,26 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from controller.domain.rules import Policy
-from controller.rulefmt import load
-from tests.support.command import PATH
 from tests.support.house import MODEL
 from tests.support.page import Office, form
 from tests.support.story import RULES, tell
-
-
-class Loaded(dict[str, Policy]):
-    """What is not known is parsed, as in the wired system."""
-
-    def __missing__(self, text: str) -> Policy:
-        return load(text, PATH)
 
 
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
     office = Office(Path(tmp_path_factory.mktemp("office")))
     tell(office)
-    office.house.policies = Loaded(office.house.policies)
     with office.house.store.begin() as tx:
         tx.rules.refuse(MODEL, "#13 has 0 of 1 needed approvals: <b>nobody</b> read it.")
     return office
