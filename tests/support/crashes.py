@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -88,8 +88,16 @@ class Bells:
         self.folder = folder
         folder.mkdir(exist_ok=True)
 
-    def ring(self, run: str, fence: int, *, queue: str, expires: timedelta) -> None:
-        del queue, expires
+    def ring(
+        self,
+        run: str,
+        fence: int,
+        *,
+        queue: str,
+        expires: timedelta,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        del queue, expires, headers
         (self.folder / f"{run}@{fence}").touch()
 
     def take(self) -> tuple[str, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -20,7 +21,7 @@ def record(spans: tuple[Span, ...]) -> Record:
     return Record(version=2, metric="mae", window=86_400.0, since=SINCE, spans=spans)
 
 
-def served(values: list[tuple[float, int, float | None]], per_window: int = 24) -> Record:
+def served(values: Sequence[tuple[float, int, float | None]], per_window: int = 24) -> Record:
     spans: tuple[Span, ...] = ()
     for number, (value, rows, std) in enumerate(values):
         spans = add(spans, figure(number // per_window, value, rows, std))
