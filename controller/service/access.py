@@ -58,6 +58,7 @@ NEEDED: Mapping[str, Role] = {
     "archive": Role.OPERATOR,
     "restore": Role.OPERATOR,
     "drill": Role.OPERATOR,
+    "notify": Role.OPERATOR,
     "retain": Role.ADMIN,
     "promote": Role.ADMIN,
 }

@@ -11,7 +11,7 @@ from controller import __version__
 from controller.adapters.clock import SystemClock
 from controller.bootstrap import build_observer, build_tracing, open_artifacts, page_key
 from controller.domain.errors import ConfigurationError
-from controller.entrypoints.api import books, probe, problems, read, stream, use, write
+from controller.entrypoints.api import books, messages, probe, problems, read, stream, use, write
 from controller.entrypoints.api.desk import LOOPBACK, Desk, openid_config
 from controller.entrypoints.api.guard import Guard
 from controller.entrypoints.api.watch import Watch
@@ -86,7 +86,7 @@ def create_app(desk: Desk) -> FastAPI:
     app.state.watch = Watch(desk, desk.settings.api_streams)
     problems.install(app)
     for router in (
-        read.router, write.router, use.router, books.router, stream.router, probe.router,
+        read.router, write.router, use.router, books.router, stream.router, messages.router, probe.router,
     ):  # fmt: skip
         app.include_router(router)
     from controller.entrypoints.web.routes import mount

@@ -1,0 +1,137 @@
+"""Messages to people over the API: the delivery log, send again, and silences."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import JSONResponse, Response
+
+from controller.domain.canonical import to_plain
+from controller.domain.errors import NotFound
+from controller.entrypoints.api import shapes
+from controller.entrypoints.api.desk import At, Caller
+from controller.entrypoints.api.problems import WRITE_ERRORS
+from controller.entrypoints.api.read import Before, Limit, told
+from controller.ports import Delivery, DeliveryQuery, DeliveryState, Silence
+from controller.service.notices.again import send_again
+from controller.service.notices.again import silence as keep_silence
+
+router = APIRouter(prefix="/v1", responses=WRITE_ERRORS)
+
+Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Channel = Annotated[str | None, Query(max_length=200, description="Only of this channel.")]
+
+
+class MessageOut(BaseModel):
+    """One message to one address of a channel, and what became of it."""
+
+    id: int
+    channel: str
+    address: str
+    state: str = Field(examples=["sent"])
+    created_at: datetime
+    sent_at: datetime | None
+    attempts: int
+    count: int = Field(description="How many notices it holds.")
+    notices: list[dict[str, Any]] = Field(description="The first of them.")
+    last_error: str
+    again_of: int | None
+
+
+class SilenceIn(BaseModel):
+    """What nobody wants to hear for a while. Nothing given: any."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: str = Field(min_length=1, max_length=2000, examples=["moving the warehouse"])
+    seconds: int = Field(ge=1, le=30 * 86_400, examples=[7200])
+    model: str | None = Field(None, max_length=200, description="May hold *.")
+    event: str | None = Field(None, max_length=200, examples=["held"])
+    channel: str | None = Field(None, max_length=200)
+
+
+class SilenceOut(BaseModel):
+    """A silence."""
+
+    id: int
+    reason: str
+    created_by: str
+    created_at: datetime
+    ends_at: datetime
+    model: str | None
+    event: str | None
+    channel: str | None
+
+
+@router.get("/messages", response_model=shapes.Page[MessageOut], summary="What was told to whom")
+def messages(
+    request: Request,
+    desk: At,
+    person: Caller,
+    channel: Channel = None,
+    state: Annotated[list[DeliveryState] | None, Query()] = None,
+    before: Before = None,
+    limit: Limit = 100,
+) -> Response:
+    """The delivery log, newest first."""
+    query = DeliveryQuery(
+        channel=channel, states=tuple(s.value for s in state or ()), before=before, limit=limit
+    )
+    with desk.store.read() as tx:
+        rows = [_row(row) for row in tx.deliveries.find(query)]
+    return told(request, {"items": rows, "next": rows[-1]["id"] if len(rows) == limit else None})
+
+
+@router.post(
+    "/messages/{number}/again", status_code=201, response_model=MessageOut, summary="Send it again"
+)
+def again(desk: At, person: Caller, number: Number) -> JSONResponse:
+    """A copy to the same address, under an id of its own."""
+    person.must("notify", None)
+    with desk.store.begin() as tx:
+        copy = send_again(tx, number, desk.clock.now())
+    return JSONResponse(to_plain(_row(copy)), 201)
+
+
+@router.get("/silences", response_model=list[SilenceOut], summary="What is silenced now")
+def silences(request: Request, desk: At, person: Caller) -> Response:
+    """The silences in force, the one that ends first first."""
+    with desk.store.read() as tx:
+        return told(request, tx.silences.active(desk.clock.now()))
+
+
+@router.post("/silences", status_code=201, response_model=SilenceOut, summary="Silence something")
+def add_silence(desk: At, person: Caller, body: SilenceIn) -> JSONResponse:
+    """For a while, with a reason; the log keeps what was silenced."""
+    person.must("notify", None)
+    now = desk.clock.now()
+    wanted = Silence(
+        reason=body.reason,
+        created_by=person.actor,
+        created_at=now,
+        ends_at=now + timedelta(seconds=body.seconds),
+        model=body.model,
+        event=body.event,
+        channel=body.channel,
+    )
+    with desk.store.begin() as tx:
+        kept = keep_silence(tx, wanted, now)
+    return JSONResponse(to_plain(kept), 201)
+
+
+@router.post("/silences/{number}/end", status_code=204, summary="End a silence")
+def end_silence(desk: At, person: Caller, number: Number) -> Response:
+    """At once."""
+    person.must("notify", None)
+    with desk.store.begin() as tx:
+        done = tx.silences.end(number, desk.clock.now())
+    if not done:
+        raise NotFound(f"There is no silence {number} in force.")
+    return Response(status_code=204)
+
+
+def _row(row: Delivery) -> dict[str, Any]:
+    plain: dict[str, Any] = to_plain(row)
+    return {name: plain[name] for name in MessageOut.model_fields}
