@@ -164,6 +164,10 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(
         None, description="Signs CloudEvents of senders that have no token (HMAC-SHA256)."
     )
+    anchor_key: SecretStr | None = Field(
+        None,
+        description="Signs the anchors of the chain (HMAC-SHA256); keep it out of the database's reach.",
+    )
     prometheus_url: str | None = Field(
         None, description="Prometheus that the queries of `rollback.when` are asked of."
     )

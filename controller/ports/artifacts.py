@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -26,3 +27,7 @@ class ArtifactStore(Protocol):
     def size(self, digest: str) -> int: ...
 
     def delete(self, digest: str) -> None: ...
+
+    def stream(self, digest: str, offset: int = 0) -> Iterator[bytes]:
+        """The bytes from ``offset`` on, in pieces. Nothing is verified: whoever puts them together does that."""
+        ...

@@ -170,3 +170,10 @@ def test_a_store_that_does_not_answer_is_one_sentence(monkeypatch: pytest.Monkey
 def test_a_kind_of_place_that_nobody_knows_is_a_wrong_setting():
     with pytest.raises(ConfigurationError, match="cannot be kept at gopher://x"):
         open_artifacts("gopher://x/y")
+
+
+@pytest.mark.parametrize("offset", [0, 1, 70_000, 99_999, 100_000, 200_000])
+def test_a_stream_begins_where_it_is_told(store: ArtifactStore, offset: int):
+    content = bytes(range(250)) * 400
+    digest = store.put_bytes(content)
+    assert b"".join(store.stream(digest, offset)) == content[offset:]

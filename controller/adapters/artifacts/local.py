@@ -13,6 +13,7 @@ import io
 import os
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -80,6 +81,12 @@ class LocalArtifacts:
 
     def delete(self, digest: str) -> None:
         self._place(digest).unlink(missing_ok=True)
+
+    def stream(self, digest: str, offset: int = 0) -> Iterator[bytes]:
+        with self._open(digest) as source:
+            source.seek(offset)
+            while chunk := source.read(CHUNK):
+                yield chunk
 
     def _place(self, digest: str) -> Path:
         name = checked(digest)

@@ -106,6 +106,15 @@ class RemoteArtifacts:
             if self._system.isfile(place):
                 self._system.rm_file(place)
 
+    def stream(self, digest: str, offset: int = 0) -> Iterator[bytes]:
+        with (
+            self._told(f"read artifact {digest[:12]}", digest),
+            self._system.open(self._place(digest), "rb") as source,
+        ):
+            source.seek(offset)
+            while chunk := source.read(CHUNK):
+                yield chunk
+
     def _place(self, digest: str) -> str:
         name = checked(digest)
         return f"{self._root}/{name[:2]}/{name[2:]}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
-from controller.adapters.artifacts.naming import checked, damaged, missing
+from controller.adapters.artifacts.naming import CHUNK, checked, damaged, missing
 
 _PLACE = "memory"
 
@@ -52,3 +53,8 @@ class MemoryArtifacts:
             return self.blobs[checked(digest)]
         except KeyError:
             raise missing(digest, _PLACE) from None
+
+    def stream(self, digest: str, offset: int = 0) -> Iterator[bytes]:
+        content = self.read_bytes(digest)
+        for start in range(offset, len(content), CHUNK):
+            yield content[start : start + CHUNK]

@@ -206,6 +206,23 @@ class Client:
             warnings.warn(found["warning"], DeprecationWarning, stacklevel=2)
         return found
 
+    def artifact(
+        self, model: str, version: int, offset: int = 0, *, consumer: str | None = None
+    ) -> Iterator[bytes]:
+        """A version's bytes from ``offset`` on; what is read is not verified yet."""
+        headers = {"range": f"bytes={offset}-"} if offset else {}
+        place = f"models/{_part(model)}/versions/{version}/artifact"
+        answer = self._send(
+            "GET", place, params={"consumer": consumer}, headers=headers, stream=True
+        )
+        with answer:
+            if offset and answer.status_code != 206:
+                raise Unavailable(f"{self.url} does not go on with a download that was cut off.")
+            try:
+                yield from answer.iter_content(1 << 20)
+            except requests.RequestException as error:
+                raise Unavailable(f"{self.url} stopped in the middle: {_why(error)}.") from error
+
     def note(
         self,
         model: str,

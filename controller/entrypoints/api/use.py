@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from controller.bootstrap import open_artifacts
 from controller.domain.canonical import to_plain
 from controller.domain.errors import UserError
 from controller.domain.use import CHAMPION
@@ -136,6 +137,64 @@ def one_version(
     """With `consumer` it is a pin: a lease on this version, whoever is champion."""
     ask = Ask(model=model, selector=str(number), consumer=consumer)
     return _resolved(request, desk, person, ask, lease)
+
+
+@router.get(
+    "/models/{model}/versions/{number}/artifact",
+    responses={
+        **READ_ERRORS,
+        200: {"content": {"application/octet-stream": {}}, "description": "The bytes."},
+        206: {"description": "The bytes from `Range: bytes=N-` on."},
+        304: {"description": "The caller has it already."},
+        416: {"description": "There are no bytes so far on."},
+    },
+    summary="Download a version's artifact",
+)
+def artifact(
+    request: Request,
+    desk: At,
+    person: Caller,
+    model: Model,
+    number: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    consumer: Consumer = None,
+) -> Response:
+    """Its ETag is its SHA-256. A download that was cut off goes on with `Range`; it is recorded for a consumer."""
+    ask = Ask(
+        model=model,
+        selector=str(number),
+        consumer=consumer,
+        actor=person.actor,
+        download=True,
+    )
+    version = resolve(desk.store, ask, desk.clock.now()).resolved.version
+    etag = f'"{version.digest}"'
+    headers = {"etag": etag, "accept-ranges": "bytes", "cache-control": "private, immutable"}
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    store = desk.artifacts or open_artifacts(desk.settings)
+    size = store.size(version.digest)
+    start = _start(request, etag)
+    if start and start >= size:
+        return Response(status_code=416, headers={**headers, "content-range": f"bytes */{size}"})
+    headers["content-length"] = str(size - start)
+    if start:
+        headers["content-range"] = f"bytes {start}-{size - 1}/{size}"
+    return StreamingResponse(
+        store.stream(version.digest, start),
+        status_code=206 if start else 200,
+        headers=headers,
+        media_type="application/octet-stream",
+    )
+
+
+def _start(request: Request, etag: str) -> int:
+    """Where to go on: `bytes=N-` alone is understood, and anything else gets the whole."""
+    if request.headers.get("if-range", etag) != etag:
+        return 0
+    unit, _, rest = request.headers.get("range", "").partition("=")
+    first, _, last = rest.partition("-")
+    plain = unit.strip() == "bytes" and first.isascii() and first.isdecimal() and not last
+    return int(first) if plain and len(first) < 19 else 0
 
 
 @router.get("/models/{model}/aliases", responses=READ_ERRORS, summary="The aliases of a model")

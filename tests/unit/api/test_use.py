@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from controller.adapters.memory.artifacts import MemoryArtifacts
 from controller.domain.rollout import goes_to_challenger
 from controller.domain.signals import SignalKind
 from tests.support.command import POLICY
@@ -165,3 +167,27 @@ def test_during_a_rollout_the_champion_names_the_challenger_and_whose_request_it
     office.house.tick()
     after = api.get(f"{AT}/champion", params={"for": keys[answers.index(4)]})
     assert (after.json()["version"], after.json()["rollout"]) == (3, None)
+
+
+def test_a_download_goes_on_with_a_range_and_is_recorded(office: Office):
+    api = office.client(role="viewer")
+    content = bytes(range(256)) * 100
+    store = MemoryArtifacts()
+    digest = store.put_bytes(content)
+    office.app.state.desk = replace(office.served, artifacts=store)
+    with office.house.store.begin() as tx:
+        tables = tx.tables
+        tables.versions[MODEL, 3] = replace(tables.versions[MODEL, 3], digest=digest)
+    place = f"{AT}/versions/3/artifact"
+    whole = api.get(place, params={"consumer": "laptop"})
+    assert (whole.status_code, whole.content) == (200, content)
+    assert whole.headers["etag"] == f'"{digest}"'
+    rest = api.get(place, headers={"range": "bytes=25000-"})
+    assert (rest.status_code, rest.content) == (206, content[25000:])
+    assert rest.headers["content-range"] == "bytes 25000-25599/25600"
+    other = api.get(place, headers={"range": "bytes=25000-", "if-range": '"another"'})
+    assert (other.status_code, len(other.content)) == (200, 25600)
+    assert api.get(place, headers={"range": "bytes=99999-"}).status_code == 416
+    assert api.get(place, headers={"if-none-match": whole.headers["etag"]}).status_code == 304
+    (row,) = api.get(f"{AT}/consumers").json()["consumers"]
+    assert (row["name"], row["downloads"]) == ("laptop", 1)
