@@ -15,11 +15,12 @@ from controller.domain.evidence import GateEvidence
 from controller.entrypoints.api.app import create_app
 from controller.entrypoints.api.desk import Desk as Served
 from controller.entrypoints.api.desk import LoginLinks
+from controller.ports import Store
 from controller.rulefmt import blob_id
 from controller.service.access import TokenOrder, issue_token, parse_role
 from controller.settings import Settings, load_settings
 from tests.support.command import POLICY, Desk
-from tests.support.house import UNDECIDED
+from tests.support.house import UNDECIDED, House
 
 ASKS = POLICY.replace("model: flight-delay\n", "model: flight-delay\nowner: arrivals-team\n") + (
     "approval: {when: inconclusive, from: [leads]}\n"
@@ -34,9 +35,10 @@ class Office:
 
     home: Path
     changes: dict[str, Any] = field(default_factory=dict)
+    given: Store | None = None
 
     def __post_init__(self) -> None:
-        self.desk = Desk(groups=GROUPS)
+        self.desk = Desk(House(given=self.given), groups=GROUPS)
         self.house = self.desk.house
         self.settings: Settings = load_settings(home=self.home, groups=GROUPS, **self.changes)
         self.artifacts = MemoryArtifacts()
