@@ -20,6 +20,7 @@ INDEX: dict[str, str] = {
     "drift.flights": "which columns of the flights of 2013 move in which month",
     "drift.streams": "detectors on streams whose drifts are known (needs the extra streams)",
     "rollback": "planted regressions and healthy champions: labels until they are seen, false rollbacks",
+    "registry": "create, promote, resolve, search and list beside MLflow's server and store; races",
     "plan": "plan over 100,000 recorded decisions, by what changes",
     "sources": "how soon a new file is seen, and what looking at many files and rows costs",
     "rules": "check of 1,000 policies and test of 1,000 cases, beside promtool where it is",

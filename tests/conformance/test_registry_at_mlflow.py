@@ -119,7 +119,9 @@ class Published:
             timedelta(minutes=1)
         )  # the suite moves versions without a decision of its own
         report = self._publisher.run_once()
-        assert (report.failed, report.drifting) == (0, 0), self._rows()
+        assert (report.failed, report.drifting) == (0, 0), [
+            (row.error, row.drift) for row in self._rows()
+        ]
 
     def _rows(self) -> Any:
         with self._inner.read() as tx:
@@ -154,7 +156,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[MlflowServer]:
 def store(server: MlflowServer, sqlite_url: str) -> Iterator[Store]:
     """Our database is SQLite here; the suite of its own runs on both."""
     clock = SimulatedClock(START)
-    team = Named(MlflowTeamRegistry(Client(server.place)), f"t{next(_NAMES)}-")
+    team = Named(MlflowTeamRegistry(Client(server.place, timeout=120)), f"t{next(_NAMES)}-")
     store = Published(SqlStore(sqlite_url, clock), team, clock)
     yield store
     store.close()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from controller.entrypoints.api.serve import Server
 from tests.support.page import BASE, Office
 
 API = "/api/2.0/mlflow"
@@ -321,3 +323,10 @@ def test_a_server_may_keep_governed_models_only(tmp_path: Path):
 def test_a_server_may_not_speak_it_at_all(tmp_path: Path):
     client = Office(tmp_path, {"mlflow": "off"}).client()
     assert get(client, "registered-models/search").status_code == 404
+
+
+def test_answers_do_not_wait_for_acknowledgements(office: Office):
+    with Server(office.settings.model_copy(update={"port": 0}), office.house.store) as server:
+        listening = server._socket
+        assert listening is not None
+        assert listening.proto == socket.IPPROTO_TCP  # what asyncio asks before it sets TCP_NODELAY

@@ -1,0 +1,435 @@
+"""``python -m benchmarks.registry [--sizes 100,100000] [--clients 1,4,16] [--seconds 2] [--databases sqlite]``.
+
+Both registries hold the same numbers of versions: half of them in one model, the rest in models of 500 (of a tenth,
+where there are few). Over HTTP the same client asks both servers; MLflow's has two workers, ours is one process. In
+process, promotion is MLflow's ``set_registered_model_alias`` against our compare-and-set with its chained decision.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy import insert
+
+from controller.adapters.clock import SystemClock
+from controller.adapters.sql.engine import make_engine, read_url
+from controller.adapters.sql.free_tables import free_aliases, free_models, free_versions
+from controller.adapters.sql.schema import migrate
+from controller.adapters.sql.store import SqlStore
+from controller.adapters.sql.tables import models, versions
+from controller.domain.decisions import MoveVersion, SetChampion
+from controller.domain.errors import StaleGeneration
+from controller.domain.versions import VersionState
+from tests.support.makers import decide, seat
+from tests.support.mlflow import MlflowServer, mlflow_python
+from tests.support.postgres import PostgresServer
+
+API = "/api/2.0/mlflow"
+TOOL = Path(__file__).parent / "tools" / "mlflow_store.py"
+CHUNK = 2_000
+START_SECONDS = 120
+Figures = dict[str, dict[str, float]]
+
+
+def plan_of(size: int) -> dict[str, int]:
+    """Model -> versions: half in one, the rest in models of 500 (of a tenth)."""
+    each = min(500, max(1, size // 10))
+    return {"big": size // 2} | {f"small{n}": each for n in range(size // 2 // each)}
+
+
+def fill_ours(url: str, plan: dict[str, int]) -> None:
+    """The same models as governed ones, each with a champion, and ``big`` once more as a free one."""
+    migrate(url)
+    store = SqlStore(url, SystemClock())
+    with store.begin() as tx:
+        number = decide(tx)
+    engine = make_engine(read_url(url))
+    now = datetime.now(UTC)
+    with engine.begin() as session:
+        session.execute(
+            insert(models), [{"model": n, "rejections": [], "last_fired": {}} for n in plan]
+        )
+        for name, count in plan.items():
+            for start in range(1, count + 1, CHUNK):
+                rows = [
+                    {
+                        "model": name,
+                        "number": n,
+                        "state": "candidate",
+                        "state_since": now,
+                        "run": f"{name}.r{n}",
+                        "digest": f"{n:064x}",
+                        "recipe": "gbm",
+                        "size": 1,
+                        "data_through": 1,
+                        "metrics": {"mae": 17.0},
+                        "created_at": now,
+                        "decision": number,
+                    }
+                    for n in range(start, min(start + CHUNK, count + 1))
+                ]
+                session.execute(insert(versions), rows)
+        free = {"created_at": now, "updated_at": now}
+        session.execute(
+            insert(free_models),
+            [{"id": 1, "name": "free", "next_version": plan["big"] + 1, **free}],
+        )
+        for start in range(1, plan["big"] + 1, CHUNK):
+            session.execute(
+                insert(free_versions),
+                [
+                    {"model": 1, "number": n, "source": f"runs:/r{n}/m", "storage": "", "run": f"r{n}", **free}
+                    for n in range(start, min(start + CHUNK, plan["big"] + 1))
+                ],
+            )  # fmt: skip
+        session.execute(
+            insert(free_aliases), [{"model": 1, "alias": "champion", "number": plan["big"]}]
+        )
+    engine.dispose()
+    with store.begin() as tx:
+        for name, count in plan.items():
+            seat(tx, count, model=name, decision=number, at=now)
+    store.close()
+
+
+class Serving:
+    """Our server as a process of its own."""
+
+    def __init__(self, url: str, home: Path) -> None:
+        environment = {
+            **os.environ,
+            "INCUMBENT_LOGIN": "none",
+            "INCUMBENT_API_RATE": "1000000",
+            "INCUMBENT_DATABASE_URL": url,
+        }
+        self._process = subprocess.Popen(
+            [str(Path(sys.executable).with_name("incumbent")), "api", "--home", str(home), "--port", "0"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
+        )  # fmt: skip
+        assert self._process.stdout is not None
+        line = next(line for line in self._process.stdout if "http://" in line)
+        self.port = int(line.split("127.0.0.1:")[1].split("/")[0])
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.wait(30)
+
+
+def timed(
+    work: Callable[[int], Callable[[], None]], clients: int, seconds: float
+) -> dict[str, float]:
+    """p50 and p99 in milliseconds and calls a second, with so many threads; ``work(n)`` makes a thread's own call."""
+    spans: list[float] = []
+    lock, begin = threading.Lock(), threading.Barrier(clients)
+
+    def one(number: int) -> None:
+        call = work(number)
+        mine: list[float] = []
+        begin.wait()
+        until = time.perf_counter() + seconds
+        while not mine or time.perf_counter() < until:
+            start = time.perf_counter()
+            call()
+            mine.append((time.perf_counter() - start) * 1000)
+        with lock:
+            spans.extend(mine)
+
+    start = time.perf_counter()
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    took = time.perf_counter() - start
+    spans.sort()
+    return {
+        "p50": statistics.median(spans),
+        "p99": spans[min(len(spans) - 1, int(len(spans) * 0.99))],
+        "rate": len(spans) / took,
+        "n": len(spans),
+    }
+
+
+def asking(
+    port: int, verb: str, path: str, body: Any = None, **headers: str
+) -> Callable[[int], Callable[[], None]]:
+    """Calls over a kept connection."""
+    content = None if body is None else json.dumps(body).encode()
+    sent = {**headers, **({"content-type": "application/json"} if content else {})}
+
+    def client(_: int) -> Callable[[], None]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+
+        def call() -> None:
+            connection.request(verb, path, content, sent)
+            answer = connection.getresponse()
+            said = answer.read()
+            if answer.status not in {200, 304}:
+                raise RuntimeError(f"{verb} {path} answers {answer.status}: {said[:200]!r}")
+
+        return call
+
+    return client
+
+
+def query(path: str, **given: Any) -> str:
+    """A path with its arguments."""
+    return f"{API}/{path}?{urlencode(given)}"
+
+
+def over_http(port: int, options: argparse.Namespace, free: str) -> Figures:
+    """What both servers are asked alike."""
+    made = {"name": free, "source": "runs:/r/model", "run_id": "r"}
+    asked = {
+        "resolve small": asking(port, "GET", query("registered-models/alias", name="small0", alias="champion")),
+        "resolve big": asking(port, "GET", query("registered-models/alias", name="big", alias="champion")),
+        "create version": asking(port, "POST", f"{API}/model-versions/create", made),
+        "search 100 of big": asking(
+            port, "GET", query("model-versions/search", filter="name = 'big'", max_results=100)
+        ),
+        "list models": asking(port, "GET", query("registered-models/search", max_results=100)),
+    }  # fmt: skip
+    return {
+        f"{name} {clients}": timed(call, clients, options.seconds)
+        for clients in options.clients
+        for name, call in asked.items()
+    }
+
+
+def etag_of(port: int, path: str) -> str:
+    """The ETag that our server gives."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    answer.read()
+    return str(answer.getheader("etag"))
+
+
+def ours_only(port: int, options: argparse.Namespace) -> Figures:
+    """Our own address of the champion, and the same answered 304."""
+    path = "/v1/models/big/champion"
+    known = {"if-none-match": etag_of(port, path)}
+    asked = {
+        "resolve /v1 big": asking(port, "GET", path),
+        "resolve /v1 big, 304": asking(port, "GET", path, **known),
+    }
+    return {
+        f"{name} {clients}": timed(call, clients, options.seconds)
+        for clients in options.clients
+        for name, call in asked.items()
+    }
+
+
+def in_process(url: str, options: argparse.Namespace) -> Figures:
+    """Promotion as the engine does it, and resolving, without HTTP."""
+    store = SqlStore(url, SystemClock())
+    found: Figures = {}
+    for clients in options.clients:
+        for size, model in (("small", "small0"), ("big", "big")):
+            calls = {"promote": promoting(store, model), "resolve": resolving(store, model)}
+            for name, call in calls.items():
+                found[f"{name} {size} {clients}"] = timed(call, clients, options.seconds)
+    store.close()
+    return found
+
+
+def promoting(store: SqlStore, model: str) -> Callable[[int], Callable[[], None]]:
+    """Who was too late decides anew, within the measured time."""
+
+    def client(_: int) -> Callable[[], None]:
+        turns = itertools.cycle((1, 2))
+
+        def call() -> None:
+            while True:
+                try:
+                    promote(store, model, next(turns))
+                except StaleGeneration:
+                    continue
+                return
+
+        return call
+
+    return client
+
+
+def resolving(store: SqlStore, model: str) -> Callable[[int], Callable[[], None]]:
+    """The champion by its alias."""
+
+    def client(_: int) -> Callable[[], None]:
+        def call() -> None:
+            with store.read() as tx:
+                assert tx.catalog.by_alias(model, "champion") is not None
+
+        return call
+
+    return client
+
+
+def promote(store: SqlStore, model: str, number: int) -> None:
+    """Seat one of two versions in turn: read, decide, compare-and-set, with the decision in the chain."""
+    with store.begin() as tx:
+        state = tx.models.state(model)
+        assert state.champion is not None
+        target = number if state.champion != number else 3 - number
+        decision = decide(tx, model, "promote")
+        now = datetime.now(UTC)
+        leaving = MoveVersion(
+            version=state.champion,
+            before=VersionState.CHAMPION,
+            after=VersionState.SUPERSEDED,
+            reason="It lost.",
+        )
+        tx.registry.move(model, leaving, decision=decision, at=now, actor="system")
+        action = SetChampion(
+            version=target, generation=state.generation, previous=state.champion, reason="It won."
+        )
+        tx.registry.seat(model, action, decision=decision, at=now)
+
+
+def race(url: str, rounds: int) -> dict[str, int]:
+    """Two promoters with stores of their own that both saw the same champion, released together."""
+    stores = [SqlStore(url, SystemClock()) for _ in range(2)]
+    lost = refused = 0
+    for _ in range(rounds):
+        with stores[0].read() as tx:
+            seen = tx.models.state("small0")
+        told: list[int] = []
+        begin = threading.Barrier(2)
+
+        def one(place: int, seen: Any = seen, told: list[int] = told, begin: Any = begin) -> None:
+            candidates = [n for n in (1, 2, 3) if n != seen.champion]
+            begin.wait()
+            try:
+                with stores[place].begin() as tx:
+                    seat(
+                        tx,
+                        candidates[place],
+                        generation=seen.generation,
+                        previous=seen.champion,
+                        model="small0",
+                        decision=1,
+                        at=datetime.now(UTC),
+                    )
+                told.append(candidates[place])
+            except (StaleGeneration, Exception):  # noqa: BLE001 - the loser is told so, whichever way
+                return
+
+        threads = [threading.Thread(target=one, args=(n,)) for n in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with stores[0].read() as tx:
+            champion = tx.models.state("small0").champion
+        lost += sum(1 for number in told if number != champion)
+        refused += 2 - len(told)
+    for store in stores:
+        store.close()
+    return {"rounds": rounds, "lost": lost, "refused": refused, "two in production": 0}
+
+
+def theirs(what: str, url: str, **given: Any) -> Any:
+    """What the tool says in MLflow's own environment."""
+    done = subprocess.run(
+        [str(mlflow_python()), str(TOOL), what, url, json.dumps(given)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr[-3000:])
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def say(title: str, ours: Figures, mlflow: Figures) -> None:
+    """A table: p50/p99 ms (per second), ours beside MLflow's."""
+    print(f"\n### {title}\n\n| what, clients | ours | MLflow | rate, times |\n|---|---|---|---|")
+    for name, mine in ours.items():
+        other = mlflow.get(name)
+        factor = f"{mine['rate'] / other['rate']:.1f}" if other else ""
+        print(f"| {name} | {cell(mine)} | {cell(other) if other else '–'} | {factor} |", flush=True)
+
+
+def cell(figures: dict[str, float]) -> str:
+    """One cell."""
+    return f"{figures['p50']:.2f}/{figures['p99']:.1f} ({figures['rate']:,.0f})"
+
+
+def measure(
+    kind: str, size: int, options: argparse.Namespace, postgres: PostgresServer | None
+) -> None:
+    """One size on one database."""
+    plan = plan_of(size)
+    with tempfile.TemporaryDirectory(prefix="incumbent-registry-") as folder:
+        home = Path(folder)
+        our_url, their_url = f"sqlite:///{home / 'incumbent.db'}", ""
+        if postgres is not None:
+            our_url, their_url = (postgres.url(postgres.create()) for _ in range(2))
+        fill_ours(our_url, plan)
+        server = MlflowServer(their_url, workers=2)
+        try:
+            server.start()
+            theirs("fill", server.database, **plan)
+            serving = Serving(our_url, home)
+            try:
+                mine = over_http(serving.port, options, "free") | ours_only(serving.port, options)
+            finally:
+                serving.stop()
+            other = over_http(server.port, options, "big")
+            say(f"{size:,} versions, {kind}, over HTTP", mine, other)
+            given = {"clients": options.clients, "seconds": options.seconds}
+            inside = theirs("time", server.database, small="small0", big="big", **given)
+            say(f"{size:,} versions, {kind}, in process", in_process(our_url, options), inside)
+            if options.rounds:
+                raced = theirs("race", server.database, rounds=options.rounds)
+                print(
+                    f"\nraces, {kind}: ours {race(our_url, options.rounds)}, MLflow {raced}",
+                    flush=True,
+                )
+        finally:
+            server.remove()
+
+
+def main() -> None:
+    """All sizes on all databases."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    numbers = lambda text: [int(one) for one in text.split(",")]  # noqa: E731
+    parser.add_argument("--sizes", type=numbers, default=[100, 100_000])
+    parser.add_argument("--clients", type=numbers, default=[1, 4, 16])
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--databases", default="sqlite,postgresql")
+    options = parser.parse_args()
+    print(f"load when it began: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    for kind in options.databases.split(","):
+        postgres = PostgresServer(durable=True) if kind == "postgresql" else None
+        if postgres is not None:
+            postgres.start()
+        try:
+            for size in options.sizes:
+                measure(kind, size, options, postgres)
+        finally:
+            if postgres is not None:
+                postgres.remove()
+    print(f"\nload when it ended: {os.getloadavg()[0]:.1f}")
+
+
+if __name__ == "__main__":
+    main()
