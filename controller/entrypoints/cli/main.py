@@ -79,6 +79,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         f"{_CLI}.support:support_bundle",
         "What helps others to help, without secrets.",
     ),
+    "grants": (f"{_CLI}.grants:grants", "SQL for a role that owns nothing."),
     "doctor": (f"{_CLI}.doctor:doctor", "What is wrong with this installation."),
     "config": (f"{_CLI}.config:config", "The settings, and where each comes from."),
     "completion": (f"{_CLI}.completion:completion", "Teach your shell the words."),
@@ -135,6 +136,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "export",
         "support-bundle",
         "completion",
+        "grants",
     ),
 }
 """The headings of `incumbent --help`, and what stands below each; tests hold that nothing is left out."""
