@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 
 from controller.domain.canonical import format_time, to_plain
 from controller.domain.codec import load_plain
@@ -19,6 +20,8 @@ from controller.domain.decay import Watch
 from controller.domain.evidence import Evaluation
 from controller.domain.rules import Comparison, DataSection, Gate, Reference, Served, Slices
 from controller.domain.runs import Run, RunKind, RunState
+from controller.entrypoints.cli.main import main
+from controller.entrypoints.cli.session import Session
 from controller.ports import Batch
 from tests.support.workplace import DATA, MODEL, START, Workplace, rows_of
 
@@ -84,6 +87,12 @@ class Post(Workplace):
         assert run.state is RunState.DONE, run.reason
         return run
 
+    def command(self, *words: str) -> str:
+        """What the command prints about this workplace."""
+        result = CliRunner().invoke(main, list(words), env=self.environment, obj=Session())
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
     def report(self, run: Run) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.artifacts.read_bytes(run.result["report"]))
         return found
@@ -141,6 +150,10 @@ def test_decay_is_proven_from_labels_and_told_by_day_window_and_slice(post: Post
     history = post.report(run)["history"]["mae"]
     assert [point["labels"] for point in history["days"]][:3] == [100, 100, 100]
     assert {p["slice"] for p in history["windows by place"]} == {"north", "south"}
+    shown = post.command("drift", MODEL)
+    assert f"v{post.version} on 2,000 labels since it was judged ({run.id})" in shown
+    assert "decay: mae " in shown
+    assert "mae by day, 2013-01-21 to 2013-02-09: " in shown
 
 
 def test_rows_without_a_label_are_estimated_and_looked_at_again_when_it_is_due(post: Post):
@@ -155,6 +168,14 @@ def test_rows_without_a_label_are_estimated_and_looked_at_again_when_it_is_due(p
     assert estimate["is_estimate"] is True
     assert (estimate["method"], estimate["worse"], estimate["news"]) == ("dle", False, False)
     assert estimate["value"] == pytest.approx(0.8, abs=0.15)
+    strict = replace(WATCH, margin=-0.9)
+    news = []
+    for _ in range(2):
+        again = post.look(strict, data=replace(DATA, label_delay=half))
+        (estimate,) = again.result["estimates"]
+        assert estimate["worse"] is True
+        news.append(estimate["news"])
+    assert news == [True, False], "people are told once"
 
 
 def test_logged_predictions_meet_their_labels_by_key(post: Post):
