@@ -64,6 +64,7 @@ def command(group: Controllers, *words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.long
 def test_a_killed_leader_is_succeeded_and_no_fire_is_lost_or_doubled(group: Controllers):
     group.start("anna", "bert")
     first = group.leads("anna", "bert")
@@ -125,6 +126,7 @@ def test_a_leader_that_was_stopped_in_a_transaction_wakes_up_and_writes_nothing(
     each_due_time_fired_once(group)
 
 
+@pytest.mark.long
 def test_sqlite_takes_one_controller_and_the_second_says_so(tmp_path: Path, broker: str):
     (tmp_path / "rules").mkdir()
     environment = os.environ | {

@@ -166,6 +166,7 @@ def test_no_connection_is_left_and_some_are_again(crowded_server: PostgresServer
         held.has_gone_on()
 
 
+@pytest.mark.long
 def test_a_database_that_only_reads_and_writes_again(
     postgres_server: PostgresServer, tmp_path: Path
 ):

@@ -25,6 +25,9 @@ from controller.domain.errors import Unavailable
 _PATIENCE = 3.0
 """Seconds that connecting may take: the relay holds other letters meanwhile and tries again anyway."""
 
+_CONFIRMED = 5.0
+"""Seconds within which RabbitMQ must have confirmed a message; after that it counts as not sent."""
+
 
 class CeleryDispatcher:
     """Implements :class:`controller.ports.Dispatcher` on any broker that :mod:`kombu` speaks to."""
@@ -35,6 +38,8 @@ class CeleryDispatcher:
         self._app.conf.update(_impatient(celery_settings(broker_url, queues)))
         self._lock = threading.Lock()
         self._producer: Any = None
+        # RabbitMQ answers for a queue that it cannot serve after a minute; the relay has other letters.
+        self._confirmed = {"confirm_timeout": _CONFIRMED} if is_amqp(broker_url) else {}
 
     def ring(
         self,
@@ -57,6 +62,7 @@ class CeleryDispatcher:
                     ignore_result=True,
                     retry=False,
                     producer=self._connected(),
+                    **self._confirmed,
                 )
             except (OperationalError, KombuError, OSError) as error:
                 self._disconnect()

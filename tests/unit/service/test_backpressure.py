@@ -48,8 +48,7 @@ def test_people_and_other_models_are_let_in(store):
     assert bring(store, "p", kind=SignalKind.ROLLBACK) == 1
     with store.begin() as tx:
         assert accept(tx, [new_signal("x", model="other")], AT, limit=3)
-    for number in range(RESERVE - 1):
-        bring(store, f"p{number}", kind=SignalKind.APPROVAL)
+    bring(store, *(f"p{number}" for number in range(RESERVE - 1)), kind=SignalKind.APPROVAL)
     with pytest.raises(Full):
         bring(store, "too many words", kind=SignalKind.APPROVAL)
 
