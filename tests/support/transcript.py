@@ -31,9 +31,10 @@ VARIES = (
     (r"key=[\w.-]+", "KEY"),
     (r"person:[\w.-]+", "SOMEBODY"),
     (r"version \d[\w.+-]*", "VERSION"),
+    (r", code \d+;", ", code N;"),
     (r"outbox (empty|\d+ \w+)", "OUTBOX"),
 )
-"""What may differ: times, ids, how long it took, ports, keys, people, our version, letters under way."""
+"""What may differ: times, ids, how long it took, ports, keys, people, versions of code, letters under way."""
 SHOWN = (
     (r"127\.0\.0\.1:\d+", "127.0.0.1:8321"),
     (r"key=[\w.-]{20,}", "key=eyJhY3RvciI6InBlcnNvbjphbmEi"),
