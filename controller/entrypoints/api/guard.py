@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any
 
+import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.domain.errors import IncumbentError
@@ -31,6 +32,8 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 _BURST_SECONDS = 10
+SLOWEST_BODY = 30.0
+"""Seconds that a body may take to come in."""
 _KNOWN = 10_000
 """Callers whose buckets are kept; beyond, the ones that called longest ago are forgotten."""
 
@@ -56,10 +59,10 @@ class Buckets:
         return wait
 
 
-class TooLarge(IncumbentError):
-    """The body is larger than the server takes."""
+class Broken(IncumbentError):
+    """The body is larger than the server takes, or does not come."""
 
-    code = "too_large"
+    code = "broken_body"
 
 
 class Guard:
@@ -95,41 +98,60 @@ class Guard:
             return
         declared = headers.get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > self._largest:
-            await _refuse(guarded, self._too_large(), {"connection": "close"})
+            await _refuse(guarded, _too_large(self._largest), {"connection": "close"})
             return
         incoming = _Body(receive, self._largest)
         answered = False
 
         async def watched(message: Message) -> None:
             nonlocal answered
-            if incoming.too_large and not answered:
+            if incoming.refusal is not None and not answered:
                 # Whatever the application made of the broken body: this is what was wrong with it.
                 answered = True
-                await _refuse(guarded, self._too_large(), {"connection": "close"})
-            elif not incoming.too_large:
+                await _refuse(guarded, incoming.refusal, {"connection": "close"})
+            elif incoming.refusal is None:
                 answered = answered or message["type"] == "http.response.start"
                 await guarded(message)
 
         await self._app(scope, incoming.receive, watched)
 
-    def _too_large(self) -> dict[str, Any]:
-        return problem(413, "too_large", f"A body may have {self._largest:,} bytes.")
+
+def _too_large(most: int) -> dict[str, Any]:
+    return problem(413, "too_large", f"A body may have {most:,} bytes.")
+
+
+def _too_slow() -> dict[str, Any]:
+    said = f"The body was not here after {SLOWEST_BODY:g} seconds."
+    return problem(408, "too_slow", said, hint="Send it again.")
 
 
 class _Body:
-    """Counts a body while it comes in."""
+    """Counts a body while it comes in, and the time that it takes."""
 
     def __init__(self, receive: Receive, largest: int) -> None:
-        self._receive, self._left = receive, largest
-        self.too_large = False
+        self._receive, self._largest, self._left = receive, largest, largest
+        self._until = time.monotonic() + SLOWEST_BODY
+        self._whole = False
+        self.refusal: dict[str, Any] | None = None
+        """Why the body is not taken; None while it is good."""
 
     async def receive(self) -> Message:
-        """The next part; TooLarge once there is more than is taken."""
-        message = await self._receive()
+        """The next part; Broken once there is more than is taken, or it takes too long."""
+        if (
+            self._whole
+        ):  # what comes now is only the end of the connection, and that may take its time
+            return await self._receive()
+        message: Message | None = None
+        with anyio.move_on_after(max(self._until - time.monotonic(), 0.0)):
+            message = await self._receive()
+        if message is None:
+            self.refusal = _too_slow()
+            raise Broken("The body is too slow.")
         self._left -= len(message.get("body", b""))
         if self._left < 0:
-            self.too_large = True
-            raise TooLarge("The body is too large.")
+            self.refusal = _too_large(self._largest)
+            raise Broken("The body is too large.")
+        self._whole = not message.get("more_body", False)
         return message
 
 

@@ -81,8 +81,8 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-READ_ERRORS = documented(400, 401, 403, 404, 405, 413, 422, 429, 503)
-WRITE_ERRORS = documented(400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 503)
+READ_ERRORS = documented(400, 401, 403, 404, 405, 408, 413, 422, 429, 503)
+WRITE_ERRORS = documented(400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 503)
 
 
 def status_of(error: IncumbentError) -> int:

@@ -38,11 +38,12 @@ from controller.entrypoints.web.session import (
     log_in_by_token,
     session_of,
 )
-from controller.ports import JournalLine, Query
+from controller.ports import LEAD, JournalLine, Query
 from controller.service.access import Person, Role
 from controller.service.delegate import Wish, delegate, take_back
 from controller.service.drift_report import drift_view
 from controller.service.explain import find_decision, summary
+from controller.service.other_writes import other_writes
 from controller.service.overview import inbox, model_names
 from controller.service.policy_revisions import plan_text, revisions
 from controller.service.provenance import provenance
@@ -86,6 +87,7 @@ def home(request: Request, desk: At, session: Visitor) -> Response:
         depth = {"signals": tx.signals.count_waiting(), **tx.outbox.depth()}
         recent = [summary(r) for r in tx.decisions.find(Query(limit=8))]
         standing = [d for d in tx.delegations.all() if d.holds(now)]
+        silences = tx.silences.active(now)
         called = [c for c in tx.comments.latest() if calls(c, session.person.actor)][:5]
     for row in waiting:
         row["why_not"] = session.person.why_not("approve", row["owner"])
@@ -98,6 +100,7 @@ def home(request: Request, desk: At, session: Visitor) -> Response:
         holds=holds,
         depth=depth,
         recent=recent,
+        silences=silences,
         called=[(c, page_of(c.subject)) for c in called],
         mine=[d for d in standing if d.actor == session.person.actor],
         theirs=[d for d in standing if d.to == session.person.actor],
@@ -411,10 +414,12 @@ def audit(request: Request, desk: At, session: Visitor) -> Response:
         rows = [summary(r) for r in tx.decisions.find(query)]
         seats = _seats(tx, at) if at else []
         head = tx.decisions.head()
+        writes = other_writes(tx, at)
     return page(
         request,
         "audit.html",
         rows=rows,
+        writes=writes,
         seats=seats,
         asked=asked,
         more=_more(asked, rows, "id"),
@@ -447,6 +452,9 @@ def system(request: Request, desk: At, session: Visitor) -> Response:
     """Queues, workers, sources, versions."""
     with desk.store.read() as tx:
         view: dict[str, Any] = {
+            "controllers": tx.controllers.all(),
+            "leader": tx.leases.holder(LEAD),
+            "oldest": _oldest(tx),
             "workers": tx.workers.all(),
             "sources": tx.sources.all(),
             "waiting": tx.signals.count_waiting(),
@@ -463,6 +471,12 @@ def system(request: Request, desk: At, session: Visitor) -> Response:
         "Rules": desk.settings.rules,
     }
     return page(request, "system.html", now=desk.clock.now(), **view)
+
+
+def _oldest(tx: Any) -> datetime | None:
+    """Since when the signal that waits longest waits, of the newest that wait."""
+    waiting = tx.signals.find(Query(states=(SignalStatus.OPEN.value,), limit=200))
+    return min((signal.received_at for signal in waiting), default=None)
 
 
 # --- who ---------------------------------------------------------------------------------------------------

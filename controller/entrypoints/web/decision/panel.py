@@ -63,7 +63,14 @@ def judged_evaluation(record: DecisionRecord, challenger: int | None) -> dict[st
 
 
 def panel_of(evaluation: Mapping[str, Any]) -> Panel:
-    """The panel of an evaluation in its plain form; parts that it does not have are left out."""
+    """The panel of an evaluation in its plain form; one of another form is left out: a worker may be of any version."""
+    try:
+        return _panel(evaluation)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return Panel()
+
+
+def _panel(evaluation: Mapping[str, Any]) -> Panel:
     details = evaluation.get("details") or {}
     right, left = evaluation.get("metrics") or {}, details.get("champion") or {}
     names = [n for n in _FIRST if n in right] + sorted(
