@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from controller.adapters.mlflow.client import MlflowServer as Client
 from controller.adapters.mlflow.registry import MlflowTeamRegistry
 from controller.adapters.sql.store import SqlStore
 from controller.domain.decisions import RegisterVersion
+from controller.domain.publication import Publication
 from controller.entrypoints.api.serve import Server
 from controller.service.mlflow.package import Packer
 from controller.service.mlflow.publish import PublishConfig, Publisher
@@ -139,6 +142,52 @@ def test_a_client_works_unchanged_on_our_registry(
         "[8]",
     ]
     assert "rules/flight-delay.yaml" in said[5]
+
+
+MOVE = """
+import sys
+from mlflow import MlflowClient
+MlflowClient(sys.argv[1]).set_registered_model_alias(sys.argv[2], "champion", "1")
+"""
+
+
+def test_a_move_by_hand_and_a_lost_database_at_a_real_server(store: SqlStore, tmp_path: Path):
+    server = MlflowServer()
+    try:
+        server.start()
+        team = MlflowTeamRegistry(Client(server.place, timeout=60))
+        config = PublishConfig(owner="test", settle="restore", watch=timedelta(0))
+        publisher = Publisher(store, team, SystemClock(), config)
+
+        def look() -> Publication:
+            assert publisher.run_once().failed == 0
+            with store.read() as tx:
+                (row,) = tx.publications.all()
+            return row
+
+        look()
+        server.run(MOVE, server.url, MODEL)
+        assert "points at version 1 instead of version 2" in look().settled
+        there = team.pointed(MODEL, "champion")
+        assert there is not None
+        assert there.number == 2
+
+        server.stop()
+        down = publisher.run_once()
+        with store.read() as tx:
+            (row,) = tx.publications.all()
+        assert down.failed == 1
+        assert "cannot be reached" in row.error
+        (server.folder / "mlflow.db").unlink()
+        server.start()
+        with store.begin() as tx:
+            tx.publications.put(replace(row, look_at=None))
+        assert "has lost flight-delay version 2" in look().settled
+        again = team.pointed(MODEL, "champion")
+        assert again is not None
+        assert again.tags["incumbent.version"] == "2"
+    finally:
+        server.remove()
 
 
 def test_a_client_loads_what_was_published_at_the_teams_server(

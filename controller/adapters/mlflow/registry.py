@@ -107,6 +107,15 @@ class MlflowTeamRegistry:
         return (f"{place}/{FOLDER}" if proxied else f"runs:/{run}/{FOLDER}"), run
 
     def _run(self, model: str, new: NewRemote) -> dict[str, Any]:
+        try:
+            return self._new_run(model, new)
+        except NotFound:
+            self._experiment = (
+                None  # the server came back without the experiment that we remembered
+            )
+            return self._new_run(model, new)
+
+    def _new_run(self, model: str, new: NewRemote) -> dict[str, Any]:
         answer = self._server.ask(
             "POST",
             "runs/create",
