@@ -22,6 +22,7 @@ INDEX: dict[str, str] = {
     "rollback": "planted regressions and healthy champions: labels until they are seen, false rollbacks",
     "registry": "create, promote, resolve, search and list beside MLflow's server and store; races",
     "plan": "plan over 100,000 recorded decisions, by what changes",
+    "takeover": "how long nobody leads after a controller was killed or stopped",
     "sources": "how soon a new file is seen, and what looking at many files and rows costs",
     "rules": "check of 1,000 policies and test of 1,000 cases, beside promtool where it is",
 }
