@@ -19,10 +19,13 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-long test-oldest test-newest check fix docs reference screenshots lock bench clean simulate chaos
+.PHONY: help demo demo-rollback test test-long test-oldest test-newest check fix docs reference screenshots lock bench clean simulate chaos
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z. -]+:.*## / { printf "  make %-24s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo-rollback: $(DEMO) ## a bad champion on purpose, and how it leaves the seat again
+	@$(BIN)/incumbent demo --rollback --home .incumbent/demo-rollback
 
 demo: $(DEMO) ## see it work: data arrives, models train, one wins the seat
 	@$(BIN)/incumbent demo

@@ -29,7 +29,12 @@ HOME = Path(".incumbent/demo")
     help="Where its state goes. What an earlier demonstration left there is removed.",
 )
 @click.option("--months", type=click.IntRange(1, 12), default=12, show_default=True)
-def demo(home: Path, months: int) -> None:
+@click.option(
+    "--rollback",
+    is_flag=True,
+    help="Instead: a bad champion on purpose, and how it leaves the seat.",
+)
+def demo(home: Path, months: int, rollback: bool) -> None:
     """Play the year 2013: each month's flights arrive, a model trains, and must win the seat.
 
     Controller, worker, broker and database are those of `incumbent up`; only the dates are simulated. Takes about two
@@ -43,6 +48,9 @@ def demo(home: Path, months: int) -> None:
     # Told to end, it ends all that it started, as for Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.monotonic()
+    if rollback:
+        _fall(home)
+        return
     chapters: list[Chapter] = []
     project = prepare(home)
     with display(months) as shown:
@@ -59,6 +67,33 @@ def demo(home: Path, months: int) -> None:
     picture.write_text(chart(chapters), encoding="utf-8")
     _sum_up(chapters, time.monotonic() - began)
     _point_on(home, picture, chapters)
+
+
+def _fall(home: Path) -> None:
+    """A bad champion on purpose."""
+    from itertools import islice
+
+    from controller.entrypoints.demo.fall import tell, watch_for_harm
+    from controller.entrypoints.demo.play import stage
+    from controller.entrypoints.demo.project import prepare, write_months
+
+    began = time.monotonic()
+    project = prepare(home)
+    watch_for_harm(project)
+    year = list(islice(write_months(project), 12))
+    with stage(project) as running:
+        tell(running, year, click.echo)
+    click.echo(f"\n{time.monotonic() - began:.0f} s.")
+    click.echo(style("Look further:", bold=True))
+    command = f"INCUMBENT_HOME={home} {_myself()}"
+    for words, why in (
+        ("audit flight-delay", "who was champion when, and who undid it"),
+        ("decisions --verdict rollback", "the decision; `explain` its number shows the figures"),
+        ("release flight-delay --reason 'the unit is right again' --yes", "promotion goes on"),
+        ("verify --all", "derive every decision again, byte for byte"),
+    ):
+        click.echo(f"  {command} {words}")
+        click.echo(style(f"      {why}", dim=True))
 
 
 def _sum_up(chapters: Sequence[Chapter], seconds: float) -> None:

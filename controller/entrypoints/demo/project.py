@@ -13,7 +13,13 @@ from controller.domain.errors import ConfigurationError, Conflict, Unavailable
 
 MARK = ".demo"
 """A file in a home that the demonstration made, and so may delete."""
-SOURCES = ("rules/flight-delay.yaml", "examples/flights/data.py", "examples/flights/model.py")
+SOURCES = (
+    "rules/flight-delay.yaml",
+    "examples/flights/data.py",
+    "examples/flights/model.py",
+    "examples/flights/careless.py",
+    "examples/flights/serve.py",
+)
 
 
 @dataclass(frozen=True, slots=True)
