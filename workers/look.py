@@ -14,6 +14,7 @@ from controller.domain.errors import IncumbentError
 from controller.domain.layouts import Layout
 from controller.domain.profiles import Profile, merge_profiles
 from controller.domain.quality import QualityReport
+from controller.domain.rules import DataSection
 from controller.evidence.drift import DriftOptions, compare, history_ceiling
 from controller.ports import Batch
 from workers.failure import Failure
@@ -48,7 +49,15 @@ def _look(job: Job, folder: Path) -> Mapping[str, Any]:
         layout, training = reference
         history: Mapping[str, History] = job.details.get("history") or {}
         own = history.get("training") or {}
-        told = _compared(compare(layout, training, merged, DriftOptions(history=own)), own)
+        told = _compared(
+            compare(
+                layout,
+                training,
+                merged,
+                DriftOptions(critical=critical_columns(job.spec.data, layout), history=own),
+            ),
+            own,
+        )
         for name, window in dict(job.details.get("windows") or {}).items():
             against[name] = _against(
                 job, folder, engine, (layout, merged), window, history.get(name) or {}
@@ -93,6 +102,17 @@ def _compared(report: DriftReport | None, history: History, problem: str = "") -
     }
 
 
+def critical_columns(data: DataSection, layout: Layout) -> tuple[str, ...] | None:
+    """Whose verdicts make that of the batch: the policy's features and its target; where it names no features, all
+    but the key and the time, which move with every batch. None: all, where none of these is there.
+    """
+    if data.features is not None:
+        wanted = [*data.features, data.target]
+    else:
+        wanted = [c.name for c in layout.columns if c.name not in (data.key, data.time)]
+    return tuple(name for name in wanted if name in layout.by_name) or None
+
+
 def _against(
     job: Job,
     folder: Path,
@@ -114,8 +134,9 @@ def _against(
             continue
         file = local_file(batch, folder / "fetched")
         profiles.append(make_profile(BatchData.of(file), layout, engine))
-    del job
-    options = DriftOptions(training_reference=False, history=history)
+    options = DriftOptions(
+        critical=critical_columns(job.spec.data, layout), training_reference=False, history=history
+    )
     found = _compared(compare(layout, merge_profiles(profiles), current, options), history)
     return found | {"batches": [item["batch"]["sequence"] for item in window["batches"]]}
 
