@@ -21,6 +21,7 @@ INDEX: dict[str, str] = {
     "drift.streams": "detectors on streams whose drifts are known (needs the extra streams)",
     "rollback": "planted regressions and healthy champions: labels until they are seen, false rollbacks",
     "registry": "create, promote, resolve, search and list beside MLflow's server and store; races",
+    "headtohead": "one script of failures against ClearML's triggers, a Celery task and ours",
     "plan": "plan over 100,000 recorded decisions, by what changes",
     "takeover": "how long nobody leads after a controller was killed or stopped",
     "sources": "how soon a new file is seen, and what looking at many files and rows costs",
