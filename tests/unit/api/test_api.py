@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from controller.domain.canonical import digest
+from controller.entrypoints.api.app import create_app
 from tests.support.command import POLICY
 from tests.support.house import MODEL
 from tests.support.page import Office
@@ -339,3 +341,20 @@ def test_a_delivery_that_is_sent_again_is_one_signal_and_an_old_one_is_refused(t
     )
     replayed = api.post("/v1/events", content=body, headers=headers(now - 3600))
     assert (replayed.status_code, replayed.json()["code"]) == (401, "bad_signature")
+
+
+def test_a_full_inbox_says_so_and_when_to_come_again(tmp_path: Path):
+    office = Office(tmp_path, {"inbox": 10})
+    office.served = dataclasses.replace(office.served, settle=None)
+    office.app = create_app(office.served)
+    api = office.client()
+    body = [{"model": MODEL, "kind": "metric", "key": f"k{n}"} for n in range(10)]
+    assert api.post("/v1/signals/batch", json=body).status_code == 202
+    more = api.post("/v1/signals", json={"model": MODEL, "kind": "metric", "key": "k10"})
+    assert (more.status_code, more.json()["code"]) == (503, "full")
+    assert more.headers["retry-after"] == "5"
+    assert "10 signals wait for their answer" in more.json()["detail"]
+    again = api.post("/v1/signals", json={"model": MODEL, "kind": "metric", "key": "k3"})
+    assert (again.status_code, again.json()["fresh"]) == (200, False), "it was kept before"
+    word = api.post(f"/v1/models/{MODEL}/hold", json={"reason": "stop"})
+    assert word.status_code == 202, "people are let in"

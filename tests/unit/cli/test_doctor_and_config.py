@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from controller import __version__
 from controller.entrypoints.cli.main import main
+from controller.ports import WorkerRow
 from tests.support.command import Desk
 from tests.support.house import MODEL
 
@@ -76,3 +78,21 @@ def test_a_database_that_is_not_there_is_one_sentence(
     assert "There is no database at" in result.stderr
     assert "Start with `incumbent up`" in result.stderr
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_doctor_names_a_worker_of_another_version():
+    desk = Desk()
+    row = WorkerRow(
+        name="w1",
+        host="h",
+        pid=1,
+        version="0.0.1",
+        queues=("default",),
+        concurrency=1,
+        started_at=datetime.now(UTC),
+    )
+    desk.house.wall.set(datetime.now(UTC))
+    with desk.house.store.begin() as tx:
+        tx.workers.beat(row)
+    said = " ".join(desk.run("doctor", "--only", "worker", code=1).stdout.split())
+    assert f"it runs 0.0.1, and this is {__version__}. Install the same version" in said
