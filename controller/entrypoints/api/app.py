@@ -13,6 +13,7 @@ from controller.bootstrap import build_observer, build_tracing, open_artifacts, 
 from controller.domain.errors import ConfigurationError
 from controller.entrypoints.api import books, messages, probe, problems, read, stream, use, write
 from controller.entrypoints.api.desk import LOOPBACK, Desk, openid_config
+from controller.entrypoints.api.examples import with_examples
 from controller.entrypoints.api.guard import Guard
 from controller.entrypoints.api.watch import Watch
 from controller.entrypoints.observe import Probes
@@ -124,6 +125,7 @@ def _document(app: FastAPI) -> None:
         shapes["Problem"] = problems.Problem.model_json_schema()
         shapes.pop("HTTPValidationError", None)
         shapes.pop("ValidationError", None)
+        with_examples(shapes)
         document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"token": []}]
         return document

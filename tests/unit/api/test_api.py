@@ -358,3 +358,17 @@ def test_a_full_inbox_says_so_and_when_to_come_again(tmp_path: Path):
     assert (again.status_code, again.json()["fresh"]) == (200, False), "it was kept before"
     word = api.post(f"/v1/models/{MODEL}/hold", json={"reason": "stop"})
     assert word.status_code == 202, "people are let in"
+
+
+def test_every_field_of_the_document_that_people_meet_has_an_example(office: Office):
+    document = office.client().get("/v1/openapi.json").json()
+    shapes = document["components"]["schemas"]
+    ours = ["SignalOut", "DecisionOut", "ExplanationOut", "RunOut", "LogLine", "VersionOut", "PolicyOut", "WordIn",
+            "CommentOut", "DelegationOut", "AcceptedOut", "SignalIn", "DelegationIn", "Problem"]  # fmt: skip
+    bare = [
+        f"{name}.{field}"
+        for name in ours
+        for field, said in shapes[name]["properties"].items()
+        if not {"example", "examples"} & said.keys()
+    ]
+    assert bare == []
