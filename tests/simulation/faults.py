@@ -14,9 +14,8 @@ from datetime import timedelta
 from random import Random
 from typing import Protocol
 
-from controller.adapters.memory import MemoryStore
 from controller.domain.errors import Unavailable
-from controller.ports import LEAD, Transaction
+from controller.ports import LEAD, Store, Transaction
 
 
 class Crashed(BaseException):
@@ -79,7 +78,7 @@ class FaultyStore:
     the store finds is kept in ``trespasses``, since whoever commits would take an exception for a fault.
     """
 
-    def __init__(self, store: MemoryStore, around: Surroundings, leader: str = "") -> None:
+    def __init__(self, store: Store, around: Surroundings, leader: str = "") -> None:
         self._store = store
         self._around = around
         self._leader = leader

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from controller.adapters.memory import MemoryStore
 from controller.domain import codec
 from controller.domain.canonical import GENESIS, canonical_json
 from controller.domain.chain import hash_of
@@ -23,7 +22,7 @@ from controller.domain.signals import SignalStatus
 from controller.domain.snapshot import Snapshot
 from controller.domain.versions import VersionState, fold
 from controller.policy.decide import decide
-from controller.ports import Query, Transaction
+from controller.ports import Query, Store, Transaction
 from controller.service.next_due import next_due
 
 
@@ -58,7 +57,7 @@ class Ledger:
     fired: dict[str, int] = field(default_factory=dict)
 
 
-def check(store: MemoryStore, ledger: Ledger, rules: Policy) -> None:
+def check(store: Store, ledger: Ledger, rules: Policy) -> None:
     """Every invariant of the design, on what is committed now."""
     model = rules.model
     _must(not ledger.trespasses, "; ".join(ledger.trespasses))
@@ -174,7 +173,7 @@ def _check_schedules(tx: Transaction, rules: Policy, ledger: Ledger) -> None:
         _must(len(set(mine)) == len(mine), f"{trigger.name} fired twice for one due time")
 
 
-def check_liveness(store: MemoryStore, ledger: Ledger, rules: Policy, now: datetime) -> None:
+def check_liveness(store: Store, ledger: Ledger, rules: Policy, now: datetime) -> None:
     """Once the faults have stopped and all is quiet, every signal has its answer and every order its end."""
     check(store, ledger, rules)
     with store.read() as tx:
