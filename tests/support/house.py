@@ -28,7 +28,7 @@ from controller.domain.rules import (
 )
 from controller.domain.runs import Run, RunKind, RunState
 from controller.domain.signals import NewSignal, SignalKind
-from controller.ports import ActiveRules, Batch, Query, RunEnd, Store
+from controller.ports import ActiveRules, Batch, Query, RunEnd
 from controller.service.engine import Engine
 from controller.service.relay_outbox import Relay
 from controller.service.rescue_runs import Rescuer
@@ -110,13 +110,13 @@ class House:
     """The system of one test. ``rules`` may be exchanged with :meth:`review`."""
 
     rules: Policy = field(default_factory=policy)
-    given: Store | None = None
-    """A store to live on; memory otherwise."""
+    given: Any = None
+    """Another store to live on. Where there is none it is memory, and tests may look into its tables."""
 
     def __post_init__(self) -> None:
         self.clock = SimulatedClock(START)
         self.wall = SimulatedClock(START)
-        self.store: Store = self.given or MemoryStore(self.wall)
+        self.store: MemoryStore = self.given or MemoryStore(self.wall)
         self.dispatcher = MemoryDispatcher()
         self.told: list[Decision] = []
         self.policies: dict[str, Policy] = {}
