@@ -105,7 +105,7 @@ class Scene:
         house = self.house
         self.clock = house.clock
         self.tracing = Tracing(self.store, self.clock, self.tracer)
-        house.store = self.store
+        house.store = self.store  # type: ignore[assignment]  # a real database behind a house that was made for memory
         house.engine = Engine(self.store, self.clock, house.parse, decided=self._decided)
         house.relay = Relay(self.store, house.dispatcher, announce=self.tracing.rung)
         house.rescuer = Rescuer(self.store, self.clock)

@@ -37,7 +37,8 @@ class Plant:
         migrate(self.url)
         self.artifacts = LocalArtifacts(self.folder / "artifacts")
         self.house = House()
-        self.house.store = store = SqlStore(self.url, self.house.wall)
+        store = SqlStore(self.url, self.house.wall)
+        self.house.store = store  # type: ignore[assignment]  # a house that was made for memory
         self.house.engine = Engine(store, self.house.clock, self.house.parse)
         self.house.relay = Relay(store, self.house.dispatcher)
         self.house.rescuer = Rescuer(store, self.house.clock)
