@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from controller.adapters.memory import MemoryDispatcher, MemoryStore, SimulatedClock
+from controller.adapters.memory.store import MemoryTransaction
 from controller.domain.canonical import to_plain
 from controller.domain.decisions import Decision, DecisionRecord, RulesRef
 from controller.domain.evidence import Evaluation, GateEvidence, HoldoutView
@@ -124,6 +126,12 @@ class House:
         self.relay = Relay(self.store, self.dispatcher)
         self.rescuer = Rescuer(self.store, self.clock)
         self.review(self.rules)
+
+    def behind(self) -> AbstractContextManager[MemoryTransaction]:
+        """A transaction of the memory store, whose tables can be changed behind every guard."""
+        if not isinstance(self.store, MemoryStore):
+            raise TypeError("only a store in memory has tables to change")
+        return self.store.begin()
 
     def parse(self, text: str, path: str) -> Policy:
         """The rules that were reviewed under this text."""

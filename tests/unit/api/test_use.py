@@ -175,7 +175,7 @@ def test_a_download_goes_on_with_a_range_and_is_recorded(office: Office):
     store = MemoryArtifacts()
     digest = store.put_bytes(content)
     office.app.state.desk = replace(office.served, artifacts=store)
-    with office.house.store.begin() as tx:
+    with office.house.behind() as tx:
         tables = tx.tables
         tables.versions[MODEL, 3] = replace(tables.versions[MODEL, 3], digest=digest)
     place = f"{AT}/versions/3/artifact"

@@ -88,7 +88,7 @@ def test_an_anchor_shows_history_that_was_written_anew(desk: Desk, tmp_path: Pat
     desk.house.work()
     desk.run("anchor", "--file", str(file))
     assert "2 anchors hold" in desk.run("anchor", "--file", str(file), "--check").stdout
-    with desk.house.store.begin() as tx:
+    with desk.house.behind() as tx:
         _write_anew(tx.tables.decisions)
     said = desk.run("anchor", "--file", str(file), "--check", code=1).stdout
     assert "history was written anew" in said
@@ -107,7 +107,7 @@ def _write_anew(table) -> None:
 def test_a_log_that_was_cut_off_and_a_foreign_key(desk: Desk, tmp_path: Path, monkeypatch):
     file = tmp_path / "anchors"
     desk.run("anchor", "--file", str(file))
-    with desk.house.store.begin() as tx:
+    with desk.house.behind() as tx:
         tx.tables.decisions.pop(len(tx.tables.decisions))
     assert (
         "the end was cut off" in desk.run("anchor", "--file", str(file), "--check", code=1).stdout

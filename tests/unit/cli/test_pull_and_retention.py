@@ -139,7 +139,7 @@ def test_retention_takes_what_its_dry_run_listed(desk: Desk, tmp_path: Path):
 def test_retention_keeps_bytes_that_another_version_is_made_of(desk: Desk):
     from controller.service.retention import plan_retention
 
-    with desk.house.store.begin() as tx:
+    with desk.house.behind() as tx:
         tables = tx.tables
         from dataclasses import replace
 

@@ -43,7 +43,7 @@ def check(desk: Desk, number: int | None = None) -> Verification:
 
 def overwrite(desk: Desk, number: int, change: Change) -> None:
     """Change a stored record behind the back of the log."""
-    with desk.house.store.begin() as tx:
+    with desk.house.behind() as tx:
         record = tx.decisions.get(number)
         assert record is not None
         tx.tables.decisions[number] = change(record)
@@ -51,7 +51,7 @@ def overwrite(desk: Desk, number: int, change: Change) -> None:
 
 def reseal_from(desk: Desk, number: int, change: Change) -> None:
     """Change a record and forge every hash after it, as somebody could who can write the whole table."""
-    with desk.house.store.begin() as tx:
+    with desk.house.behind() as tx:
         before = ""
         for record in list(tx.decisions.walk(number)):
             forged = change(record) if record.id == number else replace(record, prev_hash=before)
@@ -117,7 +117,7 @@ def test_a_forged_verdict_differs_from_what_its_snapshot_gives(desk: Desk):
 
 
 def test_a_removed_record_is_missing(desk: Desk):
-    with desk.house.store.begin() as tx:
+    with desk.house.behind() as tx:
         tx.tables.decisions.pop(4)
     found = check(desk).first
     assert found is not None
@@ -125,7 +125,7 @@ def test_a_removed_record_is_missing(desk: Desk):
 
 
 def test_rules_whose_text_was_changed_are_named(desk: Desk):
-    with desk.house.store.begin() as tx:
+    with desk.house.behind() as tx:
         texts = tx.tables.texts
         blob = blob_id(POLICY.encode())
         texts[blob] = texts[blob].replace("better_than", "not_worse_than")
@@ -175,7 +175,7 @@ def test_older_code_that_decides_the_same_is_whole(desk: Desk):
 def test_a_registry_that_the_log_did_not_make_is_found(
     desk: Desk, change: dict[str, Any], decision: int, said: str
 ):
-    with desk.house.store.begin() as tx:
+    with desk.house.behind() as tx:
         held = tx.tables.versions[MODEL, 2]
         tx.tables.versions[MODEL, 2] = replace(held, **change)
     found = check(desk).first
@@ -185,7 +185,7 @@ def test_a_registry_that_the_log_did_not_make_is_found(
 
 
 def test_a_seat_that_was_moved_by_hand_is_found(desk: Desk):
-    with desk.house.store.begin() as tx:
+    with desk.house.behind() as tx:
         state = tx.tables.models[MODEL]
         tx.tables.models[MODEL] = replace(state, champion=2, generation=2)
     found = check(desk).first
@@ -245,7 +245,7 @@ FACTS_CHANGED = {
 @pytest.mark.parametrize("change", FACTS_CHANGED.values(), ids=FACTS_CHANGED.keys())
 def test_a_fact_that_no_decision_made_is_found(desk: Desk, change: Any):
     assert check(desk).whole
-    with desk.house.store.begin() as tx:
+    with desk.house.behind() as tx:
         change(tx.tables)
     found = check(desk)
     assert found.first is not None
