@@ -177,9 +177,16 @@ def asking(
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
 
         def call() -> None:
-            connection.request(verb, path, content, sent)
-            answer = connection.getresponse()
-            said = answer.read()
+            for last in (False, True):
+                try:
+                    connection.request(verb, path, content, sent)
+                    answer = connection.getresponse()
+                    said = answer.read()
+                    break
+                except (http.client.RemoteDisconnected, ConnectionError):
+                    connection.close()  # a server ends connections that were idle for a while
+                    if last:
+                        raise
             if answer.status not in {200, 304}:
                 raise RuntimeError(f"{verb} {path} answers {answer.status}: {said[:200]!r}")
 

@@ -181,6 +181,7 @@ versions = Table(
         postgresql_where=text("state = 'challenger'"),
     ),
     Index("ix_versions_model_state_number", "model", "state", "number"),
+    Index("ix_versions_model_state_since", "model", "state_since", "number"),
     Index(
         "uq_versions_champion",
         "model",
