@@ -12,6 +12,4 @@ depends_on = None
 
 def upgrade() -> None:
     """Make the index."""
-    op.create_index(
-        "ix_versions_model_state_since", "versions", ["model", "state_since", "number"]
-    )
+    op.create_index("ix_versions_model_state_since", "versions", ["model", "state_since", "number"])

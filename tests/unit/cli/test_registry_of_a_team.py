@@ -1,0 +1,83 @@
+"""A team's own registry at the command line: what is wrong between both sides is shown, with what to do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from controller.adapters.memory.publications import MemoryTeamRegistry
+from controller.domain.errors import Unavailable
+from controller.service.mlflow.publish import PublishConfig, Publisher
+from tests.support.command import POLICY, Desk
+
+PLACE = "mlflow://127.0.0.1:1"
+
+
+class Team:
+    """A desk whose champion is published."""
+
+    def __init__(self) -> None:
+        self.desk = Desk()
+        self.desk.enforce(POLICY)
+        for name in ("jan", "feb"):
+            self.desk.house.clock.advance(timedelta(days=31))
+            self.desk.house.data(30_000, name)
+            self.desk.house.work()
+        self.there = MemoryTeamRegistry(place=PLACE)
+        house = self.desk.house
+        self.publisher = Publisher(
+            house.store, self.there, house.clock, PublishConfig(owner="test")
+        )
+        self.look()
+
+    def look(self) -> None:
+        self.desk.house.clock.advance(timedelta(seconds=6))
+        self.publisher.run_once()
+        self.desk.house.tick()
+
+
+@pytest.fixture
+def team(monkeypatch: pytest.MonkeyPatch) -> Team:
+    monkeypatch.setenv("INCUMBENT_REGISTRY", PLACE)
+    return Team()
+
+
+def test_all_is_well(team: Team):
+    said = team.desk.run("doctor", "--only", "registry").stdout
+    assert f"{PLACE} has 1 models of ours" in " ".join(said.split())
+
+
+def test_a_foreign_move_is_shown(team: Team):
+    team.there.point("flight-delay", "champion", 1)
+    team.look()
+    doctor = team.desk.json("doctor", "--only", "registry", "--json", code=1)
+    (finding,) = doctor["checks"]
+    assert "points at version 1" in finding["sentence"]
+    assert "incumbent release flight-delay" in finding["hint"]
+    (model,) = team.desk.json("status", "--json")["models"]
+    assert any("points at version 1" in problem for problem in model["problems"])
+    assert "points at version 1" in model["hold"]["reason"]
+    explained = " ".join(team.desk.run("explain", "flight-delay").stdout.split())
+    assert "registry:" in explained
+    assert "points at version 1" in explained
+
+
+def test_a_server_that_is_away_is_shown(team: Team):
+    def away(_: str) -> None:
+        raise Unavailable(f"{PLACE} answers 500.")
+
+    team.there.before = away
+    team.look()
+    (finding,) = team.desk.json("doctor", "--only", "registry", "--json", code=1)["checks"]
+    assert finding["sentence"] == f"{PLACE} answers 500."
+
+
+@pytest.mark.parametrize("command", ["import", "export"])
+def test_an_address_that_is_none(team: Team, command: str):
+    said = team.desk.run(command, "http://x", code=2)
+    assert "no address of an MLflow server" in said.output
+
+
+def test_a_server_that_nobody_answers_at(team: Team):
+    assert "cannot be reached" in team.desk.run("import", PLACE, code=5).output
