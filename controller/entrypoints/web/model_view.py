@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from controller.domain.errors import NotFound
 from controller.domain.evidence import Evaluation
+from controller.domain.rollout import RolloutView
 from controller.domain.versions import Reign, Version, VersionState
 from controller.entrypoints.api.desk import Desk
 from controller.entrypoints.web.charts import Mark, spark_svg, timeline_svg
@@ -20,6 +21,7 @@ from controller.service.explain import summary
 from controller.service.overview import model_at_a_glance
 from controller.service.words import owner_of
 
+_CONSUMERS = 50
 _DRIFT = ("drift", "decay", "skew")
 _MARKS = {
     "promote": "pass",
@@ -108,11 +110,21 @@ def model_view(tx: Transaction, desk: Desk, name: str, person: Person) -> dict[s
         "measured": _measured(versions, judged, metric),
         "decisions": rows[:20],
         "runs": tx.runs.find(Query(model=name, limit=10)),
+        "rollout": _rollout(tx, name),
+        "aliases": tx.aliases.of(name),
+        "consumers": tx.consumers.of(name, live_at=desk.clock.now())[:_CONSUMERS],
         "rules": tx.rules.active(name),
         "forms": _forms(tx, name, owner, person),
         "budget": tx.models.state(name).budget,
         "waiting": [v for v in versions if v.state is VersionState.CHALLENGER],
     }
+
+
+def _rollout(tx: Transaction, name: str) -> RolloutView | None:
+    """The rollout that is under way."""
+    rollout = tx.models.state(name).rollout
+    found = tx.registry.versions(name, numbers={rollout.version}) if rollout else []
+    return rollout if any(v.state is VersionState.CHALLENGER for v in found) else None
 
 
 def _measured(

@@ -5,72 +5,48 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Depends, FastAPI, Form, Request
-from fastapi import Path as PathPart
+from fastapi import APIRouter, FastAPI, Form, Request
 from markupsafe import Markup
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from controller import __version__
 from controller.domain.canonical import to_plain
-from controller.domain.errors import NotFound, NotLoggedIn, UserError
+from controller.domain.errors import NotFound, UserError
 from controller.domain.signals import SignalKind, SignalStatus
 from controller.entrypoints.api.desk import At, Desk
 from controller.entrypoints.drift_html import fragment
+from controller.entrypoints.web import entry, forms
 from controller.entrypoints.web.charts import curve_svg
 from controller.entrypoints.web.decision.export import whole
 from controller.entrypoints.web.decision.view import decision_view
+from controller.entrypoints.web.lineage import provenance_view, read_lineage
 from controller.entrypoints.web.model_filters import STATES, Wanted, filtered, owners
 from controller.entrypoints.web.model_view import model_rows, model_view
 from controller.entrypoints.web.render import STATIC, page
 from controller.entrypoints.web.session import (
-    COOKIE,
     Session,
-    begin_oidc,
     check_form,
-    finish_oidc,
-    log_in_by_link,
-    log_in_by_oidc,
-    log_in_by_token,
-    session_of,
 )
+from controller.entrypoints.web.visit import Visitor, number_in
 from controller.ports import LEAD, JournalLine, Query
 from controller.service.access import Person, Role
-from controller.service.delegate import Wish, delegate, take_back
 from controller.service.drift_report import drift_view
 from controller.service.explain import find_decision, summary
 from controller.service.other_writes import other_writes
 from controller.service.overview import inbox, model_names
 from controller.service.policy_revisions import plan_text, revisions
 from controller.service.provenance import provenance
-from controller.service.talk import add_comment, calls, page_of, subject_model
-from controller.service.words import WORDS, Word, owner_of
+from controller.service.talk import calls, page_of
+from controller.service.words import owner_of
 
 router = APIRouter(include_in_schema=False)
 _PAGE = 50
 _MODELS = 25
-
-
-def visitor(request: Request) -> Session:
-    """Who looks; NotLoggedIn (for a person: the login page) if nobody is logged in."""
-    session = session_of(request)
-    if session is None:
-        raise NotLoggedIn("Log in first.")
-    if not session.person.roles:
-        session.person.must("read", None)
-    return session
-
-
-Visitor = Annotated[Session, Depends(visitor)]
-
-
-def _number(text: str | None) -> int | None:
-    """A number of a query, None if it is none: a filter that cannot be read filters nothing."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 18 else None
 
 
 # --- reading -----------------------------------------------------------------------------------------------
@@ -122,7 +98,7 @@ def decisions(request: Request, desk: At, session: Visitor) -> Response:
     query = Query(
         model=asked.get("model") or None,
         kinds=(verdict,) if verdict else (),
-        before=_number(asked.get("before")),
+        before=number_in(asked.get("before")),
         limit=_PAGE,
     )
     with desk.store.read() as tx:
@@ -151,8 +127,8 @@ def _more(asked: Mapping[str, str], rows: list[Any], key: str) -> str:
 @router.get("/decisions/{number}")
 def decision(request: Request, desk: At, session: Visitor, number: str) -> Response:
     """One decision: the heart."""
-    found = _number(number)
-    said = _number(request.query_params.get("signal"))
+    found = number_in(number)
+    said = number_in(request.query_params.get("signal"))
     with desk.store.read() as tx:
         if not found:
             raise NotFound(f"There is no decision {number}.")
@@ -165,7 +141,7 @@ def decision(request: Request, desk: At, session: Visitor, number: str) -> Respo
 @router.get("/decisions/{number}/export")
 def export(request: Request, desk: At, session: Visitor, number: str) -> Response:
     """The decision as one file: explanation, snapshot, rules, evidence of review, words, comments, verification."""
-    found = _number(number)
+    found = number_in(number)
     if not found:
         raise NotFound(f"There is no decision {number}.")
     with desk.store.read() as tx:
@@ -207,7 +183,7 @@ def models(request: Request, desk: At, session: Visitor) -> Response:
 @router.get("/models/{model}")
 def model(request: Request, desk: At, session: Visitor, model: str) -> Response:
     """One model."""
-    said = _number(request.query_params.get("signal"))
+    said = number_in(request.query_params.get("signal"))
     with desk.store.read() as tx:
         view = model_view(tx, desk, model, session.person)
         answer = tx.signals.get(said) if said else None
@@ -223,7 +199,7 @@ def signals(request: Request, desk: At, session: Visitor) -> Response:
         model=asked.get("model") or None,
         states=(status,) if status in set(SignalStatus) else (),
         kinds=(kind,) if kind in set(SignalKind) else (),
-        before=_number(asked.get("before")),
+        before=number_in(asked.get("before")),
         limit=_PAGE,
     )
     with desk.store.read() as tx:
@@ -242,7 +218,7 @@ def signals(request: Request, desk: At, session: Visitor) -> Response:
 @router.get("/signals/{number}")
 def signal(request: Request, desk: At, session: Visitor, number: str) -> Response:
     """One signal with all it says."""
-    found = _number(number)
+    found = number_in(number)
     with desk.store.read() as tx:
         kept = tx.signals.get(found) if found else None
     if kept is None:
@@ -255,7 +231,7 @@ def runs(request: Request, desk: At, session: Visitor) -> Response:
     """Trainings and evaluations."""
     asked = request.query_params
     model, state = asked.get("model") or None, asked.get("state") or ""
-    before = _number(asked.get("before")) if model else None
+    before = number_in(asked.get("before")) if model else None
     query = Query(model=model, states=(state,) if state else (), before=before, limit=_PAGE)
     with desk.store.read() as tx:
         rows = tx.runs.find(query)
@@ -266,7 +242,7 @@ def runs(request: Request, desk: At, session: Visitor) -> Response:
 @router.get("/runs/{run}")
 def run(request: Request, desk: At, session: Visitor, run: str) -> Response:
     """Progress, curves, log."""
-    said = _number(request.query_params.get("signal"))
+    said = number_in(request.query_params.get("signal"))
     with desk.store.read() as tx:
         view = _run(desk, tx, run, session)
         view["answer"] = tx.signals.get(said) if said else None
@@ -293,6 +269,7 @@ def _run(desk: Desk, tx: Any, name: str, session: Session) -> dict[str, Any]:
         "spec": to_plain(found.spec),
         "log": log,
         "curves": _curves(metrics),
+        "came_from": provenance_view(read_lineage(desk, found.result.get("lineage"))),
         "comments": tx.comments.of(f"run:{name}"),
         "may_comment": session.person.why_not("comment", owner),
         "may_cancel": session.person.why_not("cancel", owner),
@@ -385,7 +362,7 @@ def drift(request: Request, desk: At, session: Visitor) -> Response:
     query = Query(
         model=asked.get("model") or None,
         kinds=("drift", "decay", "skew"),
-        before=_number(asked.get("before")),
+        before=number_in(asked.get("before")),
         limit=_PAGE,
     )
     with desk.store.read() as tx:
@@ -409,7 +386,7 @@ def audit(request: Request, desk: At, session: Visitor) -> Response:
     """Who sat where at a moment, and every decision before it."""
     asked = request.query_params
     at, problem = _moment(asked.get("at") or "")
-    query = Query(until=at, before=_number(asked.get("before")), limit=_PAGE)
+    query = Query(until=at, before=number_in(asked.get("before")), limit=_PAGE)
     with desk.store.read() as tx:
         rows = [summary(r) for r in tx.decisions.find(query)]
         seats = _seats(tx, at) if at else []
@@ -479,213 +456,6 @@ def _oldest(tx: Any) -> datetime | None:
     return min((signal.received_at for signal in waiting), default=None)
 
 
-# --- who ---------------------------------------------------------------------------------------------------
-
-
-@router.get("/login")
-def login_page(request: Request, desk: At) -> Response:
-    """Where one says who one is."""
-    return page(
-        request,
-        "login.html",
-        login=desk.settings.login,
-        following=_local(request.query_params.get("next")),
-        problem="",
-    )
-
-
-@router.post("/login")
-def login(
-    request: Request,
-    desk: At,
-    token: Annotated[str, Form()] = "",
-    following: Annotated[str, Form()] = "/",
-) -> Response:
-    """Log in with a token."""
-    response = RedirectResponse(_base(request) + _local(following), 303)
-    try:
-        log_in_by_token(desk, response, token, secure=request.url.scheme == "https")
-    except NotLoggedIn as error:
-        return page(
-            request,
-            "login.html",
-            401,
-            login=desk.settings.login,
-            following=_local(following),
-            problem=error.message,
-        )
-    return response
-
-
-@router.get("/go")
-def go(request: Request, desk: At) -> Response:
-    """A link of a message (`to`) leads to its page; a login link (`key`) to a button, for scanners open links."""
-    asked = request.query_params.get("to")
-    if asked is not None:
-        return RedirectResponse(
-            _base(request) + _local(desk.message_links.read(asked, desk.clock.now())), 303
-        )
-    return page(request, "go.html", key=request.query_params.get("key", ""))
-
-
-@router.post("/go")
-def go_in(request: Request, desk: At, key: Annotated[str, Form()]) -> Response:
-    """Use the one-time link."""
-    if desk.settings.login != "link":
-        raise NotLoggedIn("This server takes no login links.", hint="Log in with a token.")
-    actor = desk.links.use(desk.key, key)
-    response = RedirectResponse(_base(request) + "/", 303)
-    log_in_by_link(desk, response, actor, secure=request.url.scheme == "https")
-    return response
-
-
-def _callback(request: Request, desk: Desk) -> str:
-    """Where the provider sends people back to: the address that they reach us by."""
-    base = desk.settings.page_url or str(request.base_url)
-    return f"{base.rstrip('/')}/oidc/callback"
-
-
-@router.get("/oidc/login")
-def oidc_login(request: Request, desk: At) -> Response:
-    """To the identity provider."""
-    following = _local(request.query_params.get("next"))
-    secure = request.url.scheme == "https"
-    return begin_oidc(desk, desk.provider, _callback(request, desk), following, secure=secure)
-
-
-@router.get("/oidc/callback")
-def oidc_callback(request: Request, desk: At) -> Response:
-    """Back from it: the session begins. The code is good once, and for the browser that began only."""
-    identity, following = finish_oidc(desk, desk.provider, request, _callback(request, desk))
-    response = RedirectResponse(_base(request) + _local(following), 303)
-    log_in_by_oidc(desk, response, identity, secure=request.url.scheme == "https")
-    return response
-
-
-@router.post("/logout")
-def logout(request: Request, session: Visitor, mark: Annotated[str, Form()] = "") -> Response:
-    """End the session."""
-    check_form(request, session, mark)
-    response = RedirectResponse(_base(request) + "/login", 303)
-    response.delete_cookie(COOKIE, path="/")
-    return response
-
-
-# --- saying something --------------------------------------------------------------------------------------
-
-
-@router.post("/words")
-def words(
-    request: Request,
-    desk: At,
-    session: Visitor,
-    *,
-    word: Annotated[str, Form()],
-    model: Annotated[str, Form()],
-    mark: Annotated[str, Form()] = "",
-    key: Annotated[str, Form(max_length=200)] = "",
-    reason: Annotated[str, Form()] = "",
-    version: Annotated[str, Form()] = "",
-    expect_version: Annotated[str, Form()] = "",
-    evidence: Annotated[str, Form()] = "",
-    run: Annotated[str, Form()] = "",
-    back: Annotated[str, Form()] = "/",
-) -> Response:
-    """A person's word; the answer is shown on the page that the button stands on."""
-    check_form(request, session, mark)
-    if word not in WORDS:
-        raise UserError(f"Nothing is called {word!r} here.")
-    said = Word(
-        right=word,
-        model=model,
-        reason=reason,
-        version=_number(version),
-        expect_version=_number(expect_version),
-        evidence=evidence or None,
-        run=run or None,
-        key=f"form:{key}" if key else None,
-    )
-    signal, _ = desk.say(session.person, said)
-    return RedirectResponse(f"{_base(request)}{_local(back)}?signal={signal.id}", 303)
-
-
-@router.post("/delegations")
-def away(
-    request: Request,
-    desk: At,
-    session: Visitor,
-    *,
-    to: Annotated[str, Form(max_length=200)],
-    days: Annotated[int, Form(ge=1, le=90)],
-    reason: Annotated[str, Form(max_length=2000)] = "",
-    mark: Annotated[str, Form()] = "",
-    key: Annotated[str, Form(max_length=200)] = "",
-) -> Response:
-    """Let somebody approve in one's place."""
-    check_form(request, session, mark)
-    now = desk.clock.now()
-    until = now.replace(second=0, microsecond=0) + timedelta(days=days)
-    with desk.store.begin() as tx:
-        wish = Wish(to=to, until=until, reason=reason, key=f"form:{key}" if key else None)
-        delegate(tx, session.person, wish, now)
-    return RedirectResponse(f"{_base(request)}/#away", 303)
-
-
-@router.post("/delegations/{number}/end")
-def back(
-    request: Request,
-    desk: At,
-    session: Visitor,
-    number: Annotated[int, PathPart(ge=1, le=2**31 - 1)],
-    mark: Annotated[str, Form()] = "",
-) -> Response:
-    """Take a delegation back."""
-    check_form(request, session, mark)
-    with desk.store.begin() as tx:
-        take_back(tx, session.person, number, desk.clock.now())
-    return RedirectResponse(f"{_base(request)}/#away", 303)
-
-
-@router.post("/comments")
-def comment(
-    request: Request,
-    desk: At,
-    session: Visitor,
-    *,
-    subject: Annotated[str, Form()],
-    text: Annotated[str, Form()] = "",
-    mark: Annotated[str, Form()] = "",
-    key: Annotated[str, Form(max_length=200)] = "",
-    back: Annotated[str, Form()] = "/",
-) -> Response:
-    """Say something beside a decision, a run or a version."""
-    check_form(request, session, mark)
-    with desk.store.begin() as tx:
-        owner = owner_of(tx, subject_model(tx, subject), desk.parse)
-        session.person.must("comment", owner)
-        add_comment(
-            tx,
-            subject,
-            session.person.actor,
-            text,
-            desk.clock.now(),
-            f"form:{key}" if key else None,
-        )
-    return RedirectResponse(f"{_base(request)}{_local(back)}#talk", 303)
-
-
-def _base(request: Request) -> str:
-    base: str = request.scope.get("root_path", "")
-    return base
-
-
-def _local(path: str | None) -> str:
-    """A path of ours without a query; anything else is the home page: nobody is sent elsewhere by our links."""
-    text = (path or "/").partition("?")[0].partition("#")[0]
-    good = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
-    return quote(text, safe="/%.~_-") if good else "/"
-
-
 @router.get("/favicon.ico")
 def icon() -> Response:
     """The sign."""
@@ -694,5 +464,6 @@ def icon() -> Response:
 
 def mount(app: FastAPI) -> None:
     """Add the pages and their files."""
-    app.include_router(router)
+    for pages in (router, entry.router, forms.router):
+        app.include_router(pages)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

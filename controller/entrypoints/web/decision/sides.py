@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from controller.domain.canonical import to_plain
-from controller.domain.errors import IncumbentError
 from controller.domain.versions import Version
 from controller.entrypoints.api.desk import Desk
+from controller.entrypoints.web.lineage import part, read_lineage
 from controller.ports import Transaction
 
 _MOST = 60
@@ -68,11 +67,11 @@ def _subject(name: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Su
 
 
 def _facts(tx: Transaction, desk: Desk, version: Version) -> dict[str, dict[str, Any]]:
-    kept = lineage(desk, version)
+    kept = read_lineage(desk, version.lineage)
     run = tx.runs.get(version.run)
     spec = run.spec if run else None
-    platform, code = _dict(kept, "platform"), _dict(kept, "code")
-    data, rows = _dict(kept, "data"), _dict(kept, "rows")
+    platform, code = part(kept, "platform"), part(kept, "code")
+    data, rows = part(kept, "data"), part(kept, "rows")
     files = data.get("files") if isinstance(data.get("files"), list) else None
     return {
         "data": _given({
@@ -92,7 +91,7 @@ def _facts(tx: Transaction, desk: Desk, version: Version) -> dict[str, dict[str,
         }),
         "environment": _given({
             name: platform.get(name) for name in ("python", "system", "machine", "cpus", "incumbent")
-        }) | dict(_dict(kept, "packages")),
+        }) | dict(part(kept, "packages")),
         "result": _given({
             **{f"{name} in training": value for name, value in sorted(version.metrics.items())},
             "size in bytes": version.size,
@@ -108,26 +107,10 @@ def _given(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _features(kept: Mapping[str, Any]) -> dict[str, Any]:
-    schema, names = _dict(kept, "schema"), kept.get("features")
+    schema, names = part(kept, "schema"), kept.get("features")
     if not isinstance(names, Sequence) or isinstance(names, str):
         return {}
     return {str(name): schema.get(name, "used") for name in names}
-
-
-def lineage(desk: Desk, version: Version) -> dict[str, Any]:
-    """What its training recorded of itself; empty where it cannot be had."""
-    if version.lineage is None or desk.artifacts is None:
-        return {}
-    try:
-        kept = json.loads(desk.artifacts.read_bytes(version.lineage))
-    except (IncumbentError, ValueError, OSError):
-        return {}
-    return kept if isinstance(kept, dict) else {}
-
-
-def _dict(kept: Mapping[str, Any], name: str) -> dict[str, Any]:
-    found = kept.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 def _flat(value: Any, before: str = "") -> Iterator[tuple[str, Any]]:
