@@ -43,8 +43,12 @@ def blocks(language: str) -> list[str]:
 
 
 def commands() -> list[str]:
-    """Every command of the README, in order, without its comment."""
-    lines = [line for block in blocks("console") for line in block.splitlines()]
+    """Every command that the README types in the checkout, in order, without its comment.
+
+    Its last block is typed in a project of the reader's own; the tests of the wheel and the tutorial walk that way.
+    """
+    here = [block for block in blocks("console") if "venv .venv" not in block]
+    lines = [line for block in here for line in block.splitlines()]
     return [line[2:].split("  #")[0].strip() for line in lines if line.startswith("$ ")]
 
 
@@ -118,7 +122,7 @@ def test_the_readme_shows_what_the_demonstration_prints(reader: Checkout):
 def test_every_command_of_the_readme_works(reader: Checkout):
     found = commands()
     assert "make demo" in found
-    assert len(found) >= 8
+    assert len(found) >= 7
     environment: dict[str, str] = {}
     for command in found:
         if command == "make demo":  # has been run
