@@ -210,10 +210,19 @@ class _Onnx:
 
 
 def unpacked(path: Path) -> Path:
-    """The folder that a model of the format ``folder`` was stored from."""
+    """The folder that a model of the format ``folder`` was stored from.
+
+    Only what :func:`store_saved` writes is read: no compression, so that nothing grows; nothing outside the folder.
+    """
     folder = path.with_name(path.name + ".folder")
-    with tarfile.open(path) as bundle:
-        bundle.extractall(folder, filter="data")
+    try:
+        with tarfile.open(path, "r:") as bundle:
+            entries = bundle.getmembers()
+            if sum(entry.size for entry in entries) > path.stat().st_size:
+                raise Failure("its folder says that it unpacks to more than it holds")
+            bundle.extractall(folder, entries, filter="data")
+    except tarfile.TarError as error:
+        raise Failure(f"its folder cannot be unpacked: {error}") from None
     return folder
 
 

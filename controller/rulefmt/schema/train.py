@@ -146,7 +146,7 @@ TRAIN = Section(
         Key(
             name="retries",
             type=Number(0, 100, whole=True),
-            doc="How often a training is tried again after it failed.",
+            doc="How often a training begins again after its worker was lost; one that fails by itself is not repeated.",
             example="2",
             default="1",
         ),

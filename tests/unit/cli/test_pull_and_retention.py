@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import pickle
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,3 +160,35 @@ def test_retention_keeps_bytes_that_another_version_is_made_of(desk: Desk):
 
 def test_a_model_without_a_version_is_said(desk: Desk):
     assert "has no version" in desk.run("pull", "nobody", code=3).stderr
+
+
+class _Shell:
+    """Whoever unpickles it runs a command."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> Any:
+        return (os.system, (f"touch {self.trace}",))
+
+
+def test_a_pickle_that_opens_a_shell_is_carried_and_never_loaded(tmp_path: Path, monkeypatch):
+    """The control plane pulls, shows, verifies, audits and serves it as bytes; only a worker's child would load it."""
+    trace = tmp_path / "was-run"
+    content = pickle.dumps(_Shell(trace))
+    monkeypatch.setenv("INCUMBENT_HOME", str(tmp_path / "home"))
+    digest = LocalArtifacts(tmp_path / "home" / "artifacts").put_bytes(content)
+    desk = Desk()
+    plain = desk.house.finish
+    result = {"digest": digest, "size": len(content), "metrics": {}, "recipe": "gbm"}
+    monkeypatch.setattr(desk.house, "trained", lambda run: plain(run, **result, data_through=1))
+    desk.house.data(30_000, "one")
+    desk.house.work()
+    target = tmp_path / "pulled"
+    desk.run("pull", MODEL, "--to", str(target))
+    assert target.read_bytes() == content
+    for command in (["verify", "--all"], ["explain", MODEL], ["versions", MODEL], ["audit", MODEL]):
+        desk.run(*command)
+    assert not trace.exists()
+    pickle.loads(content)  # the bytes are what they are said to be
+    assert trace.exists()
