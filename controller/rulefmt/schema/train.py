@@ -146,7 +146,7 @@ TRAIN = Section(
         Key(
             name="retries",
             type=Number(0, 100, whole=True),
-            doc="How often a training begins again after its worker was lost; one that fails by itself is not repeated.",
+            doc="How often a training begins again after its worker was lost; a training that fails is not repeated.",
             example="2",
             default="1",
         ),
