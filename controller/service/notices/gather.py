@@ -29,6 +29,9 @@ MOST_NOTICES = 20
 _MOST_TALLIED = 100
 OTHERS = "other events"
 """What a tally that grew too long counts the rest under."""
+CONSUMERS = "consumers"
+"""The channel of consumers that have none of their own."""
+_CONSUMER = "consumer:"
 _NOBODY = "-"
 _LOOK_BACK = 50
 
@@ -50,12 +53,18 @@ class Gathering:
     def take(self, letter: Letter) -> None:
         """Book one letter and acknowledge it."""
         notice = notice_of(letter.payload, self.now)
-        channel = str(letter.payload.get("channel", ""))
+        channel = self._leading(str(letter.payload.get("channel", "")))
         silence = next((s for s in self.silences if s.covers(notice, channel, self.now)), None)
         labels = [sender.label for sender in self.senders.get(channel, ())]
         for label in labels or [_NOBODY]:
             self._join(channel, label, notice, silence, known=bool(labels))
         self.tx.outbox.acknowledge(letter.id)
+
+    def _leading(self, channel: str) -> str:
+        """A consumer without a channel of its own is told through the one for all of them."""
+        if channel.startswith(_CONSUMER) and channel not in self.senders:
+            return CONSUMERS if CONSUMERS in self.senders else channel
+        return channel
 
     def write(self) -> None:
         """Write every row that took something."""

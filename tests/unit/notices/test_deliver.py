@@ -255,6 +255,24 @@ def test_a_channel_that_nobody_configured_is_seen_in_the_log():
         send_again(tx, row.id, AT)
 
 
+def test_a_consumer_is_told_by_its_own_channel_or_by_the_one_for_all():
+    post = Post()
+    shared, own = MemorySender("mail 1"), MemorySender("mail 1")
+    senders = {"consumers": [shared], "consumer:checkout": [own]}
+    rules = {name: ChannelRules(name=name) for name in senders}
+    post.service._config = NoticeConfig(channels=rules, senders=senders)
+    post.say("deprecated", channel="consumer:checkout")
+    post.say("deprecated", channel="consumer:reports")
+    post.run()
+    post.run(MINUTE)
+    assert [len(sender.sent) for sender in (shared, own)] == [1, 1]
+
+    post.service._config = NoticeConfig(channels={}, senders={})
+    post.say("deprecated", channel="consumer:reports")
+    post.run()
+    assert "no channel called consumer:reports is configured" in {r.last_error for r in post.log()}
+
+
 def test_an_address_that_left_the_settings_loses_its_message_visibly():
     post = Post()
     post.say()
