@@ -1,6 +1,7 @@
 """The artifact store in a bucket (or whatever fsspec reaches by URL): ``<url>/ab/cdef…``.
 
-Object stores show an object whole or not at all, so an upload needs no temporary name. Uploading the same bytes twice
+Object stores show an object whole or not at all, so an upload needs no temporary name. A large one to S3 goes on where
+it was cut off. Uploading the same bytes twice
 changes nothing. Reading verifies here too: what a network brought is not taken on trust.
 """
 
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from controller.adapters.artifacts import parts
 from controller.adapters.artifacts.naming import CHUNK, checked, damaged, missing, unusable
 from controller.domain.errors import ConfigurationError, IncumbentError, NotFound, Unavailable
 
@@ -47,7 +49,10 @@ class RemoteArtifacts:
             if not self._holds(digest, size):
                 place = self._place(digest)
                 self._system.makedirs(place.rpartition("/")[0], exist_ok=True)
-                self._system.put_file(str(path), place)
+                if size > parts.PART and parts.takes_parts(self._system):
+                    parts.put_in_parts(self._system, path, place)
+                else:
+                    self._system.put_file(str(path), place)
         return digest
 
     def put_bytes(self, content: bytes) -> str:
