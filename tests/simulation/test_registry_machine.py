@@ -30,6 +30,8 @@ class RegistryMachine(TwoSessions):
         super().__init__()
         self.versions: list[VersionState] = []
         self.champion: int | None = None
+        self.seated: list[int] = []
+        self.ended: set[int] = set()
         self.generation = 0
         self.decisions = 0
 
@@ -76,6 +78,10 @@ class RegistryMachine(TwoSessions):
     ) -> None:
         known = self.versions[number - 1] is before
         may = known and after in VERSION_MOVES[before] and S.CHAMPION not in (before, after)
+        if after is S.ARCHIVED and number == self._way_back():
+            may = False  # a rollback would seat it
+        if before is S.ARCHIVED and number in self.ended:
+            may = False  # what was rejected never comes back
 
         def work(tx: Transaction) -> bool:
             move(tx, number, before, after, decision=decide(tx))
@@ -84,7 +90,18 @@ class RegistryMachine(TwoSessions):
         if broken and known and before is S.CHAMPION:
             return  # it would be refused at the commit that does not come
         if self._try(session, broken, may, work):
-            self.versions[number - 1] = after
+            self._moved(number, after)
+
+    def _moved(self, number: int, after: VersionState) -> None:
+        self.versions[number - 1] = after
+        if after in {S.REJECTED, S.FAILED}:
+            self.ended.add(number)
+
+    def _way_back(self) -> int | None:
+        """The newest earlier champion that is still there (none is ever verified here)."""
+        states = {number: self.versions[number - 1] for number in self.seated}
+        back = (n for n in reversed(self.seated) if states[n] in {S.SUPERSEDED, S.DEPRECATED})
+        return next(back, None)
 
     @precondition(lambda self: self.versions)
     @rule(
@@ -116,8 +133,9 @@ class RegistryMachine(TwoSessions):
             return
         assert generation == self.generation + 1
         if self.champion is not None:
-            self.versions[self.champion - 1] = leaves
+            self._moved(self.champion, leaves)
         self.versions[number - 1] = S.CHAMPION
+        self.seated.append(number)
         self.champion, self.generation = number, self.generation + 1
 
     @precondition(lambda self: self.champion)
