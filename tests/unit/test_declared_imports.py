@@ -21,7 +21,10 @@ SHIPPED = [
     *(line for extra in PROJECT["project"]["optional-dependencies"].values() for line in extra),
 ]
 # Each of these measures another tool and runs in an environment that holds that tool.
-ELSEWHERE = {ROOT / "benchmarks" / subject / "tools" for subject in ("drift", "registry")}
+ELSEWHERE = {
+    *(ROOT / "benchmarks" / subject / "tools" for subject in ("drift", "registry")),
+    ROOT / "benchmarks" / "headtohead",
+}
 # A distribution that is the other half of a declared one.
 HALVES = {
     "packaging": "pytest",
