@@ -80,8 +80,10 @@ class FireSchedules:
         seen = self._next.get((model, trigger.name))
         if seen is not None and seen[1] == due and seen[0] <= now:
             return False
-        self._next[model, trigger.name] = (now, due)
-        return _beyond(due, trigger, now)
+        beyond = _beyond(due, trigger, now)
+        if not beyond:  # what must be planned anew is looked at until that has been committed
+            self._next[model, trigger.name] = (now, due)
+        return beyond
 
     def _work(
         self, model: str, triggers: Sequence[ScheduleTrigger], now: datetime

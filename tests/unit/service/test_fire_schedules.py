@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from controller.domain.errors import Fenced
 from controller.domain.rules import ScheduleTrigger
 from controller.domain.signals import SignalKind
 from controller.ports import Query
@@ -151,6 +152,24 @@ def test_a_clock_that_was_a_year_ahead_does_not_put_a_schedule_to_sleep(
         assert (tx.schedules.next_due(MODEL, trigger.name) or [None])[0] == at(due)
     house.clock.set(at(due))
     assert service.run_once().fired == 1
+
+
+def test_a_plan_that_could_not_be_committed_is_made_again(monkeypatch: pytest.MonkeyPatch):
+    house, service = house_with(NIGHTLY)
+    service.run_once()
+    house.clock.advance(timedelta(days=365))
+    service.run_once()
+    house.clock.set(at("2013-01-31T14:00"))
+    with monkeypatch.context() as patch:
+        patch.setattr(house.store, "begin", refused)
+        with pytest.raises(Fenced):
+            service.run_once()
+    assert service.run_once().planned == 1
+
+
+def refused():
+    """The lease has run out, so that nothing is written."""
+    raise Fenced("Another controller leads.")
 
 
 def test_an_hour_back_does_not_fire_twice():
