@@ -22,11 +22,13 @@ from controller.service.overview import model_at_a_glance
 from controller.service.words import owner_of
 
 _CONSUMERS = 50
+_MOST_DRIFT = 100
 _DRIFT = ("drift", "decay", "skew")
 _MARKS = {
     "promote": "pass",
     "reject": "fail",
     "rollback": "rollback",
+    "advance": "pass",
     "train": "train",
     "hold": "inconclusive",
 }
@@ -101,7 +103,9 @@ def model_view(tx: Transaction, desk: Desk, name: str, person: Person) -> dict[s
         "owner": owner,
         "m": glance,
         "metric": metric,
-        "timeline": _timeline(history, values, rows, desk.clock.now(), metric),
+        "timeline": _timeline(
+            history, values, [*_marks(rows), *_drift_marks(tx, name)], desk.clock.now(), metric
+        ),
         "reigns": list(zip(history, values, strict=True))[:20],
         "versions": [
             (v, {**v.metrics, **(judged[v.number].metrics if v.number in judged else {})})
@@ -144,7 +148,7 @@ def _measured(
 def _timeline(
     history: Sequence[Reign],
     values: Sequence[float | None],
-    rows: Sequence[dict[str, Any]],
+    marks: Sequence[Mark],
     now: datetime,
     metric: str,
 ) -> Markup:
@@ -152,7 +156,12 @@ def _timeline(
         (reign.since, reign.until or max(now, reign.since), value, f"v{reign.version}")
         for reign, value in zip(history, values, strict=True)
     ]
-    marks = [
+    said = f"Champions over time by {metric or 'their order'}; the table of reigns has the numbers"
+    return timeline_svg(list(reversed(reigns)), sorted(marks, key=lambda mark: mark.at), said)
+
+
+def _marks(rows: Sequence[dict[str, Any]]) -> list[Mark]:
+    return [
         Mark(
             at=datetime.fromisoformat(row["decided_at"]),
             kind=_MARKS[row["verdict"]],
@@ -161,8 +170,18 @@ def _timeline(
         for row in rows
         if row["verdict"] in _MARKS
     ]
-    said = f"Champions over time by {metric or 'their order'}; the table of reigns has the numbers"
-    return timeline_svg(list(reversed(reigns)), list(reversed(marks)), said)
+
+
+def _drift_marks(tx: Transaction, name: str) -> list[Mark]:
+    """Drift, decay and skew, when they were told."""
+    return [
+        Mark(
+            at=signal.occurred_at,
+            kind="drift",
+            label=f"{signal.occurred_at:%Y-%m-%d %H:%M} {signal.kind.value}: {signal.reason[:160]}",
+        )
+        for signal in tx.signals.find(Query(model=name, kinds=_DRIFT, limit=_MOST_DRIFT))
+    ]
 
 
 def _forms(tx: Transaction, name: str, owner: str | None, person: Person) -> list[dict[str, Any]]:

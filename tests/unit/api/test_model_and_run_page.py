@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from controller.domain.canonical import canonical_json
+from controller.domain.signals import SignalKind
 from tests.support.command import POLICY
 from tests.support.house import MODEL
 from tests.support.page import Office
@@ -33,7 +34,10 @@ def test_a_model_s_page_names_its_consumers_and_the_rollout(tmp_path: Path):
     office.desk.enforce(POLICY + "rollout: [{traffic: 25%, soak: 6h}]\n")
     office.house.data(30_000, "feb")
     office.house.work()
+    office.house.signal(SignalKind.DRIFT, trigger="drift", metric="psi", value=0.1)
+    office.house.tick()
     text = office.visitor().get(f"/models/{MODEL}").text
+    assert 'class="ch-mark ch-drift"' in text
     assert "<b>checkout-service</b> v1" in text
     assert "v2 is rolled out: stage 1" in text
     assert "it answers 25 % of the traffic" in text
