@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 from controller.adapters.clock import SystemClock
 from controller.adapters.sql.engine import make_engine, read_url
@@ -42,6 +42,8 @@ from tests.support.postgres import PostgresServer
 API = "/api/2.0/mlflow"
 TOOL = Path(__file__).parent / "tools" / "mlflow_store.py"
 CHUNK = 2_000
+FREE = {"free-small": "small0", "free-big": "big"}
+"""Models without a policy, as MLflow keeps all of them, and whose size they have."""
 START_SECONDS = 120
 Figures = dict[str, dict[str, float]]
 
@@ -84,27 +86,28 @@ def fill_ours(url: str, plan: dict[str, int]) -> None:
                     for n in range(start, min(start + CHUNK, count + 1))
                 ]
                 session.execute(insert(versions), rows)
-        free = {"created_at": now, "updated_at": now}
-        session.execute(
-            insert(free_models),
-            [{"id": 1, "name": "free", "next_version": plan["big"] + 1, **free}],
-        )
-        for start in range(1, plan["big"] + 1, CHUNK):
-            session.execute(
-                insert(free_versions),
-                [
-                    {"model": 1, "number": n, "source": f"runs:/r{n}/m", "storage": "", "run": f"r{n}", **free}
-                    for n in range(start, min(start + CHUNK, plan["big"] + 1))
-                ],
-            )  # fmt: skip
-        session.execute(
-            insert(free_aliases), [{"model": 1, "alias": "champion", "number": plan["big"]}]
-        )
+        for place, (name, size) in enumerate(FREE.items(), 1):
+            fill_free(session, place, name, plan[size])
     engine.dispose()
     with store.begin() as tx:
         for name, count in plan.items():
             seat(tx, count, model=name, decision=number, at=now)
     store.close()
+
+
+def fill_free(session: Connection, number: int, name: str, size: int) -> None:
+    """A model without a policy, with so many versions and the alias champion on the last."""
+    now = datetime.now(UTC)
+    at = {"created_at": now, "updated_at": now}
+    row = {"id": number, "name": name, "next_version": size + 1, **at}
+    session.execute(insert(free_models), [row])
+    for start in range(1, size + 1, CHUNK):
+        rows = [
+            {"model": number, "number": n, "source": f"runs:/r{n}/m", "storage": "", "run": f"r{n}", **at}
+            for n in range(start, min(start + CHUNK, size + 1))
+        ]  # fmt: skip
+        session.execute(insert(free_versions), rows)
+    session.execute(insert(free_aliases), [{"model": number, "alias": "champion", "number": size}])
 
 
 class Serving:
@@ -167,16 +170,17 @@ def timed(
 
 
 def asking(
-    port: int, verb: str, path: str, body: Any = None, **headers: str
+    port: int, verb: str, path: str, *bodies: Any, **headers: str
 ) -> Callable[[int], Callable[[], None]]:
-    """Calls over a kept connection."""
-    content = None if body is None else json.dumps(body).encode()
-    sent = {**headers, **({"content-type": "application/json"} if content else {})}
+    """Calls over a kept connection, with one of the bodies after the other."""
+    sent = {**headers, **({"content-type": "application/json"} if bodies else {})}
 
     def client(_: int) -> Callable[[], None]:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        contents = itertools.cycle([json.dumps(body).encode() for body in bodies] or [None])
 
         def call() -> None:
+            content = next(contents)
             for last in (False, True):
                 try:
                     connection.request(verb, path, content, sent)
@@ -200,9 +204,13 @@ def query(path: str, **given: Any) -> str:
     return f"{API}/{path}?{urlencode(given)}"
 
 
-def over_http(port: int, options: argparse.Namespace, free: str) -> Figures:
-    """What both servers are asked alike."""
-    made = {"name": free, "source": "runs:/r/model", "run_id": "r"}
+def over_http(port: int, options: argparse.Namespace, small: str, big: str) -> Figures:
+    """What both servers are asked alike; ``small`` and ``big`` may be written to."""
+    made = {"name": big, "source": "runs:/r/model", "run_id": "r"}
+    moved = [
+        [{"name": name, "alias": "champion", "version": version} for version in ("1", "2")]
+        for name in (small, big)
+    ]
     asked = {
         "resolve small": asking(port, "GET", query("registered-models/alias", name="small0", alias="champion")),
         "resolve big": asking(port, "GET", query("registered-models/alias", name="big", alias="champion")),
@@ -210,6 +218,8 @@ def over_http(port: int, options: argparse.Namespace, free: str) -> Figures:
         "search 100 of big": asking(
             port, "GET", query("model-versions/search", filter="name = 'big'", max_results=100)
         ),
+        "set alias small": asking(port, "POST", f"{API}/registered-models/alias", *moved[0]),
+        "set alias big": asking(port, "POST", f"{API}/registered-models/alias", *moved[1]),
         "list models": asking(port, "GET", query("registered-models/search", max_results=100)),
     }  # fmt: skip
     return {
@@ -398,10 +408,10 @@ def measure(
             theirs("fill", server.database, **plan)
             serving = Serving(our_url, home)
             try:
-                mine = over_http(serving.port, options, "free") | ours_only(serving.port, options)
+                mine = over_http(serving.port, options, *FREE) | ours_only(serving.port, options)
             finally:
                 serving.stop()
-            other = over_http(server.port, options, "big")
+            other = over_http(server.port, options, "small0", "big")
             say(f"{size:,} versions, {kind}, over HTTP", mine, other)
             given = {"clients": options.clients, "seconds": options.seconds}
             inside = theirs("time", server.database, small="small0", big="big", **given)

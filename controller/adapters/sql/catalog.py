@@ -11,12 +11,12 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, select
+from sqlalchemy import Row, Select, and_
 
 from controller.adapters.sql.catalog_sides import SIDES, FreeSide, GovernedSide, Side
 from controller.adapters.sql.catalog_words import compared, ordered
 from controller.adapters.sql.free import id_of
-from controller.adapters.sql.free_tables import free_aliases, free_versions
+from controller.adapters.sql.free_tables import free_versions
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import versions
 from controller.adapters.sql.types import storable
@@ -33,6 +33,9 @@ from controller.domain.catalog import (
 _VERSIONS = (Ordering(field="updated", descending=True),)
 _LATER_VERSIONS = (Ordering(field="name"), Ordering(field="number", descending=True))
 _LATER_MODELS = (Ordering(field="name"),)
+
+
+_POINTED: dict[tuple[bool, Kind, bool], Select[Any]] = {}
 
 
 class SqlCatalog:
@@ -70,26 +73,21 @@ class SqlCatalog:
         )
 
     def by_alias(self, name: str, alias: str) -> CatalogVersion | None:
-        name, alias = storable(name), storable(alias)
-        model = id_of(name).scalar_subquery()
-        pointed = select(free_aliases.c.number).where(
-            free_aliases.c.model == model, free_aliases.c.alias == alias
-        )
-        number = GovernedSide.pointed(name, alias)
-        return self._first(
-            (
-                GovernedSide,
-                and_(versions.c.model == name, versions.c.number == number.scalar_subquery()),
-            ),
-            (
-                FreeSide,
-                and_(
-                    free_versions.c.model == model,
-                    free_versions.c.number == pointed.scalar_subquery(),
-                    free_versions.c.deleted_at.is_(None),
-                ),
-            ),
-        )
+        asked = {"asked": storable(name), "alias": storable(alias)}
+        for side in SIDES:
+            row = self._session.execute(
+                self._pointed(side, champion=alias == CHAMPION), asked
+            ).first()
+            if row is not None:
+                return side.as_version(row)
+        return None
+
+    def _pointed(self, side: Side, *, champion: bool) -> Select[Any]:
+        """The version behind the alias, as a statement that is built once for each kind of database."""
+        kind = (self._session.postgres, side.kind, champion)
+        if kind not in _POINTED:
+            _POINTED[kind] = side.versions(self._session).where(side.pointed(champion=champion))
+        return _POINTED[kind]
 
     def _first(self, *asked: tuple[Side, Any]) -> CatalogVersion | None:
         for side, condition in asked:

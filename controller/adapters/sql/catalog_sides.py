@@ -14,6 +14,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    bindparam,
     cast,
     false,
     func,
@@ -132,6 +133,22 @@ class FreeSide:
             )
             .join(free_models, free_models.c.id == mine)
             .where(free_versions.c.deleted_at.is_(None))
+        )
+
+    @staticmethod
+    def pointed(*, champion: bool) -> ColumnElement[bool]:
+        """That a version is the one which the alias ``:alias`` of the model ``:asked`` points at."""
+        del champion  # here it is an alias like any other
+        model = (
+            select(free_models.c.id)
+            .where(free_models.c.name == bindparam("asked"), free_models.c.deleted_at.is_(None))
+            .scalar_subquery()
+        )
+        number = select(free_aliases.c.number).where(
+            free_aliases.c.model == model, free_aliases.c.alias == bindparam("alias")
+        )
+        return and_(
+            free_versions.c.model == model, free_versions.c.number == number.scalar_subquery()
         )
 
     @classmethod
@@ -255,11 +272,15 @@ class GovernedSide:
         )
 
     @staticmethod
-    def pointed(name: str, alias: str) -> Select[Any]:
-        """The number that an alias points at."""
-        if alias == CHAMPION:
-            return select(models.c.champion).where(models.c.model == name)
-        return select(aliases.c.version).where(aliases.c.model == name, aliases.c.name == alias)
+    def pointed(*, champion: bool) -> ColumnElement[bool]:
+        """That a version is the one which the alias ``:alias`` of the model ``:asked`` points at."""
+        model = bindparam("asked", type_=SqlText)
+        number = select(aliases.c.version).where(
+            aliases.c.model == model, aliases.c.name == bindparam("alias")
+        )
+        if champion:
+            number = select(models.c.champion).where(models.c.model == model)
+        return and_(versions.c.model == model, versions.c.number == number.scalar_subquery())
 
     @staticmethod
     def models(session: Session) -> Select[Any]:

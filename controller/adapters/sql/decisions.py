@@ -14,6 +14,8 @@ from controller.domain.chain import seal
 from controller.domain.decisions import DecisionRecord, RulesRef
 from controller.ports import NewDecision, Query
 
+_HEAD = select(chain_head).with_for_update()
+_RECORD = insert(decisions)
 PAGE = 200
 """Records that a walk holds at once; a snapshot is a few kilobytes."""
 
@@ -25,7 +27,7 @@ class SqlDecisions:
         self._session = session
 
     def record(self, decision: NewDecision) -> DecisionRecord:
-        head = self._session.execute(select(chain_head).with_for_update()).one()
+        head = self._session.execute(_HEAD).one()
         record = seal(
             DecisionRecord(
                 id=head.decision + 1,
@@ -40,22 +42,23 @@ class SqlDecisions:
             )
         )
         self._session.execute(
-            insert(decisions).values(
-                id=record.id,
-                model=record.model,
-                decided_at=record.decided_at,
-                verdict=json.loads(record.decision).get("verdict", "none"),
-                path=record.rules.path,
-                blob=record.rules.blob,
-                revision=record.rules.revision,
-                review=record.rules.review,
-                reviewers=record.rules.reviewers,
-                snapshot=record.snapshot,
-                decision=record.decision,
-                actor=record.actor,
-                prev_hash=record.prev_hash,
-                hash=record.hash,
-            )
+            _RECORD,
+            {
+                "id": record.id,
+                "model": record.model,
+                "decided_at": record.decided_at,
+                "verdict": json.loads(record.decision).get("verdict", "none"),
+                "path": record.rules.path,
+                "blob": record.rules.blob,
+                "revision": record.rules.revision,
+                "review": record.rules.review,
+                "reviewers": record.rules.reviewers,
+                "snapshot": record.snapshot,
+                "decision": record.decision,
+                "actor": record.actor,
+                "prev_hash": record.prev_hash,
+                "hash": record.hash,
+            },
         )
         return record
 

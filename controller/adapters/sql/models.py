@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, func, insert, literal_column, or_, select, union_all, update
+from sqlalchemy import (
+    Row,
+    and_,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import approvals, budget_tests, models, signals, versions
@@ -18,6 +29,8 @@ from controller.domain.snapshot import ApprovalView, BudgetView, HoldView, RestV
 from controller.domain.versions import UNDECIDED, VersionState
 from controller.ports import ModelState, Waiting
 
+_STATE = select(models).where(models.c.model == bindparam("asked"))
+
 
 class SqlModels:
     """One row a model, made when it is first asked for."""
@@ -26,12 +39,12 @@ class SqlModels:
         self._session = session
 
     def state(self, model: str) -> ModelState:
-        statement = select(models).where(models.c.model == model)
-        row = self._session.execute(statement).first()
+        asked = {"asked": model}
+        row = self._session.execute(_STATE, asked).first()
         if row is None and self._session.writes:
             new = self._session.insert(models).values(model=model)
             self._session.execute(new.on_conflict_do_nothing(index_elements=["model"]))
-            row = self._session.execute(statement).first()
+            row = self._session.execute(_STATE, asked).first()
         if row is None:
             return ModelState(model=model)
         levels = self._levels(model) if row.tests else {}

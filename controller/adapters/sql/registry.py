@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, and_, bindparam, func, insert, select, update
 
 from controller.adapters.sql.models import SqlModels
 from controller.adapters.sql.session import Leaving, Session
@@ -32,6 +32,21 @@ from controller.domain.decisions import (
 from controller.domain.errors import Conflict, IllegalTransition, StaleGeneration
 from controller.domain.evidence import Evaluation
 from controller.domain.versions import Reign, Version, VersionFact, VersionState, check_move
+
+_VERSION = select(versions).where(
+    versions.c.model == bindparam("asked"), versions.c.number == bindparam("wanted")
+)
+_SEAT = (
+    select(models.c.generation, models.c.champion, versions.c.state)
+    .outerjoin(
+        versions, and_(versions.c.model == models.c.model, versions.c.number == bindparam("wanted"))
+    )
+    .where(models.c.model == bindparam("asked"))
+    .with_for_update(of=models)
+)
+"""The seat, locked, and the state of the version that is to take it: None if there is none."""
+_REIGN = insert(reigns)
+_FACT = insert(version_facts)
 
 
 class SqlRegistry:
@@ -88,12 +103,13 @@ class SqlRegistry:
         check_move(action.before, action.after)
         if action.after is VersionState.CHAMPION:
             raise IllegalTransition("A version becomes champion by taking the seat, not by a move.")
+        if action.before is VersionState.CHAMPION:
+            # Who sits there is compared when the next one sits down; without one the transaction cannot end.
+            self._session.leaving[model] = Leaving(action=action, actor=actor)
+            return
         version = self._get(model, action.version)
         if version.state is not action.before:
             raise Conflict(f"{model} v{version.number} is {version.state}, not {action.before}.")
-        if action.before is VersionState.CHAMPION:
-            self._session.leaving[model] = Leaving(action=action, actor=actor)
-            return
         self._fact(
             model=model,
             version=action.version,
@@ -106,35 +122,35 @@ class SqlRegistry:
         )
 
     def seat(self, model: str, action: SetChampion, *, decision: int, at: datetime) -> int:
-        self._models.state(model)
-        seen = self._session.execute(
-            select(models.c.generation, models.c.champion)
-            .where(models.c.model == model)
-            .with_for_update()
-        ).one()
+        seen = self._seat(model, action.version)
         if seen.generation != action.generation or seen.champion != action.previous:
             raise StaleGeneration(
                 f"{model} is at generation {seen.generation} with champion"
                 f" {_name(seen.champion)}, not at {action.generation} with {_name(action.previous)}."
             )
-        check_move(self._get(model, action.version).state, VersionState.CHAMPION)
+        if seen.state is None:
+            raise Conflict(f"{model} has no version {action.version}.")
+        check_move(VersionState(seen.state), VersionState.CHAMPION)
         leaving = self._session.leaving.pop(model, None)
         if action.previous is not None and leaving is None:
             raise Conflict(f"{model} v{action.previous} has not left the seat; move it first.")
+        if leaving is not None and leaving.action.version != action.previous:
+            raise Conflict(f"{model} v{leaving.action.version} is not champion.")
         self._session.execute(
-            insert(reigns).values(
-                model=model,
-                generation=action.generation + 1,
-                version=action.version,
-                previous=action.previous,
-                leaves=leaving.action.after.value if leaving else None,
-                leave_reason=leaving.action.reason if leaving else "",
-                cause=action.cause,
-                reason=action.reason,
-                actor=leaving.actor if leaving else "system",
-                decision=decision,
-                since=at,
-            )
+            _REIGN,
+            {
+                "model": model,
+                "generation": action.generation + 1,
+                "version": action.version,
+                "previous": action.previous,
+                "leaves": leaving.action.after.value if leaving else None,
+                "leave_reason": leaving.action.reason if leaving else "",
+                "cause": action.cause,
+                "reason": action.reason,
+                "actor": leaving.actor if leaving else "system",
+                "decision": decision,
+                "since": at,
+            },
         )
         return action.generation + 1
 
@@ -211,16 +227,22 @@ class SqlRegistry:
             for row, next_one in zip(rows, after, strict=True)
         ]
 
+    def _seat(self, model: str, version: int) -> Row[Any]:
+        asked = {"asked": model, "wanted": version}
+        row = self._session.execute(_SEAT, asked).first()
+        if row is None:
+            self._models.state(model)
+            row = self._session.execute(_SEAT, asked).one()
+        return row
+
     def _get(self, model: str, number: int) -> Version:
-        row = self._session.execute(
-            select(versions).where(versions.c.model == model, versions.c.number == number)
-        ).first()
+        row = self._session.execute(_VERSION, {"asked": model, "wanted": number}).first()
         if row is None:
             raise Conflict(f"{model} has no version {number}.")
         return version_of(row)
 
     def _fact(self, **values: Any) -> None:
-        self._session.execute(insert(version_facts).values(**values))
+        self._session.execute(_FACT, values)
 
 
 class SqlFacts:

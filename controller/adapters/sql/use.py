@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, literal, select, update
+from sqlalchemy import Row, and_, bindparam, insert, literal, select, update
 
 from controller.adapters.sql.models import SqlModels
 from controller.adapters.sql.registry import version_of
@@ -34,6 +34,25 @@ from controller.domain.use import CHAMPION, Alias, AliasMove, Consumer, Keep, Re
 from controller.domain.versions import Version
 from controller.ports import Resolved
 
+# Built once: a statement that is kept keeps its cache key, and building one costs more than running it.
+_CHAMPION = (
+    select(versions, models.c.generation, models.c.rollout)
+    .join(
+        versions, and_(versions.c.model == models.c.model, versions.c.number == models.c.champion)
+    )
+    .where(models.c.model == bindparam("asked"))
+)
+_NUMBERED = select(versions, literal(0).label("generation")).where(
+    versions.c.model == bindparam("asked"), versions.c.number == bindparam("wanted")
+)
+_NAMED = (
+    select(versions, aliases.c.generation)
+    .join(
+        versions, and_(versions.c.model == aliases.c.model, versions.c.number == aliases.c.version)
+    )
+    .where(aliases.c.model == bindparam("asked"), aliases.c.name == bindparam("wanted"))
+)
+
 
 class SqlAliases:
     """Aliases and their moves."""
@@ -44,25 +63,18 @@ class SqlAliases:
 
     def resolve(self, model: str, name: str) -> Resolved | None:
         digits = name.removeprefix("v").removeprefix("V")
+        asked: dict[str, str | int] = {"asked": model}
         if name == CHAMPION:
-            statement = select(versions, models.c.generation, models.c.rollout).join(
-                versions,
-                and_(versions.c.model == models.c.model, versions.c.number == models.c.champion),
-            )
-            statement = statement.where(models.c.model == model)
+            statement = _CHAMPION
         elif digits.isdecimal():
             if len(digits) > 9:
                 return None
-            statement = select(versions, literal(0).label("generation")).where(
-                versions.c.model == model, versions.c.number == int(digits)
-            )
+            statement = _NUMBERED
+            asked["wanted"] = int(digits)
         else:
-            statement = select(versions, aliases.c.generation).join(
-                versions,
-                and_(versions.c.model == aliases.c.model, versions.c.number == aliases.c.version),
-            )
-            statement = statement.where(aliases.c.model == model, aliases.c.name == storable(name))
-        row = self._session.execute(statement).first()
+            statement = _NAMED
+            asked["wanted"] = storable(name)
+        row = self._session.execute(statement, asked).first()
         if row is None:
             return None
         held = row.rollout if name == CHAMPION else None
