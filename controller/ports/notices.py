@@ -62,6 +62,8 @@ class Delivery:
     last_error: str = ""
     silence: int | None = None
     again_of: int | None = None
+    key: str | None = None
+    """Of a person's order; the same key is the same message."""
     id: int = 0
 
 
@@ -85,7 +87,7 @@ class DeliveryBook(Protocol):
         ...
 
     def put(self, delivery: Delivery) -> Delivery:
-        """Write a row, a new one where its id is 0; the answer has its id."""
+        """Write a row, a new one where its id is 0; the answer has its id. A known key answers with its row."""
         ...
 
     def due(self, now: datetime, limit: int = 100) -> list[Delivery]:
@@ -112,6 +114,8 @@ class Silence:
     model: str | None = None
     event: str | None = None
     channel: str | None = None
+    key: str | None = None
+    """The same key is the same silence."""
     id: int = 0
 
     def covers(self, notice: Notice, channel: str, now: datetime) -> bool:
@@ -127,7 +131,11 @@ class Silence:
 class SilenceBook(Protocol):
     """Silences, past ones too: who silenced what and why stays known."""
 
-    def add(self, silence: Silence) -> Silence: ...
+    def add(self, silence: Silence) -> Silence:
+        """Keep a new one; the answer has its id. A known key answers with what was kept under it."""
+        ...
+
+    def get(self, silence: int) -> Silence | None: ...
 
     def end(self, silence: int, at: datetime) -> bool:
         """Let it end now; False if there is none or it is over."""

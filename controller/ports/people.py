@@ -23,6 +23,8 @@ class Token:
     expires_at: datetime
     owners: tuple[str, ...] = ()
     revoked_at: datetime | None = None
+    key: str | None = None
+    """Of the order; the same key never makes a second token."""
     id: int = 0
 
 
@@ -30,7 +32,7 @@ class TokenBook(Protocol):
     """Who may call. A revoked token stays, so that what it did has a name."""
 
     def issue(self, token: Token) -> Token:
-        """Keep a new token; the answer has its id."""
+        """Keep a new token; the answer has its id. Conflict if its digest or its key is known."""
         ...
 
     def by_digest(self, digest: str) -> Token | None: ...

@@ -36,7 +36,7 @@ READS: Mapping[str, frozenset[str]] = {
     "delegations": frozenset({"to", "all"}),
     "comments": frozenset({"of", "latest"}),
     "deliveries": frozenset({"get", "find"}),
-    "silences": frozenset({"active", "find"}),
+    "silences": frozenset({"active", "find", "get"}),
     "controllers": frozenset({"all"}),
     "counters": frozenset({"all"}),
     "aliases": frozenset({"resolve", "get", "of", "moves"}),

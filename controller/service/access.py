@@ -60,6 +60,7 @@ NEEDED: Mapping[str, Role] = {
     "drill": Role.OPERATOR,
     "notify": Role.OPERATOR,
     "retain": Role.ADMIN,
+    "token": Role.ADMIN,
     "promote": Role.ADMIN,
 }
 """The least role that each thing takes."""
@@ -163,6 +164,7 @@ class TokenOrder:
     lasts: timedelta
     owners: tuple[str, ...] = ()
     by: str = "system"
+    key: str | None = None
 
 
 def issue_token(tx: Transaction, order: TokenOrder, now: datetime) -> tuple[str, Token]:
@@ -181,6 +183,7 @@ def issue_token(tx: Transaction, order: TokenOrder, now: datetime) -> tuple[str,
         created_by=order.by,
         created_at=now,
         expires_at=now + order.lasts,
+        key=order.key,
     )
     return secret, tx.tokens.issue(row)
 

@@ -132,3 +132,19 @@ def test_a_silence_covers_by_pattern_event_and_channel():
     assert not replace(quiet, model="fraud").covers(notice(), "leads", AT)
     assert not replace(quiet, event="promoted").covers(notice(), "leads", AT)
     assert not replace(quiet, channel="oncall").covers(notice(), "leads", AT)
+
+
+def test_a_known_key_answers_with_what_was_kept_under_it(store: Store):
+    silence = Silence(
+        reason="r", created_by="person:ana", created_at=AT, ends_at=AT + HOUR, key="k"
+    )
+    with store.begin() as tx:
+        first = tx.silences.add(silence)
+        assert (
+            tx.silences.add(replace(silence, reason="other")) == first == tx.silences.get(first.id)
+        )
+        assert tx.silences.get(99) is None
+        assert tx.silences.add(replace(silence, key=None)).id != first.id
+        copy = tx.deliveries.put(delivery(key="k"))
+        assert tx.deliveries.put(delivery("mail 2", key="k")) == copy
+        assert tx.deliveries.put(delivery()).id != copy.id

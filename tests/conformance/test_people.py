@@ -6,6 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from controller.domain.errors import Conflict
 from controller.domain.versions import VersionState
 from controller.ports import Comment, Delegation, Store, Token, Waiting
 from tests.support.makers import AT, HOUR, decide, enter, move
@@ -39,6 +42,18 @@ def test_a_token_is_found_by_its_digest_and_revoked_once(store: Store):
             (second.id, None),
             (first.id, AT + HOUR),
         ]
+
+
+def test_the_key_of_an_order_makes_one_token(store: Store):
+    with store.begin() as tx:
+        tx.tokens.issue(token("a", key="person:ana:1"))
+        tx.tokens.issue(token("b"))
+        tx.tokens.issue(token("c"))
+    for known in (token("d", key="person:ana:1"), token("a", key="person:ana:2")):
+        with pytest.raises(Conflict), store.begin() as tx:
+            tx.tokens.issue(known)
+    with store.read() as tx:
+        assert [kept.digest for kept in tx.tokens.all()] == ["c", "b", "a"]
 
 
 def test_a_comment_is_kept_once_under_its_key(store: Store):

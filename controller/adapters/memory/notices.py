@@ -27,6 +27,10 @@ class MemoryDeliveries:
         return None
 
     def put(self, delivery: Delivery) -> Delivery:
+        if not delivery.id and delivery.key is not None:
+            for row in self._rows.values():
+                if row.key == delivery.key:
+                    return row
         kept = delivery if delivery.id else replace(delivery, id=len(self._rows) + 1)
         self._rows[kept.id] = kept
         return kept
@@ -75,9 +79,16 @@ class MemorySilences:
         self._rows = tables.silences
 
     def add(self, silence: Silence) -> Silence:
+        if silence.key is not None:
+            for row in self._rows.values():
+                if row.key == silence.key:
+                    return row
         kept = replace(silence, id=len(self._rows) + 1)
         self._rows[kept.id] = kept
         return kept
+
+    def get(self, silence: int) -> Silence | None:
+        return self._rows.get(silence)
 
     def end(self, silence: int, at: datetime) -> bool:
         held = self._rows.get(silence)

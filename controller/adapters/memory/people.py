@@ -19,6 +19,8 @@ class MemoryTokens:
     def issue(self, token: Token) -> Token:
         if self.by_digest(token.digest) is not None:
             raise Conflict("There is a token with that digest.")
+        if token.key is not None and any(t.key == token.key for t in self._tables.tokens.values()):
+            raise Conflict("There is a token with that key.")
         kept = replace(token, id=len(self._tables.tokens) + 1)
         self._tables.tokens[kept.id] = kept
         return kept

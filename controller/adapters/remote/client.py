@@ -1,40 +1,20 @@
-"""A thin typed client of the API, over ``requests``: one method a route, errors as the exceptions raised at home.
-
-Every write carries an idempotency key, so that it is sent again when the network drops in the middle and still counts
-once.
-"""
+"""A thin typed client of the API, over ``requests``: one method a route, errors as the exceptions raised at home."""
 
 from __future__ import annotations
 
 import json
-import time
-import uuid
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 import requests
 
+from controller.adapters.remote.messages import MessageRoutes
+from controller.adapters.remote.wire import part, why
 from controller.domain.canonical import to_plain
-from controller.domain.errors import (
-    Conflict,
-    Forbidden,
-    IncumbentError,
-    NotFound,
-    NotLoggedIn,
-    Unavailable,
-    UserError,
-)
-
-_TRIES = 3
-_PAUSE = 0.2
-_ERRORS: Mapping[int, type[IncumbentError]] = {
-    400: UserError, 401: NotLoggedIn, 403: Forbidden, 404: NotFound, 405: UserError, 409: Conflict,
-    413: UserError, 415: UserError, 421: UserError, 422: UserError, 429: Unavailable, 503: Unavailable,
-}  # fmt: skip
+from controller.domain.errors import Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +37,8 @@ class Event:
     id: int | None = None
 
 
-class Client:
+class Client(MessageRoutes):
     """A server at ``url``, spoken to with ``token``."""
-
-    def __init__(self, url: str, token: str | None = None, *, timeout: float = 30.0) -> None:
-        self.url = url.rstrip("/")
-        self._timeout = timeout
-        self._session = requests.Session()
-        if token:
-            self._session.headers["authorization"] = f"Bearer {token}"
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._session.close()
 
     # --- reading -------------------------------------------------------------------------------------------
 
@@ -79,15 +48,15 @@ class Client:
 
     def model(self, name: str) -> dict[str, Any]:
         """One model at a glance."""
-        return dict(self._get(f"models/{_part(name)}"))
+        return dict(self._get(f"models/{part(name)}"))
 
     def versions(self, model: str, **filters: Any) -> list[dict[str, Any]]:
         """A model's versions, newest first."""
-        return list(self._get(f"models/{_part(model)}/versions", filters))
+        return list(self._get(f"models/{part(model)}/versions", filters))
 
     def history(self, model: str, limit: int = 100) -> list[dict[str, Any]]:
         """Who sat in the seat, newest first."""
-        return list(self._get(f"models/{_part(model)}/history", {"limit": limit}))
+        return list(self._get(f"models/{part(model)}/history", {"limit": limit}))
 
     def inbox(self) -> list[dict[str, Any]]:
         """What waits for a person."""
@@ -115,11 +84,11 @@ class Client:
 
     def run(self, name: str) -> dict[str, Any]:
         """One run."""
-        return dict(self._get(f"runs/{_part(name)}"))
+        return dict(self._get(f"runs/{part(name)}"))
 
     def output(self, run: str) -> bytes:
         """What a run's training wrote."""
-        return self._send("GET", f"runs/{_part(run)}/output").content
+        return self._send("GET", f"runs/{part(run)}/output").content
 
     def policies(self) -> list[dict[str, Any]]:
         """The policies in force."""
@@ -166,7 +135,7 @@ class Client:
         """A person's word about a model: approve, withdraw, reject, promote, rollback, hold, release, train."""
         key = more.pop("key", None)
         body = {"reason": reason, **{k: v for k, v in more.items() if v not in (None, False)}}
-        return _accepted(self._post(f"models/{_part(model)}/{right}", body, key))
+        return _accepted(self._post(f"models/{part(model)}/{right}", body, key))
 
     def say(
         self,
@@ -179,7 +148,7 @@ class Client:
     ) -> Accepted:
         """A word with more to it than a version: alias, deprecate, archive, restore, hold, release."""
         body = {"right": right, "reason": reason, "payload": to_plain(dict(payload))}
-        return _accepted(self._post(f"models/{_part(model)}/words", body, key))
+        return _accepted(self._post(f"models/{part(model)}/words", body, key))
 
     def resolve(
         self,
@@ -199,9 +168,9 @@ class Client:
         elif digits.isdecimal():
             place = f"versions/{digits}"
         else:
-            place = f"aliases/{_part(selector)}"
+            place = f"aliases/{part(selector)}"
         asked = {"consumer": consumer, "lease": int(lease) if lease is not None else None}
-        found = dict(self._get(f"models/{_part(model)}/{place}", asked))
+        found = dict(self._get(f"models/{part(model)}/{place}", asked))
         if found["warning"]:
             warnings.warn(found["warning"], DeprecationWarning, stacklevel=2)
         return found
@@ -211,7 +180,7 @@ class Client:
     ) -> Iterator[bytes]:
         """A version's bytes from ``offset`` on; what is read is not verified yet."""
         headers = {"range": f"bytes={offset}-"} if offset else {}
-        place = f"models/{_part(model)}/versions/{version}/artifact"
+        place = f"models/{part(model)}/versions/{version}/artifact"
         answer = self._send(
             "GET", place, params={"consumer": consumer}, headers=headers, stream=True
         )
@@ -221,7 +190,7 @@ class Client:
             try:
                 yield from answer.iter_content(1 << 20)
             except requests.RequestException as error:
-                raise Unavailable(f"{self.url} stopped in the middle: {_why(error)}.") from error
+                raise Unavailable(f"{self.url} stopped in the middle: {why(error)}.") from error
 
     def note(
         self,
@@ -232,13 +201,13 @@ class Client:
         description: str | None = None,
     ) -> dict[str, Any]:
         """Set tags (None takes one away) and the description of a model or of one version."""
-        place = f"models/{_part(model)}" + (f"/versions/{version}" if version else "")
+        place = f"models/{part(model)}" + (f"/versions/{version}" if version else "")
         body = {"tags": dict(tags or {}), "description": description}
         return dict(self._send("PATCH", f"{place}/notes", json_=body).json())
 
     def run_word(self, right: str, run: str, reason: str, *, key: str | None = None) -> Accepted:
         """Cancel or retry a run."""
-        return _accepted(self._post(f"runs/{_part(run)}/{right}", {"reason": reason}, key))
+        return _accepted(self._post(f"runs/{part(run)}/{right}", {"reason": reason}, key))
 
     def delegate(self, to: str, until: datetime, reason: str) -> dict[str, Any]:
         """Let somebody approve in one's place."""
@@ -251,95 +220,15 @@ class Client:
 
     def comments(self, subject: str) -> list[dict[str, Any]]:
         """What people say about ``decision:5``, ``run:ID`` or ``version:MODEL/3``."""
-        return list(self._get(f"comments/{_part(subject)}"))
+        return list(self._get(f"comments/{part(subject)}"))
 
     def comment(self, subject: str, text: str) -> dict[str, Any]:
         """Say something."""
-        return dict(self._post(f"comments/{_part(subject)}", {"text": text}))
-
-    # --- the wire ------------------------------------------------------------------------------------------
-
-    def _get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        return self._send("GET", path, params=params).json()
-
-    def _post(self, path: str, body: Any, key: str | None = None) -> Any:
-        headers = {"idempotency-key": key or str(uuid.uuid4())}
-        return self._send("POST", path, json_=body, headers=headers).json()
-
-    def _list(self, path: str, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        before = None
-        while True:
-            page = self._get(path, {**to_plain(dict(filters)), "before": before})
-            yield from page["items"]
-            before = page["next"]
-            if before is None:
-                return
-
-    def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        json_: Any = None,
-        headers: Mapping[str, str] | None = None,
-        stream: bool = False,
-    ) -> requests.Response:
-        """Send, and again if the connection breaks: reads change nothing, and writes carry a key."""
-        given = {k: v for k, v in (params or {}).items() if v is not None}
-        for attempt in range(1, _TRIES + 1):
-            try:
-                answer = self._session.request(
-                    method, f"{self.url}/v1/{path}", params=given, json=json_, headers=headers,
-                    timeout=self._timeout, stream=stream, allow_redirects=False,
-                )  # fmt: skip
-            except requests.exceptions.InvalidURL as error:
-                raise UserError(f"{self.url} is no address of a server.") from error
-            except requests.RequestException as error:
-                if attempt == _TRIES:
-                    raise Unavailable(
-                        f"{self.url} does not answer: {_why(error)}.",
-                        hint="Is INCUMBENT_URL right, and does the server run?",
-                    ) from error
-                time.sleep(_PAUSE * attempt)
-                continue
-            if answer.status_code == 429 and attempt < _TRIES:
-                time.sleep(min(float(answer.headers.get("retry-after", "1")), 10.0))
-                continue
-            if answer.status_code >= 300:
-                raise _problem(self.url, answer)
-            return answer
-        raise AssertionError  # pragma: no cover - the loop returns or raises
-
-
-def _why(error: requests.RequestException) -> str:
-    inner = error.args[0] if error.args else error
-    reason = getattr(inner, "reason", inner)
-    text = str(reason).rpartition(": ")[2].rpartition("] ")[2] or type(error).__name__
-    return text.strip(" .)>'\"")
-
-
-def _problem(url: str, answer: requests.Response) -> IncumbentError:
-    try:
-        body = answer.json()
-        detail, hint = str(body["detail"]), str(body.get("hint", ""))
-    except (ValueError, KeyError, TypeError):
-        return Unavailable(
-            f"{url} answered {answer.status_code}, and not as Incumbent does.",
-            hint="INCUMBENT_URL must be the address of the page.",
-        )
-    kind = _ERRORS.get(answer.status_code, IncumbentError)
-    error = kind(detail, hint=hint)
-    error.code = str(body.get("code", error.code))
-    return error
+        return dict(self._post(f"comments/{part(subject)}", {"text": text}))
 
 
 def _accepted(body: Mapping[str, Any]) -> Accepted:
     return Accepted(body["signal"], body["fresh"], body["status"], body["reason"], body["decision"])
-
-
-def _part(text: str) -> str:
-    return quote(text, safe="")
 
 
 def _events(lines: Iterator[str]) -> Iterator[Event]:

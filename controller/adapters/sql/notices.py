@@ -46,9 +46,15 @@ class SqlDeliveries:
             )
             return delivery
         row = self._session.execute(
-            deliveries.insert().values(**values).returning(deliveries.c.id)
-        ).one()
-        return replace(delivery, id=row.id)
+            self._session.insert(deliveries)
+            .values(**values)
+            .on_conflict_do_nothing(index_elements=["key"])
+            .returning(deliveries.c.id)
+        ).first()
+        if row is not None:
+            return replace(delivery, id=row.id)
+        known = select(deliveries).where(deliveries.c.key == storable(delivery.key or ""))
+        return _delivery(self._session.execute(known).one())
 
     def due(self, now: datetime, limit: int = 100) -> list[Delivery]:
         # Behind one that is under way or failing, and behind an older one that is due too, others wait.
@@ -123,9 +129,19 @@ class SqlSilences:
     def add(self, silence: Silence) -> Silence:
         values = {name: value for name, value in asdict(silence).items() if name != "id"}
         row = self._session.execute(
-            silences.insert().values(**values).returning(silences.c.id)
-        ).one()
-        return replace(silence, id=row.id)
+            self._session.insert(silences)
+            .values(**values)
+            .on_conflict_do_nothing(index_elements=["key"])
+            .returning(silences.c.id)
+        ).first()
+        if row is not None:
+            return replace(silence, id=row.id)
+        known = select(silences).where(silences.c.key == storable(silence.key or ""))
+        return Silence(**self._session.execute(known).one()._asdict())
+
+    def get(self, silence: int) -> Silence | None:
+        row = self._session.execute(select(silences).where(silences.c.id == silence)).first()
+        return None if row is None else Silence(**row._asdict())
 
     def end(self, silence: int, at: datetime) -> bool:
         row = self._session.execute(

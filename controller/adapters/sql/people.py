@@ -11,6 +11,7 @@ from sqlalchemy import Row, select, update
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import comments, delegations, tokens
 from controller.adapters.sql.types import storable
+from controller.domain.errors import Conflict
 from controller.ports import Comment, Delegation, Token
 
 
@@ -22,7 +23,14 @@ class SqlTokens:
 
     def issue(self, token: Token) -> Token:
         values = {name: value for name, value in asdict(token).items() if name != "id"}
-        row = self._session.execute(tokens.insert().values(**values).returning(tokens.c.id)).one()
+        row = self._session.execute(
+            self._session.insert(tokens)
+            .values(**values)
+            .on_conflict_do_nothing()
+            .returning(tokens.c.id)
+        ).first()
+        if row is None:
+            raise Conflict("There is a token with that digest or key.")
         return replace(token, id=row.id)
 
     def by_digest(self, digest: str) -> Token | None:

@@ -478,7 +478,9 @@ tokens = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Column("revoked_at", UtcTime),
+    Column("key", Words),
     UniqueConstraint("digest"),
+    Index("ux_tokens_key", "key", unique=True),
 )
 
 delegations = Table(
@@ -529,6 +531,7 @@ deliveries = Table(
     Column("last_error", Words, nullable=False),
     Column("silence", BIG),
     Column("again_of", BIG),
+    Column("key", Words),
     CheckConstraint(
         _in("state", "gathering", "sending", "sent", "failed", "silenced", "nowhere"), name="state"
     ),
@@ -536,6 +539,7 @@ deliveries = Table(
     Index(
         "ix_deliveries_unsent", "due_at", sqlite_where=text(UNSENT), postgresql_where=text(UNSENT)
     ),
+    Index("ux_deliveries_key", "key", unique=True),
 )
 
 silences = Table(
@@ -549,7 +553,9 @@ silences = Table(
     Column("created_by", Words, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("ends_at", UtcTime, nullable=False),
+    Column("key", Words),
     Index("ix_silences_ends_at", "ends_at"),
+    Index("ux_silences_key", "key", unique=True),
 )
 
 controllers = Table(

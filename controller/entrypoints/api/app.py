@@ -11,7 +11,17 @@ from controller import __version__
 from controller.adapters.clock import SystemClock
 from controller.bootstrap import build_observer, build_tracing, open_artifacts, page_key
 from controller.domain.errors import ConfigurationError
-from controller.entrypoints.api import books, messages, probe, problems, read, stream, use, write
+from controller.entrypoints.api import (
+    books,
+    messages,
+    probe,
+    problems,
+    read,
+    stream,
+    tokens,
+    use,
+    write,
+)
 from controller.entrypoints.api.desk import LOOPBACK, Desk, openid_config
 from controller.entrypoints.api.examples import with_examples
 from controller.entrypoints.api.guard import Guard
@@ -87,7 +97,8 @@ def create_app(desk: Desk) -> FastAPI:
     app.state.watch = Watch(desk, desk.settings.api_streams)
     problems.install(app)
     for router in (
-        read.router, write.router, use.router, books.router, stream.router, messages.router, probe.router,
+        read.router, write.router, use.router, books.router, stream.router, messages.router, tokens.router,
+        probe.router,
     ):  # fmt: skip
         app.include_router(router)
     from controller.entrypoints.web.routes import mount

@@ -9,7 +9,10 @@ _AT = "2026-11-20T06:30:00.000000Z"
 _HASH = "9f1302bad3dc4c55a1b0c3d2e4f5061728394a5b6c7d8e9f0a1b2c3d4e5f6071"
 
 EXAMPLES: Mapping[str, Any] = {
-    "activated_at": _AT, "actions": [{"kind": "set_champion", "version": 17}], "actor": "person:ana", "at": _AT,
+    "activated_at": _AT, "address": "mail 1", "again_of": None, "attempts": 1, "channel": "leads", "count": 1,
+    "created_by": "person:ana", "ends_at": _AT, "event": "held", "expires_at": _AT, "last_error": "", "sent_at": _AT,
+    "notices": [{"event": "held", "model": "flight-delay", "sentence": "v17 waits for approval"}],
+    "actions": [{"kind": "set_champion", "version": 17}], "actor": "person:ana", "at": _AT,
     "attempt": 1, "blob": "9f1302bad3dc", "challenger": 17, "champion_after": 17, "champion_before": 16, "code": "4",
     "created_at": _AT, "decided_at": _AT, "decision": 17, "digest": _HASH, "ended_at": _AT,
     "errors": [{"at": "body.model", "what": "Field required"}], "evidence": _HASH, "expect_version": 16, "force": False,

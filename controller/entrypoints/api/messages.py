@@ -1,4 +1,4 @@
-"""Messages to people over the API: the delivery log, send again, and silences."""
+"""Messages to people over the API: the delivery log, send again, channels, and silences."""
 
 from __future__ import annotations
 
@@ -9,14 +9,23 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
+from controller.bootstrap import notify_plan
 from controller.domain.canonical import to_plain
-from controller.domain.errors import NotFound
 from controller.entrypoints.api import shapes
 from controller.entrypoints.api.desk import At, Caller
 from controller.entrypoints.api.problems import WRITE_ERRORS
 from controller.entrypoints.api.read import Before, Limit, told
+from controller.entrypoints.api.write import Key
 from controller.ports import Delivery, DeliveryQuery, DeliveryState, Silence
-from controller.service.notices.again import send_again
+from controller.service.access import Person
+from controller.service.notices.again import end_silence as end_kept
+from controller.service.notices.again import (
+    known_channel,
+    must_handle,
+    must_silence,
+    send_again,
+    try_out,
+)
 from controller.service.notices.again import silence as keep_silence
 
 router = APIRouter(prefix="/v1", responses=WRITE_ERRORS)
@@ -65,6 +74,22 @@ class SilenceOut(BaseModel):
     channel: str | None
 
 
+class ChannelsOut(BaseModel):
+    """Where messages go."""
+
+    configured: bool = Field(
+        examples=[True], description="False: no file is named, messages are only logged."
+    )
+    channels: dict[str, list[str]] = Field(examples=[{"leads": ["mail leads@example.com"]}])
+    problems: list[str] = Field(examples=[[]])
+
+
+class TriedOut(BaseModel):
+    """The channel that a trial goes to."""
+
+    channel: str = Field(examples=["leads"])
+
+
 @router.get("/messages", response_model=shapes.Page[MessageOut], summary="What was told to whom")
 def messages(
     request: Request,
@@ -87,11 +112,13 @@ def messages(
 @router.post(
     "/messages/{number}/again", status_code=201, response_model=MessageOut, summary="Send it again"
 )
-def again(desk: At, person: Caller, number: Number) -> JSONResponse:
-    """A copy to the same address, under an id of its own."""
-    person.must("notify", None)
+def again(desk: At, person: Caller, number: Number, key: Key = None) -> JSONResponse:
+    """A copy to the same address, under an id of its own. Takes an operator of the models that it tells of."""
     with desk.store.begin() as tx:
-        copy = send_again(tx, number, desk.clock.now())
+        held = tx.deliveries.get(number)
+        if held is not None:
+            must_handle(tx, person, held, desk.parse)
+        copy = send_again(tx, number, desk.clock.now(), _keyed(person, key))
     return JSONResponse(to_plain(_row(copy)), 201)
 
 
@@ -99,13 +126,12 @@ def again(desk: At, person: Caller, number: Number) -> JSONResponse:
 def silences(request: Request, desk: At, person: Caller) -> Response:
     """The silences in force, the one that ends first first."""
     with desk.store.read() as tx:
-        return told(request, tx.silences.active(desk.clock.now()))
+        return told(request, [_silence(one) for one in tx.silences.active(desk.clock.now())])
 
 
 @router.post("/silences", status_code=201, response_model=SilenceOut, summary="Silence something")
-def add_silence(desk: At, person: Caller, body: SilenceIn) -> JSONResponse:
-    """For a while, with a reason; the log keeps what was silenced."""
-    person.must("notify", None)
+def add_silence(desk: At, person: Caller, body: SilenceIn, key: Key = None) -> JSONResponse:
+    """For a while, with a reason; the log keeps what was silenced. Takes an operator: of the model, or of all."""
     now = desk.clock.now()
     wanted = Silence(
         reason=body.reason,
@@ -115,21 +141,56 @@ def add_silence(desk: At, person: Caller, body: SilenceIn) -> JSONResponse:
         model=body.model,
         event=body.event,
         channel=body.channel,
+        key=_keyed(person, key),
     )
     with desk.store.begin() as tx:
+        must_silence(tx, person, wanted, desk.parse)
         kept = keep_silence(tx, wanted, now)
-    return JSONResponse(to_plain(kept), 201)
+    return JSONResponse(_silence(kept), 201)
 
 
 @router.post("/silences/{number}/end", status_code=204, summary="End a silence")
 def end_silence(desk: At, person: Caller, number: Number) -> Response:
-    """At once."""
-    person.must("notify", None)
+    """At once. One that is over stays over: the same request may come twice."""
     with desk.store.begin() as tx:
-        done = tx.silences.end(number, desk.clock.now())
-    if not done:
-        raise NotFound(f"There is no silence {number} in force.")
+        end_kept(tx, person, number, desk.parse, desk.clock.now())
     return Response(status_code=204)
+
+
+@router.get("/channels", response_model=ChannelsOut, summary="Where messages go")
+def channels(request: Request, desk: At, person: Caller) -> Response:
+    """The channels of the server's file, each with its addresses (no secrets), and what is wrong with them."""
+    person.must("notify", None)
+    plan = notify_plan(desk.settings)
+    named = {name: [one.label for one in senders] for name, senders in plan.senders.items()}
+    body = {"configured": plan.file is not None, "channels": named, "problems": [*plan.problems]}
+    return told(request, body)
+
+
+@router.post(
+    "/channels/{channel}/test",
+    status_code=202,
+    response_model=TriedOut,
+    summary="Try a channel out",
+)
+def try_channel(
+    desk: At, person: Caller, channel: Annotated[str, Path(max_length=200)], key: Key = None
+) -> JSONResponse:
+    """A notice that takes the way of all others; the log says whether it arrived."""
+    person.must("notify", None)
+    known_channel(notify_plan(desk.settings).channels, channel)
+    with desk.store.begin() as tx:
+        try_out(tx, channel, person.actor, desk.clock.now(), _keyed(person, key))
+    return JSONResponse({"channel": channel}, 202)
+
+
+def _keyed(person: Person, key: str | None) -> str | None:
+    return f"{person.actor}:{key}" if key else None
+
+
+def _silence(kept: Silence) -> dict[str, Any]:
+    plain: dict[str, Any] = to_plain(kept)
+    return {name: plain[name] for name in SilenceOut.model_fields}
 
 
 def _row(row: Delivery) -> dict[str, Any]:

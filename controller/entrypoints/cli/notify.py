@@ -98,11 +98,8 @@ def show(session: Session, *, number: int, as_json: bool) -> None:
 @pass_session
 def again(session: Session, number: int) -> None:
     """Send message NUMBER again, to the same address."""
-    from controller.service.notices.again import send_again
-
-    with session.store.begin() as tx:
-        copy = send_again(tx, number, session.now())
-    click.echo(f"Message {copy.id} says the same as {number} and leaves for {copy.address} now.")
+    copy, address = _again(session, number)
+    click.echo(f"Message {copy} says the same as {number} and leaves for {address} now.")
 
 
 @notify.command()
@@ -110,15 +107,16 @@ def again(session: Session, number: int) -> None:
 @pass_session
 def test(session: Session, channel: str) -> None:
     """Try CHANNEL out: a notice that takes the way of all others."""
-    from controller.bootstrap import notify_plan
-    from controller.service.notices.again import try_out
+    if session.remote is not None:
+        session.remote.try_channel(channel)
+    else:
+        from controller.bootstrap import notify_plan
+        from controller.service.notices.again import known_channel, try_out
 
-    known = notify_plan(session.settings).channels
-    if channel not in known:
-        named = ", ".join(sorted(known)) or "none is configured; see INCUMBENT_NOTIFY"
-        raise NotFound(f"There is no channel called {channel}.", hint=f"There are: {named}.")
-    with session.store.begin() as tx:
-        try_out(tx, channel, session.actor, session.now())
+        known_channel(notify_plan(session.settings).channels, channel)
+        with session.store.begin() as tx:
+            session.person.must("notify", None)
+            try_out(tx, channel, session.actor, session.now())
     click.echo(f"A test is on its way to {channel}; `incumbent notify` says whether it arrived.")
 
 
@@ -127,33 +125,50 @@ def test(session: Session, channel: str) -> None:
 @pass_session
 def check(session: Session, *, as_json: bool) -> int:
     """Check the file of INCUMBENT_NOTIFY: channels, addresses, secrets, templates. Exit code 1 if one is wrong."""
+    said = session.remote.channels() if session.remote is not None else _channels(session)
+    channels, problems = said["channels"], said["problems"]
+    if as_json:
+        body = {"ok": not problems, "channels": channels, "problems": problems}
+        print_json({"schema_version": SCHEMA_VERSION, **body})
+    elif not said["configured"]:
+        tell("INCUMBENT_NOTIFY names no file: messages are only logged.")
+    else:
+        for problem in problems:
+            click.echo(problem)
+        for name, labels in channels.items():
+            click.echo(f"{name}: {', '.join(labels) or 'nobody'}")
+    return 1 if problems else 0
+
+
+def _channels(session: Session) -> dict[str, Any]:
     from controller.bootstrap import notify_plan
 
     plan = notify_plan(session.settings)
-    if as_json:
-        channels = {
-            name: [sender.label for sender in senders] for name, senders in plan.senders.items()
-        }
-        print_json(
-            {
-                "schema_version": SCHEMA_VERSION,
-                "ok": not plan.problems,
-                "channels": channels,
-                "problems": list(plan.problems),
-            }
-        )
-    elif plan.file is None:
-        tell("INCUMBENT_NOTIFY names no file: messages are only logged.")
-    else:
-        for problem in plan.problems:
-            click.echo(problem)
-        for name, senders in plan.senders.items():
-            click.echo(f"{name}: {', '.join(sender.label for sender in senders) or 'nobody'}")
-    return 1 if plan.problems else 0
+    return {
+        "configured": plan.file is not None,
+        "channels": {name: [one.label for one in them] for name, them in plan.senders.items()},
+        "problems": [*plan.problems],
+    }
+
+
+def _again(session: Session, number: int) -> tuple[int, str]:
+    """The number of the copy, and where it goes."""
+    if session.remote is not None:
+        copy = session.remote.send_again(number)
+        return copy["id"], copy["address"]
+    from controller.service.notices.again import must_handle, send_again
+
+    with session.store.begin() as tx:
+        held = tx.deliveries.get(number)
+        if held is not None:
+            must_handle(tx, session.person, held, session.parse_rules)
+        kept = send_again(tx, number, session.now())
+    return kept.id, kept.address
 
 
 def _row(kept: Delivery) -> dict[str, Any]:
     row: dict[str, Any] = to_plain(kept)
+    row.pop("key")
     row["created_at"], row["sent_at"] = kept.created_at, kept.sent_at
     first = kept.notices[0] if kept.notices else None
     more = f" (and {kept.count - 1:,} more)" if kept.count > 1 else ""

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from controller.domain.canonical import to_plain
-from controller.domain.errors import NotFound, UserError
+from controller.domain.errors import UserError
 from controller.entrypoints.cli.main import DefaultGroup
 from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
@@ -46,8 +46,6 @@ def add(
     as_json: bool,
 ) -> None:
     """Silence what matches, for a while. The log keeps what was silenced."""
-    from controller.service.notices.again import silence as keep
-
     why, now = needed_reason(reason), session.now()
     past = parse_when(span, now)
     if past is None or past >= now:
@@ -61,10 +59,9 @@ def add(
         created_at=now,
         ends_at=now + (now - past),
     )
-    with session.store.begin() as tx:
-        kept = keep(tx, wanted, now)
+    kept = _keep(session, wanted)
     if as_json:
-        print_json({"schema_version": SCHEMA_VERSION, **to_plain(kept)})
+        print_json({"schema_version": SCHEMA_VERSION, **_plain(kept)})
         return
     click.echo(
         f"Silence {kept.id}: {_what(kept)}, until {kept.ends_at:%Y-%m-%d %H:%M} UTC."
@@ -99,13 +96,32 @@ def list_silences(session: Session, *, past: bool, as_json: bool) -> None:
 @pass_session
 def end(session: Session, number: int) -> None:
     """End silence NUMBER now."""
-    with session.store.begin() as tx:
-        done = tx.silences.end(number, session.now())
-    if not done:
-        raise NotFound(
-            f"There is no silence {number} in force.", hint="`incumbent silence` lists them."
-        )
+    if session.remote is not None:
+        session.remote.end_silence(number)
+    else:
+        from controller.service.notices.again import end_silence
+
+        with session.store.begin() as tx:
+            end_silence(tx, session.person, number, session.parse_rules, session.now())
     click.echo(f"Silence {number} is over.")
+
+
+def _keep(session: Session, wanted: Silence) -> Silence:
+    if session.remote is not None:
+        from controller.domain import codec
+
+        said = session.remote.silence(
+            wanted.ends_at - wanted.created_at, wanted.reason,
+            model=wanted.model, event=wanted.event, channel=wanted.channel,
+        )  # fmt: skip
+        kept: Silence = codec.load_plain(Silence, said)
+        return kept
+    from controller.service.notices.again import must_silence
+    from controller.service.notices.again import silence as keep
+
+    with session.store.begin() as tx:
+        must_silence(tx, session.person, wanted, session.parse_rules)
+        return keep(tx, wanted, wanted.created_at)
 
 
 def _what(kept: Silence) -> str:
@@ -114,4 +130,10 @@ def _what(kept: Silence) -> str:
 
 
 def _row(kept: Silence) -> dict[str, Any]:
-    return {**to_plain(kept), "ends_at": kept.ends_at, "what": _what(kept)}
+    return {**_plain(kept), "ends_at": kept.ends_at, "what": _what(kept)}
+
+
+def _plain(kept: Silence) -> dict[str, Any]:
+    plain: dict[str, Any] = to_plain(kept)
+    plain.pop("key")
+    return plain

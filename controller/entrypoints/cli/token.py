@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import click
 
-from controller.domain.canonical import to_plain
+from controller.domain.canonical import parse_time, to_plain
 from controller.domain.errors import NotFound, UserError
 from controller.entrypoints.cli.main import DefaultGroup
 from controller.entrypoints.cli.output import (
@@ -53,30 +54,48 @@ def create(
     as_json: bool,
 ) -> None:
     """Create a token called NAME. It is shown once, on stdout; only its SHA-256 is kept."""
-    from controller.service.access import TokenOrder, issue_token, parse_role
-
     now = session.now()
     past = parse_when(expires, now)
     if past is None or past >= now:
         raise UserError(f"{expires!r} is no span of time.", hint="Write 12h or 30d.")
+    lasts = now - past
+    if session.remote is not None:
+        made = session.remote.create_token(name, role, lasts, owners=owners, actor=actor)
+    else:
+        made = _issue(session, name=name, role=role, owners=owners, lasts=lasts, actor=actor)
+    secret = made.pop("token")
+    if as_json:
+        print_json({"schema_version": SCHEMA_VERSION, "token": secret, **made})
+        return
+    until = parse_time(made["expires_at"])
+    tell(f"Token {made['id']} speaks as {made['actor']}, {role}, until {until:%Y-%m-%d %H:%M} UTC.")
+    click.echo(secret)
+
+
+def _issue(
+    session: Session,
+    *,
+    name: str,
+    role: str,
+    owners: tuple[str, ...],
+    lasts: timedelta,
+    actor: str | None,
+) -> dict[str, Any]:
+    """A token made in the database here, as the API would answer."""
+    from controller.service.access import TokenOrder, issue_token, parse_role
+
     speaks = actor or session.actor
     order = TokenOrder(
         name=name,
         actor=speaks if ":" in speaks else f"person:{speaks}",
         role=parse_role(role),
-        lasts=now - past,
+        lasts=lasts,
         owners=owners,
         by=session.actor,
     )
     with session.store.begin() as tx:
-        secret, kept = issue_token(tx, order, now)
-    if as_json:
-        print_json({"schema_version": SCHEMA_VERSION, "token": secret, **_row(kept)})
-        return
-    tell(
-        f"Token {kept.id} speaks as {kept.actor}, {role}, until {kept.expires_at:%Y-%m-%d %H:%M} UTC."
-    )
-    click.echo(secret)
+        secret, kept = issue_token(tx, order, session.now())
+    return {"token": secret, **_row(kept)}
 
 
 @token.command(name="list")
@@ -84,8 +103,11 @@ def create(
 @pass_session
 def list_tokens(session: Session, *, as_json: bool) -> None:
     """List every token that was ever issued. The tokens themselves cannot be shown again."""
-    with session.read() as tx:
-        rows = [_row(kept) for kept in tx.tokens.all()]
+    if session.remote is not None:
+        rows = session.remote.tokens()
+    else:
+        with session.read() as tx:
+            rows = [_row(kept) for kept in tx.tokens.all()]
     if as_json:
         print_list(rows)
         return
@@ -106,17 +128,25 @@ def list_tokens(session: Session, *, as_json: bool) -> None:
 @pass_session
 def revoke(session: Session, number: int) -> None:
     """End token NUMBER at once."""
-    with session.store.begin() as tx:
-        done = tx.tokens.revoke(number, session.now())
-    if not done:
+    if session.remote is not None:
+        session.remote.revoke_token(number)
+    elif not _revoked(session, number):
         raise NotFound(
-            f"There is no token {number} that could be revoked.",
+            f"There is no token {number}.",
             hint="`incumbent token list` shows them.",
         )
     click.echo(f"Token {number} is revoked.")
 
 
+def _revoked(session: Session, number: int) -> bool:
+    """Whether the token is at its end now; False if there is none of that number."""
+    with session.store.begin() as tx:
+        known = any(token.id == number for token in tx.tokens.all())
+        tx.tokens.revoke(number, session.now())
+    return known
+
+
 def _row(kept: Any) -> dict[str, Any]:
     row: dict[str, Any] = to_plain(kept)
-    row.pop("digest")
+    del row["digest"], row["key"]
     return row

@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from controller.domain.errors import Conflict, NotFound, UserError
+from controller.domain.rules import Policy
 from controller.ports import Delivery, DeliveryState, Silence, Transaction
+from controller.service.access import Person
 from controller.service.notices.gather import TOPIC
+from controller.service.words import owner_of
 
 LONGEST_SILENCE = timedelta(days=30)
+Parse = Callable[[str, str], Policy]
 
 
-def send_again(tx: Transaction, number: int, now: datetime) -> Delivery:
-    """A copy of a message that leaves at once, under a key of its own; NotFound or Conflict if that makes no sense."""
+def must_handle(tx: Transaction, person: Person, held: Delivery, parse: Parse) -> None:
+    """Raise Forbidden unless ``person`` may send the message again: all that it tells of is theirs to operate."""
+    for model in {one.model for one in held.notices} or {None}:
+        person.must("notify", _owner(tx, model, parse))
+
+
+def must_silence(tx: Transaction, person: Person, wanted: Silence, parse: Parse) -> None:
+    """Raise Forbidden unless ``person`` may silence that: of one model its operator, of all that of all."""
+    person.must("notify", _owner(tx, wanted.model, parse))
+
+
+def _owner(tx: Transaction, model: str | None, parse: Parse) -> str | None:
+    if model is None or {*"*?["} & {*model}:
+        return None
+    try:
+        return owner_of(tx, model, parse)
+    except NotFound:  # a trial of a channel, or a silence that is there before its model
+        return None
+
+
+def send_again(tx: Transaction, number: int, now: datetime, key: str | None = None) -> Delivery:
+    """A copy of a message that leaves at once, one under ``key``; NotFound or Conflict if that makes no sense."""
     held = tx.deliveries.get(number)
     if held is None:
-        raise NotFound(f"There is no message {number}.", hint="`incumbent notify log` lists them.")
+        raise NotFound(f"There is no message {number}.", hint="`incumbent notify` lists them.")
     if held.state in {DeliveryState.GATHERING, DeliveryState.SENDING}:
         raise Conflict(f"Message {number} is still on its way; it is tried until it arrives.")
     if held.state is DeliveryState.NOWHERE:
@@ -37,12 +62,25 @@ def send_again(tx: Transaction, number: int, now: datetime) -> Delivery:
         last_error="",
         silence=None,
         again_of=number,
+        key=key,
     )
-    return tx.deliveries.put(copy)
+    kept = tx.deliveries.put(copy)
+    if kept.again_of != number:
+        raise Conflict("This idempotency key was used for another message.")
+    return kept
 
 
-def try_out(tx: Transaction, channel: str, actor: str, now: datetime) -> None:
-    """Put a notice for the channel into the outbox, as a decision would."""
+def known_channel(known: Collection[str], channel: str) -> None:
+    """NotFound, with the channels that there are, if the settings know none of that name."""
+    if channel not in known:
+        named = ", ".join(sorted(known)) or "none is configured; see INCUMBENT_NOTIFY"
+        raise NotFound(f"There is no channel called {channel}.", hint=f"There are: {named}.")
+
+
+def try_out(
+    tx: Transaction, channel: str, actor: str, now: datetime, key: str | None = None
+) -> None:
+    """Put a notice for the channel into the outbox, as a decision would. The same ``key`` is one notice."""
     payload = {
         "channel": channel,
         "event": "test",
@@ -52,7 +90,7 @@ def try_out(tx: Transaction, channel: str, actor: str, now: datetime) -> None:
         "path": "/",
         "at": now,
     }
-    tx.outbox.put(TOPIC, f"test:{uuid.uuid4()}", payload)
+    tx.outbox.put(TOPIC, f"test:{key or uuid.uuid4()}", payload)
 
 
 def silence(tx: Transaction, wanted: Silence, now: datetime) -> Silence:
@@ -66,4 +104,24 @@ def silence(tx: Transaction, wanted: Silence, now: datetime) -> Silence:
             f"A silence lasts up to {LONGEST_SILENCE.days} days.",
             hint="What is never wanted is taken out of the policy's `notify`.",
         )
-    return tx.silences.add(wanted)
+    kept = tx.silences.add(wanted)
+    if _what(kept) != _what(wanted):
+        raise Conflict("This idempotency key was used for another silence.")
+    return kept
+
+
+def end_silence(
+    tx: Transaction, person: Person, number: int, parse: Parse, now: datetime
+) -> Silence:
+    """Let a silence end now; one that is over stays as it was. NotFound if there is none."""
+    held = tx.silences.get(number)
+    if held is None:
+        raise NotFound(f"There is no silence {number}.", hint="`incumbent silence` lists them.")
+    must_silence(tx, person, held, parse)
+    if not tx.silences.end(number, now):
+        return held
+    return replace(held, ends_at=now)
+
+
+def _what(kept: Silence) -> tuple[object, ...]:
+    return (kept.model, kept.event, kept.channel, kept.reason)

@@ -11,15 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from controller.client import Client
 from controller.domain.errors import Conflict, Forbidden, NotFound, NotLoggedIn, Unavailable
 from controller.entrypoints.api.serve import Server
-from controller.entrypoints.cli.main import main
-from controller.entrypoints.cli.session import Session
 from controller.ports.reads import READS, question
-from controller.settings import load_settings
+from tests.support.afar import Afar
 from tests.support.house import MODEL
 from tests.support.page import Office
 from tests.support.story import drifted, tell
@@ -43,24 +40,6 @@ def server(office: Office) -> Iterator[Server]:
         settle=house.engine.settle, artifacts=office.artifacts,
     ) as running:  # fmt: skip
         yield running
-
-
-class Afar:
-    """Somebody at the command line of another machine."""
-
-    def __init__(
-        self, office: Office, url: str, actor: str = "person:ana", role: str = "admin"
-    ) -> None:
-        self._office = office
-        self._settings = load_settings(url=url, token=office.token(actor, role), actor="somebody")
-
-    def run(self, *words: str, code: int = 0) -> Result:
-        session = Session(clock=self._office.house.clock)
-        session.settings = self._settings
-        with closing(session):
-            result = CliRunner().invoke(main, list(words), obj=session)
-        assert result.exit_code == code, f"exit code {result.exit_code}: {result.output}"
-        return result
 
 
 @pytest.fixture
@@ -114,7 +93,8 @@ def test_a_held_challenger_is_approved_from_afar_once_and_in_the_name_of_the_tok
         pytest.param(
             ["approve", MODEL, "5", "--reason", "x", "--evidence", "00", "--yes"], 4, "evidence about v5", id="stale"
         ),
-        pytest.param(["token", "create", "ci"], 2, "INCUMBENT_URL names a server", id="writes to the database"),
+        pytest.param(["token", "create", "ci"], 2, "This takes the role admin; you are reviewer", id="token"),
+        pytest.param(["silence", "add", "--for", "2h", "--reason", "x"], 2, "takes the role operator", id="silence"),
         pytest.param(["runs", "logs", f"{MODEL}.r9"], 3, "There is no output", id="no output"),
     ],
 )  # fmt: skip
