@@ -20,7 +20,8 @@ Parse = Callable[[str, str], Policy]
 
 def must_handle(tx: Transaction, person: Person, held: Delivery, parse: Parse) -> None:
     """Raise Forbidden unless ``person`` may send the message again: all that it tells of is theirs to operate."""
-    for model in {one.model for one in held.notices} or {None}:
+    models: list[str | None] = [*{one.model for one in held.notices}]
+    for model in models or [None]:
         person.must("notify", _owner(tx, model, parse))
 
 
