@@ -69,7 +69,10 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeliveryQuery:
-    """A filter for the log; None or () means any. Newest first, ``before`` is an exclusive id to page on."""
+    """A filter for the log; None or () means any. Newest first, ``before`` is an exclusive id to page on.
+
+    ``decision`` finds the messages that hold a notice about it, of the notices that they keep.
+    """
 
     channel: str | None = None
     address: str | None = None
@@ -77,6 +80,7 @@ class DeliveryQuery:
     since: datetime | None = None
     before: int | None = None
     limit: int = 100
+    decision: int | None = None
 
 
 class DeliveryBook(Protocol):

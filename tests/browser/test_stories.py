@@ -19,13 +19,13 @@ from controller.entrypoints.api.desk import LoginLinks
 from controller.entrypoints.api.serve import Server
 from tests.support.house import MODEL
 from tests.support.page import Office
-from tests.support.story import drifted, tell
+from tests.support.story import drifted, tell, told
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 KEY = "a key of the test"
 SEEN = ("", "decisions/{held}", "decisions/12", f"models/{MODEL}", "models", "signals", "runs", f"runs/{MODEL}.r9",
-        "policies", f"policies/{MODEL}", "drift", "audit", "system", "login")  # fmt: skip
+        "policies", f"policies/{MODEL}", "drift", "messages", "messages/2", "audit", "system", "login")  # fmt: skip
 
 pytestmark = [
     pytest.mark.browser,
@@ -46,6 +46,7 @@ def office(tmp_path: Path) -> Office:
     office = Office(tmp_path, {"port": 0})
     tell(office)
     drifted(office)
+    told(office, _held(office))
     return office
 
 
@@ -62,6 +63,10 @@ def server(office: Office) -> Iterator[Server]:
 @pytest.fixture
 def held(office: Office) -> int:
     """The decision that waits for a person."""
+    return _held(office)
+
+
+def _held(office: Office) -> int:
     return max(r.id for r in office.house.records() if '"verdict":"hold"' in r.decision)
 
 
@@ -214,6 +219,12 @@ def test_everything_can_be_read_and_done_without_javascript(
     page.get_by_role("button", name="Reject v5").click()
     expect(page.get_by_role("status")).to_contain_text("v5")
     assert office.house.states()[5] == "rejected"
+    page.get_by_role("link", name="Messages", exact=True).last.click()
+    expect(page.get_by_text("Given up after 9 tries: feed.example said 500")).to_be_visible()
+    page.get_by_role("button", name="Send 2 again").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Message 6 to feed sending")
+    page.get_by_role("link", name="message 2", exact=True).click()
+    expect(page.get_by_text("v5 waits for <b>approval</b>")).to_be_visible()
 
 
 @pytest.mark.skipif(

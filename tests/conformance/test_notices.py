@@ -134,6 +134,15 @@ def test_a_silence_covers_by_pattern_event_and_channel():
     assert not replace(quiet, channel="oncall").covers(notice(), "leads", AT)
 
 
+def test_the_messages_about_a_decision_are_found(store: Store):
+    quoting = notice(decision=None, sentence='"decision":7,')
+    with store.begin() as tx:
+        about = tx.deliveries.put(delivery(notices=(quoting, notice(decision=7))))
+        tx.deliveries.put(delivery(notices=(quoting,)))
+        tx.deliveries.put(delivery(notices=(notice(decision=77), notice(decision=17))))
+        assert tx.deliveries.find(DeliveryQuery(decision=7)) == [about]
+
+
 def test_a_known_key_answers_with_what_was_kept_under_it(store: Store):
     silence = Silence(
         reason="r", created_by="person:ana", created_at=AT, ends_at=AT + HOUR, key="k"

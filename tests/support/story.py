@@ -14,7 +14,7 @@ from controller.domain.canonical import digest as digest_of
 from controller.domain.evidence import Evaluation, GateEvidence, HoldoutView
 from controller.domain.runs import Run, RunKind
 from controller.domain.signals import SignalKind
-from controller.ports import JournalEntry, ReviewRecord
+from controller.ports import Delivery, DeliveryState, JournalEntry, Notice, ReviewRecord, Silence
 from tests.support.command import PATH
 from tests.support.house import MODEL, servable
 from tests.support.page import Office
@@ -228,3 +228,37 @@ def drifted(office: Office) -> None:
         model=MODEL,
     )
     office.house.tick()
+
+
+def told(office: Office, decision: int) -> None:
+    """Messages about it in every state: 1 sent, 2 failed, 3 tried again, 4 silenced, 5 without an address."""
+    now = office.house.clock.now()
+    held = Notice(
+        event="held",
+        model=MODEL,
+        sentence="v5 waits for <b>approval</b>",
+        at=now,
+        decision=decision,
+    )
+    drift = Notice(event="drifted", model=MODEL, sentence="distance drifted", at=now, times=3)
+    with office.house.store.begin() as tx:
+        quiet = tx.silences.add(
+            Silence(
+                model=MODEL, event="held", channel="oncall", reason="moving the warehouse",
+                created_by="person:ben", created_at=now, ends_at=now + timedelta(hours=2),
+            )
+        )  # fmt: skip
+        for channel, state, more in (
+            ("leads", DeliveryState.SENT, {"sent_at": now, "attempts": 1}),
+            ("feed", DeliveryState.FAILED, {"attempts": 9, "last_error": "feed.example said 500"}),
+            ("chat", DeliveryState.SENDING, {"attempts": 2, "last_error": "no route to host"}),
+            ("oncall", DeliveryState.SILENCED,
+             {"silence": quiet.id, "last_error": "silenced: moving the warehouse"}),
+            ("lost", DeliveryState.NOWHERE, {"last_error": "no channel called lost is configured"}),
+        ):  # fmt: skip
+            tx.deliveries.put(
+                Delivery(
+                    channel=channel, address="mail 1", lane="", state=state, created_at=now,
+                    due_at=now + timedelta(minutes=5), notices=(held, drift), count=29, **more,
+                )
+            )  # fmt: skip

@@ -69,6 +69,7 @@ def _matches(row: Delivery, query: DeliveryQuery) -> bool:
         and (not query.states or row.state.value in query.states)
         and (query.since is None or row.created_at >= query.since)
         and (query.before is None or row.id < query.before)
+        and (query.decision is None or query.decision in {n.decision for n in row.notices})
     )
 
 

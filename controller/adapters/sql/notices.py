@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, or_, select, update
+from sqlalchemy import Row, Text, and_, exists, or_, select, type_coerce, update
 
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import deliveries, silences
@@ -111,6 +111,10 @@ class SqlDeliveries:
             wanted = wanted.where(deliveries.c.created_at >= query.since)
         if query.before is not None:
             wanted = wanted.where(deliveries.c.id < query.before)
+        if query.decision is not None:
+            # Canonical JSON: a quote within a text is escaped, so that only the field itself is found.
+            held = type_coerce(deliveries.c.notices, Text)
+            wanted = wanted.where(held.contains(f'"decision":{query.decision:d},', autoescape=True))
         return [_delivery(row) for row in self._session.execute(wanted)]
 
 

@@ -97,12 +97,17 @@ def messages(
     person: Caller,
     channel: Channel = None,
     state: Annotated[list[DeliveryState] | None, Query()] = None,
+    decision: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
     before: Before = None,
     limit: Limit = 100,
 ) -> Response:
     """The delivery log, newest first."""
     query = DeliveryQuery(
-        channel=channel, states=tuple(s.value for s in state or ()), before=before, limit=limit
+        channel=channel,
+        states=tuple(s.value for s in state or ()),
+        before=before,
+        limit=limit,
+        decision=decision,
     )
     with desk.store.read() as tx:
         rows = [_row(row) for row in tx.deliveries.find(query)]

@@ -32,6 +32,7 @@ NAVIGATION = (
     ("runs", "Runs"),
     ("policies", "Policies"),
     ("drift", "Drift"),
+    ("messages", "Messages"),
     ("audit", "Audit"),
     ("system", "System"),
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from controller.domain.errors import Conflict, NotFound, UserError
+from controller.domain.errors import Conflict, Forbidden, NotFound, UserError
 from controller.domain.rules import Policy
 from controller.ports import Delivery, DeliveryState, Silence, Transaction
 from controller.service.access import Person
@@ -25,6 +25,24 @@ def must_handle(tx: Transaction, person: Person, held: Delivery, parse: Parse) -
         person.must("notify", _owner(tx, model, parse))
 
 
+def why_not_handle(tx: Transaction, person: Person, held: Delivery, parse: Parse) -> str:
+    """Why ``person`` may not send the message again, in one sentence; empty if they may."""
+    try:
+        must_handle(tx, person, held, parse)
+    except Forbidden as error:
+        return error.message
+    return ""
+
+
+def why_not_silence(tx: Transaction, person: Person, wanted: Silence, parse: Parse) -> str:
+    """Why ``person`` may not silence that, in one sentence; empty if they may."""
+    try:
+        must_silence(tx, person, wanted, parse)
+    except Forbidden as error:
+        return error.message
+    return ""
+
+
 def must_silence(tx: Transaction, person: Person, wanted: Silence, parse: Parse) -> None:
     """Raise Forbidden unless ``person`` may silence that: of one model its operator, of all that of all."""
     person.must("notify", _owner(tx, wanted.model, parse))
@@ -39,18 +57,24 @@ def _owner(tx: Transaction, model: str | None, parse: Parse) -> str | None:
         return None
 
 
+def why_not_again(held: Delivery) -> str:
+    """Why the message cannot be sent again, in one sentence; empty if it can."""
+    if held.state in {DeliveryState.GATHERING, DeliveryState.SENDING}:
+        return f"Message {held.id} is still on its way; it is tried until it arrives."
+    if held.state is DeliveryState.NOWHERE:
+        return f"Message {held.id} has no address: {held.last_error}."
+    return ""
+
+
 def send_again(tx: Transaction, number: int, now: datetime, key: str | None = None) -> Delivery:
     """A copy of a message that leaves at once, one under ``key``; NotFound or Conflict if that makes no sense."""
     held = tx.deliveries.get(number)
     if held is None:
         raise NotFound(f"There is no message {number}.", hint="`incumbent notify` lists them.")
-    if held.state in {DeliveryState.GATHERING, DeliveryState.SENDING}:
-        raise Conflict(f"Message {number} is still on its way; it is tried until it arrives.")
-    if held.state is DeliveryState.NOWHERE:
-        raise Conflict(
-            f"Message {number} has no address: {held.last_error}.",
-            hint="Name the channel in the file of INCUMBENT_NOTIFY.",
-        )
+    why = why_not_again(held)
+    if why:
+        nowhere = held.state is DeliveryState.NOWHERE
+        raise Conflict(why, hint="Name the channel in the file of INCUMBENT_NOTIFY." * nowhere)
     copy = replace(
         held,
         id=0,
