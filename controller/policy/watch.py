@@ -8,18 +8,19 @@ looking every minute costs nothing. Too little data never rolls back.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from controller.domain.decisions import Outcome, RecordFigure, Result
+from controller.domain.decisions import Outcome, RecordFigure, Result, Verdict
 from controller.domain.metrics import find_metric, is_lower_better
 from controller.domain.records import Record, add, figure
 from controller.domain.rules import Reference, RollbackCondition
-from controller.domain.signals import Signal, SignalKind
-from controller.policy.case import Case
+from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
+from controller.policy import record as records
+from controller.policy.case import Case, Finding
 from controller.policy.phrase import margin, number, percent
-from controller.policy.record import Ask, Finding, judge, upper_bar
+from controller.policy.record import Ask, judge, upper_bar
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +54,35 @@ def readings(
             found.append(_read(case, condition, signal, record))
     metrics = {condition.metric for condition in case.policy.rollback.when}
     return found, tuple(_booked(figures, metrics, version))
+
+
+def unasked(signal: Signal) -> str:
+    """Why nothing was read of a figure."""
+    return f"no condition of rollback.when asks for {signal.payload.get('metric')}"
+
+
+def nothing_bad(
+    name: str,
+    figures: tuple[Signal, ...],
+    found: list[Reading],
+    booked: tuple[RecordFigure, ...],
+    ignored: Callable[[Signal], str] = unasked,
+) -> Finding:
+    """Each figure is answered with what it says, or why it is ignored; it decides only where something is booked."""
+    said = {reading.signal.id: reading.sentence for reading in found}
+    answers = tuple(
+        SignalAnswer(
+            signal=signal.id,
+            status=SignalStatus.HANDLED if signal.id in said else SignalStatus.SKIPPED,
+            reason=said.get(signal.id) or ignored(signal),
+        )
+        for signal in figures
+    )
+    sentence = "; ".join(dict.fromkeys(answer.reason for answer in answers))
+    nodes = tuple(reading_node(reading) for reading in found)
+    node = Outcome(name=name, result=Result.IDLE, sentence=sentence, children=nodes)
+    verdict = Verdict.NONE if booked else None
+    return Finding(node=node, verdict=verdict, actions=booked, answers=answers)
 
 
 def _is_asked(condition: RollbackCondition, signal: Signal) -> bool:
@@ -131,7 +161,9 @@ def _proven(
     return _reading(condition, signal, p_worse <= alpha, words, values)
 
 
-def _said(condition: RollbackCondition, signal: Signal, ask: Ask, found: Finding) -> Reading:
+def _said(
+    condition: RollbackCondition, signal: Signal, ask: Ask, found: records.Finding
+) -> Reading:
     values: dict[str, Any] = {"bar": ask.bar, "n": found.rows, "alpha": found.level}
     if math.isfinite(found.value):
         values["value"] = found.value

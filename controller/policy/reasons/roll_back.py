@@ -26,7 +26,7 @@ from controller.policy.case import Case, Finding, answer_all
 from controller.policy.decayed import decay_figures
 from controller.policy.orders import order_verification
 from controller.policy.phrase import duration
-from controller.policy.watch import describe, reading_node, readings
+from controller.policy.watch import describe, nothing_bad, reading_node, readings, unasked
 
 _CAUSE = "rollback"
 _DRILL = "drill"
@@ -141,29 +141,15 @@ def _watched(case: Case, figures: tuple[Signal, ...]) -> Finding | None:
     about = tuple(s for s in figures if _is_about(s, champion))
     found, booked = readings(case, about, champion.number if champion else None)
     bad = next((r for r in found if r.bad), None)
-    nodes = tuple(reading_node(r) for r in found)
     if bad is not None and champion is not None:
         demand = _Demand(
             why=f"{describe(bad.condition)}: {bad.sentence}",
             actor="system",
             signals=(bad.signal,),
-            nodes=nodes,
+            nodes=tuple(reading_node(r) for r in found),
         )
         return _meet(case, champion, demand)
-    said = {r.signal.id: r.sentence for r in found}
-    answers = tuple(
-        SignalAnswer(
-            signal=s.id,
-            status=SignalStatus.HANDLED if s.id in said else SignalStatus.SKIPPED,
-            reason=said.get(s.id) or _ignored(s, champion),
-        )
-        for s in figures
-    )
-    sentence = "; ".join(dict.fromkeys(a.reason for a in answers))
-    node = Outcome(name="watch", result=Result.IDLE, sentence=sentence, children=nodes)
-    if booked:
-        return Finding(node=node, verdict=Verdict.NONE, actions=booked, answers=answers)
-    return Finding(node=node, answers=answers)
+    return nothing_bad("watch", figures, found, booked, lambda s: _ignored(s, champion))
 
 
 def _is_about(signal: Signal, champion: VersionView | None) -> bool:
@@ -174,7 +160,7 @@ def _is_about(signal: Signal, champion: VersionView | None) -> bool:
 def _ignored(signal: Signal, champion: VersionView | None) -> str:
     if not _is_about(signal, champion):
         return f"it is about v{signal.payload.get('version')}, which is not the champion"
-    return f"no condition of rollback.when asks for {signal.payload.get('metric')}"
+    return unasked(signal)
 
 
 def _meet(case: Case, champion: VersionView, demand: _Demand) -> Finding:

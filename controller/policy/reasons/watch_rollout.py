@@ -10,7 +10,7 @@ from controller.domain.decisions import MoveVersion, Outcome, Result, Verdict
 from controller.domain.signals import Signal, SignalAnswer, SignalStatus
 from controller.domain.versions import VersionState
 from controller.policy.case import Case, Finding
-from controller.policy.watch import Reading, describe, reading_node, readings
+from controller.policy.watch import Reading, describe, nothing_bad, reading_node, readings
 
 
 def watch_rollout(case: Case) -> Finding | None:
@@ -20,25 +20,10 @@ def watch_rollout(case: Case) -> Finding | None:
     if rollout is None or not figures:
         return None
     found, booked = readings(case, figures, rollout.version)
-    nodes = tuple(reading_node(r) for r in found)
     bad = next((r for r in found if r.bad), None)
     if bad is not None:
-        return _sent_away(case, bad, figures, nodes)
-    said = {r.signal.id: r.sentence for r in found}
-    answers = tuple(
-        SignalAnswer(
-            signal=s.id,
-            status=SignalStatus.HANDLED if s.id in said else SignalStatus.SKIPPED,
-            reason=said.get(s.id)
-            or f"no condition of rollback.when asks for {s.payload.get('metric')}",
-        )
-        for s in figures
-    )
-    sentence = "; ".join(dict.fromkeys(a.reason for a in answers))
-    node = Outcome(name="watch rollout", result=Result.IDLE, sentence=sentence, children=nodes)
-    if booked:
-        return Finding(node=node, verdict=Verdict.NONE, actions=booked, answers=answers)
-    return Finding(node=node, answers=answers)
+        return _sent_away(case, bad, figures, tuple(reading_node(r) for r in found))
+    return nothing_bad("watch rollout", figures, found, booked)
 
 
 def _sent_away(
