@@ -9,6 +9,12 @@ from typing import Any
 import click
 
 from controller.domain.decisions import Verdict
+from controller.entrypoints.cli.listing import (
+    Choice,
+    choice_option,
+    model_option,
+    since_option,
+)
 from controller.entrypoints.cli.output import (
     Column,
     json_option,
@@ -25,15 +31,9 @@ _ON_SCREEN = 40
 
 
 @click.command()
-@click.option("--model", "-m", help="Only those of this model.")
-@click.option(
-    "--verdict",
-    "verdicts",
-    multiple=True,
-    type=click.Choice([v.value for v in Verdict]),
-    help="Only these verdicts; may be given several times.",
-)
-@click.option("--since", help="Only those from this time or age on: 2013-06-01, 36h, 7d.")
+@model_option
+@choice_option(Choice("--verdict", "verdicts", Verdict, "these verdicts"))
+@since_option()
 @click.option("--until", help="Only those before this time or age.")
 @click.option("--limit", "-n", type=click.IntRange(min=1), help="At most so many, the newest.")
 @json_option

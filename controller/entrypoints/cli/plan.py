@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from controller.domain.errors import NotFound, UserError
+from controller.entrypoints.cli.listing import since_option
 from controller.entrypoints.cli.output import console, on_terminal, tell
 from controller.entrypoints.cli.session import Session, known_model, parse_when, pass_session
 
@@ -34,7 +35,7 @@ class _Wanted:
 @click.argument("base", required=False)
 @click.option("--head", metavar="REV", help="A revision instead of the working tree.")
 @click.option("--model", "-m", help="Only this model.")
-@click.option("--since", help="Only decisions from this time or age on: 2013-06-01, 36h, 7d.")
+@since_option("decisions")
 @click.option(
     "--rules", type=click.Path(path_type=Path), help="The folder of the rules. Default: setting."
 )

@@ -10,6 +10,7 @@ import click
 from controller.domain.canonical import to_plain
 from controller.domain.errors import Conflict, NotFound, UserError
 from controller.domain.runs import Run, RunKind, RunState
+from controller.entrypoints.cli.listing import Choice, list_options, query_of
 from controller.entrypoints.cli.main import DefaultGroup
 from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
@@ -20,8 +21,7 @@ from controller.entrypoints.cli.output import (
     print_table,
 )
 from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
-from controller.entrypoints.cli.session import Session, known_model, parse_when, pass_session
-from controller.ports import Query
+from controller.entrypoints.cli.session import Session, pass_session
 from controller.service.words import Word as Said
 
 
@@ -31,47 +31,16 @@ def runs() -> None:
 
 
 @runs.command(name="list")
-@click.option("--model", "-m", help="Only those of this model.")
-@click.option(
-    "--state",
-    "states",
-    multiple=True,
-    type=click.Choice([s.value for s in RunState]),
-    help="Only those in this state; may be given several times.",
+@list_options(
+    Choice("--state", "states", RunState, "those in this state"),
+    Choice("--kind", "kinds", RunKind, "those of this kind"),
+    since="those ordered",
 )
-@click.option(
-    "--kind",
-    "kinds",
-    multiple=True,
-    type=click.Choice([k.value for k in RunKind]),
-    help="Only those of this kind; may be given several times.",
-)
-@click.option("--since", help="Only those ordered from this time or age on: 2013-06-01, 36h, 7d.")
-@click.option("--limit", "-n", type=click.IntRange(min=1), default=100, show_default=True)
-@json_option
 @pass_session
-def list_runs(
-    session: Session,
-    *,
-    model: str | None,
-    states: tuple[str, ...],
-    kinds: tuple[str, ...],
-    since: str | None,
-    limit: int,
-    as_json: bool,
-) -> None:
+def list_runs(session: Session, /, as_json: bool, **filters: Any) -> None:
     """List runs, newest first."""
-    query = Query(
-        model=model,
-        states=states,
-        kinds=kinds,
-        since=parse_when(since, session.now()),
-        limit=limit,
-    )
     with session.read() as tx:
-        if model is not None:
-            known_model(tx, model)
-        found = [document(run) for run in tx.runs.find(query)]
+        found = [document(run) for run in tx.runs.find(query_of(session, tx, filters))]
     if as_json:
         print_list(found)
         return

@@ -9,6 +9,7 @@ import click
 from controller.domain.canonical import to_plain
 from controller.domain.errors import NotFound
 from controller.domain.signals import Signal, SignalKind, SignalStatus
+from controller.entrypoints.cli.listing import Choice, list_options, query_of
 from controller.entrypoints.cli.main import DefaultGroup
 from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
@@ -18,8 +19,7 @@ from controller.entrypoints.cli.output import (
     print_list,
     print_table,
 )
-from controller.entrypoints.cli.session import Session, known_model, parse_when, pass_session
-from controller.ports import Query
+from controller.entrypoints.cli.session import Session, pass_session
 
 
 @click.group(cls=DefaultGroup)
@@ -28,47 +28,15 @@ def signals() -> None:
 
 
 @signals.command(name="list")
-@click.option("--model", "-m", help="Only those of this model.")
-@click.option(
-    "--status",
-    "statuses",
-    multiple=True,
-    type=click.Choice([s.value for s in SignalStatus]),
-    help="Only those with this status; may be given several times.",
+@list_options(
+    Choice("--status", "states", SignalStatus, "those with this status"),
+    Choice("--kind", "kinds", SignalKind, "those of this kind"),
 )
-@click.option(
-    "--kind",
-    "kinds",
-    multiple=True,
-    type=click.Choice([k.value for k in SignalKind]),
-    help="Only those of this kind; may be given several times.",
-)
-@click.option("--since", help="Only those from this time or age on: 2013-06-01, 36h, 7d.")
-@click.option("--limit", "-n", type=click.IntRange(min=1), default=100, show_default=True)
-@json_option
 @pass_session
-def list_signals(
-    session: Session,
-    *,
-    model: str | None,
-    statuses: tuple[str, ...],
-    kinds: tuple[str, ...],
-    since: str | None,
-    limit: int,
-    as_json: bool,
-) -> None:
+def list_signals(session: Session, /, as_json: bool, **filters: Any) -> None:
     """List signals, newest first, each with its answer."""
-    query = Query(
-        model=model,
-        states=statuses,
-        kinds=kinds,
-        since=parse_when(since, session.now()),
-        limit=limit,
-    )
     with session.read() as tx:
-        if model is not None:
-            known_model(tx, model)
-        found = [_document(signal) for signal in tx.signals.find(query)]
+        found = [_document(signal) for signal in tx.signals.find(query_of(session, tx, filters))]
     if as_json:
         print_list(found)
         return

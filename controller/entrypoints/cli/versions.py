@@ -9,6 +9,7 @@ import click
 
 from controller.domain.errors import UserError
 from controller.domain.versions import VersionState
+from controller.entrypoints.cli.listing import Choice, choice_option
 from controller.entrypoints.cli.output import Column, figures, json_option, print_list, print_table
 from controller.entrypoints.cli.session import (
     Session,
@@ -26,13 +27,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 def _filters(command: Decorated) -> Decorated:
     """What versions can be looked for by."""
     for option in (
-        click.option(
-            "--state",
-            "states",
-            multiple=True,
-            type=click.Choice([s.value for s in VersionState]),
-            help="Only versions in this state; may be given several times.",
-        ),
+        choice_option(Choice("--state", "states", VersionState, "versions in this state")),
         click.option("--metric", "metrics", multiple=True, help="Only if it holds: mae<15."),
         click.option(
             "--tag", "tags", multiple=True, help="Only with this tag: team=fraud, or team."
