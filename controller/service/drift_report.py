@@ -6,16 +6,15 @@ decisions carry. The command, the page and the API show this one view.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from controller.domain.drift import DriftMetric
-from controller.domain.errors import IncumbentError
 from controller.domain.runs import Run, RunKind, RunState
 from controller.ports import ArtifactStore, Query, Transaction
+from controller.service.documents import document_if_there
 
 LOOKS = 30
 """Batches that a history shows."""
@@ -163,11 +162,11 @@ def _comparisons(runs: Sequence[Run], artifacts: ArtifactStore | None) -> Iterat
         return
     newest = runs[-1]
     names = ("training", *(newest.result.get("against") or {}))
-    whole = _stored(artifacts, newest.result.get("reports")) or {}
+    whole = document_if_there(artifacts, newest.result.get("reports"))
     for name in names:
         report = whole.get(name)
         if report is None and name == "training":
-            report = _stored(artifacts, newest.result.get("report"))
+            report = document_if_there(artifacts, newest.result.get("report"))
         yield _comparison(name, runs, report or {})
 
 
@@ -234,7 +233,7 @@ def _column(
 
 
 def _skew(run: Run, artifacts: ArtifactStore | None) -> SkewView:
-    report = _stored(artifacts, run.result.get("report")) or {}
+    report = document_if_there(artifacts, run.result.get("report"))
     rows = report.get("rows_by_key") or {}
     return SkewView(
         run=run.id,
@@ -247,7 +246,7 @@ def _skew(run: Run, artifacts: ArtifactStore | None) -> SkewView:
 
 
 def _decay(run: Run, artifacts: ArtifactStore | None) -> DecayView:
-    report = _stored(artifacts, run.result.get("report")) or {}
+    report = document_if_there(artifacts, run.result.get("report"))
     return DecayView(
         run=run.id,
         at=run.ended_at or run.ordered_at,
@@ -284,16 +283,6 @@ def _quarantined(tx: Transaction, model: str) -> Iterator[QuarantinedBatch]:
         )
 
 
-def _stored(artifacts: ArtifactStore | None, digest: Any) -> Any:
-    """A stored document; None where it is gone: the numbers that count are in the run itself."""
-    if artifacts is None or not isinstance(digest, str):
-        return None
-    try:
-        return json.loads(artifacts.read_bytes(digest))
-    except (IncumbentError, ValueError, OSError):
-        return None
-
-
 def reference_profile(
     tx: Transaction, artifacts: ArtifactStore, model: str
 ) -> tuple[Mapping[str, Any] | None, list[Mapping[str, Any]]]:
@@ -304,10 +293,10 @@ def reference_profile(
     made = next((r for r in reversed(runs) if isinstance(r.result.get("reference"), str)), None)
     if made is None:
         return None, []
-    reference = _stored(artifacts, made.result["reference"])
+    reference = document_if_there(artifacts, made.result["reference"]) or None
     kept: dict[str, Mapping[str, Any]] = {}
     for run in runs:
         same = run.result.get("reference_through") == made.result.get("reference_through")
         if same and run.result.get("verdict") != "alert":
-            kept |= _stored(artifacts, run.result.get("profiles")) or {}
+            kept |= document_if_there(artifacts, run.result.get("profiles"))
     return reference, list(kept.values())

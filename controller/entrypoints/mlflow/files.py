@@ -17,6 +17,7 @@ from controller.domain.catalog import CatalogVersion
 from controller.domain.errors import NotFound
 from controller.entrypoints.api.desk import Desk
 from controller.ports import ArtifactStore
+from controller.service.documents import read_document
 from controller.service.mlflow.folder import ARTIFACT, Described, small_files
 
 
@@ -70,14 +71,13 @@ def _asked(desk: Desk, path: str) -> tuple[CatalogVersion, str]:
 def _described(desk: Desk, artifacts: ArtifactStore, version: CatalogVersion) -> Described:
     with desk.store.read() as tx:
         (own,) = tx.registry.versions(version.model, numbers=[version.number])
-    lineage = json.loads(artifacts.read_bytes(own.lineage)) if own.lineage else None
     return Described(
         model=version.model,
         number=version.number,
         digest=version.digest,
         created_at=version.created_at,
         run=version.run,
-        lineage=lineage,
+        lineage=read_document(artifacts, own.lineage),
     )
 
 

@@ -1,32 +1,13 @@
-"""What a run recorded of itself: its document in the artifact store, and the parts that a page shows."""
+"""What a run recorded of itself, as a page shows it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from controller.domain.errors import IncumbentError
-from controller.entrypoints.api.desk import Desk
+from controller.service.documents import part
 
 _MOST_FILES = 20
-
-
-def read_lineage(desk: Desk, digest: str | None) -> dict[str, Any]:
-    """The document; empty where it cannot be had."""
-    if not digest or desk.artifacts is None:
-        return {}
-    try:
-        kept = json.loads(desk.artifacts.read_bytes(digest))
-    except (IncumbentError, ValueError, OSError):
-        return {}
-    return kept if isinstance(kept, dict) else {}
-
-
-def part(kept: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A part of the document that is a mapping; empty where it is none."""
-    found = kept.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 def provenance_view(kept: Mapping[str, Any]) -> dict[str, Any] | None:

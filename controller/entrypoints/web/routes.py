@@ -24,7 +24,7 @@ from controller.entrypoints.web import entry, forms, messages
 from controller.entrypoints.web.charts import curve_svg
 from controller.entrypoints.web.decision.export import whole
 from controller.entrypoints.web.decision.view import decision_view
-from controller.entrypoints.web.lineage import provenance_view, read_lineage
+from controller.entrypoints.web.lineage import provenance_view
 from controller.entrypoints.web.model_filters import STATES, Wanted, filtered, owners
 from controller.entrypoints.web.model_view import model_rows, model_view
 from controller.entrypoints.web.render import STATIC, page
@@ -35,6 +35,7 @@ from controller.entrypoints.web.session import (
 from controller.entrypoints.web.visit import Visitor, number_in
 from controller.ports import LEAD, JournalLine, Query
 from controller.service.access import Person, Role
+from controller.service.documents import document_if_there
 from controller.service.drift_report import drift_view
 from controller.service.explain import find_decision, summary
 from controller.service.other_writes import other_writes
@@ -269,7 +270,9 @@ def _run(desk: Desk, tx: Any, name: str, session: Session) -> dict[str, Any]:
         "spec": to_plain(found.spec),
         "log": log,
         "curves": _curves(metrics),
-        "came_from": provenance_view(read_lineage(desk, found.result.get("lineage"))),
+        "came_from": provenance_view(
+            document_if_there(desk.artifacts, found.result.get("lineage"))
+        ),
         "comments": tx.comments.of(f"run:{name}"),
         "may_comment": session.person.why_not("comment", owner),
         "may_cancel": session.person.why_not("cancel", owner),

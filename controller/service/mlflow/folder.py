@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from controller.service.documents import part
 
 ARTIFACT = "data/model.bin"
 _NEEDED = frozenset(
@@ -102,20 +104,21 @@ class Described:
     digest: str
     created_at: datetime
     run: str = ""
-    lineage: Mapping[str, Any] | None = None
+    lineage: Mapping[str, Any] = field(default_factory=dict)
 
 
 def small_files(version: Described) -> dict[str, bytes]:
     """Every file of the folder but the artifact, by path."""
-    lineage = version.lineage or {}
-    python = str(lineage.get("platform", {}).get("python", ""))
+    lineage = version.lineage
+    python = str(part(lineage, "platform").get("python", ""))
+    features = lineage.get("features")
     about = {
         "model": version.model,
         "version": version.number,
         "digest": version.digest,
         "run": version.run,
-        "format": str(lineage.get("model", {}).get("format", "cloudpickle")),
-        "features": list(lineage.get("features", [])),
+        "format": str(part(lineage, "model").get("format", "cloudpickle")),
+        "features": features if isinstance(features, list) else [],
     }
     return {
         "MLmodel": _ml_model(version, python).encode(),
@@ -145,6 +148,6 @@ def _ml_model(version: Described, python: str) -> str:
 
 
 def _requirements(lineage: Mapping[str, Any]) -> str:
-    packages = lineage.get("packages", {})
+    packages = part(lineage, "packages")
     found = [f"{name}=={packages[name]}" for name in sorted(packages) if name.lower() in _NEEDED]
     return "".join(f"{line}\n" for line in found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from controller.domain.errors import NotFound
 from controller.domain.versions import Version
 from controller.ports import ArtifactStore
 from controller.ports.publication import NewRemote
+from controller.service.documents import read_document
 from controller.service.mlflow.folder import ARTIFACT, Described, small_files
 from controller.service.mlflow.publish import linked
 
@@ -27,9 +27,7 @@ class Packer:
         plain = linked(version, self._page)
         try:
             artifact = self._artifacts.fetch(version.digest, self._spool / "model.bin")
-            lineage = (
-                json.loads(self._artifacts.read_bytes(version.lineage)) if version.lineage else None
-            )
+            lineage = read_document(self._artifacts, version.lineage)
         except NotFound:
             return plain
         described = Described(

@@ -9,8 +9,8 @@ from typing import Any
 from controller.domain.canonical import to_plain
 from controller.domain.versions import Version
 from controller.entrypoints.api.desk import Desk
-from controller.entrypoints.web.lineage import part, read_lineage
 from controller.ports import Transaction
+from controller.service.documents import document_if_there, part
 
 _MOST = 60
 
@@ -67,7 +67,7 @@ def _subject(name: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Su
 
 
 def _facts(tx: Transaction, desk: Desk, version: Version) -> dict[str, dict[str, Any]]:
-    kept = read_lineage(desk, version.lineage)
+    kept = document_if_there(desk.artifacts, version.lineage)
     run = tx.runs.get(version.run)
     spec = run.spec if run else None
     platform, code = part(kept, "platform"), part(kept, "code")
