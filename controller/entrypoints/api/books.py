@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from controller.domain import codec
 from controller.domain.errors import IntegrityError, NotFound, UserError
-from controller.entrypoints.api.desk import At, Caller
+from controller.entrypoints.api.caller import Caller
+from controller.entrypoints.api.desk import At
 from controller.entrypoints.api.problems import WRITE_ERRORS
 from controller.entrypoints.api.read import told
 from controller.ports.reads import READS, WALKED, question

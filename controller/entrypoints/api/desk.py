@@ -1,4 +1,4 @@
-"""What every route works with: the settings, the database, the clock, and who asks."""
+"""What every route works with: the settings, the database, the clock, the links, and what a token lets one do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from controller.service.access import (
     Person,
     bearer,
     capped,
-    digest_of,
     everything,
     person_of,
     standing_in,
@@ -180,32 +179,4 @@ def desk_of(request: Request) -> Desk:
     return desk
 
 
-def caller(request: Request) -> Person:
-    """Who calls the API: the bearer of a token. NotLoggedIn otherwise."""
-    desk = desk_of(request)
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and secret:
-        return desk.bearer(digest_of(secret.strip()))
-    unnamed = desk.unnamed()
-    if unnamed is not None:
-        return unnamed
-    from controller.entrypoints.web.session import session_of
-
-    session = session_of(request)
-    if session is not None and request.method in {"GET", "HEAD"}:
-        return session.person
-    raise NotLoggedIn(
-        "This needs a token.",
-        hint="Send `Authorization: Bearer inc_...`; `incumbent token create` makes one.",
-    )
-
-
-def reader(person: Annotated[Person, Depends(caller)]) -> Person:
-    """A caller who may read. Reading takes a role, for all models or for those of one owner."""
-    if not person.roles:
-        person.must("read", None)
-    return person
-
-
 At = Annotated[Desk, Depends(desk_of)]
-Caller = Annotated[Person, Depends(reader)]

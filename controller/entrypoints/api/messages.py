@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response
 from controller.bootstrap import notify_plan
 from controller.domain.canonical import to_plain
 from controller.entrypoints.api import shapes
-from controller.entrypoints.api.desk import At, Caller
+from controller.entrypoints.api.caller import Caller
+from controller.entrypoints.api.desk import At
 from controller.entrypoints.api.problems import WRITE_ERRORS
 from controller.entrypoints.api.read import Before, Limit, told
 from controller.entrypoints.api.write import Key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from controller.entrypoints.api.desk import Caller
+from controller.entrypoints.api.caller import Caller
 from controller.entrypoints.observe import Answer, Probes
 
 router = APIRouter(

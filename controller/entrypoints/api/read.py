@@ -18,7 +18,8 @@ from controller.domain.runs import Run, RunKind, RunState
 from controller.domain.signals import SignalKind, SignalStatus
 from controller.domain.versions import Version, VersionState
 from controller.entrypoints.api import shapes
-from controller.entrypoints.api.desk import At, Caller
+from controller.entrypoints.api.caller import Caller
+from controller.entrypoints.api.desk import At
 from controller.entrypoints.api.problems import READ_ERRORS
 from controller.ports import Query as Wanted
 from controller.service.drift_report import drift_view

@@ -12,7 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 from starlette.types import Send
 
-from controller.entrypoints.api.desk import At, Caller, Desk
+from controller.entrypoints.api.caller import Caller
+from controller.entrypoints.api.desk import At, Desk
 from controller.entrypoints.api.problems import READ_ERRORS
 from controller.entrypoints.api.watch import Listener, Watch, look
 

@@ -14,7 +14,8 @@ from controller.domain.errors import UserError
 from controller.domain.use import CHAMPION
 from controller.domain.versions import VersionState
 from controller.entrypoints.api import shapes
-from controller.entrypoints.api.desk import At, Caller, Desk
+from controller.entrypoints.api.caller import Caller
+from controller.entrypoints.api.desk import At, Desk
 from controller.entrypoints.api.problems import READ_ERRORS, WRITE_ERRORS
 from controller.entrypoints.api.read import Limit, Name, Since, Until, told, utc
 from controller.entrypoints.api.write import ANSWERED, Key, said, storable

@@ -20,7 +20,8 @@ from controller.domain.errors import Forbidden, NotFound, UserError
 from controller.domain.signals import NewSignal, Signal, SignalKind
 from controller.domain.tracing import read_header
 from controller.entrypoints.api import shapes
-from controller.entrypoints.api.desk import At, Caller, Desk, caller
+from controller.entrypoints.api.caller import Caller, caller
+from controller.entrypoints.api.desk import At, Desk
 from controller.entrypoints.api.problems import WRITE_ERRORS
 from controller.entrypoints.api.read import told
 from controller.ports import Transaction

@@ -23,7 +23,8 @@ from controller.domain.errors import (
     UserError,
 )
 from controller.domain.signals import SignalStatus
-from controller.entrypoints.api.desk import Desk, caller, desk_of
+from controller.entrypoints.api.caller import caller
+from controller.entrypoints.api.desk import Desk, desk_of
 from controller.entrypoints.mlflow.files import answer_file, answer_listing
 from controller.entrypoints.mlflow.methods import METHODS, READING, Call, alias_word
 from controller.entrypoints.mlflow.shapes import error_body

@@ -1,0 +1,40 @@
+"""Who calls the API: the bearer of a token, or, to read, who is logged in at the page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from controller.domain.errors import NotLoggedIn
+from controller.entrypoints.api.desk import desk_of
+from controller.entrypoints.web.session import session_of
+from controller.service.access import Person, digest_of
+
+
+def caller(request: Request) -> Person:
+    """Who calls the API: the bearer of a token. NotLoggedIn otherwise."""
+    desk = desk_of(request)
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and secret:
+        return desk.bearer(digest_of(secret.strip()))
+    unnamed = desk.unnamed()
+    if unnamed is not None:
+        return unnamed
+    session = session_of(request)
+    if session is not None and request.method in {"GET", "HEAD"}:
+        return session.person
+    raise NotLoggedIn(
+        "This needs a token.",
+        hint="Send `Authorization: Bearer inc_...`; `incumbent token create` makes one.",
+    )
+
+
+def reader(person: Annotated[Person, Depends(caller)]) -> Person:
+    """A caller who may read. Reading takes a role, for all models or for those of one owner."""
+    if not person.roles:
+        person.must("read", None)
+    return person
+
+
+Caller = Annotated[Person, Depends(reader)]
