@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -24,8 +22,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import redis
 import s3fs
@@ -34,6 +30,8 @@ import yaml
 from controller.adapters.celery.broker import find_server
 from tests.support.data_places import s3_server  # noqa: F401 - a fixture
 from tests.support.postgres import PostgresServer, free_port
+from tests.support.tiny import deliver, lay_out
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -41,33 +39,6 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 SERVERS = ("postgres", "redis", "storage")
 OURS = ("controller", "api", "worker")
 PATIENCE = 120.0
-
-TRAINING = """
-import numpy as np
-
-
-class Line:
-    def __init__(self, slope, start):
-        self.slope, self.start = slope, start
-
-    def predict(self, frame):
-        return self.slope * frame["x"].to_numpy() + self.start
-
-
-def train(run):
-    frame = run.pandas()
-    return Line(*np.polyfit(frame["x"], frame["y"], 1))
-"""
-POLICY = """\
-version: 1
-model: tiny
-data: {source: "data/*.parquet", target: y, features: [x], holdout: {fraction: 0.2, min_rows: 10}}
-train: {entrypoint: "tiny:train"}
-triggers:
-  - new_data: {rows: 100}
-promote:
-  - {metric: mae, better_than: champion}
-"""
 
 
 @dataclass(frozen=True)
@@ -173,14 +144,6 @@ def _filled(value: str) -> str:
     return re.sub(r"\$\{(\w+):\?[^}]*\}", lambda found: f"a-{found[1].lower()}", value)
 
 
-def until(condition: Callable[[], Any], words: Callable[[], str]) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < deadline, words()
-        time.sleep(0.2)
-    return found
-
-
 @pytest.fixture
 def redis_url(tmp_path: Path) -> Iterator[str]:
     """A server on a port, started with the options of the compose file."""
@@ -196,7 +159,7 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
             stderr=log,
         )
     try:
-        until(lambda: _pings(port), (folder / "log").read_text)
+        until(lambda: _pings(port), PATIENCE, words=(folder / "log").read_text)
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         process.terminate()
@@ -214,10 +177,7 @@ def _pings(port: int) -> bool:
 @pytest.fixture
 def host(tmp_path: Path, postgres_server: PostgresServer, redis_url: str, s3_server: str) -> Host:  # noqa: F811
     project = tmp_path / "srv" / "project"
-    (project / "rules").mkdir(parents=True)
-    (project / "data").mkdir()
-    (project / "tiny.py").write_text(TRAINING)
-    (project / "rules" / "tiny.yaml").write_text(POLICY)
+    lay_out(project, "new_data: {rows: 100}")
     # Empty: the first controller makes the tables, the first artifact the bucket.
     database = postgres_server.url(postgres_server.create())
     return Host(tmp_path / "srv", database, redis_url, s3_server)
@@ -255,13 +215,6 @@ def test_no_password_stands_in_the_file_and_only_this_machine_reaches_the_page()
     assert SERVICES["controller"]["deploy"]["replicas"] == 2
 
 
-def _deliver(host: Host, name: str, slope: int) -> None:
-    x = [float(i * 37 % 101) for i in range(400)]
-    rows = pa.table({"x": x, "y": [slope * value + i % 7 for i, value in enumerate(x)]})
-    pq.write_table(rows, host.folder / name)
-    shutil.move(host.folder / name, host.folder / "project" / "data" / name)
-
-
 def _champion(host: Host) -> Any:
     return next((v for v in host.ask("worker", "versions", "tiny") or () if v["champion"]), None)
 
@@ -276,18 +229,23 @@ def test_the_services_commands_run_on_real_servers_and_a_controller_takes_over(h
     with ExitStack() as stack:
         running = {name: stack.enter_context(host.container(name)) for name in containers}
         for name in containers:
-            until(partial(host.healthy, name), said)
+            until(partial(host.healthy, name), PATIENCE, words=said, pause=0.2)
 
-        _deliver(host, "first.parquet", 2)
-        first = until(lambda: _champion(host), said)
+        deliver(host.folder / "project", "first.parquet", slope=2)
+        first = until(lambda: _champion(host), PATIENCE, words=said, pause=0.2)
         stored = s3fs.S3FileSystem(endpoint_url=host.storage, key="incumbent", secret="any")
         assert stored.find("incumbent/artifacts")
 
         (leader,) = (c for c in host.ask("api", "status")["system"]["controllers"] if c["leads"])
         (lost,) = (p for p in running.values() if p.pid == leader["pid"])
         os.killpg(lost.pid, signal.SIGKILL)
-        _deliver(host, "second.parquet", 5)
-        second = until(lambda: (_champion(host) != first and _champion(host)) or None, said)
+        deliver(host.folder / "project", "second.parquet", slope=5)
+        second = until(
+            lambda: (_champion(host) != first and _champion(host)) or None,
+            PATIENCE,
+            words=said,
+            pause=0.2,
+        )
 
         assert second["version"] > first["version"]
         token = host.run("api", "incumbent", "token", "create", "ci").stdout.strip()

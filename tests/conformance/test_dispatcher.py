@@ -18,7 +18,7 @@ from controller.adapters.celery import CeleryDispatcher, EmbeddedBroker
 from controller.adapters.celery.settings import declare_queue, queue_name
 from controller.domain.errors import Unavailable
 from tests.support.brokers import rabbitmq, valkey
-from tests.support.workplace import until
+from tests.support.waiting import until
 
 HOUR = timedelta(hours=1)
 

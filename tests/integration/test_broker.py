@@ -6,8 +6,6 @@ import os
 import signal
 import socket
 import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -25,15 +23,9 @@ from controller.adapters.celery import (
 from controller.adapters.celery.broker import answers, socket_path
 from controller.adapters.celery.settings import queue_name
 from controller.domain.errors import ConfigurationError, Unavailable
+from tests.support.waiting import until
 
 HOUR = timedelta(hours=1)
-
-
-def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition never held"
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from tests.support.brokers import valkey
 from tests.support.controllers import ROOT, Controllers, controllers
 from tests.support.postgres import PostgresServer
-from tests.support.workplace import until
+from tests.support.waiting import until
 
 SECOND = timedelta(seconds=1)
 KILLED = 10.0

@@ -21,7 +21,7 @@ from controller.service.readiness import conditions, ready
 from controller.settings import Settings, load_settings
 from tests.support.controllers import POLICY
 from tests.support.postgres import PostgresServer
-from tests.support.workplace import until
+from tests.support.waiting import until
 
 SIZE = 96 << 20
 

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,8 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from controller.adapters.telemetry import open_tracer
@@ -27,33 +24,9 @@ from tests.support.collector import Collected, collecting
 from tests.support.house import UNDECIDED, House
 from tests.support.makers import AT
 from tests.support.postgres import free_port
+from tests.support.tiny import deliver, lay_out
+from tests.support.waiting import until
 
-TRAINING = """
-import numpy as np
-
-
-class Line:
-    def __init__(self, slope, start):
-        self.slope, self.start = slope, start
-
-    def predict(self, frame):
-        return self.slope * frame["x"].to_numpy() + self.start
-
-
-def train(run):
-    frame = run.pandas()
-    return Line(*np.polyfit(frame["x"], frame["y"], 1))
-"""
-POLICY = """\
-version: 1
-model: tiny
-data: {source: "data/*.parquet", target: y, features: [x], holdout: {fraction: 0.2, min_rows: 10}}
-train: {entrypoint: "tiny:train"}
-triggers:
-  - webhook: {type: com.example.labels.ready}
-promote:
-  - {metric: mae, better_than: champion}
-"""
 SENDER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
@@ -91,13 +64,8 @@ def send(port: int) -> bool:
 
 @pytest.mark.long
 def test_one_promotion_is_one_trace_through_three_processes(tmp_path: Path):
-    (tmp_path / "rules").mkdir()
-    (tmp_path / "data").mkdir()
-    (tmp_path / "tiny.py").write_text(TRAINING)
-    (tmp_path / "rules" / "tiny.yaml").write_text(POLICY)
-    x = [float(i * 37 % 101) for i in range(400)]
-    rows = pa.table({"x": x, "y": [2 * value + i % 7 for i, value in enumerate(x)]})
-    pq.write_table(rows, tmp_path / "data" / "new.parquet")
+    lay_out(tmp_path, "webhook: {type: com.example.labels.ready}")
+    deliver(tmp_path, "new.parquet", slope=2)
     port = free_port()
     with collecting() as collected, ExitStack() as stack:
         environment = {
@@ -112,19 +80,18 @@ def test_one_promotion_is_one_trace_through_three_processes(tmp_path: Path):
         }
         for words in (("controller",), ("worker",), ("api", "--port", str(port))):
             stack.enter_context(process(tmp_path, environment, *words))
-        until(lambda: send(port), tmp_path)
-        until(lambda: collected.named("decision promote"), tmp_path)
-        until(lambda: len(collected.named("run evaluate")) == 1, tmp_path)
+        for condition in (
+            lambda: send(port),
+            lambda: collected.named("decision promote"),
+            lambda: len(collected.named("run evaluate")) == 1,
+        ):
+            until(condition, 120, words=lambda: said(tmp_path), pause=0.1)
         check(collected)
         logs(tmp_path)
 
 
-def until(condition: Any, folder: Path) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        words = "\n".join(file.read_text()[-2000:] for file in folder.glob("*.log"))
-        assert time.monotonic() < deadline, words
-        time.sleep(0.1)
+def said(folder: Path) -> str:
+    return "\n".join(file.read_text()[-2000:] for file in folder.glob("*.log"))
 
 
 def check(collected: Collected) -> None:

@@ -22,7 +22,8 @@ from controller.domain.runs import Run, RunState
 from controller.ports import Query, RunEnd, Store, WorkerRow
 from tests.support.makers import AT, HOUR, MINUTE, MODEL, order
 from tests.support.stores import Bench
-from tests.support.workplace import ROOT, Workplace, rows_of, until
+from tests.support.waiting import until
+from tests.support.workplace import ROOT, Workplace, rows_of
 from workers.draining import Drain
 from workers.naming import PATIENCE, wait_for_name
 from workers.reporting import Reporter, report_end

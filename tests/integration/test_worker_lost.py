@@ -18,7 +18,8 @@ from controller.domain.runs import Run, RunState
 from controller.domain.signals import SignalKind
 from controller.ports import Query
 from controller.service.rescue_runs import Rescuer
-from tests.support.workplace import MODEL, Workplace, rows_of, until
+from tests.support.waiting import until
+from tests.support.workplace import MODEL, Workplace, rows_of
 
 WAITS = """
 import time

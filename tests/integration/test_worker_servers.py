@@ -13,7 +13,8 @@ from controller.domain.errors import Unavailable
 from controller.domain.rules import Comparison, Gate
 from controller.domain.runs import Run, RunState
 from tests.support.brokers import Server, rabbitmq, valkey
-from tests.support.workplace import Workplace, rows_of, until
+from tests.support.waiting import until
+from tests.support.workplace import Workplace, rows_of
 
 WAITS = """
 import time

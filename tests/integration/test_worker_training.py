@@ -20,7 +20,8 @@ from controller.adapters.celery.settings import declare_queue, queue_name
 from controller.domain.rules import DataSection, Holdout
 from controller.domain.runs import RunState
 from tests.support.machine import small_file_system
-from tests.support.workplace import DATA, MODEL, Workplace, rows_of, until
+from tests.support.waiting import until
+from tests.support.workplace import DATA, MODEL, Workplace, rows_of
 
 
 def opened(home: Path, **environment: str) -> Workplace:

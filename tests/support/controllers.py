@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 
 from tests.support.postgres import PostgresServer
-from tests.support.workplace import until
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = """\

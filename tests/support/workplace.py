@@ -10,8 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,6 +30,7 @@ from controller.domain.decisions import RegisterVersion, RulesRef, StartRun
 from controller.domain.rules import DataSection, Holdout
 from controller.domain.runs import Run, RunKind, RunSpec, RunState, run_id
 from controller.ports import Batch, NewDecision
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "toy"
@@ -134,15 +134,6 @@ class Rogue(Line):
 def rogue(run):
     return Rogue(1.0, 0.0)
 '''
-
-
-def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """What ``condition`` gives as soon as it gives something; fails after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "the condition never held"
-        time.sleep(0.02)
-    return found
 
 
 def rows_of(day: int, days: int = 10, seed: int = 0, **columns: Any) -> pa.Table:

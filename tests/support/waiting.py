@@ -1,0 +1,22 @@
+"""Waiting for a condition, with a deadline: the only way in which tests wait for another process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def until(
+    condition: Callable[[], Any],
+    seconds: float = 60.0,
+    *,
+    words: Callable[[], str] = lambda: "the condition never held",
+    pause: float = 0.02,
+) -> Any:
+    """What ``condition`` gives as soon as it gives something; fails with ``words`` after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, words()
+        time.sleep(pause)
+    return found
