@@ -29,7 +29,7 @@ from controller.ports.data import (
     SourceState,
 )
 from controller.ports.decisions import DecisionLog, NewDecision
-from controller.ports.delivery import Dispatcher, Letter, Outbox
+from controller.ports.delivery import DOORBELL, Dispatcher, Letter, Outbox, doorbell_key
 from controller.ports.figures import FigureBook, RunFigure
 from controller.ports.leases import FARTHEST, Lease, Leases
 from controller.ports.notices import (
@@ -87,6 +87,7 @@ from controller.ports.use import (
 )
 
 __all__ = [
+    "DOORBELL",
     "FARTHEST",
     "FORGOTTEN",
     "LEAD",
@@ -162,4 +163,5 @@ __all__ = [
     "Waiting",
     "WorkerBook",
     "WorkerRow",
+    "doorbell_key",
 ]

@@ -7,6 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+DOORBELL = "run"
+"""The topic of letters that ring for a worker."""
+
+
+def doorbell_key(run: str, fence: int) -> str:
+    """The key of the letter that rings for a queued run; each return to the queue has a fence, and a letter, anew."""
+    return f"{run}:{fence}"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Letter:

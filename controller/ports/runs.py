@@ -30,7 +30,10 @@ class RunEnd:
 
 
 class RunStore(Protocol):
-    """Runs with their fencing tokens. Every write of a worker names the token it won; row count 0 means fenced."""
+    """Runs with their fencing tokens. Every write of a worker names the token it won; row count 0 means fenced.
+
+    Whatever takes a run out of the queue acknowledges the letter that rings for it, in the same transaction.
+    """
 
     def order(self, model: str, action: StartRun, *, decision: int, at: datetime) -> Run:
         """Enter a queued run with fence 0 and attempt 0; its number must be the model's next one."""

@@ -37,7 +37,7 @@ from controller.domain.decisions import (
 from controller.domain.rollout import RolloutView
 from controller.domain.runs import RunKind
 from controller.domain.snapshot import HoldView, RestView, Snapshot
-from controller.ports import NewDecision, Transaction
+from controller.ports import DOORBELL, NewDecision, Transaction, doorbell_key
 from controller.service.backpressure import has_room_for_notices
 
 
@@ -89,7 +89,7 @@ def _apply(action: Action, context: _Context) -> None:
 def _(action: StartRun, context: _Context) -> None:
     context.tx.runs.order(context.model, action, decision=context.decision, at=context.at)
     payload = {"run": action.run, "queue": action.spec.queue}
-    context.tx.outbox.put("run", f"{action.run}:0", payload)
+    context.tx.outbox.put(DOORBELL, doorbell_key(action.run, 0), payload)
     if action.spec.kind is RunKind.TRAIN:
         fired = {cause.trigger: context.at for cause in action.spec.causes}
         state = context.tx.models.state(context.model)

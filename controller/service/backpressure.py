@@ -14,7 +14,7 @@ from datetime import datetime
 from controller.domain.decisions import Decision, StartRun
 from controller.domain.errors import Full
 from controller.domain.signals import CAUSES, NewSignal
-from controller.ports import Accepted, Transaction
+from controller.ports import DOORBELL, Accepted, Transaction
 
 INBOX = 500
 """Signals of one model that may wait for their answer; a snapshot holds twice as many."""
@@ -54,7 +54,7 @@ def must_fit(tx: Transaction, decision: Decision, *, limit: int = OUTBOX) -> Non
     """Full where the decision orders runs and the outbox holds too many that nobody has claimed."""
     if not any(isinstance(action, StartRun) for action in decision.actions):
         return
-    waiting = tx.outbox.depth().get("run", 0)
+    waiting = tx.outbox.depth().get(DOORBELL, 0)
     if waiting >= limit:
         raise Full(
             f"The outbox is full: {waiting:,} ordered runs wait for a worker.",

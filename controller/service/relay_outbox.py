@@ -10,7 +10,7 @@ from datetime import timedelta
 from controller.crashpoints import reach
 from controller.domain.errors import Unavailable
 from controller.domain.runs import Run, RunState
-from controller.ports import Dispatcher, Letter, Store
+from controller.ports import DOORBELL, Dispatcher, Letter, Store
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Relay:
     def run_once(self) -> RelayReport:
         """Ring for every queued run whose letter is due; settle letters whose run was taken or has ended."""
         with self._store.read() as tx:
-            letters = tx.outbox.due("run", self._config.batch)
+            letters = tx.outbox.due(DOORBELL, self._config.batch)
             runs = [tx.runs.get(str(letter.payload["run"])) for letter in letters]
         rung = settled = failed = 0
         for letter, run in zip(letters, runs, strict=True):
@@ -69,7 +69,10 @@ class Relay:
         return RelayReport(rung=rung, settled=settled, failed=failed)
 
     def _settle(self, letter: Letter) -> None:
-        """Somebody has the run, or it has ended. A lost worker's run gets a letter of its own from the rescuer."""
+        """The run is not there to be had: whoever took it was of a version that leaves the letter to us.
+
+        A lost worker's run gets a letter of its own from the rescuer.
+        """
         with self._store.begin() as tx:
             tx.outbox.acknowledge(letter.id)
 

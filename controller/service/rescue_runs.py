@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from controller.crashpoints import reach
 from controller.domain.runs import RunState
-from controller.ports import Clock, Store
+from controller.ports import DOORBELL, Clock, Store, doorbell_key
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Rescuer:
             for run in reclaimed:
                 if run.state is RunState.QUEUED:
                     payload = {"run": run.id, "queue": run.spec.queue}
-                    tx.outbox.put("run", f"{run.id}:{run.fence}", payload)
+                    tx.outbox.put(DOORBELL, doorbell_key(run.id, run.fence), payload)
             if reclaimed:
                 tx.counters.add("runs_taken_back", len(reclaimed))
                 reach("reclaim-written")

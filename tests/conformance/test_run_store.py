@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from controller.domain.decisions import StartRun
-from controller.domain.errors import Conflict, IllegalTransition
+from controller.domain.errors import Conflict, IllegalTransition, Unavailable
 from controller.domain.runs import RunKind, RunState
 from controller.domain.signals import SignalKind
-from controller.ports import Pulse, Query, RunEnd, Store
+from controller.ports import DOORBELL, Pulse, Query, RunEnd, Store, Transaction, doorbell_key
 from tests.support.makers import AT, HOUR, MINUTE, MODEL, decide, order, spec
 from tests.support.stores import Bench
 
@@ -70,6 +71,41 @@ def test_a_run_is_claimed_once(store: Store, fence: int):
     with store.begin() as tx:
         assert tx.runs.claim(RUN, fence, worker="w2", lease=LEASE) is None
         assert tx.runs.claim("other", 0, worker="w2", lease=LEASE) is None
+
+
+LEAVING = {
+    "claimed": lambda tx: tx.runs.claim(RUN, 0, worker="w", lease=LEASE),
+    "cancelled": lambda tx: tx.runs.request_cancel(RUN, "Nobody wants it.", at=AT),
+}
+
+
+@pytest.mark.parametrize("leave", LEAVING.values(), ids=LEAVING)
+def test_whoever_takes_a_run_out_of_the_queue_settles_its_letter(
+    store: Store, leave: Callable[[Transaction], object]
+):
+    with store.begin() as tx:
+        order(tx)
+        for key in (doorbell_key(RUN, 0), doorbell_key(RUN, 2), doorbell_key("other.r1", 0)):
+            tx.outbox.put(DOORBELL, key, {})
+        tx.outbox.put("notify", doorbell_key(RUN, 0), {})
+        assert tx.runs.claim(RUN, 1, worker="late", lease=LEASE) is None
+        assert tx.outbox.depth() == {DOORBELL: 3, "notify": 1}
+    with store.begin() as tx:
+        leave(tx)
+        kept = [letter.key for letter in tx.outbox.due(DOORBELL)]
+        assert kept == [doorbell_key(RUN, 2), doorbell_key("other.r1", 0)]
+        assert tx.outbox.depth() == {DOORBELL: 2, "notify": 1}
+
+
+def test_a_claim_that_is_taken_back_leaves_the_letter(store: Store):
+    with store.begin() as tx:
+        order(tx)
+        tx.outbox.put(DOORBELL, doorbell_key(RUN, 0), {})
+    with pytest.raises(Unavailable), store.begin() as tx:
+        tx.runs.claim(RUN, 0, worker="w", lease=LEASE)
+        raise Unavailable("Not by this worker.")
+    with store.read() as tx:
+        assert tx.outbox.depth() == {DOORBELL: 1}
 
 
 def test_a_wrong_fence_claims_nothing(store: Store):

@@ -13,6 +13,14 @@ from controller.domain.canonical import to_plain
 from controller.ports import FARTHEST, Letter
 
 
+def settle(tables: Tables, topic: str, key: str) -> None:
+    """The letter of that key, if there is one, has arrived for good."""
+    letter = tables.letter_keys.get((topic, key))
+    if letter is not None:
+        tables.letters[letter] = replace(tables.letters[letter], acknowledged=True)
+        tables.undelivered.pop(letter)
+
+
 class MemoryOutbox:
     """Letters by id; ``now`` is the store's clock."""
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from controller.adapters.memory.models import MemoryModels
+from controller.adapters.memory.outbox import settle
 from controller.adapters.memory.signals import MemorySignals
 from controller.adapters.memory.tables import Tables
 from controller.domain.canonical import to_plain
@@ -13,7 +14,7 @@ from controller.domain.decisions import StartRun
 from controller.domain.endings import ending_signal, lost_sentence
 from controller.domain.errors import Conflict, IllegalTransition
 from controller.domain.runs import RUN_MOVES, Run, RunState
-from controller.ports import FARTHEST, Pulse, Query, RunEnd
+from controller.ports import DOORBELL, FARTHEST, Pulse, Query, RunEnd, doorbell_key
 
 
 class MemoryRuns:
@@ -159,9 +160,12 @@ class MemoryRuns:
         return self._put(ended)
 
     def _put(self, run: Run) -> Run:
-        before = self._tables.runs[run.id].state
+        found = self._tables.runs[run.id]
+        before = found.state
         if run.state is not before and run.state not in RUN_MOVES[before]:
             raise IllegalTransition(f"A run cannot go from {before} to {run.state}.")
+        if before is RunState.QUEUED:
+            settle(self._tables, DOORBELL, doorbell_key(run.id, found.fence))
         self._tables.runs[run.id] = run
         if run.state.ended:
             self._tables.unended.pop(run.id)

@@ -15,6 +15,15 @@ from controller.ports import FARTHEST, Letter
 _WAITING = outbox.c.acknowledged_at.is_(None)
 
 
+def settle(session: Session, topic: str, key: str) -> None:
+    """The letter of that key, if there is one, has arrived for good."""
+    session.execute(
+        update(outbox)
+        .where(outbox.c.topic == topic, outbox.c.key == key, _WAITING)
+        .values(acknowledged_at=session.now())
+    )
+
+
 class SqlOutbox:
     """An acknowledged letter stays, so that its key is known; an index leaves it out."""
 

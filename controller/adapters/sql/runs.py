@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row, case, insert, or_, select, update
 
 from controller.adapters.sql.models import SqlModels
+from controller.adapters.sql.outbox import settle
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.signals import SqlSignals
 from controller.adapters.sql.tables import runs
@@ -18,7 +19,7 @@ from controller.domain.decisions import StartRun
 from controller.domain.endings import ending_signal, lost_sentence
 from controller.domain.errors import Conflict, IllegalTransition
 from controller.domain.runs import FORMAT, Run, RunSpec, RunState
-from controller.ports import FARTHEST, Pulse, Query, RunEnd
+from controller.ports import DOORBELL, FARTHEST, Pulse, Query, RunEnd, doorbell_key
 
 
 class SqlRuns:
@@ -186,6 +187,8 @@ class SqlRuns:
             .values(dict(values))
             .returning(runs)
         ).first()
+        if row is not None and before is RunState.QUEUED:
+            settle(self._session, DOORBELL, doorbell_key(run, fence))
         return None if row is None else _run(row)
 
 
