@@ -94,7 +94,8 @@ def page_of(subject: str) -> str:
         return f"/decisions/{name}"
     if kind == "run":
         return f"/runs/{quote(name, safe='')}"
-    return f"/models/{quote(name.rpartition('/')[0], safe='')}"
+    model, _, number = name.rpartition("/")
+    return f"/models/{quote(model, safe='')}/versions/{number}"
 
 
 def as_html(text: str) -> str:

@@ -25,7 +25,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 KEY = "a key of the test"
 SEEN = ("", "decisions/{held}", "decisions/12", f"models/{MODEL}", "models", "signals", "runs", f"runs/{MODEL}.r9",
-        "policies", f"policies/{MODEL}", "drift", "messages", "messages/2", "audit", "system", "login")  # fmt: skip
+        "policies", f"policies/{MODEL}", "drift", "messages", "messages/2", f"models/{MODEL}/versions/4",
+        "audit", "system", "login")  # fmt: skip
 
 pytestmark = [
     pytest.mark.browser,

@@ -20,7 +20,7 @@ from controller.domain.errors import NotFound, UserError
 from controller.domain.signals import SignalKind, SignalStatus
 from controller.entrypoints.api.desk import At, Desk
 from controller.entrypoints.drift_html import fragment
-from controller.entrypoints.web import entry, forms, messages
+from controller.entrypoints.web import entry, forms, messages, version
 from controller.entrypoints.web.charts import curve_svg
 from controller.entrypoints.web.decision.export import whole
 from controller.entrypoints.web.decision.view import decision_view
@@ -467,6 +467,6 @@ def icon() -> Response:
 
 def mount(app: FastAPI) -> None:
     """Add the pages and their files."""
-    for pages in (router, messages.router, entry.router, forms.router):
+    for pages in (router, messages.router, version.router, entry.router, forms.router):
         app.include_router(pages)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -1,0 +1,64 @@
+"""The page of a version: where it comes from, how it was judged, what became of it, and what people say about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from controller.domain.errors import NotFound
+from controller.domain.runs import Run
+from controller.entrypoints.api.desk import At, Desk
+from controller.entrypoints.web.lineage import provenance_view, read_lineage
+from controller.entrypoints.web.render import page
+from controller.entrypoints.web.visit import Visitor, number_in
+from controller.ports import Transaction
+from controller.service.access import Person
+from controller.service.words import owner_of
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/models/{model}/versions/{number}")
+def version(request: Request, desk: At, session: Visitor, model: str, number: str) -> Response:
+    """One version with its lineage and its comments."""
+    wanted = number_in(number.removeprefix("v")) or 0
+    with desk.store.read() as tx:
+        view = _view(tx, desk, model, wanted, session.person)
+    return page(request, "version.html", **view)
+
+
+def _view(tx: Transaction, desk: Desk, model: str, number: int, person: Person) -> dict[str, Any]:
+    known = 0 < number < 2**31
+    found = tx.registry.versions(model, numbers=(number,)) if known else []
+    if not found:
+        raise NotFound(
+            f"{model} has no version {number or 'of that number'}.",
+            hint="The page of the model lists them.",
+        )
+    kept = found[0]
+    run = tx.runs.get(kept.run)
+    judged = tx.registry.evaluations(model, (number,)).get(number)
+    consumers = tx.consumers.of(model, live_at=desk.clock.now())
+    return {
+        "model": model,
+        "x": kept,
+        "run": run,
+        "judged": judged,
+        "metrics": {**kept.metrics, **(judged.metrics if judged else {})},
+        "moves": tx.facts.of(model, number),
+        "came_from": provenance_view(read_lineage(desk, _lineage(kept.lineage, run))),
+        "aliases": [one.name for one in tx.aliases.of(model) if one.version == number],
+        "consumers": [one for one in consumers if one.version == number][:50],
+        "tags": tx.notes.tags(model, (number,)).get(number, {}),
+        "said": tx.notes.descriptions(model, (number,)).get(number, ""),
+        "comments": tx.comments.of(f"version:{model}/{number}"),
+        "may_comment": person.why_not("comment", owner_of(tx, model, desk.parse)),
+    }
+
+
+def _lineage(digest: str | None, run: Run | None) -> str | None:
+    """Where the lineage is: the version's own, else what its run recorded."""
+    reported = run.result.get("lineage") if run else None
+    return digest or (reported if isinstance(reported, str) else None)
