@@ -437,7 +437,12 @@ def build_publisher(settings: Settings, store: Store, clock: Clock) -> Publisher
         return None
     team = open_team_registry(settings, settings.registry)
     watch = timedelta(seconds=settings.registry_watch)
-    config = PublishConfig(owner=owner(), settle=settings.registry_drift, watch=watch)
+    config = PublishConfig(
+        owner=owner(),
+        settle=settings.registry_drift,
+        may_adopt=settings.registry_adopt,
+        watch=watch,
+    )
     return Publisher(store, team, clock, config, build_packer(settings))
 
 
@@ -445,12 +450,16 @@ def _publishing(settings: Settings, store: Store, clock: Clock) -> list[Loop]:
     publisher = build_publisher(settings, store, clock)
     if publisher is None:
         return []
-    run_once = publisher.run_once
+
+    def run_once() -> int:
+        report = publisher.run_once()
+        return report.published + report.told
+
     return [
         Loop(
             name="registry",
             every=min(settings.registry_watch, 1.0),
-            run_once=lambda: run_once().published,
+            run_once=run_once,
             wakes=("engine",),
         )
     ]

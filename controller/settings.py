@@ -201,8 +201,12 @@ class Settings(BaseSettings):
     )
     registry_drift: Literal["hold", "adopt", "restore"] = Field(
         "hold",
-        description="What follows when somebody moves the alias champion over there: automatic promotion rests until"
-        " a person decides, their move is taken over, or ours is written again.",
+        description="What follows when somebody moves the alias champion over there and the policy is silent:"
+        " automatic promotion rests until a person decides, their move is taken over, or ours is written again.",
+    )
+    registry_adopt: bool = Field(
+        True,
+        description="Whether a move over there may be taken over at all; where not, a policy that asks for it holds.",
     )
     registry_watch: float = Field(
         5.0, gt=0, description="Seconds between two looks at the alias over there."

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from controller.domain.evidence import Evaluation
+from controller.domain.publication import Settlement
 from controller.domain.runs import RunSpec
 from controller.domain.signals import SignalAnswer
 from controller.domain.versions import VersionState
@@ -282,6 +283,23 @@ class RemoveArtifact:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SettleMove:
+    """How a foreign move of the champion in a team's registry ends; the publisher carries it out there.
+
+    ``found`` is where the alias pointed (None: nowhere), ``version`` is our number of that (None: none of ours).
+    """
+
+    signal: int
+    how: Settlement
+    place: str
+    alias: str
+    found: int | None
+    version: int | None
+    reason: str
+    kind: Literal["settle_move"] = "settle_move"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Notify:
     """Tell people. ``event`` is a key of the policy's ``notify`` section."""
 
@@ -312,6 +330,7 @@ Action = (
     | KeepVersion
     | LetGo
     | RemoveArtifact
+    | SettleMove
     | Notify
 )
 

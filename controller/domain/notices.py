@@ -47,6 +47,7 @@ WHAT: Mapping[str, str] = {
     "skewed": "what is served differs from what was trained on",
     "decayed": "the champion decays",
     "decay_expected": "the champion may decay, labels are still to come",
+    "moved_elsewhere": "the champion was moved in the team's registry",
     "mentioned": "somebody speaks to you",
     "test": "this is a test",
 }

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 Settlement = Literal["hold", "adopt", "restore"]
 """What follows when somebody moved the champion in the team's registry: automatic promotion rests until a person
-decides; their move is taken over as a promotion by hand; ours is written again."""
+decides; their move is taken over as a promotion without gates; ours is written again."""
+
+SETTLED_MOST = 3
+SETTLED_WINDOW = timedelta(hours=1)
+"""So many foreign moves are adopted or undone within so long; the next one holds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +40,7 @@ class Publication:
     error: str = ""
     failures: int = 0
     look_at: datetime | None = None
-    """After a failure: when to try again."""
+    """When to look again, whatever else is known: after a failure, or at once where something hints at news."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

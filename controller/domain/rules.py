@@ -13,6 +13,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
+from controller.domain.publication import Settlement
+
 SERVABLE = "servable"
 """Name of the gate that is always on: the challenger loads in a fresh process and its input schema fits."""
 
@@ -379,6 +381,17 @@ class Deprecate:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RegistrySection:
+    """Whose word counts when somebody moves the champion in the team's own registry.
+
+    None: the policy is silent, and the server's setting holds. ``line`` is that of the word itself.
+    """
+
+    moved_elsewhere: Settlement | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Silenced:
     """A lint that a team switched off, with its reason."""
 
@@ -410,6 +423,7 @@ class Policy:
     rollback: RollbackSection = RollbackSection()
     unimproving: Unimproving | None = None
     deprecate: Deprecate | None = None
+    registry: RegistrySection = RegistrySection()
     notify: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     silenced: tuple[Silenced, ...] = ()
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from controller.domain.decisions import RulesRef
 from controller.domain.evidence import Evaluation
+from controller.domain.publication import Settlement
 from controller.domain.records import Record
 from controller.domain.rollout import RolloutView
 from controller.domain.runs import RunView
@@ -129,6 +130,15 @@ class KeepView:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MoveView:
+    """A foreign move of the champion that was decided about before, and how."""
+
+    at: datetime
+    how: Settlement
+    decision: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Snapshot:
     """One model at one moment.
 
@@ -171,6 +181,8 @@ class Snapshot:
     records: tuple[Record, ...] = ()
     """What the figures of the champion, of the one before and of the one in rollout add up to, of the metrics that
     ``rollback.when`` asks for; read only where a figure has just come."""
+    moves: tuple[MoveView, ...] = ()
+    """Foreign moves of the champion that were settled lately; read only where another has just been told."""
     format: int = FORMAT
 
     @property

@@ -32,10 +32,11 @@ from controller.policy.reasons.report import report
 from controller.policy.reasons.restrain import restrain
 from controller.policy.reasons.retire import retire
 from controller.policy.reasons.roll_back import drill, roll_back
+from controller.policy.reasons.settle import settle
 from controller.policy.reasons.train import train
 from controller.policy.reasons.watch_rollout import watch_rollout
 
-CODE = "4"
+CODE = "5"
 """Version of the deciding code; raised whenever the same snapshot and rules could be decided otherwise."""
 
 Reason = Callable[[Case], Finding | None]
@@ -45,6 +46,7 @@ REASONS: tuple[Reason, ...] = (
     roll_back,  # a bad champion harms now
     watch_rollout,  # so does a bad challenger that answers requests already
     curate,  # then a person's word about one version
+    settle,  # then what somebody else did to the champion in the team's own registry
     promote,  # then evidence that is there is used
     retire,  # then what has left the seat is tidied up
     admit,  # a finished training becomes a candidate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +13,7 @@ from controller.domain.publication import Publication, Sent
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoteVersion:
-    """A version as the other registry shows it."""
+    """A version as the other registry shows it. ``author`` entered it; who moved an alias is not recorded there."""
 
     number: int
     source: str = ""
@@ -20,6 +21,8 @@ class RemoteVersion:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
+    author: str = ""
+    entered_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,6 +24,7 @@ from controller.domain.rules import (
     Policy,
     Recipe,
     Reference,
+    RegistrySection,
     RollbackCondition,
     RollbackSection,
     RolloutStep,
@@ -79,6 +80,7 @@ def build_policy(v: Values) -> Policy:
         rollback=_rollback(v["rollback"], ways) if v["rollback"] else RollbackSection(),
         unimproving=_unimproving(v["unimproving"]) if v["unimproving"] else None,
         deprecate=_deprecate(v["deprecate"]) if v["deprecate"] else None,
+        registry=_registry(v["registry"]) if v["registry"] else RegistrySection(),
         notify=v["notify"] or {},
         silenced=tuple(
             Silenced(lint=s["lint"], reason=s["reason"], line=s.line) for s in v["allow"] or ()
@@ -347,3 +349,7 @@ def _deprecate(v: Values) -> Deprecate:
     base = Deprecate()
     unless = base.unless if v["unless"] is None else v["unless"]
     return Deprecate(keep=v["keep"], after=v["after"], unless=unless, line=v.line)
+
+
+def _registry(v: Values) -> RegistrySection:
+    return RegistrySection(moved_elsewhere=v["moved_elsewhere"], line=v.at("moved_elsewhere").line)

@@ -30,6 +30,7 @@ from controller.rulefmt.types import BAD
 
 DEFAULT_START = datetime(2026, 1, 1, tzinfo=UTC)
 _REFERENCES = ("champion", "anchor", "previous", "baseline")
+_SENDERS = {"foreign_move": "registry:elsewhere"}
 _PEOPLE = frozenset({"approval", "promote", "reject", "rollback", "hold", "release", "manual"})
 
 
@@ -202,7 +203,7 @@ def _signal(values: Values) -> Event:
         at=values["at"],
         kind=kind,
         payload=values[kind],
-        actor=f"person:{person}" if person else "system",
+        actor=f"person:{person}" if person else _SENDERS.get(kind, "system"),
         line=values.line,
     )
 

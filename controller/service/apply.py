@@ -31,6 +31,7 @@ from controller.domain.decisions import (
     SetAlias,
     SetChampion,
     SetSunset,
+    SettleMove,
     StartRun,
     TurnRecipe,
 )
@@ -214,6 +215,14 @@ def _(action: LetGo, context: _Context) -> None:
 @_apply.register
 def _(action: RemoveArtifact, context: _Context) -> None:
     context.tx.keeps.remove(context.model, action, decision=context.decision, at=context.at)
+
+
+@_apply.register
+def _(action: SettleMove, context: _Context) -> None:
+    del (
+        action,
+        context,
+    )  # the publisher reads it in the log and carries it out in the team's registry
 
 
 @_apply.register

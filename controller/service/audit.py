@@ -10,7 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from controller.domain.canonical import to_plain
 from controller.domain.errors import NotFound
 from controller.domain.versions import Reign, VersionFact, VersionState
 from controller.ports import Transaction
+from controller.service.foreign_moves import SettledMove, settled_moves
 
 _ALL = 1_000_000
 
@@ -49,12 +50,17 @@ class Seat:
     ended_decision: int | None = None
     ended_reason: str = ""
     ended_actor: str = ""
+    moved: tuple[str, ...] = ()
+    """Who moved the champion elsewhere during the reign, and how each move was settled by which decision."""
 
 
 def audit(tx: Transaction, model: str, at: datetime | None = None) -> list[Seat]:
     """Every reign, newest first; with ``at`` the one at that moment. NotFound if nobody sat there then."""
-    facts = tx.facts.of(model)
-    seats = [_seat(tx, model, reign, facts) for reign in tx.registry.history(model, _ALL)]
+    facts, moves = tx.facts.of(model), list(settled_moves(tx, model))
+    seats = [
+        replace(_seat(tx, model, reign, facts), moved=_moved(moves, reign))
+        for reign in tx.registry.history(model, _ALL)
+    ]
     if at is None:
         return seats
     found = [s for s in seats if s.since <= at and (s.until is None or at < s.until)]
@@ -118,6 +124,15 @@ def _ended(facts: Iterable[VersionFact], reign: Reign) -> VersionFact | None:
     )
 
 
+def _moved(moves: Iterable[SettledMove], reign: Reign) -> tuple[str, ...]:
+    """Those of the reign; the one that was adopted ended it."""
+    return tuple(
+        f"decision {move.decision} ({move.at:%Y-%m-%d %H:%M} UTC) {move.how}: {move.seen}"
+        for move in moves
+        if reign.since < move.at and (reign.until is None or move.at <= reign.until)
+    )
+
+
 def _cause(body: Mapping[str, Any]) -> str:
     seated = next(a for a in body["actions"] if a["kind"] == "set_champion")
     return str(seated["cause"])
@@ -134,6 +149,7 @@ def _approvals(tx: Transaction, model: str, reign: Reign) -> tuple[str, ...]:
 COLUMNS = (
     "version", "since", "until", "cause", "decision", "actor", "rules", "revision", "reviewers", "approvals",
     "ended_by", "ended_decision", "ended_actor", "reason", "ended_reason", "digest", "run", "data_through", "hash",
+    "moved",
 )  # fmt: skip
 
 
@@ -164,6 +180,7 @@ def as_markdown(seats: Iterable[Seat]) -> str:
             lines.append(
                 f"- ended by {seat.ended_by}, decision {seat.ended_decision} ({seat.ended_actor}): {seat.ended_reason}"
             )
+        lines += [f"- moved elsewhere, {move}" for move in seat.moved]
         lines += [f"- record {seat.hash}", ""]
     return "\n".join(lines)
 

@@ -143,7 +143,12 @@ def _plain(payload: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in simple)
 
 
+def _of_move(payload: Mapping[str, Any]) -> str:
+    return str(payload.get("reason") or "")
+
+
 _WORDS = {
+    "foreign_move": _of_move,
     "new_data": _of_data,
     "run_finished": _of_run_end,
     "run_failed": _of_run_end,

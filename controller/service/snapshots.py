@@ -26,6 +26,7 @@ from controller.domain.versions import (
     VersionView,
 )
 from controller.ports import ActiveRules, Query, Transaction
+from controller.service.foreign_moves import read_moves
 from controller.service.records import read_records
 from controller.service.trials import read_holdouts, read_trials
 
@@ -80,6 +81,7 @@ def take_snapshot(tx: Transaction, rules: ActiveRules, policy: Policy, now: date
             KeepView(version=keep.version, reason=keep.reason, actor=keep.actor)
             for keep in tx.keeps.of(model)
         ),
+        moves=read_moves(tx, model, signals, now),
         records=read_records(tx, policy, signals, history, versions),
     )
 

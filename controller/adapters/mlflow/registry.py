@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -161,7 +162,17 @@ def _version(said: Mapping[str, Any]) -> RemoteVersion:
         description=str(said.get("description", "")),
         tags={str(one.get("key")): str(one.get("value", "")) for one in said.get("tags", [])},
         aliases=tuple(str(alias) for alias in said.get("aliases", [])),
+        author=str(said.get("user_id", "")),
+        entered_at=_moment(said.get("creation_timestamp")),
     )
+
+
+def _moment(millis: object) -> datetime | None:
+    """A time as MLflow tells it; what is none says nothing."""
+    try:
+        return datetime.fromtimestamp(int(str(millis)) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _quoted(text: str) -> str:

@@ -57,6 +57,8 @@ def audit(session: Session, model: str, at: str | None, form: str, as_json: bool
         print_table(
             _COLUMNS, [_cells(to_plain(s)) for s in seats], f"{model} never had a champion."
         )
+        for move in (move for seat in seats for move in seat.moved):
+            click.echo(f"moved elsewhere, {move}")
 
 
 _COLUMNS = (

@@ -56,6 +56,15 @@ def _unwatched_rollout(policy: Policy) -> Iterator[Hit]:
         )
 
 
+def _adopted_past_people(policy: Policy) -> Iterator[Hit]:
+    if policy.registry.moved_elsewhere == "adopt" and policy.approval.when == "always":
+        yield Hit(
+            policy.registry.line,
+            "`moved_elsewhere: adopt` seats a version without the approval that `approval.when: always` asks for",
+            "write `moved_elsewhere: hold` or `restore`",
+        )
+
+
 def _wrong_direction(policy: Policy) -> Iterator[Hit]:
     for name, higher in policy.metrics.items():
         known = METRICS.get(name)
@@ -268,6 +277,12 @@ LINTS = (
         stops="A stage of a rollout ends early only where a condition of `rollback.when` is shown to hold; without "
         "one it is a delay and proves nothing.",
         look=_unwatched_rollout,
+    ),
+    Lint(
+        name="adopt-without-approval",
+        severity="danger",
+        stops="Whoever may write to the team's registry seats a champion that nobody of `approval.from` agreed to.",
+        look=_adopted_past_people,
     ),
     Lint(
         name="bare-comparison",

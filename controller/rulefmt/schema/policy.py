@@ -51,6 +51,7 @@ EVENTS = (
     "decayed",
     "decay_expected",
     "unimproving",
+    "moved_elsewhere",
     "rules_refused",
 )
 """What a policy may tell people about."""
@@ -145,6 +146,25 @@ DEPRECATE = Section(
             ),
             example="[serving]",
             default_says="`[serving, consumers, rollback_target]`",
+        ),
+    ),
+)
+
+REGISTRY = Section(
+    title="registry",
+    doc="What holds between Incumbent and a team's own registry, where the server publishes to one.",
+    keys=(
+        Key(
+            name="moved_elsewhere",
+            type=Choice(("hold", "adopt", "restore")),
+            doc=(
+                "What follows when somebody moves the alias `champion` over there: automatic promotion rests until a "
+                "person decides, their version takes the seat without its gates, or ours is written again. Without "
+                "this line the server's `registry_drift` holds, and `registry_adopt` can forbid to adopt. What cannot "
+                "be done holds, and so does the fourth move within an hour."
+            ),
+            example="restore",
+            required=True,
         ),
     ),
 )
@@ -315,6 +335,7 @@ POLICY = Section(
         Key(name="rollback", type=ROLLBACK, doc=ROLLBACK.doc, example="{when: [{error_rate: 1%}]}"),
         Key(name="unimproving", type=UNIMPROVING, doc=UNIMPROVING.doc, example="{after: 5}"),
         Key(name="deprecate", type=DEPRECATE, doc=DEPRECATE.doc, example="{keep: 3, after: 30d}"),
+        Key(name="registry", type=REGISTRY, doc=REGISTRY.doc, example="{moved_elsewhere: hold}"),
         Key(
             name="notify",
             type=MapOf(

@@ -53,6 +53,7 @@ SIGNALS = (
     "rollback",
     "hold",
     "release",
+    "foreign_move",
 )
 _MOST_STEPS = 10_000
 

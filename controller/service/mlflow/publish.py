@@ -3,13 +3,13 @@
 Our database decides: a promotion is a compare-and-set there and nowhere else. Over there the last writer wins, so
 what can be had is less: one publisher a model (a lease), write, read back, tag the generation, and look again and
 again whether somebody moved the alias. A foreign move is never overlooked and never silently undone: it is a drift,
-with a sentence, and settled as the operator's setting says.
+with a sentence, and settled as a decision by the policy says (:mod:`controller.service.mlflow.drift`).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,10 +17,10 @@ from controller.domain.canonical import digest
 from controller.domain.catalog import CHAMPION
 from controller.domain.errors import Conflict, IncumbentError
 from controller.domain.publication import Publication, Sent, Settlement
-from controller.domain.signals import NewSignal, SignalKind
 from controller.domain.versions import Reign, Version
 from controller.ports import Clock, Lease, ModelState, Query, Store, Transaction
 from controller.ports.publication import NewRemote, RemoteVersion, TeamRegistry
+from controller.service.mlflow.drift import Drift, Drifts, Side
 from controller.service.mlflow.records import (
     GENERATION,
     NUMBER,
@@ -36,8 +36,6 @@ log = logging.getLogger(__name__)
 _LEASE = timedelta(seconds=120)
 _LONGEST_PAUSE = timedelta(minutes=5)
 _REIGNS = 50
-DRIFTS = "registry_drifts"
-"""The counter of foreign moves."""
 
 Package = Callable[[Version], NewRemote]
 """From a version to what is entered for it over there."""
@@ -45,32 +43,33 @@ Package = Callable[[Version], NewRemote]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublishConfig:
-    """``owner`` signs leases; ``settle`` says what follows a foreign move; ``watch`` is how often one looks."""
+    """``owner`` signs leases; ``watch`` is how often one looks.
+
+    ``settle`` says what follows a foreign move where the policy is silent; ``may_adopt`` False: no policy can adopt.
+    """
 
     owner: str
     settle: Settlement = "hold"
+    may_adopt: bool = True
     watch: timedelta = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublishReport:
-    """What one round did."""
+    """What one round did; ``told`` counts foreign moves that were put into the inbox."""
 
     published: int = 0
     moved: int = 0
+    told: int = 0
     drifting: int = 0
     failed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _View:
-    """Our side of one model, read at once."""
+class _View(Side):
+    """... with what is published of it besides."""
 
-    state: ModelState
-    row: Publication
     decision: int
-    sent: Mapping[int, Sent]
-    versions: tuple[Version, ...]
     reigns: tuple[Reign, ...]
 
 
@@ -90,11 +89,13 @@ class Publisher:
         self._clock = clock
         self._config = config
         self._package = package or linked
+        self._drifts = Drifts(store, team, config.settle, may_adopt=config.may_adopt)
 
     def run_once(self) -> PublishReport:
         """Look at every model whose time it is."""
         now = self._clock.now()
         published = moved = failed = 0
+        told = self._drifts.told
         with self._store.read() as tx:
             due = [s.model for s in tx.models.all() if s.next_version > 1 and self._due(tx, s, now)]
         for model in due:
@@ -113,7 +114,13 @@ class Publisher:
                     tx.leases.release(lease)
         with self._store.read() as tx:
             drifting = sum(1 for one in tx.publications.all() if one.drift)
-        return PublishReport(published=published, moved=moved, drifting=drifting, failed=failed)
+        return PublishReport(
+            published=published,
+            moved=moved,
+            told=self._drifts.told - told,
+            drifting=drifting,
+            failed=failed,
+        )
 
     def _due(self, tx: Transaction, state: ModelState, now: datetime) -> bool:
         row = tx.publications.get(state.model)
@@ -121,7 +128,8 @@ class Publisher:
             return True
         if row.look_at is not None:
             return now >= row.look_at
-        if row.generation != state.generation or row.decision != _newest(tx, state.model):
+        published = row.generation == state.generation or row.drift
+        if not published or row.decision != _newest(tx, state.model):
             return True
         return row.checked_at is None or now - row.checked_at >= self._config.watch
 
@@ -136,29 +144,33 @@ class Publisher:
                 tx.publications.put(self._row(tx, model))
         view = self._view(model)
         before = self._team.pointed(model, CHAMPION)
-        lost = self._lost(view, before)
-        if lost and self._settled(view, lost, None, now):
+        lost = self._drifts.lost(view, before)
+        if lost is not None:
+            if not self._drifts.settled(view, lost, now):
+                self._wait(view, now)
+                return 0, 0
             with self._store.begin() as tx:
                 tx.publications.forget(model)
                 tx.publications.put(replace(self._row(tx, model), alias=None, generation=0))
             view = self._view(model)
             before = self._team.pointed(model, CHAMPION)
-        elif lost:
-            return 0, 0
         published = self._write_versions(view)
         view = self._view(model)
-        drift, foreign = self._drift(view, before)
-        if drift and not self._settled(view, drift, foreign, now):
+        drift = self._drifts.moved(view, before) if lost is None else None
+        if drift is not None and not self._drifts.settled(view, drift, now):
+            self._wait(view, now)
             return published, 0
         moved = self._write_champion(view, before, lease)
-        self._well(view, now, drift=drift or lost)
+        self._well(view, now, drift or lost)
         return published, moved
 
     def _view(self, model: str) -> _View:
         with self._store.read() as tx:
+            rules = tx.rules.active(model)
             return _View(
                 state=tx.models.state(model),
                 row=self._row(tx, model),
+                rules="" if rules is None else rules.ref.blob,
                 decision=_newest(tx, model),
                 sent=tx.publications.sent(model),
                 versions=tuple(reversed(tx.registry.versions(model))),
@@ -170,106 +182,6 @@ class Publisher:
         if row is None or row.place != self._team.place:
             return Publication(model=model, place=self._team.place)
         return row
-
-    # --- what others did ------------------------------------------------------------------------------------
-
-    def _lost(self, view: _View, found: RemoteVersion | None) -> str:
-        """A sentence if the version that we made champion is not there any more."""
-        row = view.row
-        if row.alias is None or found is not None:
-            return ""
-        if self._team.get(row.model, row.alias) is not None:
-            return ""
-        return (
-            f"{self._team.place} has lost {row.model} version {row.alias}, which was its champion."
-        )
-
-    def _drift(self, view: _View, found: RemoteVersion | None) -> tuple[str, int | None]:
-        """A sentence if somebody else moved the alias, and where it points (None: nowhere)."""
-        row, seat = view.row, view.state.champion
-        at = None if found is None else found.number
-        ours = view.sent[seat].remote if seat is not None and seat in view.sent else None
-        if at == row.alias or (at is not None and at == ours):
-            return "", at
-        where = f"points at version {at}" if at is not None else "was taken away"
-        should = "nothing of ours" if row.alias is None else f"version {row.alias}, as we left it"
-        return (
-            f"The alias champion of {row.model} at {self._team.place} {where} instead of {should}.",
-            at,
-        )
-
-    def _settled(self, view: _View, drift: str, at: int | None, now: datetime) -> bool:
-        """Whether our side may be written over theirs now. Otherwise the engine was told, or is about to be."""
-        row = view.row
-        if row.drift != drift:
-            self._note(view, drift, now)
-            row = replace(row, drift=drift, drift_key="")
-        if self._config.settle == "restore":
-            return True
-        if row.drift_key and view.state.generation != row.generation:
-            return True  # somebody decided about the seat since the drift was told
-        if self._config.settle == "adopt" and not row.drift_key:
-            number = self._number_of(view, at)
-            if number is not None:
-                self._tell(view, drift, "adopt", SignalKind.PROMOTE, number, now)
-                return False
-        return self._held(view, row, drift, at, now)
-
-    def _held(
-        self, view: _View, row: Publication, drift: str, at: int | None, now: datetime
-    ) -> bool:
-        """Automatic promotion rests until a person lifts the hold; then our side is written again."""
-        with self._store.read() as tx:
-            told = tx.signals.by_key(row.drift_key) if row.drift_key else None
-            hold = tx.models.state(row.model).hold
-        if told is not None and not told.status.ended:
-            return False  # the engine has not answered yet
-        if told is not None and told.kind is SignalKind.HOLD:
-            return hold is None
-        self._tell(view, drift, "hold", SignalKind.HOLD, at, now)
-        return False
-
-    def _number_of(self, view: _View, at: int | None) -> int | None:
-        """Our number of their version, if it is one of ours."""
-        return next(
-            (n for n, sent in view.sent.items() if at is not None and sent.remote == at), None
-        )
-
-    def _tell(
-        self,
-        view: _View,
-        drift: str,
-        how: str,
-        kind: SignalKind,
-        number: int | None,
-        now: datetime,
-    ) -> None:
-        """Put the drift into the inbox: the engine answers it like a person's word, with a decision."""
-        model, generation = view.row.model, view.state.generation
-        key = f"registry:{digest([view.row.place, model, generation, drift, view.decision])[:16]}:{how}"
-        payload: dict[str, object] = {"reason": drift}
-        if kind is SignalKind.PROMOTE:
-            payload |= {"version": number, "expect_version": view.state.champion}
-        signal = NewSignal(
-            key=key,
-            model=model,
-            kind=kind,
-            occurred_at=now,
-            payload=payload,
-            actor=f"registry:{self._team.place}",
-        )
-        with self._store.begin() as tx:
-            tx.signals.append([signal], now)
-            tx.publications.put(replace(self._row(tx, model), drift_key=key, checked_at=now))
-
-    def _note(self, view: _View, drift: str, now: datetime) -> None:
-        log.warning(drift, extra={"action": "registry_drift", "model": view.row.model})
-        with self._store.begin() as tx:
-            tx.counters.add(DRIFTS)
-            row = self._row(tx, view.row.model)
-            tx.publications.put(
-                replace(row, drift=drift, drift_at=now, drift_key="", checked_at=now, settled="")
-            )
 
     # --- writing --------------------------------------------------------------------------------------------
 
@@ -342,11 +254,20 @@ class Publisher:
                     self._team.tag(model, view.sent[number].remote, key, said)
         return moved
 
-    def _well(self, view: _View, now: datetime, *, drift: str) -> None:
-        seat = view.state.champion
+    def _wait(self, view: _View, now: datetime) -> None:
+        """The drift stands; the next look is due with the next decision, else when it is time again."""
         with self._store.begin() as tx:
             row = self._row(tx, view.row.model)
-            ended = row.drift or drift
+            known = replace(row, decision=view.decision, checked_at=now, look_at=None)
+            tx.publications.put(replace(known, error="", failures=0))
+
+    def _well(self, view: _View, now: datetime, drift: Drift | None) -> None:
+        seat, hold = view.state.champion, view.state.hold
+        rests = hold is not None and hold.actor == f"registry:{self._team.place}"
+        same = view.row.generation == view.state.generation
+        with self._store.begin() as tx:
+            row = self._row(tx, view.row.model)
+            ended = row.drift or (drift.sentence if drift else "")
             tx.publications.put(
                 replace(
                     row,
@@ -356,7 +277,8 @@ class Publisher:
                     checked_at=now,
                     drift="",
                     drift_at=None,
-                    drift_key="",
+                    # Whoever moved it back may move it away again: that is the drift which is held already.
+                    drift_key=row.drift_key if rests and same else "",
                     settled=self._ending(view, ended) if ended else row.settled,
                     error="",
                     failures=0,

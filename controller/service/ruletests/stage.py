@@ -153,6 +153,8 @@ class Stage:
     def _completed(self, tx: Transaction, event: Event) -> dict[str, Any]:
         """What a person would not type: the waiting challenger, and the evidence that was seen."""
         payload = dict(event.payload)
+        if event.kind == SignalKind.FOREIGN_MOVE.value:
+            return {"found": payload.get("version"), "may_adopt": True, **payload}
         if event.kind not in {"approval", "promote", "reject"}:
             return payload
         if "version" not in payload:

@@ -81,3 +81,56 @@ def test_an_address_that_is_none(team: Team, command: str):
 
 def test_a_server_that_nobody_answers_at(team: Team):
     assert "cannot be reached" in team.desk.run("import", PLACE, code=5).output
+
+
+SETTLED = {
+    "hold": (
+        "HOLD",
+        "the policy asks to hold: automatic promotion rests until a person decides",
+        2,
+    ),
+    "restore": ("NONE", "the policy asks to restore: champion v2 is written there again", 2),
+    "adopt": ("PROMOTE", "v1 takes the seat from champion v2 without its gates", 1),
+}
+
+
+@pytest.mark.parametrize("how", SETTLED)
+def test_each_settlement_is_a_decision_that_is_explained_and_proven(team: Team, how: str):
+    verdict, words, champion = SETTLED[how]
+    team.desk.enforce(f"{POLICY}registry:\n  moved_elsewhere: {how}\n")
+    team.there.point("flight-delay", "champion", 1)
+    team.look()
+    assert team.desk.house.champion == champion
+
+    told = team.desk.run("explain", "flight-delay").stdout
+    assert told.split()[0] == verdict
+    said = " ".join(told.split())
+    assert words in said
+    assert f"10 | moved_elsewhere: {how}" in said
+    assert "who moved it is not recorded over there" in said
+
+    decision = team.desk.json("decisions", "-m", "flight-delay", "--json")[0]["id"]
+    reigns = team.desk.json("audit", "flight-delay", "--json")["reigns"]
+    (move,) = [move for reign in reigns if reign["version"] == 2 for move in reign["moved"]]
+    assert move.startswith(f"decision {decision} (2013-04-03 12:00 UTC) {how}: The alias champion")
+    assert f"moved elsewhere, {move}" in team.desk.run("audit", "flight-delay").stdout
+    assert (
+        "moved elsewhere" in team.desk.run("audit", "flight-delay", "--format", "markdown").stdout
+    )
+    team.desk.run("verify", "--all")
+
+
+def test_what_the_server_forbids_is_said_in_one_sentence(team: Team):
+    house = team.desk.house
+    team.publisher = Publisher(
+        house.store, team.there, house.clock, PublishConfig(owner="test", may_adopt=False)
+    )
+    team.desk.enforce(f"{POLICY}registry: {{moved_elsewhere: adopt}}\n")
+    team.there.point("flight-delay", "champion", 1)
+    team.look()
+    said = " ".join(team.desk.run("explain", "flight-delay").stdout.split())
+    assert (
+        "the policy asks to adopt, but this server forbids to adopt (INCUMBENT_REGISTRY_ADOPT)"
+        in said
+    )
+    assert house.champion == 2

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from controller.domain.errors import PolicyInvalid
+from controller.domain.signals import SignalKind
 from controller.ports import RuleText
 from controller.rulefmt import blob_id, load
 from controller.service.plan import ModelPlan, Plan, Sides, make_plan
@@ -314,3 +315,20 @@ def test_a_new_and_a_removed_policy_are_named():
 def test_a_policy_that_cannot_be_read_is_refused():
     with pytest.raises(PolicyInvalid, match=r"flight-delay\.yaml:8"):
         plan(history(), POLICY.replace("metric: mae", "metrik: mae"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [("restore", "hold -> no action"), ("adopt", "hold -> promote v1")],
+)
+def test_a_plan_shows_how_a_foreign_move_would_have_been_settled(asked: str, words: str):
+    desk = history(PASSES)
+    payload: dict[str, Any] = {"reason": "It was moved.", "found": 1, "version": 1}
+    payload["may_adopt"] = True
+    desk.house.signal(SignalKind.FOREIGN_MOVE, actor="registry:mlflow://x", **payload)
+    desk.house.tick()
+
+    model = only(plan(desk, f"{POLICY}registry: {{moved_elsewhere: {asked}}}\n"))
+
+    assert [flip.words for flip in model.flips] == [words]
+    assert f"the policy asks to {asked}" in model.flips[0].because

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -11,13 +12,15 @@ import pytest
 
 from controller.adapters.memory.publications import MemoryTeamRegistry
 from controller.domain.errors import Conflict, NotFound, Unavailable
-from controller.domain.publication import Publication, Settlement
-from controller.domain.signals import SignalKind
+from controller.domain.publication import SETTLED_MOST, Publication, Settlement
+from controller.domain.rules import Mode, RegistrySection
+from controller.domain.signals import NewSignal, SignalKind
 from controller.domain.versions import VersionState
 from controller.ports.publication import NewRemote
-from controller.service.mlflow.publish import DRIFTS, PublishConfig, Publisher, PublishReport
+from controller.service.mlflow.drift import DRIFTS
+from controller.service.mlflow.publish import PublishConfig, Publisher, PublishReport
 from controller.service.mlflow.records import GENERATION, STATE, reigns_of, tags_of, version_of
-from tests.support.house import House, policy
+from tests.support.house import UNDECIDED, House, policy
 from tests.support.makers import MODEL
 
 SECOND = timedelta(seconds=1)
@@ -26,7 +29,7 @@ SECOND = timedelta(seconds=1)
 class Office:
     """A house whose champion is published to a registry in memory."""
 
-    def __init__(self, settle: Settlement = "hold") -> None:
+    def __init__(self, settle: Settlement = "hold", *, may_adopt: bool = True) -> None:
         self.house = House()
         self.house.review(policy())
         self.team = MemoryTeamRegistry()
@@ -34,8 +37,22 @@ class Office:
             self.house.store,
             self.team,
             self.house.clock,
-            PublishConfig(owner="test", settle=settle),
+            PublishConfig(owner="test", settle=settle, may_adopt=may_adopt),
         )
+
+    def ask(self, settle: Settlement | None) -> None:
+        """Put a policy in force that says so (None: one that is silent)."""
+        section = RegistrySection(moved_elsewhere=settle, line=9)
+        self.house.review(policy(registry=section if settle else RegistrySection()))
+
+    def settlements(self) -> list[str]:
+        """How each foreign move was decided, oldest first."""
+        return [
+            action["how"]
+            for record in self.house.records()
+            for action in json.loads(record.decision)["actions"]
+            if action["kind"] == "settle_move"
+        ]
 
     def train(self, name: str) -> None:
         """A training whose version wins the seat."""
@@ -71,8 +88,8 @@ def office() -> Office:
     return office
 
 
-def settled(settle: Settlement) -> Office:
-    office = Office(settle)
+def settled(settle: Settlement, **config: Any) -> Office:
+    office = Office(settle, **config)
     for name in ("jan", "feb"):
         office.train(name)
     office.look()
@@ -164,8 +181,9 @@ def test_a_move_by_hand_is_adopted():
     office.look()
     assert office.house.champion == 1
     record = office.house.records()[-1]
-    assert "promoted v1 over champion v2 by hand" in record.decision
-    assert "registry:mlflow://memory" in record.decision
+    assert "v1 takes the seat from champion v2 without its gates" in record.decision
+    assert "registry:mlflow://memory" in record.snapshot
+    assert office.settlements() == ["adopt"]
     office.look()
     assert (office.alias, office.row.drift, office.row.generation) == (1, "", 3)
 
@@ -199,6 +217,8 @@ def test_a_version_that_may_not_be_champion_is_not_adopted():
 def test_a_move_by_hand_is_restored():
     office = settled("restore")
     office.team.point(MODEL, "champion", 1)
+    assert office.look().told == 1
+    assert (office.alias, office.settlements()) == (1, ["restore"])  # nothing without a decision
     office.look()
     assert (office.alias, office.house.champion, office.row.drift) == (2, 2, "")
     assert "points at version 1" in office.row.settled
@@ -209,6 +229,7 @@ def test_a_move_by_hand_is_restored():
 def test_an_alias_that_was_taken_away():
     office = settled("restore")
     del office.team.aliases[MODEL, "champion"]
+    office.look()
     office.look()
     assert office.alias == 2
     assert "was taken away" in office.row.settled
@@ -239,6 +260,165 @@ def lose_champion(office: Office) -> None:
     del office.team.aliases[MODEL, "champion"]
 
 
+@pytest.mark.parametrize("setting", ["hold", "adopt", "restore"])
+@pytest.mark.parametrize(
+    ("asked", "champion", "alias"), [("hold", 2, 1), ("adopt", 1, 1), ("restore", 2, 2)]
+)
+def test_the_policy_goes_before_the_setting(
+    setting: Settlement, asked: Settlement, champion: int, alias: int
+):
+    office = settled(setting)
+    office.ask(asked)
+    office.team.point(MODEL, "champion", 1)
+    for _ in range(3):
+        office.look()
+    assert (office.house.champion, office.alias) == (champion, alias)
+    assert office.settlements() == [asked]
+    (record,) = [r for r in office.house.records() if "settle_move" in r.decision]
+    assert f"the policy asks to {asked}" in json.loads(record.decision)["reason"]
+
+
+def test_a_server_that_forbids_to_adopt_holds():
+    office = settled("adopt", may_adopt=False)
+    office.ask("adopt")
+    office.team.point(MODEL, "champion", 1)
+    for _ in range(3):
+        office.look()
+    assert (office.house.champion, office.alias, office.settlements()) == (2, 1, ["hold"])
+    record = office.house.records()[-1]
+    assert "but this server forbids to adopt (INCUMBENT_REGISTRY_ADOPT)" in record.decision
+
+
+def test_our_version_with_somebody_elses_digest_is_not_adopted():
+    office = settled("adopt")
+    office.team.tag(MODEL, 1, "incumbent.digest", "0" * 64)
+    office.team.point(MODEL, "champion", 1)
+    for _ in range(3):
+        office.look()
+    assert (office.house.champion, office.settlements()) == (2, ["hold"])
+
+
+@pytest.mark.parametrize("settle", ["restore", "adopt"])
+def test_somebody_who_moves_it_again_and_again_is_not_followed_for_ever(settle: Settlement):
+    office = settled(settle)
+    for _ in range(20):
+        office.team.point(MODEL, "champion", 1 if office.alias == 2 else 2)
+        office.look()
+        office.look()
+    assert office.settlements() == [settle] * SETTLED_MOST + ["hold"]
+    with office.house.store.read() as tx:
+        assert tx.models.state(MODEL).hold is not None
+
+
+def test_moves_while_the_engine_is_away_do_not_fill_the_inbox():
+    office = settled("restore")
+    for _ in range(20):
+        office.team.point(MODEL, "champion", 1)
+        office.house.clock.advance(6 * SECOND)
+        office.publisher.run_once()
+        foreign = office.team.create(MODEL, NewRemote(link="x", description="", tags={}))
+        office.team.point(MODEL, "champion", foreign)
+        office.house.clock.advance(6 * SECOND)
+        office.publisher.run_once()
+    with office.house.store.read() as tx:
+        waiting = [s for s in tx.signals.pending(MODEL) if s.kind is SignalKind.FOREIGN_MOVE]
+    assert len(waiting) == SETTLED_MOST
+    office.house.tick()
+    assert office.settlements() == ["restore"]
+
+
+def test_newer_rules_settle_a_drift_that_is_held(office: Office):
+    office.team.point(MODEL, "champion", 1)
+    for _ in range(3):
+        office.look()
+    assert office.settlements() == ["hold"]
+    office.ask("restore")
+    for _ in range(3):
+        office.look()
+    assert (office.alias, office.settlements()) == (2, ["hold", "restore"])
+    with office.house.store.read() as tx:
+        assert tx.models.state(MODEL).hold is not None  # a person lifts it, nobody else
+
+
+def test_a_second_move_while_it_is_held_is_noted_and_no_decision(office: Office):
+    office.team.point(MODEL, "champion", 1)
+    office.look()
+    foreign = office.team.create(MODEL, NewRemote(link="x", description="", tags={}))
+    office.team.point(MODEL, "champion", foreign)
+    for _ in range(3):
+        office.look()
+    assert "points at version 3" in office.row.drift
+    assert office.settlements() == ["hold"]
+    office.house.signal(SignalKind.RELEASE, reason="Ours is right.")
+    office.house.tick()
+    office.look()
+    assert (office.alias, office.row.drift) == (2, "")
+
+
+def test_audit_mode_leaves_the_alias_alone():
+    office = settled("restore")
+    office.house.review(policy(mode=Mode.AUDIT))
+    office.team.point(MODEL, "champion", 1)
+    for _ in range(3):
+        office.look()
+    assert (office.alias, office.settlements()) == (1, [])
+    assert office.house.records()[-1].decision.count("audit mode, nothing was changed") == 1
+    office.house.review(policy())
+    for _ in range(3):
+        office.look()
+    assert (office.alias, office.settlements()) == (2, ["restore"])
+
+
+def test_a_drift_that_an_older_version_told_is_settled_by_the_release(office: Office):
+    """Before there was a line in the policy, a drift was told as a hold."""
+    office.team.point(MODEL, "champion", 1)
+    office.house.clock.advance(6 * SECOND)
+    with office.house.store.begin() as tx:
+        now = office.house.clock.now()
+        word = NewSignal(
+            key="registry:old:hold",
+            model=MODEL,
+            kind=SignalKind.HOLD,
+            occurred_at=now,
+            payload={"reason": "It was moved."},
+            actor="registry:mlflow://memory",
+        )
+        tx.signals.append([word], now)
+        row = tx.publications.get(MODEL)
+        assert row is not None
+        tx.publications.put(replace(row, drift="It was moved.", drift_key="registry:old:hold"))
+    office.house.tick()
+    for _ in range(3):
+        office.look()
+    assert (office.alias, office.settlements()) == (1, [])
+    office.house.signal(SignalKind.RELEASE, reason="Ours is right.")
+    office.house.tick()
+    office.look()
+    assert (office.alias, office.row.drift) == (2, "")
+
+
+def test_a_drift_is_looked_at_no_more_often_than_any_other(office: Office):
+    office.team.point(MODEL, "champion", 1)
+    for _ in range(3):
+        office.look()
+    asked: list[str] = []
+    office.team.before = asked.append
+    office.look(SECOND)
+    assert asked == []
+
+
+def test_a_champion_over_there_is_no_drift_before_we_have_one():
+    office = Office()
+    office.team.ensure_model(MODEL, "")
+    office.team.create(MODEL, NewRemote(link="s3://x", description="", tags={}))
+    office.team.point(MODEL, "champion", 1)
+    office.house.clock.advance(timedelta(days=1))
+    office.house.data(30_000, "jan")
+    office.house.work(UNDECIDED)
+    office.look()
+    assert (office.house.champion, office.row.drift, office.settlements()) == (None, "", [])
+
+
 @pytest.mark.parametrize("lose", [lose_database, lose_champion])
 def test_a_server_that_lost_its_database_holds(lose: Callable[[Office], None]):
     office = settled("hold")
@@ -253,6 +433,7 @@ def test_a_server_that_lost_its_database_holds(lose: Callable[[Office], None]):
 def test_a_server_that_lost_its_database_is_given_everything_again():
     office = settled("restore")
     lose_database(office)
+    office.look()
     office.look()
     assert office.alias == 2
     assert [v.tags[STATE] for v in office.team.models[MODEL] if v] == ["superseded", "champion"]

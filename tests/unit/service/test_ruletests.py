@@ -57,6 +57,11 @@ expect:
   - {at: 4d, decision: none, triggers: {weekly: inactive}}
   - {at: 4d3h, decision: train, triggers: {weekly: firing}}
 """,
+    "a champion that was moved elsewhere holds where the policy is silent": """
+signals: [{at: 1h, foreign_move: {reason: It was moved., found: 7}}]
+expect:
+  - {at: 1h, decision: hold, actions: [settle_move, place_hold], champion: 1}
+""",
     "drift must hold for two batches": """
 series:
   - {drift: a, values: "0.3 0.1 0.3 0.3"}

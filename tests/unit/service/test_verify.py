@@ -152,6 +152,27 @@ def test_newer_code_that_decides_otherwise_is_a_finding_and_no_tampering(
     assert "Finding: Decision 6" in result.stderr
 
 
+def test_a_log_from_before_foreign_moves_were_read_is_whole(desk: Desk):
+    """Its snapshots hold no ``moves``, and code 4 decided."""
+    with desk.house.behind() as tx:
+        before = tx.decisions.get(1).prev_hash  # type: ignore[union-attr]
+        for record in list(tx.decisions.walk()):
+            snapshot = json.loads(record.snapshot)
+            del snapshot["moves"]
+            decision = {**json.loads(record.decision), "code": "4"}
+            older = replace(
+                record,
+                snapshot=canonical_json(snapshot),
+                decision=canonical_json(decision),
+                prev_hash=before,
+            )
+            tx.tables.decisions[record.id] = seal(older)
+            before = tx.tables.decisions[record.id].hash
+    found = check(desk)
+    assert found.whole
+    assert (found.checked, found.findings) == (9, ())
+
+
 def test_older_code_that_decides_the_same_is_whole(desk: Desk):
     reseal_from(desk, 6, in_decision(code="0"))
     found = check(desk)
