@@ -99,8 +99,12 @@ class Store(Protocol):
         """A read-write transaction. SQLite: BEGIN IMMEDIATE. PostgreSQL: READ COMMITTED with compare-and-set."""
         ...
 
-    def read(self) -> AbstractContextManager[Transaction]:
-        """A transaction that only reads and blocks no writer."""
+    def read(self, *, snapshot: bool = True) -> AbstractContextManager[Transaction]:
+        """A transaction that only reads and blocks no writer.
+
+        With ``snapshot=False`` each statement may see what was committed since the one before: for a single look
+        that must not cost three round trips.
+        """
         ...
 
     def close(self) -> None: ...

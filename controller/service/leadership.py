@@ -138,9 +138,9 @@ class LedStore:
             tx.leases.check(lease)
 
     @contextmanager
-    def read(self) -> Iterator[Transaction]:
+    def read(self, *, snapshot: bool = True) -> Iterator[Transaction]:
         """Reading harms nobody."""
-        with self._store.read() as tx:
+        with self._store.read(snapshot=snapshot) as tx:
             yield tx
 
     def close(self) -> None:

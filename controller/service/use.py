@@ -114,7 +114,18 @@ def resolve(store: Store, ask: Ask, now: datetime) -> Answer:
 
     With a consumer's name its lease is taken or renewed.
     """
-    with store.read() as tx:
+    seen = look(store, ask, now)
+    if isinstance(seen, Answer):
+        return seen
+    with store.begin() as tx:
+        kept = tx.consumers.renew(_wanted(ask, seen, now), downloads=1 if ask.download else 0)
+    return Answer(resolved=seen, lease=kept)
+
+
+def look(store: Store, ask: Ask, now: datetime) -> Answer | Resolved:
+    """As :func:`resolve`, without writing: not yet an answer where a lease is to be taken or renewed."""
+    # A single look: what a rollout or a lease asks beyond it compares generations, and needs no snapshot.
+    with store.read(snapshot=False) as tx:
         found = _routed(tx, ask, _found(tx, ask, now))
         lease = _held(tx, ask, found)
     if ask.consumer is None:
@@ -122,9 +133,7 @@ def resolve(store: Store, ask: Ask, now: datetime) -> Answer:
     wanted = _wanted(ask, found, now)
     if lease is not None and not ask.download and _is_fresh(lease, wanted, now):
         return Answer(resolved=found, lease=lease)
-    with store.begin() as tx:
-        kept = tx.consumers.renew(wanted, downloads=1 if ask.download else 0)
-    return Answer(resolved=found, lease=kept)
+    return found
 
 
 def _found(tx: Transaction, ask: Ask, now: datetime) -> Resolved:

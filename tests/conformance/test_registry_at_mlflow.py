@@ -128,8 +128,8 @@ class Published:
             return tx.publications.all()
 
     @contextmanager
-    def read(self) -> Iterator[Any]:
-        with self._inner.read() as tx:
+    def read(self, *, snapshot: bool = True) -> Iterator[Any]:
+        with self._inner.read(snapshot=snapshot) as tx:
             tx.registry = ReadThere(self._team, tx.registry)  # type: ignore[misc, assignment]
             yield tx
 

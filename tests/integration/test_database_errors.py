@@ -195,6 +195,39 @@ def test_a_connection_that_is_cut_in_the_middle(postgres_url: str):
     store.close()
 
 
+def test_a_connection_that_was_cut_while_it_rested(postgres_url: str):
+    """A moment ago it was good, and nobody asked the server since: the socket says that it hung up."""
+    store = SqlStore(postgres_url)
+    append(store, "before")
+    with psycopg.connect(postgres_url) as other:
+        cut = other.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE application_name = 'incumbent' AND datname = current_database()"
+        ).fetchall()
+    assert cut == [(True,)]
+    assert count(store) == 1
+    append(store, "after")
+    store.close()
+
+
+def test_a_connection_that_rested_is_asked_whether_it_is_good(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """What cuts a connection between the two says nothing to either."""
+    monkeypatch.setattr(engines, "_REST_SECONDS", 0.0)
+    monkeypatch.setattr(engines, "_spoken_to", lambda _: False)
+    store = SqlStore(postgres_url)
+    append(store, "before")
+    with psycopg.connect(postgres_url) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE application_name = 'incumbent' AND datname = current_database()"
+        )
+    append(store, "after")
+    assert count(store) == 2
+    store.close()
+
+
 def test_a_session_that_was_read_only_is_thrown_away(postgres_server: PostgresServer):
     """It took that over when it connected, and would keep it when the database has changed back."""
     name = postgres_server.create()

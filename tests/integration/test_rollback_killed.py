@@ -54,8 +54,8 @@ class Mortal:
         if self._commits == self._dies_at:
             os._exit(KILLED)
 
-    def read(self) -> Any:
-        return self._store.read()
+    def read(self, *, snapshot: bool = True) -> Any:
+        return self._store.read(snapshot=snapshot)
 
     def close(self) -> None:
         self._store.close()

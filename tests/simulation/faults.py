@@ -104,8 +104,8 @@ class FaultyStore:
         around.preempt()
 
     @contextmanager
-    def read(self) -> Iterator[Transaction]:
-        with self._store.read() as tx:
+    def read(self, *, snapshot: bool = True) -> Iterator[Transaction]:
+        with self._store.read(snapshot=snapshot) as tx:
             yield tx
         self._around.preempt()
 

@@ -103,7 +103,8 @@ class MemoryStore:
                 self._owner = None
 
     @contextmanager
-    def read(self) -> Iterator[MemoryTransaction]:
+    def read(self, *, snapshot: bool = True) -> Iterator[MemoryTransaction]:
+        del snapshot  # one is free here
         # A fork too: what a reader writes by mistake is seen by nobody.
         yield MemoryTransaction(self._tables.fork(), self._clock.now(), writes=False)
 

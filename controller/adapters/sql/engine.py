@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sqlite3
 import time
 import weakref
@@ -10,12 +11,15 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 
 from controller.domain.errors import ConfigurationError
 
 BUSY_SECONDS = 10
 """How long a statement waits for a lock of another process before it gives up."""
+
+_REST_SECONDS = 1.0
+"""How long a connection may have rested and still be trusted without a question to the server."""
 
 _DRIVERS = {
     "postgresql": "postgresql+psycopg",
@@ -137,7 +141,6 @@ def _postgres(url: URL) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,
-        pool_pre_ping=True,  # a restarted server costs a reconnect, not an error
         pool_size=5,
         max_overflow=10,
         pool_timeout=BUSY_SECONDS,
@@ -163,7 +166,42 @@ def _postgres(url: URL) -> Engine:
         )
         connection.autocommit = False
 
+    _ping_after_rest(engine)
     return engine
+
+
+def _ping_after_rest(engine: Engine) -> None:
+    """A restarted server costs a reconnect, not an error.
+
+    SQLAlchemy's own ``pool_pre_ping`` asks the server each time: one round trip of the four of a short read. A server
+    that ends says so on the socket, so that a connection which nobody spoke to and which was used a moment ago is good.
+    """
+    import psycopg
+
+    @event.listens_for(engine, "checkin")
+    def rests(_connection: Any, record: Any) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def wakes(connection: Any, record: Any, _fairy: object) -> None:
+        since = record.info.pop("rests_since", None)
+        if since is None:
+            return  # it was made a moment ago
+        if time.monotonic() - since < _REST_SECONDS and not _spoken_to(connection):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg.Error as error:
+            raise InvalidatePoolError from error
+
+
+def _spoken_to(connection: Any) -> bool:
+    """Whether the server has said something unasked, or has hung up."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def forget_after_fork(engine: Engine) -> None:

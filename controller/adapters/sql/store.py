@@ -123,9 +123,11 @@ class SqlStore:
             self._lock.release()
 
     @contextmanager
-    def read(self) -> Iterator[SqlTransaction]:
+    def read(self, *, snapshot: bool = True) -> Iterator[SqlTransaction]:
         engine = self._reader
-        if not is_sqlite(self._url):
+        if not is_sqlite(self._url) and not snapshot:
+            engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        elif not is_sqlite(self._url):
             # One snapshot for all statements, as SQLite gives it.
             engine = engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True

@@ -92,17 +92,22 @@ def status_of(error: IncumbentError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
+def refused(request: Request, error: IncumbentError) -> Response:
+    """The answer to an error of ours."""
+    status = status_of(error)
+    if status >= 500:
+        log.error("a request failed", extra={"action": "request_failed", "why": error.message})
+    body = problem(status, error.code, error.message, hint=error.hint)
+    headers = {"www-authenticate": "Bearer"} if status == 401 else {}
+    return answer(request, body, headers | ({"retry-after": "5"} if status == 503 else {}))
+
+
 def install(app: FastAPI) -> None:
     """Answer every error this way."""
 
     @app.exception_handler(IncumbentError)
     def ours(request: Request, error: IncumbentError) -> Response:
-        status = status_of(error)
-        if status >= 500:
-            log.error("a request failed", extra={"action": "request_failed", "why": error.message})
-        body = problem(status, error.code, error.message, hint=error.hint)
-        headers = {"www-authenticate": "Bearer"} if status == 401 else {}
-        return answer(request, body, headers | ({"retry-after": "5"} if status == 503 else {}))
+        return refused(request, error)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:

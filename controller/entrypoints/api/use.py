@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -11,18 +11,23 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from controller.bootstrap import open_artifacts
 from controller.domain.canonical import to_plain
 from controller.domain.errors import UserError
-from controller.domain.use import CHAMPION
 from controller.domain.versions import VersionState
 from controller.entrypoints.api import shapes
 from controller.entrypoints.api.caller import Caller
 from controller.entrypoints.api.desk import At, Desk
 from controller.entrypoints.api.problems import READ_ERRORS, WRITE_ERRORS
 from controller.entrypoints.api.read import Limit, Name, Since, Until, told, utc
+from controller.entrypoints.api.resolving import (
+    LONGEST_SECONDS,
+    SHORTEST_SECONDS,
+    lasting,
+    resolved,
+)
 from controller.entrypoints.api.write import ANSWERED, Key, said, storable
 from controller.service.access import Person
 from controller.service.notes import set_description, set_tags
 from controller.service.search import Wanted, parse_tag, search
-from controller.service.use import LEASE, Answer, Ask, consumer_rows, needs_of, release, resolve
+from controller.service.use import Ask, consumer_rows, needs_of, release, resolve
 from controller.service.words import Word, owner_of
 
 router = APIRouter(prefix="/v1")
@@ -38,7 +43,11 @@ Consumer = Annotated[
 ]
 Lease = Annotated[
     int | None,
-    Query(ge=60, le=90 * 86_400, description="Seconds that the lease lasts; default: one day."),
+    Query(
+        ge=SHORTEST_SECONDS,
+        le=LONGEST_SECONDS,
+        description="Seconds that the lease lasts; default: one day.",
+    ),
 ]
 RequestKey = Annotated[
     str | None,
@@ -50,27 +59,6 @@ RequestKey = Annotated[
         examples=["customer 4711"],
     ),
 ]
-_NEVER_CACHED = {"cache-control": "no-cache"}
-
-
-def _resolved(
-    request: Request, desk: Desk, person: Person, ask: Ask, lease: int | None
-) -> Response:
-    kept = timedelta(seconds=lease) if lease is not None else LEASE
-    whole = Ask(
-        model=ask.model,
-        selector=ask.selector,
-        consumer=ask.consumer,
-        actor=person.actor,
-        lease=kept,
-        request=ask.request,
-    )
-    answer: Answer = resolve(desk.store, whole, desk.clock.now())
-    found = told(request, answer.document(), answer.etag)
-    found.headers.update(answer.headers() | _NEVER_CACHED)
-    return found
-
-
 _RESOLVED: dict[int | str, dict[str, Any]] = {
     200: {
         "model": shapes.ResolvedOut,
@@ -85,10 +73,8 @@ _RESOLVED: dict[int | str, dict[str, Any]] = {
     responses={**READ_ERRORS, **_RESOLVED},
     summary="The version in the seat",
 )
-def champion(
+async def champion(
     request: Request,
-    desk: At,
-    person: Caller,
     model: Model,
     consumer: Consumer = None,
     lease: Lease = None,
@@ -98,8 +84,9 @@ def champion(
 
     During a rollout `rollout` names the challenger and its share of the requests.
     """
-    ask = Ask(model=model, selector=CHAMPION, consumer=consumer, request=request_key)
-    return _resolved(request, desk, person, ask, lease)
+    kept = lasting(lease)
+    ask = Ask(model=model, consumer=consumer, request=request_key, lease=kept)
+    return await resolved(request, ask)
 
 
 @router.get(
@@ -107,18 +94,16 @@ def champion(
     responses={**READ_ERRORS, **_RESOLVED},
     summary="The version behind an alias",
 )
-def behind_alias(
+async def behind_alias(
     request: Request,
-    desk: At,
-    person: Caller,
     model: Model,
     alias: Model,
     consumer: Consumer = None,
     lease: Lease = None,
 ) -> Response:
     """As the champion, under another name."""
-    ask = Ask(model=model, selector=alias, consumer=consumer)
-    return _resolved(request, desk, person, ask, lease)
+    ask = Ask(model=model, selector=alias, consumer=consumer, lease=lasting(lease))
+    return await resolved(request, ask)
 
 
 @router.get(
@@ -126,18 +111,16 @@ def behind_alias(
     responses={**READ_ERRORS, **_RESOLVED},
     summary="One version",
 )
-def one_version(
+async def one_version(
     request: Request,
-    desk: At,
-    person: Caller,
     model: Model,
     number: Annotated[int, Path(ge=1, le=2**31 - 1)],
     consumer: Consumer = None,
     lease: Lease = None,
 ) -> Response:
     """With `consumer` it is a pin: a lease on this version, whoever is champion."""
-    ask = Ask(model=model, selector=str(number), consumer=consumer)
-    return _resolved(request, desk, person, ask, lease)
+    ask = Ask(model=model, selector=str(number), consumer=consumer, lease=lasting(lease))
+    return await resolved(request, ask)
 
 
 @router.get(

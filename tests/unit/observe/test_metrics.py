@@ -44,7 +44,8 @@ class Shaky:
         self.hangs: threading.Event | None = None
 
     @contextmanager
-    def read(self) -> Iterator[Transaction]:
+    def read(self, *, snapshot: bool = True) -> Iterator[Transaction]:
+        del snapshot
         if self.hangs is not None:
             self.hangs.wait(30)
         if self.away:
