@@ -10,11 +10,12 @@ from starlette.responses import Response
 from controller.domain.errors import NotFound
 from controller.domain.runs import Run
 from controller.entrypoints.api.desk import At, Desk
-from controller.entrypoints.web.lineage import provenance_view, read_lineage
+from controller.entrypoints.web.lineage import provenance_view
 from controller.entrypoints.web.render import page
 from controller.entrypoints.web.visit import Visitor, number_in
 from controller.ports import Transaction
 from controller.service.access import Person
+from controller.service.documents import document_if_there
 from controller.service.words import owner_of
 
 router = APIRouter(include_in_schema=False)
@@ -48,7 +49,9 @@ def _view(tx: Transaction, desk: Desk, model: str, number: int, person: Person) 
         "judged": judged,
         "metrics": {**kept.metrics, **(judged.metrics if judged else {})},
         "moves": tx.facts.of(model, number),
-        "came_from": provenance_view(read_lineage(desk, _lineage(kept.lineage, run))),
+        "came_from": provenance_view(
+            document_if_there(desk.artifacts, _lineage(kept.lineage, run))
+        ),
         "aliases": [one.name for one in tx.aliases.of(model) if one.version == number],
         "consumers": [one for one in consumers if one.version == number][:50],
         "tags": tx.notes.tags(model, (number,)).get(number, {}),
@@ -58,7 +61,6 @@ def _view(tx: Transaction, desk: Desk, model: str, number: int, person: Person) 
     }
 
 
-def _lineage(digest: str | None, run: Run | None) -> str | None:
+def _lineage(digest: str | None, run: Run | None) -> object:
     """Where the lineage is: the version's own, else what its run recorded."""
-    reported = run.result.get("lineage") if run else None
-    return digest or (reported if isinstance(reported, str) else None)
+    return digest or (run.result.get("lineage") if run else None)
