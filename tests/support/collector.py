@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+
+from tests.support.serving import serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +69,8 @@ def collecting() -> Iterator[Collected]:
 
     server = Server(("127.0.0.1", 0), Handler)
     held.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving(server):
         yield held
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _read(body: bytes, encoding: str) -> Iterator[Got]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import io
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +19,7 @@ import sqlalchemy as sa
 from controller.adapters.sources.open import open_source
 from controller.domain.rules import DataSection
 from controller.ports import DataSource
+from tests.support.serving import serve
 
 KINDS = ("files", "fsspec", "http", "s3", "sqlite", "postgresql", "delta", "iceberg")
 COLUMNS = ("id", "delay", "origin")
@@ -127,16 +127,10 @@ def _http(folder: Path) -> DataPlace:
     place = folder / "data"
     place.mkdir()
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
-    serving = threading.Thread(target=server.serve_forever, daemon=True)
-    serving.start()
+    close = serve(server)
 
     def append(found: list[dict[str, Any]]) -> None:
         (place / f"{found[0]['id']:06}.parquet").write_bytes(_parquet(found))
-
-    def close() -> None:
-        server.shutdown()
-        server.server_close()
-        serving.join()
 
     address = f"http://127.0.0.1:{server.server_port}/data/*.parquet"
     return DataPlace("http", address, folder, append, close, [close])

@@ -6,7 +6,6 @@ A test says once what happened (:class:`Pull`); each provider's answers are made
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.support.repository import Repository
+from tests.support.serving import serve
 
 PROJECT = "team/rules"
 PROVIDERS = ("github", "gitlab", "gitea")
@@ -67,21 +67,12 @@ class Provider:
         }
         self._answer = answers[kind]
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.01,), daemon=True
-        )
-        self._thread.start()
+        self.close = serve(self._server)
 
     @property
     def url(self) -> str:
         """Where the API begins."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/api"
-
-    def close(self) -> None:
-        """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         provider = self

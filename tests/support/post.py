@@ -5,7 +5,6 @@ from __future__ import annotations
 import email
 import email.policy
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 
 from tests.support.postgres import free_port
+from tests.support.serving import serving
 
 
 @dataclass
@@ -83,14 +83,8 @@ def receiving(receiver: Receiver | None = None) -> Iterator[Receiver]:
 
     server = Server(("127.0.0.1", 0), Handler)
     held.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving(server):
         yield held
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,8 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core.grants import OpenIDCode
 from flask import Flask, Response, jsonify, request
 from joserfc.jwk import KeySet, RSAKey
+
+from tests.support.serving import serving
 
 CLIENT, SECRET = "incumbent", "a secret of the test"
 
@@ -126,14 +127,8 @@ def running_provider() -> Iterator[Provider]:
     server = make_server("127.0.0.1", 0, app, handler_class=_Quiet)
     provider = Provider(f"http://127.0.0.1:{server.server_port}", people)
     _routes(app, provider)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving(server):
         yield provider
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
 
 
 class _Quiet(WSGIRequestHandler):

@@ -18,6 +18,7 @@ from controller.domain.errors import (
     NotFound,
     Unavailable,
 )
+from tests.support.serving import serve
 
 JSON = "application/json"
 
@@ -45,7 +46,7 @@ class Place:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        self.stop = serve(self.server)
         self.address = f"mlflow://127.0.0.1:{self.server.server_address[1]}"
 
     def says(self, status: int, body: str, kind: str = JSON) -> None:
@@ -66,8 +67,7 @@ class Place:
 def place() -> Iterator[Place]:
     place = Place()
     yield place
-    place.server.shutdown()
-    place.server.server_close()
+    place.stop()
 
 
 ANSWERS: dict[str, tuple[int, str, type[IncumbentError], str]] = {

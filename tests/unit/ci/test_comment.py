@@ -7,7 +7,6 @@ import os
 import shlex
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from tests.support.serving import serving
 
 ROOT = Path(__file__).parents[3]
 MARK = "<!-- incumbent plan -->"
@@ -115,12 +116,8 @@ class Notes(BaseHTTPRequestHandler):
 def gitlab() -> Iterator[ThreadingHTTPServer]:
     Notes.kept = [{"id": n, "body": f"note {n}"} for n in range(3)]
     server = ThreadingHTTPServer(("127.0.0.1", 0), Notes)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield server
 
 
 def test_gitlab_gets_one_note_that_is_updated(gitlab: ThreadingHTTPServer, tmp_path: Path):

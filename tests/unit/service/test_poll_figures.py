@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +16,7 @@ from controller.domain.errors import Unavailable, UserError
 from controller.service.poll_figures import PollFigures
 from tests.support.command import POLICY, Desk
 from tests.support.house import START
+from tests.support.serving import serve
 
 WATCHES = (
     POLICY
@@ -52,11 +52,7 @@ class Server:
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-        threading.Thread(target=self._http.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
+        self.stop = serve(self._http)
 
 
 def vector(values: list[Any]) -> dict[str, Any]:
