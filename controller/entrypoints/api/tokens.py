@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
 from controller.domain.canonical import to_plain
-from controller.entrypoints.api.desk import At, Caller
+from controller.entrypoints.api.caller import Caller
+from controller.entrypoints.api.desk import At
 from controller.entrypoints.api.problems import WRITE_ERRORS
 from controller.entrypoints.api.read import told
 from controller.entrypoints.api.write import Key
