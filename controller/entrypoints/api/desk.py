@@ -6,6 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, TypeVar, cast
@@ -36,6 +37,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _LINK_LASTS = 15 * 60
 _LOOK_AGAIN = 0.05
 _KEPT = 10.0
+_LANES = 8
 T = TypeVar("T")
 
 
@@ -96,6 +98,11 @@ class Desk:
     """Whether a look at the database is one at a file of this machine: it takes microseconds and waits for nobody."""
     patience: float = 3.0
     """Seconds that a word waits for its answer before it says that it waits."""
+
+    @cached_property
+    def lanes(self) -> Executor:
+        """The threads that resolve names: few, so that a rush neither takes all connections nor fights for the GIL."""
+        return ThreadPoolExecutor(_LANES, thread_name_prefix="resolve")
 
     @cached_property
     def provider(self) -> OpenIdProvider:

@@ -8,12 +8,12 @@ documented routes, and gets their words. Both ways end in :func:`resolved`.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qsl
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -98,7 +98,8 @@ async def resolved(request: Request, ask: Ask) -> Response:
         seen = look(desk.store, whole, desk.clock.now())
         if isinstance(seen, Answer):
             return _told(request, seen)
-    return await run_in_threadpool(_asked, request, desk, ask)
+    here = asyncio.get_running_loop()
+    return await here.run_in_executor(desk.lanes, _asked, request, desk, ask)
 
 
 def _asked(request: Request, desk: Desk, ask: Ask) -> Response:
