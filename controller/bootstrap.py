@@ -26,6 +26,7 @@ from controller.ports import (
     ControllerRow,
     DataSource,
     Dispatcher,
+    RevisionSource,
     RuleSource,
     Store,
 )
@@ -253,6 +254,14 @@ def rule_source(settings: Settings, store: Store, clock: Clock) -> RuleSource:
 
         return RulesFolder(Path(settings.rules))
     return git_rules(review, store, clock)
+
+
+def revision_source(settings: Settings) -> RevisionSource:
+    """Any revision of the repository that the rules come from: to look at, not to act by."""
+    from controller.adapters.git.revisions import FolderRevisions, RemoteRevisions
+
+    review = review_settings(settings)
+    return RemoteRevisions(review) if review is not None else FolderRevisions(Path(settings.rules))
 
 
 def git_rules(review: ReviewSettings, store: Store, clock: Clock) -> GitRules:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -28,6 +28,26 @@ class RuleSource(Protocol):
 
     def read(self) -> list[RuleText]:
         """All policies at the newest revision, each with what is known of its review."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RevisionTexts:
+    """The policies of one commit, which need not be reviewed; ``name`` is how it was asked for."""
+
+    name: str
+    revision: str
+    texts: tuple[RuleText, ...]
+
+
+class RevisionSource(Protocol):
+    """The repository that the rules come from, to look at any branch, tag or commit of it."""
+
+    def at(self, name: str, known: Collection[str] = ()) -> RevisionTexts:
+        """The policies there; of blobs that are ``known`` without their text, which costs a read each.
+
+        NotFound if there is no revision of that name, UserError if it cannot be one, Unavailable if nobody answers.
+        """
         ...
 
 

@@ -40,6 +40,7 @@ class Role(IntEnum):
 NEEDED: Mapping[str, Role] = {
     "read": Role.VIEWER,
     "comment": Role.REVIEWER,
+    "plan": Role.REVIEWER,
     "delegate": Role.REVIEWER,
     "withdraw": Role.REVIEWER,
     "approve": Role.REVIEWER,

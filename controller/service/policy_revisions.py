@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from controller.domain.decisions import RulesRef
-from controller.domain.errors import NotFound, UserError
+from controller.domain.errors import NotFound, PolicyInvalid, UserError
 from controller.domain.rules import Policy
-from controller.ports import Query, RuleText, Transaction
-from controller.service.plan import Plan, Sides, make_plan
+from controller.ports import ActiveRules, Query, RevisionTexts, RuleText, Transaction
+from controller.service.plan import Plan, Sides, changes_between, make_plan
 
 Parse = Callable[[str, str], Policy]
 LOOKED_BACK = 1000
@@ -73,12 +73,97 @@ def plan_text(
     policy = parse(text, active.ref.path)
     if policy.model != model:
         raise UserError(f"This is a policy of {policy.model}, expected one of {model}.")
+    return _plan(
+        tx, parse, active, RuleText(path=active.ref.path, text=text, blob=blob), "this text"
+    )
+
+
+def plan_revision(tx: Transaction, parse: Parse, model: str, found: RevisionTexts) -> Plan:
+    """The same for the model's policy as ``found`` has it, whoever reviewed it.
+
+    Raises PolicyInvalid with every problem of the text, UserError if there is none or nothing differs.
+    """
+    active = tx.rules.active(model)
+    if active is None:
+        raise NotFound(f"No policy is in force for {model}.")
+    if any(text.blob == active.ref.blob for text in found.texts):
+        raise UserError(f"{_named(found)} has the policy in force: nothing would change.")
+    text = _text_of(model, active.ref.path, found, parse)
+    if text is None:
+        raise UserError(
+            f"{_named(found)} has no policy of {model}.",
+            hint="Where it is merged like this, the model is retired: nothing acts for it any more.",
+        )
+    return _plan(tx, parse, active, text, _named(found))
+
+
+def _text_of(model: str, path: str, found: RevisionTexts, parse: Parse) -> RuleText | None:
+    """The file of the policy in force, unless it is another model's by now; else whichever rules the model."""
+    for text in sorted(found.texts, key=lambda text: text.path != path):
+        here = text.path == path
+        if here and text.refused:
+            raise UserError(text.refused)
+        if not text.text or (not here and model not in text.text):
+            continue
+        try:
+            policy = parse(text.text, text.path)
+        except PolicyInvalid:
+            if here:
+                raise
+            continue
+        if policy.model == model:
+            return text
+    return None
+
+
+def _named(found: RevisionTexts) -> str:
+    number = found.revision[:12]
+    return number if found.revision.startswith(found.name) else f"{found.name} ({number})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Changes:
+    """What the policies of a revision change, by model: ``changed``, ``new`` or ``gone``. ``same`` counts the rest."""
+
+    name: str
+    revision: str
+    models: tuple[tuple[str, str, str], ...]
+    """Model, path, and what becomes of it."""
+    same: int
+
+
+def changes_at(tx: Transaction, parse: Parse, found: RevisionTexts) -> Changes:
+    """Which policies differ from those in force; PolicyInvalid for one that cannot be read."""
+    base = [
+        RuleText(path=one.ref.path, text=one.text, blob=one.ref.blob)
+        for one in tx.rules.all_active()
+    ]
+    changes, same = changes_between(base, found.texts, parse)
+    return Changes(
+        name=found.name,
+        revision=found.revision,
+        models=tuple(
+            (
+                one.model,
+                one.path,
+                "new" if one.old is None else "gone" if one.new is None else "changed",
+            )
+            for one in changes
+        ),
+        same=same,
+    )
+
+
+def _plan(
+    tx: Transaction, parse: Parse, active: ActiveRules, head: RuleText, head_name: str
+) -> Plan:
+    model = active.model
     last = tx.decisions.find(Query(model=model, limit=LOOKED_BACK))
     sides = Sides(
         base=[RuleText(path=active.ref.path, text=active.text, blob=active.ref.blob)],
-        head=[RuleText(path=active.ref.path, text=text, blob=blob)],
+        head=[head],
         base_name="the policy in force",
-        head_name="this text",
+        head_name=head_name,
     )
     since = last[-1].decided_at if len(last) == LOOKED_BACK else None
     return make_plan(tx, sides, parse, model=model, since=since)

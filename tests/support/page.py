@@ -11,6 +11,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from controller.adapters.memory.artifacts import MemoryArtifacts
+from controller.bootstrap import revision_source
 from controller.domain.evidence import GateEvidence
 from controller.entrypoints.api.app import create_app
 from controller.entrypoints.api.desk import Desk as Served
@@ -51,6 +52,7 @@ class Office:
             key="a key of the test",
             settle=self.house.engine.settle,
             artifacts=self.artifacts,
+            open_revisions=lambda: revision_source(self.settings),
         )
         self.app = create_app(self.served)
 

@@ -41,13 +41,20 @@ class Mirror:
 
     def fetch(self, ref: str, branch: str) -> None:
         """Bring the followed ref, the protected branch and signed approvals; Unavailable with git's reason."""
-        self._make()
         name = f"refs/{ref}" if ref.startswith("tags/") else f"refs/heads/{ref}"
         wanted = [
             f"+{name}:{TIP}",
             f"+refs/heads/{branch}:{BRANCH}",
             f"+{APPROVALS}/*:{APPROVALS}/*",
         ]
+        self._fetch(wanted, f" at {ref}")
+
+    def fetch_all(self) -> None:
+        """Bring every branch and tag, for looking only; Unavailable with git's reason."""
+        self._fetch(["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"], "")
+
+    def _fetch(self, wanted: Sequence[str], what: str) -> None:
+        self._make()
         answer = self._git.run(
             "fetch", "--quiet", "--no-tags", "--prune", "--no-write-fetch-head",
             "--no-recurse-submodules", "--", self._remote, *wanted,
@@ -59,7 +66,7 @@ class Mirror:
             )
         if answer.code != 0:
             raise Unavailable(
-                f"the repository {self._remote} cannot be followed at {ref}: {_reason(answer.err)}.",
+                f"the repository {self._remote} cannot be followed{what}: {_reason(answer.err)}.",
                 hint="The rules in force stay in force.",
             )
 

@@ -179,7 +179,7 @@ class GitRules:
 
     def _policies(self, revision: str) -> dict[str, str]:
         files = self._mirror.files(revision, self._settings.folder)
-        return {f.path: f.blob for f in files if _is_policy(f.path)}
+        return {f.path: f.blob for f in files if is_policy(f.path)}
 
     def _texts(self, proven: ReviewRecord) -> list[RuleText]:
         return [
@@ -202,7 +202,7 @@ class GitRules:
         found = []
         for file in self._mirror.files(revision, self._settings.folder):
             before = known.get(file.path)
-            if not _is_policy(file.path) or (before is not None and before.blob == file.blob):
+            if not is_policy(file.path) or (before is not None and before.blob == file.blob):
                 continue
             small = file.size <= 1 << 20 and file.mode != "120000"
             text = self._mirror.blob(file.blob).decode(errors="replace") if small else ""
@@ -214,6 +214,7 @@ class GitRules:
         return found
 
 
-def _is_policy(path: str) -> bool:
+def is_policy(path: str) -> bool:
+    """Whether a file of the folder is a policy: YAML, no rule test, not hidden."""
     name = path.rpartition("/")[2]
     return path.endswith(ENDINGS) and not path.endswith(TESTS) and not name.startswith(".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from controller.adapters.git.command import Git
@@ -31,11 +32,11 @@ class RepositoryRules:
 
     def knows(self, revision: str) -> bool:
         """Whether the revision exists, in a repository."""
-        return self._commit(revision) is not None
+        return self.commit(revision) is not None
 
-    def at(self, revision: str) -> list[RuleText]:
-        """The policies of a commit; NotFound if there is no such commit, or no repository."""
-        commit = self._commit(revision)
+    def at(self, revision: str, known: Collection[str] = ()) -> list[RuleText]:
+        """The policies of a commit, of ``known`` blobs without text; NotFound if there is no such commit."""
+        commit = self.commit(revision)
         if commit is None:
             raise NotFound(
                 f"There is no revision {revision} here.",
@@ -44,7 +45,7 @@ class RepositoryRules:
         prefix = self._prefix()
         listed = self._git.ask("ls-tree", "-r", "-z", "--full-tree", commit, "--", prefix or ".")
         return [
-            self._read(entry, prefix)
+            self._read(entry, prefix, known)
             for entry in listed.split("\0")
             if entry and self._is_policy(entry, prefix)
         ]
@@ -62,20 +63,23 @@ class RepositoryRules:
         hidden = any(part.startswith(".") for part in inner.split("/"))
         return inner.endswith(ENDINGS) and not inner.endswith(TESTS) and not hidden
 
-    def _read(self, entry: str, prefix: str) -> RuleText:
+    def _read(self, entry: str, prefix: str, known: Collection[str]) -> RuleText:
         about, _, path = entry.partition("\t")
         mode, _, blob = about.split()
         name = f"{self._folder.resolve().name}/{path.removeprefix(prefix)}"
         if mode not in _BLOBS:
             reason = f"{name}: it is not a regular file."
             return RuleText(path=name, text="", blob=blob, refused=reason)
+        if blob in known:
+            return RuleText(path=name, text="", blob=blob)
         size = int(self._git.ask("cat-file", "-s", blob))
         if size > LARGEST:
             reason = f"{name}: it has {size:,} bytes, a policy has at most {LARGEST:,}."
             return RuleText(path=name, text="", blob=blob, refused=reason)
         return rule_text(name, self._git.ask_bytes("cat-file", "blob", blob))
 
-    def _commit(self, revision: str) -> str | None:
+    def commit(self, revision: str) -> str | None:
+        """The commit that ``revision`` means; None if there is none, or no repository."""
         if revision.startswith("-"):
             raise UserError(f"{revision!r} is no revision.", hint="Name a commit, branch or tag.")
         answer = self._git.run("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")

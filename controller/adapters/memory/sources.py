@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
-from controller.domain.errors import Unavailable
-from controller.ports import Batch, Poll, RuleText
+from controller.domain.errors import NotFound, Unavailable, UserError
+from controller.ports import Batch, Poll, RevisionTexts, RuleText
 
 
 class MemoryDataSource:
@@ -34,6 +35,22 @@ class MemoryDataSource:
                 cursor=str(len(self._batches)),
                 problems=self.problems,
             )
+
+
+class MemoryRevisions:
+    """Revisions by name, for looking at."""
+
+    def __init__(self, held: Mapping[str, RevisionTexts]) -> None:
+        self.held = dict(held)
+
+    def at(self, name: str, known: Collection[str] = ()) -> RevisionTexts:
+        if not name.strip():
+            raise UserError("A revision needs a name.")
+        found = self.held.get(name.strip())
+        if found is None:
+            raise NotFound(f"There is no revision {name}.")
+        texts = [replace(text, text="") if text.blob in known else text for text in found.texts]
+        return replace(found, texts=tuple(texts))
 
 
 class MemoryRules:

@@ -9,7 +9,13 @@ from fastapi import FastAPI
 
 from controller import __version__
 from controller.adapters.clock import SystemClock
-from controller.bootstrap import build_observer, build_tracing, open_artifacts, page_key
+from controller.bootstrap import (
+    build_observer,
+    build_tracing,
+    open_artifacts,
+    page_key,
+    revision_source,
+)
 from controller.domain.errors import ConfigurationError
 from controller.entrypoints.api import (
     books,
@@ -52,6 +58,7 @@ def open_desk(settings: Settings, store: Store, **changes: Any) -> Desk:
         "key": page_key(settings),
     }
     given["tracing"] = build_tracing(settings, store, "incumbent-api")
+    given["open_revisions"] = lambda: revision_source(settings)
     if "observer" not in changes:
         given["observer"] = build_observer(settings, store)
     if "artifacts" not in changes and "://" not in settings.artifacts:

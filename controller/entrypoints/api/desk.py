@@ -15,10 +15,10 @@ from fastapi import Depends, Request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from controller.adapters.oidc import OpenIdConfig, OpenIdProvider
-from controller.domain.errors import ConfigurationError, NotLoggedIn
+from controller.domain.errors import ConfigurationError, NotFound, NotLoggedIn
 from controller.domain.rules import Policy
 from controller.domain.signals import Signal, SignalStatus
-from controller.ports import ArtifactStore, Clock, Store
+from controller.ports import ArtifactStore, Clock, RevisionSource, RevisionTexts, Store
 from controller.service.access import (
     Person,
     bearer,
@@ -93,6 +93,8 @@ class Desk:
     links: LoginLinks = field(default_factory=LoginLinks)
     observer: Observer | None = None
     tracing: Tracing | None = None
+    open_revisions: Callable[[], RevisionSource] | None = None
+    """Opens the repository of the rules, to look at what is not in force."""
     memory: dict[str, tuple[float, Any]] = field(default_factory=dict)
     near: bool = False
     """Whether a look at the database is one at a file of this machine: it takes microseconds and waits for nobody."""
@@ -119,6 +121,19 @@ class Desk:
             found = ask()
             self.memory[name] = (time.monotonic(), found)
         return cast("T", found)
+
+    @cached_property
+    def revisions(self) -> RevisionSource:
+        """The repository of the rules; NotFound where there is none."""
+        if self.open_revisions is None:
+            raise NotFound("This server knows no repository of rules.", hint="Paste the text.")
+        return self.open_revisions()
+
+    def look_at(self, name: str) -> RevisionTexts:
+        """The policies of a branch, tag or commit of the rules' repository; NotFound where none is known here."""
+        with self.store.read() as tx:
+            known = {one.ref.blob for one in tx.rules.all_active()}
+        return self.revisions.at(name, known)
 
     @property
     def message_links(self) -> MessageLinks:

@@ -191,11 +191,16 @@ class ReasonIn(BaseModel):
     reason: str = Field(max_length=2000, examples=["wrong data"])
 
 
-class TextIn(BaseModel):
-    """The text of a policy."""
+class PlanIn(BaseModel):
+    """What to compare with the policy in force: a text, or a revision of the rules' repository."""
 
     model_config = ConfigDict(extra="forbid")
-    text: str = Field(max_length=200_000, examples=["version: 1\nmodel: flight-delay\n"])
+    text: str | None = Field(
+        None, max_length=200_000, examples=["version: 1\nmodel: flight-delay\n"]
+    )
+    revision: str | None = Field(
+        None, max_length=200, examples=["looser-gates"], description="A branch, tag or commit."
+    )
 
 
 class DelegationIn(BaseModel):

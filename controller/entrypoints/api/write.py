@@ -29,7 +29,7 @@ from controller.service.access import Person
 from controller.service.backpressure import accept
 from controller.service.bucket_hints import hint_addresses
 from controller.service.delegate import Wish, delegate, take_back
-from controller.service.policy_revisions import plan_text
+from controller.service.policy_revisions import plan_revision, plan_text
 from controller.service.rehearse import rehearse
 from controller.service.talk import add_comment, as_html, subject_model
 from controller.service.tracing import Arrival
@@ -405,11 +405,22 @@ _of_run("retry", "Train again, as this run did")
 
 @router.post("/policies/{model}/plan", summary="What another text would have decided")
 def plan_policy(
-    request: Request, desk: At, person: Caller, model: Model, body: shapes.TextIn
+    request: Request, desk: At, person: Caller, model: Model, body: shapes.PlanIn
 ) -> Any:
-    """Over the model's last 1,000 decisions, against the policy in force. Nothing is changed or kept."""
+    """Over the model's last 1,000 decisions, against the policy in force. Nothing is changed or kept.
+
+    Give `text`, or `revision` (a reviewer's): that is read from the repository of the server's settings.
+    """
+    if (body.text is None) == (body.revision is None):
+        raise UserError("Give text or revision, one of them.")
+    if body.revision is not None:
+        with desk.store.read() as tx:
+            person.must("plan", owner_of(tx, model, desk.parse))
+        there = desk.look_at(body.revision)
+        with desk.store.read() as tx:
+            return told(request, plan_revision(tx, desk.parse, model, there))
     with desk.store.read() as tx:
-        found = plan_text(tx, desk.parse, desk.blob_id, model, body.text)
+        found = plan_text(tx, desk.parse, desk.blob_id, model, body.text or "")
     return told(request, found)
 
 

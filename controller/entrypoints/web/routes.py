@@ -6,21 +6,21 @@ import json
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, FastAPI, Form, Request
+from fastapi import APIRouter, FastAPI, Request
 from markupsafe import Markup
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from controller import __version__
 from controller.domain.canonical import to_plain
-from controller.domain.errors import NotFound, UserError
+from controller.domain.errors import NotFound
 from controller.domain.signals import SignalKind, SignalStatus
 from controller.entrypoints.api.desk import At, Desk
 from controller.entrypoints.drift_html import fragment
-from controller.entrypoints.web import entry, forms, messages, version
+from controller.entrypoints.web import entry, forms, messages, policies, version
 from controller.entrypoints.web.charts import curve_svg
 from controller.entrypoints.web.decision.export import whole
 from controller.entrypoints.web.decision.view import decision_view
@@ -28,10 +28,7 @@ from controller.entrypoints.web.lineage import provenance_view
 from controller.entrypoints.web.model_filters import STATES, Wanted, filtered, owners
 from controller.entrypoints.web.model_view import model_rows, model_view
 from controller.entrypoints.web.render import STATIC, page
-from controller.entrypoints.web.session import (
-    Session,
-    check_form,
-)
+from controller.entrypoints.web.session import Session
 from controller.entrypoints.web.visit import Visitor, number_in
 from controller.ports import LEAD, JournalLine, Query
 from controller.service.access import Person, Role
@@ -40,8 +37,6 @@ from controller.service.drift_report import drift_view
 from controller.service.explain import find_decision, summary
 from controller.service.other_writes import other_writes
 from controller.service.overview import inbox, model_names
-from controller.service.policy_revisions import plan_text, revisions
-from controller.service.provenance import provenance
 from controller.service.talk import calls, page_of
 from controller.service.words import owner_of
 
@@ -293,71 +288,6 @@ def _curves(lines: list[JournalLine]) -> list[dict[str, Any]]:
     return found
 
 
-@router.get("/policies")
-def policies(request: Request, desk: At, session: Visitor) -> Response:
-    """The policies in force, and why a newer one is not."""
-    with desk.store.read() as tx:
-        rows = tx.rules.all_active()[:500]
-        reviews = tx.reviews.latest(limit=20)
-    return page(request, "policies.html", rows=rows, reviews=reviews)
-
-
-@router.get("/policies/{model}")
-def policy(request: Request, desk: At, session: Visitor, model: str) -> Response:
-    """One policy: its text, its revisions and their reviews."""
-    return _policy_page(request, desk, model)
-
-
-@router.post("/policies/{model}")
-def plan_policy(
-    request: Request,
-    desk: At,
-    session: Visitor,
-    model: str,
-    text: Annotated[str, Form()] = "",
-    mark: Annotated[str, Form()] = "",
-) -> Response:
-    """What another text would have decided. Nothing is changed and nothing is kept."""
-    check_form(request, session, mark)
-    return _policy_page(request, desk, model, text)
-
-
-def _policy_page(request: Request, desk: Desk, model: str, text: str | None = None) -> Response:
-    from controller.entrypoints.cli.plan_text import as_text
-
-    planned, problems = "", []
-    with desk.store.read() as tx:
-        rules = tx.rules.active(model)
-        if rules is None:
-            raise NotFound(f"No policy is in force for {model}.")
-        if text is not None:
-            try:
-                planned = as_text(plan_text(tx, desk.parse, desk.blob_id, model, text))
-            except UserError as error:
-                problems = _problems(error)
-        view: dict[str, Any] = {
-            "rules": rules,
-            "review": provenance(tx, rules.ref),
-            "evidence": tx.reviews.get(rules.ref.review) if rules.ref.review else None,
-            "revisions": revisions(tx, model),
-            "last": [summary(r) for r in tx.decisions.find(Query(model=model, limit=5))],
-        }
-    return page(
-        request, "policy.html", text=text, planned=planned, problems=problems, **view
-    )  # fmt: skip
-
-
-def _problems(error: UserError) -> list[str]:
-    """Each problem of a text with its place; one sentence where there is only that."""
-    found = error.details.get("problems")
-    if not isinstance(found, list) or not found:
-        return [error.sentence()]
-    return [
-        "{path}:{line}:{col}: {message}".format(**one) + (f"; {one['hint']}" if one["hint"] else "")
-        for one in found
-    ]
-
-
 @router.get("/drift")
 def drift(request: Request, desk: At, session: Visitor) -> Response:
     """Drift, decay and skew as they were signalled."""
@@ -467,6 +397,13 @@ def icon() -> Response:
 
 def mount(app: FastAPI) -> None:
     """Add the pages and their files."""
-    for pages in (router, messages.router, version.router, entry.router, forms.router):
+    for pages in (
+        router,
+        messages.router,
+        policies.router,
+        version.router,
+        entry.router,
+        forms.router,
+    ):
         app.include_router(pages)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

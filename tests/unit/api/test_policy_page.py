@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.support.house import MODEL
 from tests.support.page import Office, form
+from tests.support.repository import Repository, policy_text
 from tests.support.story import RULES, tell
 
 
@@ -76,3 +78,106 @@ def test_the_api_tells_revisions_reviews_metrics_and_plans(office: Office):
     assert (plan.status_code, plan.json()["models"][0]["model"]) == (200, MODEL)
     bad = api.post(f"/v1/policies/{MODEL}/plan", json={"text": "a: ["})
     assert bad.status_code == 422
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """An office whose rules are in a working tree with branches."""
+    folder = Path(tmp_path_factory.mktemp("beside"))
+    repository = Repository(folder / "tree")
+    file = repository.folder / "rules" / "flight-delay.yaml"
+    file.parent.mkdir()
+
+    def branch(name: str, text: str | None, **others: str) -> None:
+        repository.git("checkout", "--quiet", "-B", name, "main")
+        file.unlink() if text is None else file.write_text(text)
+        for other, content in others.items():
+            (file.parent / f"{other}.yaml").write_text(content)
+        repository.commit(name)
+
+    file.write_text(RULES)
+    repository.commit()
+    looser = RULES.replace("by: 0.1}", "by: 0.01}")
+    branch("looser", looser, demo=policy_text())
+    branch("broken", "version: 1\nmodel: [<script>")
+    branch("other", policy_text())
+    branch("gone", None)
+    branch("moved", None, elsewhere=looser)
+    repository.back()
+    office = Office(folder / "home", {"rules": str(file.parent)})
+    tell(office)
+    return office
+
+
+def looked(office: Office, revision: str, place: str = f"/policies/{MODEL}", **who: str) -> str:
+    ana = office.visitor(**who)
+    mark = ana.get("/").text.split('name="mark" value="')[1].split('"')[0]
+    answer = ana.post(place, data={"revision": revision, "mark": mark})
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+@pytest.mark.parametrize("revision", ["looser", "moved"])
+def test_a_branch_is_planned_against_the_policy_in_force(beside: Office, revision: str):
+    before = len(beside.house.records())
+    text = looked(beside, revision)
+    assert f"What {revision} would have decided" in text
+    assert f"the policy in force -&gt; {revision} (" in text
+    assert re.search(r"flight-delay +\(rules/(flight-delay|elsewhere)\.yaml\)", text)
+    assert len(beside.house.records()) == before
+
+
+@pytest.mark.parametrize(
+    ("revision", "said"),
+    [
+        pytest.param("main", "has the policy in force: nothing would change.", id="the same"),
+        pytest.param("broken", "rules/flight-delay.yaml:", id="no policy"),
+        pytest.param("other", "has no policy of flight-delay", id="another model"),
+        pytest.param("gone", "the model is retired", id="gone"),
+        pytest.param("nothing", "no branch, tag or commit nothing", id="no such branch"),
+        pytest.param("https://evil.example/x.git", "is no name of a branch, tag or commit", id="a URL"),
+        pytest.param("<script>", "&#39;&lt;script&gt;&#39; is no name", id="markup"),
+        pytest.param("", "is no name of a branch, tag or commit", id="nothing"),
+    ],
+)  # fmt: skip
+def test_a_revision_that_is_no_good_says_why(beside: Office, revision: str, said: str):
+    text = looked(beside, revision)
+    assert said in text
+    assert "<script>" not in text.replace('<script src="', "")
+
+
+def test_the_policies_that_a_branch_changes_are_listed_and_planned_one_by_one(beside: Office):
+    text = looked(beside, "looser", "/policies")
+    assert "2 policies differ" in re.sub(r"\s+", " ", text)
+    assert "would come into force" in text
+    assert f"What would {MODEL} have decided?" in text
+    number = re.findall(r'type="hidden" name="revision" value="([0-9a-f]{40})"', text)[0]
+    assert "would have decided" in looked(beside, number)
+    assert "would be retired" in looked(beside, "gone", "/policies")
+    assert "0 policies differ, 1 is the same" in looked(beside, "main", "/policies")
+    assert "rules/flight-delay.yaml:" in looked(beside, "broken", "/policies")
+
+
+def test_only_a_reviewer_lets_the_server_look(beside: Office):
+    eve = beside.visitor("person:eve", "viewer")
+    text = eve.get(f"/policies/{MODEL}").text
+    assert "This takes the role reviewer" in text
+    assert 'name="revision"' not in text
+    assert 'name="revision"' not in eve.get("/policies").text
+    mark = text.split('name="mark" value="')[1].split('"')[0]
+    asked = {"revision": "looser", "mark": mark}
+    assert eve.post("/policies", data=asked).status_code == 403
+    assert "This takes the role reviewer" in eve.post(f"/policies/{MODEL}", data=asked).text
+
+
+def test_a_revision_is_planned_over_the_api(beside: Office):
+    place = f"/v1/policies/{MODEL}/plan"
+    ana, eve = beside.client(role="reviewer"), beside.client("person:eve", "viewer")
+    found = ana.post(place, json={"revision": "looser"})
+    assert (found.status_code, found.json()["models"][0]["model"]) == (200, MODEL)
+    assert eve.post(place, json={"revision": "looser"}).status_code == 403
+    assert eve.post(place, json={"text": RULES + "# more\n"}).status_code == 200
+    assert ana.post(place, json={"revision": "nothing"}).status_code == 404
+    assert ana.post(place, json={"revision": "file:///etc"}).status_code == 422
+    for both in ({}, {"revision": "looser", "text": RULES}):
+        assert ana.post(place, json=both).json()["detail"] == "Give text or revision, one of them."

@@ -1,0 +1,171 @@
+"""The pages of policies: what is in force and why a newer one is not, and what another text would have decided."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from controller.domain.errors import IncumbentError, NotFound
+from controller.entrypoints.api.desk import At, Desk
+from controller.entrypoints.cli.plan_text import as_text
+from controller.entrypoints.web.render import page
+from controller.entrypoints.web.session import Session, check_form
+from controller.entrypoints.web.visit import Visitor
+from controller.ports import Query
+from controller.service.access import Person
+from controller.service.explain import summary
+from controller.service.plan import Plan
+from controller.service.policy_revisions import (
+    Changes,
+    changes_at,
+    plan_revision,
+    plan_text,
+    revisions,
+)
+from controller.service.provenance import provenance
+from controller.service.words import owner_of
+
+router = APIRouter(include_in_schema=False)
+_MOST = 500
+_CHANGED = 100
+"""Changed policies of a revision that are listed."""
+
+Name = Annotated[str, Form(max_length=200)]
+
+
+@router.get("/policies")
+def policies(request: Request, desk: At, session: Visitor) -> Response:
+    """The policies in force, and why a newer one is not."""
+    return _list_page(request, desk, session)
+
+
+@router.post("/policies")
+def look_at(
+    request: Request,
+    desk: At,
+    session: Visitor,
+    revision: Name = "",
+    mark: Annotated[str, Form()] = "",
+) -> Response:
+    """Which policies a revision of the repository changes. Nothing is changed or put in force."""
+    check_form(request, session, mark)
+    if _may_look(session.person):
+        session.person.must("plan", None)
+    changes: Changes | None = None
+    problems: list[str] = []
+    try:
+        there = desk.look_at(revision)
+        with desk.store.read() as tx:
+            changes = changes_at(tx, desk.parse, there)
+    except IncumbentError as error:
+        problems = _problems(error)
+    return _list_page(request, desk, session, revision, changes, problems)
+
+
+def _list_page(
+    request: Request,
+    desk: Desk,
+    session: Session,
+    revision: str = "",
+    changes: Changes | None = None,
+    problems: list[str] | None = None,
+) -> Response:
+    with desk.store.read() as tx:
+        rows = tx.rules.all_active()[:_MOST]
+        reviews = tx.reviews.latest(limit=20)
+    return page(
+        request,
+        "policies.html",
+        rows=rows,
+        reviews=reviews,
+        revision=revision,
+        changes=changes,
+        listed=changes.models[:_CHANGED] if changes else (),
+        problems=problems or [],
+        may_look=_may_look(session.person),
+    )
+
+
+def _may_look(person: Person) -> str:
+    """Why not, in one sentence; empty for whoever reviews models of anybody."""
+    whys = [person.why_not("plan", owner) for owner in person.roles]
+    return "" if "" in whys else person.why_not("plan", None)
+
+
+@router.get("/policies/{model}")
+def policy(request: Request, desk: At, session: Visitor, model: str) -> Response:
+    """One policy: its text, its revisions and their reviews."""
+    return _policy_page(request, desk, session, model)
+
+
+@router.post("/policies/{model}")
+def plan_policy(
+    request: Request,
+    desk: At,
+    session: Visitor,
+    model: str,
+    text: Annotated[str | None, Form()] = None,
+    revision: Name = "",
+    mark: Annotated[str, Form()] = "",
+) -> Response:
+    """What another text, or that of a revision, would have decided. Nothing is changed and nothing is kept."""
+    check_form(request, session, mark)
+    planned, problems = "", []
+    try:
+        planned = as_text(_plan(desk, session.person, model, text, revision))
+    except IncumbentError as error:
+        problems = _problems(error)
+    return _policy_page(
+        request,
+        desk,
+        session,
+        model,
+        text=text,
+        revision=revision,
+        planned=planned,
+        problems=problems,
+    )
+
+
+def _plan(desk: Desk, person: Person, model: str, text: str | None, revision: str) -> Plan:
+    if text is not None:
+        with desk.store.read() as tx:
+            return plan_text(tx, desk.parse, desk.blob_id, model, text)
+    with desk.store.read() as tx:
+        person.must("plan", owner_of(tx, model, desk.parse))
+    there = desk.look_at(revision)
+    with desk.store.read() as tx:
+        return plan_revision(tx, desk.parse, model, there)
+
+
+def _policy_page(
+    request: Request, desk: Desk, session: Session, model: str, **shown: Any
+) -> Response:
+    with desk.store.read() as tx:
+        rules = tx.rules.active(model)
+        if rules is None:
+            raise NotFound(f"No policy is in force for {model}.")
+        owner = owner_of(tx, model, desk.parse)
+        view: dict[str, Any] = {
+            "rules": rules,
+            "review": provenance(tx, rules.ref),
+            "evidence": tx.reviews.get(rules.ref.review) if rules.ref.review else None,
+            "revisions": revisions(tx, model),
+            "last": [summary(r) for r in tx.decisions.find(Query(model=model, limit=5))],
+            "may_look": session.person.why_not("plan", owner),
+        }
+    empty: dict[str, Any] = {"text": None, "revision": "", "planned": "", "problems": []}
+    return page(request, "policy.html", **(view | empty | shown))
+
+
+def _problems(error: IncumbentError) -> list[str]:
+    """Each problem of a text with its place; one sentence where there is only that."""
+    found = error.details.get("problems")
+    if not isinstance(found, list) or not found:
+        return [error.sentence()]
+    return [
+        "{path}:{line}:{col}: {message}".format(**one) + (f"; {one['hint']}" if one["hint"] else "")
+        for one in found
+    ]
