@@ -53,7 +53,14 @@ from controller.ports.people import (
     TokenBook,
 )
 from controller.ports.query import Query
-from controller.ports.registry import FactLog, ModelBook, ModelState, Registry, Waiting
+from controller.ports.registry import (
+    FactLog,
+    ModelBook,
+    ModelState,
+    Registry,
+    Waiting,
+    Within,
+)
 from controller.ports.rules import (
     ActiveRules,
     ReviewBook,
@@ -165,6 +172,7 @@ __all__ = [
     "Tracer",
     "Transaction",
     "Waiting",
+    "Within",
     "WorkerBook",
     "WorkerRow",
     "doorbell_key",

@@ -21,6 +21,26 @@ from controller.domain.snapshot import ApprovalView, BudgetView, HoldView, RestV
 from controller.domain.versions import Reign, Version, VersionFact, VersionState
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Within:
+    """What narrows versions further: up to which batch they saw data, how the digest begins, when they were made."""
+
+    data: int | None = None
+    digest: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    """Exclusive."""
+
+    def holds(self, version: Version) -> bool:
+        """Whether all that is said holds."""
+        return (
+            (self.data is None or version.data_through == self.data)
+            and (self.digest is None or version.digest.startswith(self.digest))
+            and (self.since is None or version.created_at >= self.since)
+            and (self.until is None or version.created_at < self.until)
+        )
+
+
 class Registry(Protocol):
     """Versions, their states as the fold of facts, and the seat. Moves and seats are checked by the database."""
 
@@ -55,9 +75,16 @@ class Registry(Protocol):
         *,
         states: Collection[VersionState] | None = None,
         numbers: Collection[int] | None = None,
+        within: Within | None = None,
         limit: int | None = None,
     ) -> list[Version]:
         """All versions, newest first; only those in ``states`` and with one of ``numbers`` where these are given."""
+        ...
+
+    def measured(
+        self, model: str, numbers: Collection[int] | None = None
+    ) -> Mapping[int, Mapping[str, float]]:
+        """The metrics of each version, newest first: of its training, and over them those of its newest evaluation."""
         ...
 
     def evaluations(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from controller.domain.canonical import to_plain
 from controller.domain.errors import UserError
 from controller.domain.versions import Version, VersionState
-from controller.ports import Transaction
+from controller.ports import Transaction, Within
 
 _COMPARISON = re.compile(r"\s*([^<>=!\s]+)\s*(<=|>=|!=|=|<|>)\s*(-?[0-9.eE+-]+)\s*")
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
@@ -23,6 +23,9 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
+_Test = Callable[[Mapping[str, float]], bool]
+_CHUNK = 500
+"""Versions that are asked for by their numbers at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,11 +53,10 @@ def search(tx: Transaction, wanted: Wanted) -> list[dict[str, Any]]:
     tests = [_comparison(text) for text in wanted.metrics]
     found: list[dict[str, Any]] = []
     for model in _models(tx, wanted):
-        for row in _of_model(tx, model, wanted):
-            if all(test(row["metrics"]) for test in tests):
-                found.append(row)
-                if len(found) >= wanted.limit:
-                    return found
+        versions = _versions(tx, model, wanted, tests, wanted.limit - len(found))
+        found += _rows(tx, model, versions)
+        if len(found) >= wanted.limit:
+            break
     return found
 
 
@@ -68,7 +70,7 @@ def parse_tag(text: str) -> tuple[str, str | None]:
     return name, value if sign else None
 
 
-def _comparison(text: str) -> Callable[[Mapping[str, float]], bool]:
+def _comparison(text: str) -> _Test:
     match = _COMPARISON.fullmatch(text)
     try:
         name, sign, bar = match.group(1, 2, 3) if match else ("", "", "")
@@ -92,41 +94,53 @@ def _models(tx: Transaction, wanted: Wanted) -> list[str]:
     return sorted(names)
 
 
-def _of_model(tx: Transaction, model: str, wanted: Wanted) -> Iterator[dict[str, Any]]:
-    states = set(wanted.states) or None
+def _versions(
+    tx: Transaction, model: str, wanted: Wanted, tests: list[_Test], limit: int
+) -> list[Version]:
+    """No more than are shown are read whole; of the rest, where a metric is asked for, the metrics alone."""
     numbers = _numbers(tx, model, wanted)
     if numbers is not None and not numbers:
-        return
-    limit = wanted.limit if _is_plain(wanted) else None
-    versions = tx.registry.versions(model, states=states, numbers=numbers, limit=limit)
-    kept = [version for version in versions if _fits(version, wanted)]
-    named = [version.number for version in kept]
-    if not kept:
-        return
-    judged, tags = tx.registry.evaluations(model, named), tx.notes.tags(model, named)
+        return []
+    asked: dict[str, Any] = {
+        "states": set(wanted.states) or None,
+        "within": Within(
+            data=wanted.data, digest=wanted.digest, since=wanted.since, until=wanted.until
+        ),
+    }
+    if not tests:
+        return tx.registry.versions(model, numbers=numbers, limit=limit, **asked)
+    measured = tx.registry.measured(model, numbers)
+    fitting = [number for number, held in measured.items() if all(test(held) for test in tests)]
+    found: list[Version] = []
+    for start in range(0, len(fitting), _CHUNK):
+        chunk = fitting[start : start + _CHUNK]
+        found += tx.registry.versions(model, numbers=chunk, limit=limit - len(found), **asked)
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _rows(tx: Transaction, model: str, versions: list[Version]) -> list[dict[str, Any]]:
+    if not versions:
+        return []
+    named = [version.number for version in versions]
+    measured, tags = tx.registry.measured(model, named), tx.notes.tags(model, named)
     texts = tx.notes.descriptions(model, named)
     pointing: dict[int, list[str]] = {}
     for alias in tx.aliases.of(model):
         pointing.setdefault(alias.version or 0, []).append(alias.name)
-    for version in kept:
-        metrics = {**version.metrics}
-        if version.number in judged:
-            metrics |= judged[version.number].metrics
-        yield {
+    return [
+        {
             **to_plain(version),
             "version": version.number,
             "champion": version.state is VersionState.CHAMPION,
-            "metrics": metrics,
+            "metrics": dict(measured[version.number]),
             "tags": dict(tags.get(version.number, {})),
             "aliases": pointing.get(version.number, []),
             "description": texts.get(version.number, ""),
         }
-
-
-def _is_plain(wanted: Wanted) -> bool:
-    """Whether the database alone decides, so that no more rows are read than are shown."""
-    plain = (wanted.metrics, wanted.data, wanted.digest, wanted.since, wanted.until)
-    return not any(plain) and wanted.data is None
+        for version in versions
+    ]
 
 
 def _numbers(tx: Transaction, model: str, wanted: Wanted) -> set[int] | None:
@@ -139,13 +153,3 @@ def _numbers(tx: Transaction, model: str, wanted: Wanted) -> set[int] | None:
         points = {resolved.version.number} if resolved else set()
         found = points if found is None else found & points
     return found - {0} if found is not None else None
-
-
-def _fits(version: Version, wanted: Wanted) -> bool:
-    if wanted.data is not None and version.data_through != wanted.data:
-        return False
-    if wanted.digest is not None and not version.digest.startswith(wanted.digest):
-        return False
-    if wanted.since is not None and version.created_at < wanted.since:
-        return False
-    return wanted.until is None or version.created_at < wanted.until

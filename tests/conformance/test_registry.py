@@ -15,7 +15,7 @@ from controller.domain.decisions import (
 from controller.domain.errors import Conflict, IllegalTransition, StaleGeneration
 from controller.domain.evidence import Evaluation, GateEvidence, HoldoutView
 from controller.domain.versions import LIVING, VERSION_MOVES, VersionState, fold
-from controller.ports import Store, Transaction
+from controller.ports import Store, Transaction, Within
 from tests.support.makers import AT, HOUR, MODEL, decide, enter, move, seat
 
 S = VersionState
@@ -277,6 +277,58 @@ def test_versions_are_filtered(store: Store):
         assert numbers(states=LIVING, limit=2) == [5, 3]
         assert numbers(numbers=[]) == []
         assert registry.versions("other") == []
+
+
+def test_versions_are_narrowed(store: Store):
+    with store.begin() as tx:
+        decision = decide(tx)
+        for number in range(1, 5):
+            action = RegisterVersion(
+                version=number,
+                run=f"{MODEL}.t{number}",
+                digest=f"{'aB'[number % 2]}_%{number}",
+                recipe="gbm",
+                data_through=number // 2,
+            )
+            tx.registry.register(MODEL, action, decision=decision, at=AT + number * HOUR)
+        registry = tx.registry
+
+        def numbers(**within: object) -> list[int]:
+            return [v.number for v in registry.versions(MODEL, within=Within(**within))]  # type: ignore[arg-type]
+
+        assert numbers() == [4, 3, 2, 1]
+        assert numbers(data=1) == [3, 2]
+        assert numbers(digest="a_") == [4, 2]
+        assert numbers(digest="b") == []
+        assert numbers(digest="a%") == []
+        assert numbers(since=AT + 3 * HOUR) == [4, 3]
+        assert numbers(until=AT + 3 * HOUR) == [2, 1]
+        assert numbers(since=AT + 2 * HOUR, data=1, digest="a") == [2]
+
+
+def test_metrics_of_the_newest_evaluation_lie_over_those_of_training(store: Store):
+    with store.begin() as tx:
+        decision = decide(tx)
+        for number in (1, 2):
+            action = RegisterVersion(
+                version=number,
+                run=f"{MODEL}.t{number}",
+                digest=f"d{number}",
+                recipe="gbm",
+                metrics={"mae": 20.0, "rows": 100.0},
+            )
+            tx.registry.register(MODEL, action, decision=decision, at=AT)
+        for run, mae in (("a", 18.0), ("b", 17.0)):
+            judged = Evaluation(
+                run=run, version=1, champion=None, evidence=(), metrics={"mae": mae}
+            )
+            tx.registry.attach(MODEL, RecordEvaluation(evaluation=judged), decision=decision)
+    with store.read() as tx:
+        both = {2: {"mae": 20.0, "rows": 100.0}, 1: {"mae": 17.0, "rows": 100.0}}
+        assert tx.registry.measured(MODEL) == both
+        assert list(tx.registry.measured(MODEL)) == [2, 1]
+        assert tx.registry.measured(MODEL, [1, 9]) == {1: both[1]}
+        assert tx.registry.measured("other") == {}
 
 
 def test_the_newest_evaluation_counts(store: Store):

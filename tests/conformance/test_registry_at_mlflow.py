@@ -20,7 +20,7 @@ from controller.adapters.mlflow.registry import MlflowTeamRegistry
 from controller.adapters.sql.store import SqlStore
 from controller.domain.evidence import Evaluation
 from controller.domain.versions import Reign, Version, VersionState
-from controller.ports import Store
+from controller.ports import Store, Within
 from controller.ports.publication import NewRemote, RemoteVersion
 from controller.service.mlflow.publish import PublishConfig, Publisher
 from controller.service.mlflow.records import reigns_of, version_of
@@ -83,6 +83,7 @@ class ReadThere:
         *,
         states: Collection[VersionState] | None = None,
         numbers: Collection[int] | None = None,
+        within: Within | None = None,
         limit: int | None = None,
     ) -> list[Version]:
         found = [version_of(remote) for remote in reversed(self._there(model))]
@@ -92,6 +93,7 @@ class ReadThere:
             if v is not None
             and (states is None or v.state in states)
             and (numbers is None or v.number in numbers)
+            and (within is None or within.holds(v))
         ][:limit]
 
     def history(self, model: str, limit: int = 20) -> list[Reign]:
@@ -102,6 +104,15 @@ class ReadThere:
     ) -> Mapping[int, Evaluation]:
         found: Mapping[int, Evaluation] = self._ours.evaluations(model, numbers)
         return found
+
+    def measured(
+        self, model: str, numbers: Collection[int] | None = None
+    ) -> Mapping[int, Mapping[str, float]]:
+        judged = self.evaluations(model, numbers)
+        return {
+            v.number: {**v.metrics, **(judged[v.number].metrics if v.number in judged else {})}
+            for v in self.versions(model, numbers=numbers)
+        }
 
 
 class Published:

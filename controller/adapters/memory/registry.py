@@ -18,6 +18,7 @@ from controller.domain.errors import Conflict, IllegalTransition, StaleGeneratio
 from controller.domain.evidence import Evaluation
 from controller.domain.use import UNALIASED, ways_back
 from controller.domain.versions import Reign, Version, VersionFact, VersionState, check_move
+from controller.ports import Within
 
 
 class MemoryRegistry:
@@ -137,12 +138,23 @@ class MemoryRegistry:
         *,
         states: Collection[VersionState] | None = None,
         numbers: Collection[int] | None = None,
+        within: Within | None = None,
         limit: int | None = None,
     ) -> list[Version]:
         last = self._tables.models[model].next_version if model in self._tables.models else 1
         wanted = range(1, last) if numbers is None else {n for n in numbers if 0 < n < last}
         found = [self._tables.versions[model, n] for n in sorted(wanted, reverse=True)]
-        return [v for v in found if states is None or v.state in states][:limit]
+        kept = [v for v in found if within is None or within.holds(v)]
+        return [v for v in kept if states is None or v.state in states][:limit]
+
+    def measured(
+        self, model: str, numbers: Collection[int] | None = None
+    ) -> Mapping[int, Mapping[str, float]]:
+        judged = self.evaluations(model, numbers)
+        return {
+            v.number: {**v.metrics, **(judged[v.number].metrics if v.number in judged else {})}
+            for v in self.versions(model, numbers=numbers)
+        }
 
     def evaluations(
         self, model: str, numbers: Collection[int] | None = None

@@ -7,11 +7,21 @@ is, can do one without the other.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Row,
+    and_,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from controller.adapters.sql.models import SqlModels
 from controller.adapters.sql.session import Leaving, Session
@@ -22,6 +32,7 @@ from controller.adapters.sql.tables import (
     version_facts,
     versions,
 )
+from controller.adapters.sql.types import storable
 from controller.domain.codec import load_plain
 from controller.domain.decisions import (
     MoveVersion,
@@ -32,6 +43,7 @@ from controller.domain.decisions import (
 from controller.domain.errors import Conflict, IllegalTransition, StaleGeneration
 from controller.domain.evidence import Evaluation
 from controller.domain.versions import Reign, Version, VersionFact, VersionState, check_move
+from controller.ports import Within
 
 _VERSION = select(versions).where(
     versions.c.model == bindparam("asked"), versions.c.number == bindparam("wanted")
@@ -184,9 +196,10 @@ class SqlRegistry:
         *,
         states: Collection[VersionState] | None = None,
         numbers: Collection[int] | None = None,
+        within: Within | None = None,
         limit: int | None = None,
     ) -> list[Version]:
-        statement = select(versions).where(versions.c.model == model)
+        statement = select(versions).where(versions.c.model == model, *_within(within or Within()))
         if states is not None:
             statement = statement.where(versions.c.state.in_([state.value for state in states]))
         if numbers is not None:
@@ -194,19 +207,35 @@ class SqlRegistry:
         statement = statement.order_by(versions.c.number.desc()).limit(limit)
         return [version_of(row) for row in self._session.execute(statement)]
 
+    def measured(
+        self, model: str, numbers: Collection[int] | None = None
+    ) -> Mapping[int, Mapping[str, float]]:
+        trained = select(versions.c.number, versions.c.metrics).where(versions.c.model == model)
+        if numbers is not None:
+            trained = trained.where(versions.c.number.in_(numbers))
+        rows = self._session.execute(trained.order_by(versions.c.number.desc()))
+        found = {row.number: row.metrics for row in rows}
+        for row in self._judged(model, numbers):
+            found[row.version] |= row.evaluation.get("metrics", {})
+        return found
+
     def evaluations(
         self, model: str, numbers: Collection[int] | None = None
     ) -> Mapping[int, Evaluation]:
+        rows = self._judged(model, numbers)
+        return {row.version: load_plain(Evaluation, row.evaluation) for row in rows}
+
+    def _judged(self, model: str, numbers: Collection[int] | None) -> CursorResult[Any]:
+        """The newest evaluation of each version, newest version first."""
         newest = select(func.max(evaluations.c.id)).where(evaluations.c.model == model)
         if numbers is not None:
             newest = newest.where(evaluations.c.version.in_(numbers))
         newest = newest.group_by(evaluations.c.version)
-        rows = self._session.execute(
+        return self._session.execute(
             select(evaluations.c.version, evaluations.c.evaluation)
             .where(evaluations.c.id.in_(newest))
             .order_by(evaluations.c.version.desc())
         )
-        return {row.version: load_plain(Evaluation, row.evaluation) for row in rows}
 
     def history(self, model: str, limit: int = 20) -> list[Reign]:
         rows = self._session.execute(
@@ -270,6 +299,17 @@ class SqlFacts:
             )
             for row in rows
         ]
+
+
+def _within(within: Within) -> Iterator[ColumnElement[bool]]:
+    if within.data is not None:
+        yield versions.c.data_through == within.data
+    if within.digest is not None:
+        yield func.substr(versions.c.digest, 1, len(within.digest)) == storable(within.digest)
+    if within.since is not None:
+        yield versions.c.created_at >= within.since
+    if within.until is not None:
+        yield versions.c.created_at < within.until
 
 
 def version_of(row: Row[Any]) -> Version:
