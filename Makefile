@@ -76,15 +76,15 @@ lock: $(DEV) ## resolve the dependencies again (UPGRADE=1 takes the newest)
 
 .venv: $(DEV) ## the environment of the tests and checks, in .venv
 
-$(DEMO): locks/bootstrap.txt locks/demo.txt pyproject.toml
+$(DEMO): locks/bootstrap.txt locks/demo.txt pyproject.toml scripts/set-up
 	@scripts/set-up "$(VENV)" "$(PYTHON)" demo
 	@touch $@
 
-$(DEV): locks/bootstrap.txt locks/dev.txt pyproject.toml
+$(DEV): locks/bootstrap.txt locks/dev.txt pyproject.toml scripts/set-up
 	@scripts/set-up "$(VENV)" "$(PYTHON)" dev
 	@touch $@ $(DEMO)
 
-$(DOCS): locks/bootstrap.txt locks/docs.txt
+$(DOCS): locks/bootstrap.txt locks/docs.txt scripts/set-up
 	@scripts/set-up "$(DOCS_VENV)" "$(PYTHON)" docs
 	@touch $@
 
