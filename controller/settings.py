@@ -208,6 +208,11 @@ class Settings(BaseSettings):
         True,
         description="Whether a move over there may be taken over at all; where not, a policy that asks for it holds.",
     )
+    registry_webhook_secret: SecretStr | None = Field(
+        None,
+        description="Signs the webhooks of that server (/v1/events/mlflow); they only bring the next look forward."
+        " Default: none are taken.",
+    )
     registry_watch: float = Field(
         5.0, gt=0, description="Seconds between two looks at the alias over there."
     )

@@ -84,6 +84,13 @@ class PublicationBook(Protocol):
         """By model."""
         ...
 
+    def hint(self, model: str, at: datetime, since: datetime) -> bool:
+        """Bring the next look forward to ``at``, and change nothing else; whether it is.
+
+        It is not where the model is not published, was looked at after ``since``, or is looked at before anyway.
+        """
+        ...
+
     def sent(self, model: str) -> Mapping[int, Sent]:
         """The versions that are over there, by our number."""
         ...

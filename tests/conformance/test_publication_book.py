@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
 from controller.domain.publication import Publication, Sent
 from controller.ports import Store
 from tests.support.makers import AT
@@ -46,3 +51,28 @@ def test_versions_over_there(store: Store):
         tx.publications.forget("a")
         tx.publications.forget("nobody")
         assert (tx.publications.sent("a"), len(tx.publications.sent("b"))) == ({}, 1)
+
+
+SECOND = timedelta(seconds=1)
+LOOKS: dict[str, tuple[Publication, bool]] = {
+    "never looked at": (Publication(model="a", place="mlflow://x"), True),
+    "looked at before": (Publication(model="a", place="mlflow://x", checked_at=AT - SECOND), True),
+    "looked at since": (Publication(model="a", place="mlflow://x", checked_at=AT + SECOND), False),
+    "in a pause": (Publication(model="a", place="mlflow://x", look_at=AT + 60 * SECOND), True),
+    "soon anyway": (Publication(model="a", place="mlflow://x", look_at=AT), False),
+}
+
+
+@pytest.mark.parametrize(("row", "brought"), LOOKS.values(), ids=LOOKS.keys())
+def test_a_hint_brings_the_next_look_forward_and_changes_nothing_else(
+    store: Store, row: Publication, brought: bool
+):
+    row = replace(row, generation=3, alias=7, drift="It moved.", drift_key="k", failures=2)
+    with store.begin() as tx:
+        tx.publications.put(row)
+    with store.begin() as tx:
+        assert tx.publications.hint("a", AT + 2 * SECOND, AT) is brought
+        assert tx.publications.hint("nobody", AT, AT) is False
+    with store.read() as tx:
+        kept = tx.publications.get("a")
+    assert kept == (replace(row, look_at=AT + 2 * SECOND) if brought else row)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,12 +19,16 @@ from controller.adapters.clock import SystemClock
 from controller.adapters.mlflow.client import MlflowServer as Client
 from controller.adapters.mlflow.registry import MlflowTeamRegistry
 from controller.adapters.sql.store import SqlStore
-from controller.domain.decisions import RegisterVersion
+from controller.domain.decisions import RegisterVersion, RulesRef
 from controller.domain.publication import Publication
 from controller.entrypoints.api.serve import Server
+from controller.ports import ActiveRules
+from controller.rulefmt import blob_id, load
+from controller.service.engine import Engine
 from controller.service.mlflow.package import Packer
-from controller.service.mlflow.publish import PublishConfig, Publisher
+from controller.service.mlflow.publish import PublishConfig, Publisher, PublishReport
 from controller.settings import load_settings
+from tests.support.command import PATH, POLICY
 from tests.support.makers import AT, MODEL, decide, seat
 from tests.support.mlflow import MlflowServer
 
@@ -144,6 +150,18 @@ def test_a_client_works_unchanged_on_our_registry(
     assert "rules/flight-delay.yaml" in said[5]
 
 
+def govern(store: SqlStore) -> None:
+    """A policy for the model, silent on its registry."""
+    rules = ActiveRules(
+        model=MODEL,
+        ref=RulesRef(path=PATH, blob=blob_id(POLICY.encode())),
+        text=POLICY,
+        activated_at=AT,
+    )
+    with store.begin() as tx:
+        tx.rules.activate(rules)
+
+
 MOVE = """
 import sys
 from mlflow import MlflowClient
@@ -159,12 +177,18 @@ def test_a_move_by_hand_and_a_lost_database_at_a_real_server(store: SqlStore, tm
         config = PublishConfig(owner="test", settle="restore", watch=timedelta(0))
         publisher = Publisher(store, team, SystemClock(), config)
 
+        engine = Engine(store, SystemClock(), load)
+
         def look() -> Publication:
-            assert publisher.run_once().failed == 0
+            """A look, what the engine says to it, and the look that obeys."""
+            for _ in range(2):
+                assert publisher.run_once().failed == 0
+                engine.run_once()
             with store.read() as tx:
                 (row,) = tx.publications.all()
             return row
 
+        govern(store)
         look()
         server.run(MOVE, server.url, MODEL)
         assert "points at version 1 instead of version 2" in look().settled
@@ -188,6 +212,60 @@ def test_a_move_by_hand_and_a_lost_database_at_a_real_server(store: SqlStore, tm
         assert again.tags["incumbent.version"] == "2"
     finally:
         server.remove()
+
+
+HOOK = """
+import sys
+from mlflow import MlflowClient
+server, address, secret = sys.argv[1:]
+MlflowClient(server).create_webhook(
+    "incumbent",
+    address,
+    ["model_version_alias.created", "model_version_alias.deleted"],
+    secret=secret,
+)
+"""
+
+
+def test_a_webhook_of_a_real_server_brings_the_look_forward(store: SqlStore, tmp_path: Path):
+    """Our next look is an hour away; the server tells our own uvicorn that the alias was moved."""
+    secret = "a secret of both"
+    server = MlflowServer(
+        environment={
+            "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": base64.urlsafe_b64encode(b"k" * 32).decode(),
+            "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http",
+            "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
+            "MLFLOW_WEBHOOK_CACHE_TTL": "1",  # a new webhook is known after that; else a minute
+        }
+    )
+    settings = load_settings(home=tmp_path, port=0, registry_webhook_secret=secret)
+    try:
+        server.start()
+        team = MlflowTeamRegistry(Client(server.place, timeout=60))
+        config = PublishConfig(owner="test", settle="restore", watch=timedelta(hours=1))
+        publisher = Publisher(store, team, SystemClock(), config)
+        engine = Engine(store, SystemClock(), load)
+        govern(store)
+        assert publisher.run_once().published == 2
+        assert publisher.run_once() == PublishReport()
+        with Server(settings, store) as ours:
+            server.run(HOOK, server.url, f"{ours.url.rstrip('/')}/v1/events/mlflow", secret)
+            server.run(MOVE, server.url, MODEL)
+            wait_for(lambda: publisher.run_once().told == 1, "the webhook")
+            engine.run_once()
+            assert publisher.run_once().moved == 1
+        there = team.pointed(MODEL, "champion")
+        assert there is not None
+        assert there.number == 2
+    finally:
+        server.remove()
+
+
+def wait_for(happened: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, f"{what} did not come"
+        time.sleep(0.1)
 
 
 def test_a_client_loads_what_was_published_at_the_teams_server(

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -60,11 +61,14 @@ def _make() -> str:
 class MlflowServer:
     """A server on a free port of 127.0.0.1; it is ended by its recorded process id."""
 
-    def __init__(self, database: str = "", workers: int = 1) -> None:
+    def __init__(
+        self, database: str = "", workers: int = 1, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="incumbent-mlflow-"))
         self.database = database or f"sqlite:///{self.folder / 'mlflow.db'}"
         self.port = free_port()
         self._workers = workers
+        self._environment = environment or {}
         self._python = mlflow_python()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -91,7 +95,12 @@ class MlflowServer:
                 stderr=log,
                 cwd=self.folder,
                 start_new_session=True,  # its workers are ended with it
-                env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"},
+                env={
+                    **os.environ,
+                    "MLFLOW_DISABLE_TELEMETRY": "true",
+                    "DO_NOT_TRACK": "true",
+                    **self._environment,
+                },
             )
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from controller.adapters.memory.tables import Tables
 from controller.domain.errors import NotFound
@@ -25,6 +26,15 @@ class MemoryPublications:
 
     def all(self) -> list[Publication]:
         return sorted(self._tables.publications.values(), key=lambda p: p.model)
+
+    def hint(self, model: str, at: datetime, since: datetime) -> bool:
+        row = self._tables.publications.get(model)
+        if row is None or (row.checked_at is not None and row.checked_at > since):
+            return False
+        if row.look_at is not None and row.look_at <= at:
+            return False
+        self._tables.publications[model] = replace(row, look_at=at)
+        return True
 
     def sent(self, model: str) -> Mapping[int, Sent]:
         return dict(sorted((self._tables.published.get(model) or {}).items()))

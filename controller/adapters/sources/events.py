@@ -185,18 +185,36 @@ def verify_signature(
 def _verify_standard(
     headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
 ) -> None:
-    name, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    verify_standard(
+        name=headers.get("webhook-id", ""),
+        stamp=headers.get("webhook-timestamp", ""),
+        signatures=headers["webhook-signature"],
+        body=body,
+        keys=[_key(secret) for secret in secrets],
+        now=now,
+    )
+
+
+def verify_standard(
+    *, name: str, stamp: str, signatures: str, body: bytes, keys: Sequence[bytes], now: datetime
+) -> datetime:
+    """When the message ``name`` was signed by one of ``keys``, by Standard Webhooks 1.0; BadSignature if it was not.
+
+    ``stamp`` is in seconds; what is farther than :data:`TOLERANCE` from ``now`` is refused.
+    """
     if not name or not stamp.isascii() or not stamp.isdigit() or len(stamp) > 12:
-        raise BadSignature("the delivery has no webhook-id or webhook-timestamp.")
-    if abs(now - datetime.fromtimestamp(int(stamp), UTC)) > TOLERANCE:
+        raise BadSignature("the delivery has no id or timestamp beside its signature.")
+    signed_at = datetime.fromtimestamp(int(stamp), UTC)
+    if abs(now - signed_at) > TOLERANCE:
         minutes = int(TOLERANCE.total_seconds() // 60)
         raise BadSignature(f"the delivery was signed more than {minutes} minutes from now.")
     content = f"{name}.{stamp}.".encode() + body
-    wanted = [base64.b64encode(_sign(_key(secret), content)) for secret in secrets]
-    given = [part.partition(",") for part in headers["webhook-signature"].split()]
+    wanted = [base64.b64encode(_sign(key, content)) for key in keys]
+    given = [part.partition(",") for part in signatures.split()]
     signed = [signature.encode() for version, _, signature in given if version == "v1"]
     if not any(hmac.compare_digest(one, other) for one in wanted for other in signed):
         raise BadSignature("the delivery is not signed by a secret that is known here.")
+    return signed_at
 
 
 def _key(secret: str) -> bytes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 
-from sqlalchemy import Column, Integer, Table, delete, select
+from sqlalchemy import Column, Integer, Table, delete, or_, select, update
 
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import metadata
@@ -65,6 +66,17 @@ class SqlPublications:
     def all(self) -> list[Publication]:
         rows = self._session.execute(select(publications))
         return sorted((Publication(**row._asdict()) for row in rows), key=lambda p: p.model)
+
+    def hint(self, model: str, at: datetime, since: datetime) -> bool:
+        """One statement, so that nothing that the publisher writes meanwhile is lost."""
+        seen, look = publications.c.checked_at, publications.c.look_at
+        done = self._session.execute(
+            update(publications)
+            .where(publications.c.model == storable(model))
+            .where(or_(seen.is_(None), seen <= since), or_(look.is_(None), look > at))
+            .values(look_at=at)
+        )
+        return bool(done.rowcount)
 
     def sent(self, model: str) -> Mapping[int, Sent]:
         rows = self._session.execute(

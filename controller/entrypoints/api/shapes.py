@@ -44,6 +44,15 @@ class HintedOut(BaseModel):
     models: list[str] = Field(examples=[[_MODEL]])
 
 
+class LookedOut(BaseModel):
+    """Whether a webhook of the team's registry brings the next look forward."""
+
+    looks: bool = Field(
+        description="False: the model is not published there, or was looked at since.",
+        examples=[True],
+    )
+
+
 class AcceptedOut(BaseModel):
     """The inbox's answer."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Request
 from starlette.responses import JSONResponse
 
+from controller.adapters.mlflow.webhook import read_webhook
 from controller.adapters.sources.events import (
     CloudEvent,
     parse_bucket_events,
@@ -46,6 +47,8 @@ Key = Annotated[
         examples=["3f0c6b1e-ticket-12"],
     ),
 ]
+_SECOND = timedelta(seconds=1)
+"""MLflow's timestamps are whole seconds: what happened in the second of the last look may have been missed by it."""
 _OPEN_KINDS = frozenset(
     {
         SignalKind.MANUAL,
@@ -258,6 +261,36 @@ def send_bucket_event(request: Request, desk: At, body: Annotated[bytes, Depends
     with desk.store.begin() as tx:
         models = hint_addresses(tx, written, desk.parse, now)
     return JSONResponse({"objects": len(written), "models": list(models)}, 202)
+
+
+@router.post(
+    "/events/mlflow",
+    status_code=202,
+    response_model=shapes.LookedOut,
+    summary="A webhook of the team's MLflow server",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }
+    },
+)
+def send_registry_event(
+    request: Request, desk: At, body: Annotated[bytes, Depends(_raw)]
+) -> JSONResponse:
+    """Signed by MLflow with the secret `registry_webhook_secret`; no token is asked for, and none helps.
+
+    It is a hint and no more: the alias of the model is looked at now instead of a little later. What was signed before
+    the last look brings nothing, so a delivery that is sent again changes nothing.
+    """
+    now, secret = desk.clock.now(), desk.settings.registry_webhook_secret
+    known = None if secret is None else secret.get_secret_value()
+    hint = read_webhook(request.headers, body, known, now)
+    looked = False
+    if hint is not None:
+        with desk.store.begin() as tx:
+            looked = tx.publications.hint(hint.model, now, hint.signed_at + _SECOND)
+    return JSONResponse({"looks": looked}, 202)
 
 
 def _of_event(event: CloudEvent, person: Person | None, now: datetime) -> NewSignal:
