@@ -1,7 +1,8 @@
 """Puts reviewed rules in force, and keeps the last good ones where the newer ones must not be.
 
 A source may give a model's proven rules and, refused, the newer ones: both are heeded. A policy is refused when its
-source says so (its review is not proven), when it does not parse, or when two files rule the same model. The reason
+source says so (its review is not proven), when it does not parse, when two files rule the same model, or when a model
+that MLflow's clients keep here has the name. The reason
 is kept with the rules that stay in force, or, where the model has none, in the report. A model whose file is gone is
 retired, unless some file is refused of which nobody can say whose it is: a policy that was renamed and broken at
 once must not take its model out of service.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from controller.crashpoints import reach
@@ -67,9 +68,15 @@ class SyncRules:
     def run_once(self) -> SyncReport:
         """Read the source once and follow it; raises Unavailable if it can't be read (nothing changes then)."""
         texts = self._source.read()
+        judged = [self._judge(text) for text in texts]
         with self._store.read() as tx:
             active = {rules.model: rules for rules in tx.rules.all_active()}
-        wanted = _refuse_doubles([self._judge(text) for text in texts])
+            taken = {
+                item.model
+                for item in judged
+                if item.model and item.model not in active and tx.catalog.kind(item.model) == "free"
+            }
+        wanted = _refuse_taken(_refuse_doubles(judged), taken)
         seen = {(text.path, text.blob) for text in texts}
         self._parsed = {key: found for key, found in self._parsed.items() if key in seen}
         report = self._follow(wanted, active)
@@ -193,6 +200,23 @@ def _refuse_doubles(wanted: Sequence[_Wanted]) -> list[_Wanted]:
         else:
             found.append(item)
     return found
+
+
+def _refuse_taken(wanted: Sequence[_Wanted], taken: Collection[str]) -> list[_Wanted]:
+    """A policy must not take a free model's name: what serves it by alias or number would find something else."""
+    return [
+        _Wanted(item.text, item.model, item.refused or _taken(item))
+        if item.model in taken
+        else item
+        for item in wanted
+    ]
+
+
+def _taken(item: _Wanted) -> str:
+    return (
+        f"{item.text.path} rules {item.model}, and a model of that name is here that MLflow's clients keep; rename "
+        "that one first (rename_registered_model), so that its aliases and numbers go on meaning what they mean."
+    )
 
 
 def _model_of(item: _Wanted, active: dict[str, ActiveRules]) -> str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from controller.domain.errors import UserError
 from controller.entrypoints.cli.output import SCHEMA_VERSION, json_option, print_json, tell
 from controller.entrypoints.cli.session import Session, pass_session
 
@@ -17,9 +18,14 @@ if TYPE_CHECKING:
 @click.command(name="import")
 @click.argument("server")
 @click.argument("models", nargs=-1)
+@click.option(
+    "--as", "named", default="", metavar="NAME", help="What the one MODEL is called here."
+)
 @json_option
 @pass_session
-def import_(session: Session, *, server: str, models: tuple[str, ...], as_json: bool) -> None:
+def import_(
+    session: Session, *, server: str, models: tuple[str, ...], named: str, as_json: bool
+) -> None:
     """Bring MODELS (all, if none is named) of an MLflow SERVER here, as models without a policy.
 
     Versions keep their numbers and sources; doing it again brings what is new. SERVER is mlflow://host:5000 or
@@ -29,8 +35,10 @@ def import_(session: Session, *, server: str, models: tuple[str, ...], as_json: 
     from controller.bootstrap import open_mlflow
     from controller.service.mlflow.transfer import import_models
 
+    if named and len(models) != 1:
+        raise UserError("--as names one model.", hint="Name exactly one MODEL before it.")
     client = open_mlflow(session.settings, server)
-    found = import_models(session.store, client, models, SystemClock().now())
+    found = import_models(session.store, client, models, SystemClock().now(), named)
     _say(found, "imported", as_json=as_json)
 
 

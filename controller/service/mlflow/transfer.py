@@ -46,16 +46,19 @@ class Moved:
 
 
 def import_models(
-    store: Store, server: Asks, names: Sequence[str], now: datetime
+    store: Store, server: Asks, names: Sequence[str], now: datetime, named: str = ""
 ) -> Iterator[Moved]:
-    """Each named model (all, if none is) with versions, aliases, tags and descriptions; NotFound for an unknown one."""
+    """Each named model (all, if none is) with versions, aliases, tags and descriptions; NotFound for an unknown one.
+
+    ``named`` is what the only one of ``names`` is called here.
+    """
     left = set(names)
     for model in _models(server):
         name = str(model.get("name", ""))
         if names and name not in left:
             continue
         left.discard(name)
-        yield _import_one(store, server, model, now)
+        yield _import_one(store, server, model, now, named or name)
     if left:
         raise NotFound(f"The server has no model called {min(left)}.")
 
@@ -74,14 +77,15 @@ def _pages(server: Asks, path: str, key: str, **arguments: Any) -> Iterator[Mapp
             return
 
 
-def _import_one(store: Store, server: Asks, model: Mapping[str, Any], now: datetime) -> Moved:
+def _import_one(
+    store: Store, server: Asks, model: Mapping[str, Any], now: datetime, here: str
+) -> Moved:
     name = str(model["name"])
     with store.read() as tx:
-        kind = tx.catalog.kind(name)
+        kind = tx.catalog.kind(here)
     if kind == "governed":
-        return Moved(
-            model=name, skipped="it has a policy here, and its versions come from its trainings"
-        )
+        why = "has a policy here, and its versions come from its trainings; --as gives another name"
+        return Moved(model=name, skipped=f"{'it' if here == name else here} {why}")
     quoted = f'"{name}"' if "'" in name else f"'{name}'"
     versions = sorted(
         _pages(
@@ -96,19 +100,19 @@ def _import_one(store: Store, server: Asks, model: Mapping[str, Any], now: datet
     places = {int(v["version"]): _place(server, name, v) for v in versions}
     entered = 0
     with store.begin() as tx:
-        if tx.catalog.model(name) is None:
+        if tx.catalog.model(here) is None:
             said = str(model.get("description", ""))
-            tx.free.add_model(name, description=said, tags=_tags(model), at=now)
+            tx.free.add_model(here, description=said, tags=_tags(model), at=now)
         for version in versions:
             number = int(version["version"])
-            if tx.catalog.version(name, number) is not None:
+            if tx.catalog.version(here, number) is not None:
                 continue
-            tx.free.add_version(name, _entered(version, places[number]), now)
+            tx.free.add_version(here, _entered(version, places[number]), now)
             entered += 1
         aliases = {str(a["alias"]): int(a["version"]) for a in model.get("aliases", [])}
         for alias, number in aliases.items():
-            tx.free.point(name, alias, number)
-    return Moved(model=name, versions=entered, aliases=len(aliases))
+            tx.free.point(here, alias, number)
+    return Moved(model=here, versions=entered, aliases=len(aliases))
 
 
 def _place(server: Asks, name: str, version: Mapping[str, Any]) -> str:

@@ -79,6 +79,12 @@ def test_an_address_that_is_none(team: Team, command: str):
     assert "no address of an MLflow server" in said.output
 
 
+@pytest.mark.parametrize("models", [[], ["a", "b"]], ids=["none", "two"])
+def test_one_name_for_one_model(team: Team, models: list[str]):
+    said = team.desk.run("import", PLACE, *models, "--as", "c", code=2)
+    assert "--as names one model" in said.output
+
+
 def test_a_server_that_nobody_answers_at(team: Team):
     assert "cannot be reached" in team.desk.run("import", PLACE, code=5).output
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from controller.adapters.memory import MemoryRules
+from controller.domain.catalog import NewFreeVersion
 from controller.domain.errors import Unavailable
 from controller.ports import RuleText
 from controller.rulefmt import blob_id, load
@@ -176,3 +177,30 @@ def test_source_that_is_away_changes_nothing(rules, monkeypatch):
     with pytest.raises(Unavailable):
         rules.service.run_once()
     assert rules.active() == {"a": text("a").blob}
+
+
+def test_a_policy_does_not_take_the_name_of_a_free_model():
+    """Serving goes by alias and number: both would mean something else from one moment to the next."""
+    rules = Rules()
+    now = rules.house.clock.now()
+    with rules.house.store.begin() as tx:
+        tx.free.add_model("a", description="theirs", tags={}, at=now)
+        tx.free.add_version("a", NewFreeVersion(source="s3://x", storage="s3://x", number=7), now)
+        tx.free.point("a", "champion", 7)
+    report = rules.sync(text("a"), text("b"))
+    assert set(rules.active()) == {"b"}
+    (sentence,) = report.refusals
+    assert sentence.startswith("rules/a.yaml rules a, and a model of that name is here")
+    with rules.house.store.read() as tx:
+        champion = tx.catalog.by_alias("a", "champion")
+    assert champion is not None
+    assert champion.number == 7
+
+    with rules.house.store.begin() as tx:
+        tx.free.change_model("a", new_name="a-mlflow", at=now)
+    assert rules.sync(text("a"), text("b")).refusals == ()
+    assert set(rules.active()) == {"a", "b"}
+    with rules.house.store.read() as tx:
+        moved = tx.catalog.by_alias("a-mlflow", "champion")
+    assert moved is not None
+    assert moved.number == 7

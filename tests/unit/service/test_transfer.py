@@ -95,6 +95,25 @@ def test_a_governed_name_is_left_alone():
     assert "has a policy here" in ours.skipped
 
 
+def test_an_import_under_another_name():
+    store, server = MemoryStore(), Server()
+    (moved,) = import_models(store, server, ["churn"], AT, "churn-mlflow")
+    assert moved == Moved(model="churn-mlflow", versions=2, aliases=1)
+    with store.read() as tx:
+        assert tx.catalog.model("churn") is None
+        champion = tx.catalog.by_alias("churn-mlflow", "champion")
+    assert champion is not None
+    assert champion.number == 2
+
+
+def test_an_import_under_a_governed_name_is_said():
+    store = MemoryStore()
+    with store.begin() as tx:
+        enter(tx, 1)
+    (moved,) = import_models(store, Server(), ["churn"], AT, MODEL)
+    assert moved.skipped.startswith(f"{MODEL} has a policy here")
+
+
 def test_an_unknown_model_is_said():
     with pytest.raises(NotFound, match="no model called nobody"):
         list(import_models(MemoryStore(), Server(), ["nobody"], AT))
