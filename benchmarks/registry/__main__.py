@@ -18,7 +18,6 @@ import os
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -30,6 +29,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy import Connection, insert
 
+from benchmarks.serving import Serving
 from controller.adapters.clock import SystemClock
 from controller.adapters.sql.engine import make_engine, read_url
 from controller.adapters.sql.free_tables import free_aliases, free_models, free_versions
@@ -113,30 +113,6 @@ def fill_free(session: Connection, number: int, name: str, size: int) -> None:
         ]  # fmt: skip
         session.execute(insert(free_versions), rows)
     session.execute(insert(free_aliases), [{"model": number, "alias": "champion", "number": size}])
-
-
-class Serving:
-    """Our server as a process of its own."""
-
-    def __init__(self, url: str, home: Path) -> None:
-        environment = {
-            **os.environ,
-            "INCUMBENT_LOGIN": "none",
-            "INCUMBENT_API_RATE": "1000000",
-            "INCUMBENT_DATABASE_URL": url,
-        }
-        self._process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("incumbent")), "api", "--home", str(home), "--port", "0"],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
-        )  # fmt: skip
-        assert self._process.stdout is not None
-        line = next(line for line in self._process.stdout if "http://" in line)
-        self.port = int(line.split("127.0.0.1:")[1].split("/")[0])
-
-    def stop(self) -> None:
-        """End it."""
-        self._process.terminate()
-        self._process.wait(30)
 
 
 def timed(
