@@ -28,7 +28,7 @@ READS: Mapping[str, frozenset[str]] = {
     "leases": frozenset({"holder"}),
     "data": frozenset({"batches", "view", "quarantined"}),
     "schedules": frozenset({"next_due"}),
-    "rules": frozenset({"active", "all_active", "text", "models"}),
+    "rules": frozenset({"active", "all_active", "blobs", "find", "text", "models"}),
     "sources": frozenset({"all"}),
     "reviews": frozenset({"get", "newest_proven", "latest"}),
     "journal": frozenset({"read"}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -63,6 +63,16 @@ class ActiveRules:
     """Why a newer revision is not in force; empty if there is none."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuleQuery:
+    """A part of the rules in force, by model: whose name holds ``name``, only ``refused`` ones, ``after`` a model."""
+
+    name: str = ""
+    refused: bool = False
+    after: str = ""
+    limit: int = 100
+
+
 class RuleStore(Protocol):
     """Rule texts by blob id, and which one is in force for each model."""
 
@@ -73,6 +83,14 @@ class RuleStore(Protocol):
     def active(self, model: str) -> ActiveRules | None: ...
 
     def all_active(self) -> list[ActiveRules]: ...
+
+    def find(self, query: RuleQuery) -> list[ActiveRules]:
+        """A part of them, in the database's order of models."""
+        ...
+
+    def blobs(self) -> Mapping[str, str]:
+        """The blob of the rules in force of each model: what is asked where thousands of texts need not be read."""
+        ...
 
     def text(self, blob: str) -> str | None: ...
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from controller.domain.decisions import RulesRef
-from controller.ports import ActiveRules, Store
+from controller.ports import ActiveRules, RuleQuery, Store
 from tests.support.makers import AT, HOUR, MODEL
 
 
@@ -59,3 +61,31 @@ def test_retired_rules_act_no_more(store: Store):
     with store.begin() as tx:
         tx.rules.activate(rules())
         assert tx.rules.active(MODEL) == rules()
+
+
+def test_a_part_of_the_rules_in_force_is_found(store: Store):
+    with store.begin() as tx:
+        for number, model in enumerate(("delay", "churn", "Delay-2", "fraud_a", "fraudXa", "gone")):
+            tx.rules.activate(rules(f"b{number}", model))
+        tx.rules.refuse("churn", "It has no review.")
+        tx.rules.retire("gone", "Its file is gone.", AT)
+    with store.read() as tx:
+
+        def found(**asked: Any) -> set[str]:
+            return {one.model for one in tx.rules.find(RuleQuery(**asked))}
+
+        everything = {"delay", "churn", "Delay-2", "fraud_a", "fraudXa"}
+        assert found() == everything
+        assert found(name="DELAY") == {"delay", "Delay-2"}
+        assert found(name="d_a") == {"fraud_a"}
+        assert found(refused=True) == {"churn"}
+        seen: list[str] = []
+        while part := tx.rules.find(RuleQuery(limit=2, after=seen[-1] if seen else "")):
+            assert len(part) <= 2
+            seen += [one.model for one in part]
+        assert len(seen) == 5
+        assert {*seen} == everything
+        assert tx.rules.find(RuleQuery(name="churn"))[0] == tx.rules.active("churn")
+        assert tx.rules.blobs() == {
+            "delay": "b0", "churn": "b1", "Delay-2": "b2", "fraud_a": "b3", "fraudXa": "b4"
+        }  # fmt: skip

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from controller.adapters.memory.models import MemoryModels
 from controller.adapters.memory.tables import Tables
-from controller.ports import ActiveRules
+from controller.ports import ActiveRules, RuleQuery
 
 
 class MemoryRuleStore:
@@ -27,6 +28,19 @@ class MemoryRuleStore:
 
     def all_active(self) -> list[ActiveRules]:
         return sorted(self._tables.rules.values(), key=lambda rules: rules.model)
+
+    def find(self, query: RuleQuery) -> list[ActiveRules]:
+        found = [
+            rules
+            for rules in self.all_active()
+            if query.name.lower() in rules.model.lower()
+            and rules.model > query.after
+            and (rules.refused or not query.refused)
+        ]
+        return found[: query.limit]
+
+    def blobs(self) -> Mapping[str, str]:
+        return {rules.model: rules.ref.blob for rules in self.all_active()}
 
     def text(self, blob: str) -> str | None:
         return self._tables.texts.get(blob)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +11,9 @@ from sqlalchemy import Row, select, update
 from controller.adapters.sql.models import SqlModels
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import active_rules, models, rule_texts
+from controller.adapters.sql.types import storable
 from controller.domain.decisions import RulesRef
-from controller.ports import ActiveRules
+from controller.ports import ActiveRules, RuleQuery
 
 _IN_FORCE = (
     select(active_rules, rule_texts.c.text)
@@ -59,6 +61,26 @@ class SqlRuleStore:
         found = [_active(row) for row in self._session.execute(_IN_FORCE)]
         return sorted(found, key=lambda rules: rules.model)
 
+    def find(self, query: RuleQuery) -> list[ActiveRules]:
+        wanted = _IN_FORCE.order_by(active_rules.c.model).limit(query.limit)
+        if query.name:
+            wanted = wanted.where(
+                active_rules.c.model.icontains(storable(query.name), autoescape=True)
+            )
+        if query.refused:
+            wanted = wanted.where(active_rules.c.refused != "")
+        if query.after:
+            wanted = wanted.where(active_rules.c.model > storable(query.after))
+        return [_active(row) for row in self._session.execute(wanted)]
+
+    def blobs(self) -> Mapping[str, str]:
+        rows = self._session.execute(
+            select(active_rules.c.model, active_rules.c.blob).where(
+                active_rules.c.retired_at.is_(None)
+            )
+        )
+        return dict(rows.tuples().all())
+
     def text(self, blob: str) -> str | None:
         row = self._session.execute(
             select(rule_texts.c.text).where(rule_texts.c.blob == blob)
@@ -68,7 +90,7 @@ class SqlRuleStore:
     def models(self) -> list[str]:
         # Putting rules in force makes the row.
         rows = self._session.execute(select(models.c.model).order_by(models.c.model))
-        return sorted(row.model for row in rows)
+        return sorted(rows.scalars().all())
 
     def refuse(self, model: str, reason: str) -> None:
         self._session.execute(

@@ -96,6 +96,8 @@ class Desk:
     open_revisions: Callable[[], RevisionSource] | None = None
     """Opens the repository of the rules, to look at what is not in force."""
     memory: dict[str, tuple[float, Any]] = field(default_factory=dict)
+    owned: dict[str, str | None] = field(default_factory=dict)
+    """The owner that each policy's text names, by its blob."""
     near: bool = False
     """Whether a look at the database is one at a file of this machine: it takes microseconds and waits for nobody."""
     patience: float = 3.0
@@ -132,7 +134,7 @@ class Desk:
     def look_at(self, name: str) -> RevisionTexts:
         """The policies of a branch, tag or commit of the rules' repository; NotFound where none is known here."""
         with self.store.read() as tx:
-            known = {one.ref.blob for one in tx.rules.all_active()}
+            known = {*tx.rules.blobs().values()}
         return self.revisions.at(name, known)
 
     @property

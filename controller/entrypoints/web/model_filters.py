@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from controller.domain.errors import IncumbentError
 from controller.domain.rules import Policy
-from controller.ports import ActiveRules, Query, Transaction
+from controller.ports import ActiveRules, Query, RuleQuery, Transaction
 from controller.service.overview import model_names
 
 Parse = Callable[[str, str], Policy]
@@ -24,6 +23,45 @@ STATES = {
 """What a model may be up to, as the filter names it and says it."""
 _OWNER = re.compile(r"^owner:[ \t]*([^\s#\"'{}\[\]]+)[ \t]*(?:#.*)?$", re.MULTILINE)
 _MANY = 100_000
+_FEW = 100
+"""Texts that are read one by one; more of them are read at once."""
+
+
+class Owners:
+    """Whose each policy is. What a text says is kept by its blob, for a text never changes."""
+
+    def __init__(self, parse: Parse, known: dict[str, str | None]) -> None:
+        self._parse, self._known = parse, known
+
+    def of(self, rules: ActiveRules) -> str | None:
+        """Read from its line where it stands on one: thousands of policies are not parsed for it."""
+        blob = rules.ref.blob
+        if blob not in self._known:
+            if len(self._known) >= _MANY:
+                self._known.clear()
+            self._known[blob] = self._read(rules)
+        return self._known[blob]
+
+    def _read(self, rules: ActiveRules) -> str | None:
+        found = _OWNER.search(rules.text)
+        if found:
+            return found[1]
+        if "owner" not in rules.text:
+            return None
+        try:
+            return self._parse(rules.text, rules.ref.path).owner
+        except (IncumbentError, KeyError):
+            return None
+
+    def each(self, tx: Transaction) -> dict[str, str | None]:
+        """By model, of the policies in force; texts are read only of blobs that were never seen."""
+        blobs = tx.rules.blobs()
+        strange = [model for model, blob in blobs.items() if blob not in self._known]
+        if len(strange) > _FEW:
+            return {rules.model: self.of(rules) for rules in tx.rules.all_active()}
+        read = [tx.rules.active(model) for model in strange]
+        here = {rules.model: self.of(rules) for rules in read if rules is not None}
+        return {model: self._known.get(blob) for model, blob in blobs.items()} | here
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,14 +73,14 @@ class Wanted:
     state: str = ""
 
 
-def filtered(tx: Transaction, parse: Parse, wanted: Wanted) -> list[str]:
+def filtered(tx: Transaction, owned: Owners, wanted: Wanted) -> list[str]:
     """The names that are wanted, in order."""
     names: Iterable[str] = model_names(tx)
     if wanted.name:
         names = [n for n in names if wanted.name.lower() in n.lower()]
     if wanted.owner:
-        mine = {r.model for r in tx.rules.all_active() if owner_in(r, parse) == wanted.owner}
-        names = [n for n in names if n in mine]
+        each = owned.each(tx)
+        names = [n for n in names if each.get(n) == wanted.owner]
     if wanted.state in STATES:
         found = _up_to(tx, wanted.state)
         empty = wanted.state == "empty"
@@ -50,9 +88,9 @@ def filtered(tx: Transaction, parse: Parse, wanted: Wanted) -> list[str]:
     return list(names)
 
 
-def owners(tx: Transaction, parse: Parse) -> list[str]:
+def owners(tx: Transaction, owned: Owners) -> list[str]:
     """Every owner that a policy in force names."""
-    return sorted({o for r in tx.rules.all_active() if (o := owner_in(r, parse))})
+    return sorted({owner for owner in owned.each(tx).values() if owner})
 
 
 def _up_to(tx: Transaction, state: str) -> set[str]:
@@ -60,29 +98,10 @@ def _up_to(tx: Transaction, state: str) -> set[str]:
         return {one.model for one in tx.models.waiting(_MANY)}
     if state == "running":
         return {run.model for run in tx.runs.find(Query(states=("queued", "running"), limit=_MANY))}
-    rows = tx.models.all()
-    if state == "resting":
-        return {row.model for row in rows if row.hold is not None}
-    if state == "problem":
-        refused = {r.model for r in tx.rules.all_active() if r.refused}
-        return refused | {row.model for row in rows if row.error}
-    return {row.model for row in rows if row.champion is not None}
-
-
-def owner_in(rules: ActiveRules, parse: Parse) -> str | None:
-    """Whose the policy is. Read from its line where it stands on one: thousands of policies are not parsed for it."""
-    return _owner(rules.ref.blob, rules.text, rules.ref.path, parse)
-
-
-@lru_cache(maxsize=20_000)
-def _owner(blob: str, text: str, path: str, parse: Parse) -> str | None:
-    del blob
-    found = _OWNER.search(text)
-    if found:
-        return found[1]
-    if "owner" not in text:
-        return None
-    try:
-        return parse(text, path).owner
-    except (IncumbentError, KeyError):
-        return None
+    if state in {"resting", "problem"}:
+        rows = tx.models.all(troubled=True)
+        if state == "resting":
+            return {row.model for row in rows if row.hold is not None}
+        refused = tx.rules.find(RuleQuery(refused=True, limit=_MANY))
+        return {rules.model for rules in refused} | {row.model for row in rows if row.error}
+    return {row.model for row in tx.models.all() if row.champion is not None}

@@ -14,7 +14,7 @@ from controller.domain.rollout import RolloutView
 from controller.domain.versions import Reign, Version, VersionState
 from controller.entrypoints.api.desk import Desk
 from controller.entrypoints.web.charts import Mark, spark_svg, timeline_svg
-from controller.entrypoints.web.model_filters import Parse, owner_in
+from controller.entrypoints.web.model_filters import Owners
 from controller.ports import Query, Transaction
 from controller.service.access import Person
 from controller.service.explain import summary
@@ -34,12 +34,12 @@ _MARKS = {
 }
 
 
-def model_rows(tx: Transaction, names: Sequence[str], parse: Parse) -> list[dict[str, Any]]:
+def model_rows(tx: Transaction, names: Sequence[str], owned: Owners) -> list[dict[str, Any]]:
     """One line a model."""
-    return [_line(tx, name, parse) for name in names]
+    return [_line(tx, name, owned) for name in names]
 
 
-def _line(tx: Transaction, name: str, parse: Parse) -> dict[str, Any]:
+def _line(tx: Transaction, name: str, owned: Owners) -> dict[str, Any]:
     state, rules = tx.models.state(name), tx.rules.active(name)
     history = tx.registry.history(name, 12)
     metric, values = _metric(tx, name, history) if history else ("", [])
@@ -50,7 +50,7 @@ def _line(tx: Transaction, name: str, parse: Parse) -> dict[str, Any]:
         "model": name,
         "champion": state.champion,
         "hold": state.hold,
-        "owner": owner_in(rules, parse) if rules else None,
+        "owner": owned.of(rules) if rules else None,
         "drift": tx.signals.find(Query(model=name, kinds=_DRIFT, limit=1)),
         "wake_at": state.wake_at,
         "since": history[0].since if history else None,

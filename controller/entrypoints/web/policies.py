@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
@@ -13,7 +14,7 @@ from controller.entrypoints.cli.plan_text import as_text
 from controller.entrypoints.web.render import page
 from controller.entrypoints.web.session import Session, check_form
 from controller.entrypoints.web.visit import Visitor
-from controller.ports import Query
+from controller.ports import Query, RuleQuery
 from controller.service.access import Person
 from controller.service.explain import summary
 from controller.service.plan import Plan
@@ -28,7 +29,7 @@ from controller.service.provenance import provenance
 from controller.service.words import owner_of
 
 router = APIRouter(include_in_schema=False)
-_MOST = 500
+_PAGE = 100
 _CHANGED = 100
 """Changed policies of a revision that are listed."""
 
@@ -72,13 +73,23 @@ def _list_page(
     changes: Changes | None = None,
     problems: list[str] | None = None,
 ) -> Response:
+    asked = request.query_params
+    query = RuleQuery(
+        name=(asked.get("q") or "").strip(),
+        refused=bool(asked.get("refused")),
+        after=asked.get("after") or "",
+        limit=_PAGE,
+    )
     with desk.store.read() as tx:
-        rows = tx.rules.all_active()[:_MOST]
+        rows = tx.rules.find(query)
         reviews = tx.reviews.latest(limit=20)
+    more = {**asked, "after": rows[-1].model} if len(rows) == _PAGE else {}
     return page(
         request,
         "policies.html",
         rows=rows,
+        asked=asked,
+        more="?" + urlencode(more) if more else "",
         reviews=reviews,
         revision=revision,
         changes=changes,

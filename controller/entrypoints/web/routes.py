@@ -25,7 +25,7 @@ from controller.entrypoints.web.charts import curve_svg
 from controller.entrypoints.web.decision.export import whole
 from controller.entrypoints.web.decision.view import decision_view
 from controller.entrypoints.web.lineage import provenance_view
-from controller.entrypoints.web.model_filters import STATES, Wanted, filtered, owners
+from controller.entrypoints.web.model_filters import STATES, Owners, Wanted, filtered, owners
 from controller.entrypoints.web.model_view import model_rows, model_view
 from controller.entrypoints.web.render import STATIC, page
 from controller.entrypoints.web.session import Session
@@ -158,11 +158,12 @@ def models(request: Request, desk: At, session: Visitor) -> Response:
         state=asked.get("state") or "",
     )
     after = asked.get("after") or ""
+    owned = Owners(desk.parse, desk.owned)
     with desk.store.read() as tx:
-        names = filtered(tx, desk.parse, wanted)
+        names = filtered(tx, owned, wanted)
         left = [n for n in names if n > after]
-        rows = model_rows(tx, left[:_MODELS], desk.parse)
-        known = desk.kept("owners", lambda: owners(tx, desk.parse))
+        rows = model_rows(tx, left[:_MODELS], owned)
+        known = desk.kept("owners", lambda: owners(tx, owned))
     more = {**asked, "after": left[_MODELS - 1]} if len(left) > _MODELS else {}
     return page(
         request,

@@ -10,7 +10,7 @@ import pytest
 
 from controller.domain.decisions import RulesRef
 from controller.domain.signals import SignalKind
-from controller.entrypoints.web.model_filters import owner_in
+from controller.entrypoints.web.model_filters import Owners
 from controller.ports import ActiveRules
 from tests.support.command import POLICY
 from tests.support.house import MODEL, START
@@ -80,4 +80,4 @@ def test_a_hold_and_work_under_way_are_states(office: Office):
 def test_the_owner_is_the_one_that_the_parser_reads(text: str, owner: str | None):
     from controller.rulefmt import load
 
-    assert owner_in(rules(text, text), load) == owner
+    assert Owners(load, {}).of(rules(text, text)) == owner

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from controller.domain.decisions import RulesRef
+from controller.ports import ActiveRules
 from tests.support.house import MODEL
 from tests.support.page import Office, form
 from tests.support.repository import Repository, policy_text
@@ -181,3 +183,29 @@ def test_a_revision_is_planned_over_the_api(beside: Office):
     assert ana.post(place, json={"revision": "file:///etc"}).status_code == 422
     for both in ({}, {"revision": "looser", "text": RULES}):
         assert ana.post(place, json=both).json()["detail"] == "Give text or revision, one of them."
+
+
+def test_thousands_of_policies_come_in_parts_and_are_filtered(tmp_path: Path):
+    office = Office(tmp_path)
+    names = [f"m-{number:03}" for number in range(150)]
+    with office.house.store.begin() as tx:
+        for name in names:
+            ref = RulesRef(path=f"rules/{name}.yaml", blob=f"b-{name}")
+            tx.rules.activate(
+                ActiveRules(model=name, ref=ref, text="", activated_at=office.house.clock.now())
+            )
+        tx.rules.refuse("m-077", "It has no review.")
+    ana = office.visitor()
+
+    def listed(text: str) -> list[str]:
+        return re.findall(r'href="/policies/(m-\d+)"', text)
+
+    first = ana.get("/policies").text
+    following = re.search(r'href="/policies(\?after=[^"]+)">More', first)
+    assert following
+    rest = ana.get("/policies" + following[1].replace("&amp;", "&")).text
+    assert listed(first) + listed(rest) == names
+    assert "More →" not in rest
+    assert listed(ana.get("/policies?q=M-01").text) == [f"m-01{n}" for n in range(10)]
+    assert listed(ana.get("/policies?refused=1").text) == ["m-077"]
+    assert "No such policy." in ana.get("/policies?q=%3Cscript%3E").text
