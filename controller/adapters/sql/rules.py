@@ -79,7 +79,7 @@ class SqlRuleStore:
                 active_rules.c.retired_at.is_(None)
             )
         )
-        return dict(rows.tuples().all())
+        return {row.model: row.blob for row in rows.all()}
 
     def text(self, blob: str) -> str | None:
         row = self._session.execute(
