@@ -19,7 +19,7 @@ from controller.ports.store import Transaction
 READS: Mapping[str, frozenset[str]] = {
     "signals": frozenset({"get", "by_key", "find", "pending", "count_waiting"}),
     "decisions": frozenset({"get", "find", "head", "walk"}),
-    "registry": frozenset({"versions", "evaluations", "history"}),
+    "registry": frozenset({"versions", "measured", "evaluations", "history"}),
     "facts": frozenset({"of"}),
     "measures": frozenset({"of"}),
     "models": frozenset({"state", "all", "due", "waiting", "approvals"}),
