@@ -20,6 +20,7 @@ from controller.adapters.celery import (
     celery_settings,
     embedded_url,
 )
+from controller.adapters.celery import dispatcher as dispatching
 from controller.adapters.celery.broker import answers, socket_path
 from controller.adapters.celery.settings import queue_name
 from controller.domain.errors import ConfigurationError, Unavailable
@@ -177,7 +178,8 @@ def test_a_broker_that_is_away_is_told_within_seconds(scheme: str):
     dispatcher.close()
 
 
-def test_a_broker_that_accepts_and_stays_silent_is_told_too():
+def test_a_broker_that_accepts_and_stays_silent_is_told_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(dispatching, "_PATIENCE", 0.5)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from controller.adapters import telemetry
 from controller.adapters.telemetry import open_tracer
 from controller.domain.errors import ConfigurationError
 from controller.domain.tracing import Place, Span, place_of, read_header
@@ -182,7 +183,10 @@ def test_an_approval_belongs_to_the_story_of_its_challenger():
     assert len(places) == len(set(places))
 
 
-def test_what_is_told_twice_is_one_span_and_a_collector_that_is_away_harms_nobody():
+def test_what_is_told_twice_is_one_span_and_a_collector_that_is_away_harms_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(telemetry, "_PATIENCE", 0.5)
     place = place_of("a" * 32, "run", "m.r1:1")
     span = Span(name="run train", place=place, parent=None, start=AT, end=AT, error="no rows")
     with collecting() as collected:

@@ -178,7 +178,7 @@ def _broker(session: Session) -> Iterator[Finding]:
 
     try:
         with Connection(settings.broker, connect_timeout=3) as connection:
-            connection.ensure_connection(max_retries=1, timeout=3)
+            connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=3)
     except Exception as error:  # noqa: BLE001 - each transport has errors of its own
         said = f"does not answer: {type(error).__name__}."
         yield Finding(name="broker", ok=False, sentence=said, hint="See INCUMBENT_BROKER_URL.")

@@ -345,7 +345,7 @@ def test_a_delivery_that_is_sent_again_is_one_signal_and_an_old_one_is_refused(t
 
 def test_a_full_inbox_says_so_and_when_to_come_again(tmp_path: Path):
     office = Office(tmp_path, {"inbox": 10})
-    office.served = dataclasses.replace(office.served, settle=None)
+    office.served = dataclasses.replace(office.served, settle=None, patience=0.1)
     office.app = create_app(office.served)
     api = office.client()
     body = [{"model": MODEL, "kind": "metric", "key": f"k{n}"} for n in range(10)]
