@@ -1,69 +1,31 @@
 """Tables and plots of the gate benchmarks, written where they are read: RESULTS.md and SVG files.
 
-A script measures, prints its table and replaces its own section; no number is copied by hand.
+A script measures, prints its table and replaces its own section.
 """
 
 from __future__ import annotations
 
-import os
-import platform
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from html import escape
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks import sections
+from benchmarks.sections import table
+
+__all__ = ["line_plot", "publish", "table"]
+
 FOLDER = Path(__file__).parent
-RESULTS = FOLDER / "RESULTS.md"
 COLOURS = (
     *("#4063d8", "#d1495b", "#edae49", "#00798c", "#7b5ea7"),
     *("#8c8c8c", "#66a182", "#c77b30", "#2e4057", "#000000"),
 )
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; all columns but the first are aligned right."""
-    lines = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines)
-
-
-def machine() -> str:
-    """Processor, cores and versions, as far as they matter here."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
-        model = names[0].split(":")[1].strip() if names else model
-    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy"))
-    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, {packages}"
-
-
-def publish(name: str, title: str, body: str) -> None:
-    """Prints the section and puts it into RESULTS.md in place of its former self."""
-    module = f"benchmarks.gates.{name}"
-    arguments = " ".join(sys.argv[1:])
-    command = f"python -m {module}{' ' + arguments if arguments else ''}"
-    section = f"## {title}\n\n`{command}` on {machine()}\n\n{body.strip()}\n"
-    print(section)
-    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
-    text = RESULTS.read_text() if RESULTS.exists() else HEAD
-    if begin in text:
-        before, _, rest = text.partition(begin)
-        text = before + begin + section + end + rest.partition(end)[2]
-    else:
-        text = text.rstrip("\n") + "\n\n" + begin + section + end
-    RESULTS.write_text(text)
-
-
-HEAD = """# Gates, measured
-
-Every section is written by the script that it names, with fixed seeds: run it again and the
-numbers (not the seconds) come out the same.
-"""
+publish = partial(sections.publish, FOLDER)
 
 
 def line_plot(
