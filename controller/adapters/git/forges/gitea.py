@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import quote
 
 from controller.adapters.git.forges import Protection
+from controller.adapters.git.forges.alike import blob_at, commit_fact, landed, login
 from controller.adapters.git.forges.client import Client, Missing, base_url, token
-from controller.adapters.git.mirror import co_authors
 from controller.adapters.git.settings import ReviewSettings
 from controller.domain.canonical import parse_time
-from controller.policy.review_facts import CommitFact, Identity, PullFact, ReviewFact, ReviewState
+from controller.policy.review_facts import PullFact, ReviewFact, ReviewState
 
 STATES = {
     "APPROVED": ReviewState.APPROVED,
@@ -38,28 +38,25 @@ class Gitea:
     def _pull(self, pull: Mapping[str, Any], sha: str) -> PullFact:
         number = int(pull["number"])
         place = f"{self._project}/pulls/{number}"
-        commits = [_commit(item) for item in self._client.pages(f"{place}/commits", limit=50)]
+        listed = self._client.pages(f"{place}/commits", limit=50)
+        commits = [commit_fact(item, item.get("commit") or {}) for item in listed]
         reviews = [_review(item) for item in self._client.pages(f"{place}/reviews", limit=50)]
         head = str((pull.get("head") or {}).get("sha", ""))
-        merge = pull.get("merge_commit_sha")
         return PullFact(
             name=f"#{number}",
             url=str(pull.get("html_url", "")),
-            author=_login(pull.get("user")),
+            author=login(pull.get("user")),
             merged=bool(pull.get("merged")),
             base=str((pull.get("base") or {}).get("ref", "")),
             commits=tuple(commits),
             reviews=tuple(review for review in reviews if review is not None),
-            landed=tuple(dict.fromkeys([sha, *([str(merge)] if merge else [])])),
+            landed=landed(sha, pull),
             complete=bool(commits) and any(commit.sha == head for commit in commits),
-            merged_by=_login(pull.get("merged_by")),
+            merged_by=login(pull.get("merged_by")),
         )
 
     def blob_at(self, path: str, commit: str) -> str | None:
-        found = self._client.get(f"{self._project}/contents/{quote(path)}", ref=commit)
-        if isinstance(found, Missing) or not isinstance(found, dict) or found.get("type") != "file":
-            return None
-        return str(found["sha"])
+        return blob_at(self._client, self._project, path, commit)
 
     def protection(self, branch: str) -> Protection:
         found = self._client.get(f"{self._project}/branches/{quote(branch, safe='')}")
@@ -76,34 +73,11 @@ def _headers(settings: ReviewSettings) -> dict[str, str]:
     return {"Accept": "application/json", **authorization}
 
 
-def _login(user: Mapping[str, Any] | None) -> str | None:
-    return str(user["login"]) if user and user.get("login") else None
-
-
-def _commit(item: Mapping[str, Any]) -> CommitFact:
-    written = item.get("commit") or {}
-    return CommitFact(
-        sha=str(item["sha"]),
-        author=_identity(written.get("author"), item.get("author")),
-        committer=_identity(written.get("committer"), item.get("committer")),
-        co_authors=co_authors(str(written.get("message", ""))),
-    )
-
-
-def _identity(written: Mapping[str, Any] | None, account: Mapping[str, Any] | None) -> Identity:
-    written = written or {}
-    return Identity(
-        name=str(written.get("name", "")),
-        email=str(written.get("email", "")),
-        account=_login(account),
-    )
-
-
 def _review(item: Mapping[str, Any]) -> ReviewFact | None:
     """A submitted review. Gitea keeps a dismissed one as approved beside a mark that says so."""
     state, account, at = (
         STATES.get(item.get("state", "")),
-        _login(item.get("user")),
+        login(item.get("user")),
         item.get("submitted_at"),
     )
     if state is None or account is None or not at:

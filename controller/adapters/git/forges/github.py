@@ -7,13 +7,11 @@ from typing import Any
 from urllib.parse import quote
 
 from controller.adapters.git.forges import Protection
+from controller.adapters.git.forges.alike import blob_at, commit_fact, landed, login
 from controller.adapters.git.forges.client import Client, Missing, base_url, token
-from controller.adapters.git.mirror import co_authors
 from controller.adapters.git.settings import ReviewSettings
 from controller.domain.canonical import parse_time
 from controller.policy.review_facts import (
-    CommitFact,
-    Identity,
     PullFact,
     ReviewFact,
     ReviewState,
@@ -47,27 +45,25 @@ class GitHub:
         pull = self._client.get(place)
         if isinstance(pull, Missing):
             pull = {}
-        commits = [_commit(item) for item in self._client.pages(f"{place}/commits", per_page=100)]
+        listed = self._client.pages(f"{place}/commits", per_page=100)
+        commits = [commit_fact(item, item["commit"]) for item in listed]
         reviews = [_review(item) for item in self._client.pages(f"{place}/reviews", per_page=100)]
         said = pull.get("commits")
         return PullFact(
             name=f"#{number}",
             url=str(pull.get("html_url", "")),
-            author=_login(pull.get("user")),
+            author=login(pull.get("user")),
             merged=bool(pull.get("merged")) and bool(pull.get("merged_at")),
             base=str((pull.get("base") or {}).get("ref", "")),
             commits=tuple(commits),
             reviews=tuple(review for review in reviews if review is not None),
-            landed=_landed(sha, pull),
+            landed=landed(sha, pull),
             complete=said == len(commits) and len(commits) < MOST_COMMITS,
-            merged_by=_login(pull.get("merged_by")),
+            merged_by=login(pull.get("merged_by")),
         )
 
     def blob_at(self, path: str, commit: str) -> str | None:
-        found = self._client.get(f"{self._project}/contents/{quote(path)}", ref=commit)
-        if isinstance(found, Missing) or not isinstance(found, dict) or found.get("type") != "file":
-            return None
-        return str(found["sha"])
+        return blob_at(self._client, self._project, path, commit)
 
     def protection(self, branch: str) -> Protection:
         found = self._client.get(f"{self._project}/branches/{quote(branch, safe='')}")
@@ -86,39 +82,10 @@ def _headers(settings: ReviewSettings) -> dict[str, str]:
     }
 
 
-def _landed(sha: str, pull: Mapping[str, Any]) -> tuple[str, ...]:
-    """The commit that was asked for, and the merge commit as the provider names it."""
-    merge = pull.get("merge_commit_sha")
-    return tuple(dict.fromkeys([sha, *([str(merge)] if merge else [])]))
-
-
-def _login(user: Mapping[str, Any] | None) -> str | None:
-    return str(user["login"]) if user and user.get("login") else None
-
-
-def _commit(item: Mapping[str, Any]) -> CommitFact:
-    written = item["commit"]
-    return CommitFact(
-        sha=str(item["sha"]),
-        author=_identity(written.get("author"), item.get("author")),
-        committer=_identity(written.get("committer"), item.get("committer")),
-        co_authors=co_authors(str(written.get("message", ""))),
-    )
-
-
-def _identity(written: Mapping[str, Any] | None, account: Mapping[str, Any] | None) -> Identity:
-    written = written or {}
-    return Identity(
-        name=str(written.get("name", "")),
-        email=str(written.get("email", "")),
-        account=_login(account),
-    )
-
-
 def _review(item: Mapping[str, Any]) -> ReviewFact | None:
     """A submitted review; None for a pending one, and for one whose account is gone."""
     user, state, at = item.get("user"), STATES.get(item.get("state", "")), item.get("submitted_at")
-    account = _login(user)
+    account = login(user)
     if state is None or account is None or user is None or not at:
         return None
     return ReviewFact(
