@@ -13,6 +13,7 @@ from controller.adapters.sql.outbox import settle
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.signals import SqlSignals
 from controller.adapters.sql.tables import runs
+from controller.adapters.sql.types import is_one_of
 from controller.domain.canonical import to_plain
 from controller.domain.codec import load_plain
 from controller.domain.decisions import StartRun
@@ -20,6 +21,8 @@ from controller.domain.endings import ending_signal, lost_sentence
 from controller.domain.errors import Conflict, IllegalTransition
 from controller.domain.runs import FORMAT, Run, RunSpec, RunState
 from controller.ports import DOORBELL, FARTHEST, Pulse, Query, RunEnd, doorbell_key
+
+_UNENDED = is_one_of(runs.c.state, RunState.QUEUED, RunState.RUNNING)
 
 
 class SqlRuns:
@@ -68,7 +71,8 @@ class SqlRuns:
         if query.kinds:
             statement = statement.where(runs.c.kind.in_(query.kinds))
         if query.states:
-            statement = statement.where(runs.c.state.in_(query.states))
+            unended = {*query.states} == {RunState.QUEUED, RunState.RUNNING}
+            statement = statement.where(_UNENDED if unended else runs.c.state.in_(query.states))
         if query.since is not None:
             statement = statement.where(runs.c.ordered_at >= query.since)
         if query.until is not None:
@@ -138,6 +142,7 @@ class SqlRuns:
         silent = self._session.execute(
             select(runs)
             .where(
+                _UNENDED,
                 runs.c.state == RunState.RUNNING.value,
                 or_(
                     runs.c.lease_until <= self._session.now(),

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, func, select, update
 
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import signals
-from controller.adapters.sql.types import storable
+from controller.adapters.sql.types import is_one_of, storable, written
 from controller.domain.errors import Conflict
 from controller.domain.signals import (
     CAUSES,
@@ -25,7 +25,10 @@ from controller.ports import Accepted, Query
 CHUNK = 500
 """Rows in one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
 
-_WAITING = signals.c.status.in_([SignalStatus.OPEN.value, SignalStatus.DEFERRED.value])
+_WAITING = is_one_of(signals.c.status, SignalStatus.OPEN, SignalStatus.DEFERRED)
+_OPEN = signals.c.status == written(SignalStatus.OPEN)
+_OBSERVED = (SignalKind.DRIFT, SignalKind.DECAY, SignalKind.SKEW)
+_DRIFT = is_one_of(signals.c.kind, *_OBSERVED)
 
 
 class SqlSignals:
@@ -111,13 +114,17 @@ class SqlSignals:
         return next(iter(self._read(select(signals).where(signals.c.key == storable(key)))), None)
 
     def find(self, query: Query) -> list[Signal]:
-        statement = select(signals).order_by(signals.c.id.desc()).limit(query.limit)
+        newest: ColumnElement[int] = signals.c.id
+        if query.model is None and {*query.states} & {SignalStatus.OPEN, SignalStatus.DEFERRED}:
+            newest = newest + 0  # few wait: better sort those than walk through all that ended
+        statement = select(signals).order_by(newest.desc()).limit(query.limit)
         if query.model is not None:
             statement = statement.where(signals.c.model == query.model)
         if query.kinds:
-            statement = statement.where(signals.c.kind.in_(query.kinds))
+            observed = {*query.kinds} == {*_OBSERVED}
+            statement = statement.where(_DRIFT if observed else signals.c.kind.in_(query.kinds))
         if query.states:
-            statement = statement.where(signals.c.status.in_(query.states))
+            statement = statement.where(_in_states(query.states))
         if query.since is not None:
             statement = statement.where(signals.c.received_at >= query.since)
         if query.until is not None:
@@ -134,6 +141,14 @@ class SqlSignals:
 
     def _read(self, statement: Select[Any]) -> list[Signal]:
         return [_signal(row) for row in self._session.execute(statement)]
+
+
+def _in_states(states: tuple[str, ...]) -> ColumnElement[bool]:
+    if {*states} == {SignalStatus.OPEN}:
+        return _OPEN
+    if {*states} == {SignalStatus.OPEN, SignalStatus.DEFERRED}:
+        return _WAITING
+    return signals.c.status.in_(states)
 
 
 def _row(signal: NewSignal, at: datetime) -> Mapping[str, Any]:

@@ -41,6 +41,7 @@ def _in(column: str, *words: str) -> str:
 
 
 WAITING = _in("status", "open", "deferred")
+DRIFT = _in("kind", "drift", "decay", "skew")
 UNENDED = _in("state", "queued", "running")
 
 signals = Table(
@@ -70,6 +71,10 @@ signals = Table(
         sqlite_where=text(WAITING),
         postgresql_where=text(WAITING),
     ),
+    Index(
+        "ix_signals_drift", "model", "id", sqlite_where=text(DRIFT), postgresql_where=text(DRIFT)
+    ),
+    Index("ix_signals_drift_id", "id", sqlite_where=text(DRIFT), postgresql_where=text(DRIFT)),
     Index(
         "ix_signals_open",
         "model",
