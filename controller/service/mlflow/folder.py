@@ -40,6 +40,8 @@ LOADER = '''"""Loads a model that Incumbent stored. MLflow calls _load_pyfunc wi
 import importlib
 import json
 import pathlib
+import tarfile
+import tempfile
 
 
 class Model:
@@ -75,7 +77,23 @@ def _load(file, kind):
         return importlib.import_module("skops.io").load(file)
     if kind == "onnx":
         return Onnx(file)
-    raise RuntimeError(
+    if kind == "folder":
+        return _of_mlflow(file)
+    raise _unknown(file, kind)
+
+
+def _of_mlflow(file):
+    """A folder that was stored whole: MLflow reads its own kind."""
+    place = pathlib.Path(tempfile.mkdtemp(prefix="incumbent-"))
+    with tarfile.open(file, "r:") as bundle:
+        bundle.extractall(place, filter="data")
+    if not (place / "MLmodel").is_file():
+        raise _unknown(file, "folder")
+    return importlib.import_module("mlflow.pyfunc").load_model(str(place))
+
+
+def _unknown(file, kind):
+    return RuntimeError(
         f"Incumbent stored this model in the format {kind!r}, which only the team's own load(path) reads;"
         f" the file is {file}."
     )

@@ -1,0 +1,117 @@
+"""A version of an MLflow server as the model of a run: what is taken, and what is refused in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import pytest
+
+from workers.failure import Failure
+from workers.from_mlflow import _below, _files, _Wanted, load
+
+
+class Server:
+    """What an MLflow server lists, and where it says that a version's files are."""
+
+    def __init__(
+        self, place: str = "", listed: dict[str, list[dict[str, Any]]] | None = None
+    ) -> None:
+        self.place = place
+        self.listed = listed or {}
+
+    def ask(self, verb: str, path: str, **arguments: Any) -> dict[str, Any]:
+        assert (verb, path) == ("GET", "model-versions/get-download-uri")
+        return {"artifact_uri": self.place}
+
+    def listing(self, path: str) -> list[dict[str, Any]]:
+        return self.listed.get(path, [])
+
+
+WANTED = _Wanted(server="mlflow://x", model="toy", version=7)
+
+
+def files(listed: dict[str, list[dict[str, Any]]]) -> list[str]:
+    return sorted(_files(Server(listed=listed), "0/r/m"))  # type: ignore[arg-type]
+
+
+def test_folders_are_followed():
+    assert files(
+        {
+            "0/r/m": [{"path": "MLmodel"}, {"path": "data", "is_dir": True}],
+            "0/r/m/data": [{"path": "model.pkl"}, {"path": "more", "is_dir": True}],
+            "0/r/m/data/more": [{"path": "0/r/m/data/more/x.json"}],
+        }
+    ) == ["MLmodel", "data/model.pkl", "data/more/x.json"]
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "a/..", "..\\x"])
+def test_a_path_that_leads_out_of_the_folder_is_refused(name: str):
+    with pytest.raises(Failure, match="among the model's files"):
+        files({"0/r/m": [{"path": name}]})
+
+
+def test_a_folder_that_holds_itself_ends():
+    class Endless(Server):
+        def listing(self, path: str) -> list[dict[str, Any]]:
+            return [{"path": "again", "is_dir": True}]
+
+    with pytest.raises(Failure, match="among the model's files"):
+        list(_files(Endless(), ""))  # type: ignore[arg-type]
+
+
+def test_files_behind_the_proxy_are_found():
+    assert _below(Server("mlflow-artifacts:/0/r/artifacts/m"), WANTED) == "0/r/artifacts/m"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/m", "/var/models/m", ""])
+def test_files_elsewhere_are_said(place: str):
+    with pytest.raises(Failure, match="not behind the server's artifact proxy"):
+        _below(Server(place), WANTED)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"server": "mlflow://x", "model": "toy"},
+        {"server": "mlflow://x", "model": "toy", "version": "champion"},
+        {"server": "mlflow://x", "model": "toy", "version": True},
+        {"server": "mlflow://x", "model": 7, "version": 7},
+        {"server": "mlflow://x", "model": "toy", "version": 7, "stage": "x"},
+    ],
+    ids=["none", "no version", "an alias", "a truth", "no text", "another key"],
+)
+def test_params_that_name_no_version(params: dict[str, Any]):
+    with pytest.raises(Failure, match="params must be server"):
+        _Wanted.of(params)
+
+
+class Doubles:
+    def predict(self, values: list[int]) -> list[int]:
+        return [2 * value for value in values]
+
+
+def test_a_pickled_model_needs_no_mlflow(tmp_path: Path):
+    (tmp_path / "model.pkl").write_bytes(cloudpickle.dumps(Doubles()))
+    (tmp_path / "MLmodel").write_text(
+        "flavors: {sklearn: {pickled_model: model.pkl, serialization_format: cloudpickle}}"
+    )
+    assert load(tmp_path).predict([2]) == [4]
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        "flavors: {pytorch: {}}",
+        "flavors: {sklearn: {pickled_model: model.skops, serialization_format: skops}}",
+        "flavors: {sklearn: {pickled_model: gone.pkl, serialization_format: pickle}}",
+        "flavors: 7",
+        "[]",
+    ],
+)
+def test_other_models_need_mlflow_beside_the_worker(tmp_path: Path, about: str):
+    (tmp_path / "MLmodel").write_text(about)
+    with pytest.raises(Failure, match="needs the package mlflow beside the worker"):
+        load(tmp_path)
