@@ -13,12 +13,22 @@ from tests.support.page import Office
 from tests.support.story import tell, told
 
 
-@pytest.fixture
-def office(tmp_path: Path) -> Office:
-    office = Office(tmp_path)
+def made(home: Path) -> Office:
+    office = Office(home)
     tell(office)
     told(office, held(office))
     return office
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return made(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """One that is only looked at."""
+    return made(Path(tmp_path_factory.mktemp("seen")))
 
 
 def held(office: Office) -> int:
@@ -41,8 +51,8 @@ def fields(text: str, action: str) -> dict[str, str]:
     return dict(re.findall(r'name="(\w+)" value="([^"]*)"', found[0]))
 
 
-def test_each_message_says_what_about_what_and_what_became_of_it(office: Office):
-    text = office.visitor().get("/messages").text
+def test_each_message_says_what_about_what_and_what_became_of_it(seen: Office):
+    text = seen.visitor().get("/messages").text
     assert "Arrived" in row(text, 1)
     assert "Given up after 9 tries: feed.example said 500" in row(text, 2)
     assert "Tried 2 times, again" in row(text, 3)
@@ -50,7 +60,7 @@ def test_each_message_says_what_about_what_and_what_became_of_it(office: Office)
     assert "Silenced: moving the warehouse (until" in row(text, 4)
     assert "Went nowhere: no channel called lost is configured" in row(text, 5)
     about = row(text, 1)
-    assert f'href="/decisions/{held(office)}"' in about
+    assert f'href="/decisions/{held(seen)}"' in about
     assert "v5 waits for &lt;b&gt;approval&lt;/b&gt;" in about
     assert "3 times, first" in about
     assert "and 25 more" in about
@@ -64,15 +74,15 @@ def test_each_message_says_what_about_what_and_what_became_of_it(office: Office)
         ("?decision=1", []), ("?before=3", [2, 1]), ("?channel=%3Cscript%3E", []),
     ],
 )  # fmt: skip
-def test_the_log_is_filtered(office: Office, asked: str, numbers: list[int]):
-    text = office.visitor().get(f"/messages{asked}").text
+def test_the_log_is_filtered(seen: Office, asked: str, numbers: list[int]):
+    text = seen.visitor().get(f"/messages{asked}").text
     assert [int(n) for n in re.findall(r'href="/messages/(\d+)"', text)] == numbers
     assert numbers or "No such message." in text
     assert "<script>" not in text.replace('<script src="', "")
 
 
-def test_the_page_of_a_decision_leads_to_its_messages(office: Office):
-    ana, number = office.visitor(), held(office)
+def test_the_page_of_a_decision_leads_to_its_messages(seen: Office):
+    ana, number = seen.visitor(), held(seen)
     text = ana.get(f"/decisions/{number}").text
     assert f'href="/messages?decision={number}"' in text
     assert "messages?decision" in text
@@ -92,8 +102,8 @@ def test_what_failed_is_sent_again_once(office: Office):
     assert (refused.status_code, "is still on its way" in refused.text) == (409, True)
 
 
-def test_who_may_not_is_told_why_and_refused(office: Office):
-    eve = office.visitor("person:eve", "viewer")
+def test_who_may_not_is_told_why_and_refused(seen: Office):
+    eve = seen.visitor("person:eve", "viewer")
     text = eve.get("/messages").text
     assert "This takes the role operator" in row(text, 2)
     assert "/again" not in text
@@ -108,7 +118,7 @@ def test_who_may_not_is_told_why_and_refused(office: Office):
         ("/silences/1/end", form),
     ):
         assert eve.post(path, data=data).status_code == 403, path
-    forged = office.visitor().post("/messages/2/again", data={"mark": form["mark"]})
+    forged = seen.visitor().post("/messages/2/again", data={"mark": form["mark"]})
     assert "too old or not yours" in forged.text
 
 
@@ -156,14 +166,12 @@ def test_a_mistake_in_the_file_of_channels_is_shown_and_stops_nothing(
 
 
 @pytest.mark.parametrize("number", ["99", "0", "x", "9" * 30])
-def test_a_message_that_is_not_there_is_said_so(office: Office, number: str):
-    answer = office.visitor().get(f"/messages/{number}")
+def test_a_message_that_is_not_there_is_said_so(seen: Office, number: str):
+    answer = seen.visitor().get(f"/messages/{number}")
     assert (answer.status_code, "There is no message" in answer.text) == (404, True)
 
 
-def test_who_is_not_logged_in_is_asked_to(office: Office):
-    client = TestClient(
-        office.app, base_url="http://127.0.0.1:8321", headers={"accept": "text/html"}
-    )
+def test_who_is_not_logged_in_is_asked_to(seen: Office):
+    client = TestClient(seen.app, base_url="http://127.0.0.1:8321", headers={"accept": "text/html"})
     answer = client.get("/messages", follow_redirects=False)
     assert answer.headers["location"] == "/login?next=%2Fmessages"
