@@ -63,7 +63,11 @@ _OPEN_KINDS = frozenset(
 
 
 @router.post(
-    "/signals", status_code=202, response_model=shapes.AcceptedOut, summary="Something happened"
+    "/signals",
+    status_code=202,
+    response_model=shapes.AcceptedOut,
+    responses={200: {"model": shapes.AcceptedOut, "description": "It was there before."}},
+    summary="Something happened",
 )
 def send_signal(
     request: Request, desk: At, person: Caller, body: shapes.SignalIn, key: Key = None
