@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.support.clouds import azure_server, gcs_server
 from tests.support.data_places import place, s3_server
 
-__all__ = ["place", "s3_server"]
+__all__ = ["azure_server", "gcs_server", "place", "s3_server"]

@@ -21,6 +21,7 @@ from controller.domain.errors import (
     Unavailable,
 )
 from controller.ports import ArtifactStore
+from tests.support.clouds import make_bucket
 from tests.support.machine import small_file_system
 
 CONTENT = b"a model" * 1000
@@ -28,7 +29,13 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 ABSENT = hashlib.sha256(b"never stored").hexdigest()
 
 
-@pytest.fixture(params=["memory", "local", "fsspec", "s3"])
+CLOUDS = {"gcs": "gs", "azure": "az"}
+
+
+@pytest.fixture(
+    params=["memory", "local", "fsspec", "s3"]
+    + [pytest.param(cloud, marks=pytest.mark.long) for cloud in CLOUDS]
+)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
     if request.param == "memory":
         return MemoryArtifacts()
@@ -36,6 +43,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
         return LocalArtifacts(tmp_path / "artifacts")
     if request.param == "fsspec":
         return open_artifacts(f"memory://{tmp_path.name}-{uuid4().hex}/artifacts")
+    if request.param in CLOUDS:
+        request.getfixturevalue(f"{request.param}_server")
+        url = f"{CLOUDS[request.param]}://artifacts-{uuid4().hex[:12]}/models"
+        make_bucket(url)
+        return open_artifacts(url)
     import s3fs
 
     request.getfixturevalue("s3_server")
@@ -168,7 +180,7 @@ def test_a_store_that_does_not_answer_is_one_sentence(monkeypatch: pytest.Monkey
 
 
 def test_a_kind_of_place_that_nobody_knows_is_a_wrong_setting():
-    with pytest.raises(ConfigurationError, match="cannot be kept at gopher://x"):
+    with pytest.raises(ConfigurationError, match="artifacts at gopher://x/y cannot be opened"):
         open_artifacts("gopher://x/y")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,9 +20,14 @@ import sqlalchemy as sa
 from controller.adapters.sources.open import open_source
 from controller.domain.rules import DataSection
 from controller.ports import DataSource
+from tests.support.clouds import make_bucket
 from tests.support.serving import serve
 
-KINDS = ("files", "fsspec", "http", "s3", "sqlite", "postgresql", "delta", "iceberg")
+CLOUDS = {"gcs": "gs", "azure": "az"}
+KINDS = (
+    *("files", "fsspec", "http", "s3", "sqlite", "postgresql", "delta", "iceberg"),
+    *(pytest.param(cloud, marks=pytest.mark.long) for cloud in CLOUDS),
+)
 COLUMNS = ("id", "delay", "origin")
 
 
@@ -66,6 +72,8 @@ def make_place(kind: str, folder: Path, request: pytest.FixtureRequest) -> DataP
     """An empty place of one kind below ``folder``."""
     if kind in {"sqlite", "postgresql"}:
         return _sql(kind, folder, request)
+    if kind in CLOUDS:
+        return _cloud(kind, folder, request)
     makers = {
         "files": _files,
         "fsspec": _memory,
@@ -151,6 +159,25 @@ def _s3(folder: Path, request: pytest.FixtureRequest) -> DataPlace:
         system.rm(bucket, recursive=True)
 
     return DataPlace("s3", f"s3://{bucket}/data/*.parquet", folder, append, remove)
+
+
+def _cloud(kind: str, folder: Path, request: pytest.FixtureRequest) -> DataPlace:
+    """A bucket of Google or a container of Azure."""
+    from controller.adapters.clouds import open_url
+
+    request.getfixturevalue(f"{kind}_server")
+    address = f"{CLOUDS[kind]}://bucket-{uuid4().hex[:12]}/data/*.parquet"
+    make_bucket(address)
+    system, path = open_url(address, "tests at")
+    bucket = path.partition("/")[0]
+
+    def append(found: list[dict[str, Any]]) -> None:
+        system.pipe_file(f"{bucket}/data/{found[0]['id']:06}.parquet", _parquet(found))
+
+    def remove() -> None:
+        system.rm(bucket, recursive=True)
+
+    return DataPlace(kind, address, folder, append, remove)
 
 
 def _sql(kind: str, folder: Path, request: pytest.FixtureRequest) -> DataPlace:

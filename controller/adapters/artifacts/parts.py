@@ -37,7 +37,7 @@ def put_in_parts(system: Any, path: Path, place: str) -> int:
     at = {"Bucket": bucket, "Key": key, "UploadId": upload}
     there = {part["PartNumber"]: part for part in _parts(system, at)}
     done, sent = [], 0
-    for number, content in enumerate(_cut(path, part_size(path.stat().st_size)), 1):
+    for number, content in enumerate(cut(path, part_size(path.stat().st_size)), 1):
         tag = there[number]["ETag"] if _same(there.get(number), content) else None
         if tag is None:
             answer = system.call_s3("upload_part", PartNumber=number, Body=content, **at)
@@ -64,7 +64,8 @@ def _parts(system: Any, at: dict[str, str]) -> Iterator[dict[str, Any]]:
         after = found["NextPartNumberMarker"]
 
 
-def _cut(path: Path, size: int) -> Iterator[bytes]:
+def cut(path: Path, size: int) -> Iterator[bytes]:
+    """The file's bytes, ``size`` at a time."""
     with path.open("rb") as source:
         while content := source.read(size):
             yield content

@@ -1,8 +1,8 @@
 """The artifact store in a bucket (or whatever fsspec reaches by URL): ``<url>/ab/cdef…``.
 
-Object stores show an object whole or not at all, so an upload needs no temporary name. A large one to S3 goes on where
-it was cut off. Uploading the same bytes twice
-changes nothing. Reading verifies here too: what a network brought is not taken on trust.
+Object stores show an object whole or not at all, so an upload needs no temporary name. A large one to S3 or Azure goes
+on where it was cut off, one to Google begins anew. Uploading the same bytes twice changes nothing. Reading verifies
+here too: what a network brought is not taken on trust.
 """
 
 from __future__ import annotations
@@ -11,32 +11,20 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from controller.adapters.artifacts import parts
+from controller.adapters.artifacts import blocks, parts
 from controller.adapters.artifacts.naming import CHUNK, checked, damaged, missing, unusable
-from controller.domain.errors import ConfigurationError, IncumbentError, NotFound, Unavailable
+from controller.adapters.clouds import EXTRAS, open_url, refused, said, without_secrets
+from controller.domain.errors import IncumbentError, NotFound, Unavailable
 
 
 class RemoteArtifacts:
     """Implements :class:`controller.ports.ArtifactStore` on an fsspec file system."""
 
     def __init__(self, url: str) -> None:
-        import fsspec
-
-        self._name = _without_secrets(url)
-        try:
-            self._system, root = fsspec.core.url_to_fs(url.rstrip("/"))
-        except ImportError as error:
-            raise ConfigurationError(
-                f"artifacts at {self._name} need a library that is not installed: {error}.",
-                hint="For S3: pip install 'incumbent[s3]'.",
-            ) from error
-        except ValueError as error:
-            raise ConfigurationError(
-                f"artifacts cannot be kept at {self._name}: {error}."
-            ) from error
-        self._root = str(root)
+        self._name = without_secrets(url)
+        self._system, self._root = open_url(url.rstrip("/"), "artifacts at")
+        self._extra = EXTRAS.get(url.partition("://")[0])
 
     def put_file(self, path: Path) -> str:
         try:
@@ -48,11 +36,8 @@ class RemoteArtifacts:
         with self._told("store an artifact"):
             if not self._holds(digest, size):
                 place = self._place(digest)
-                self._system.makedirs(place.rpartition("/")[0], exist_ok=True)
-                if size > parts.PART and parts.takes_parts(self._system):
-                    parts.put_in_parts(self._system, path, place)
-                else:
-                    self._system.put_file(str(path), place)
+                self._make_folder(place)
+                self._upload(path, size, place)
         return digest
 
     def put_bytes(self, content: bytes) -> str:
@@ -60,7 +45,7 @@ class RemoteArtifacts:
         with self._told("store an artifact"):
             if not self._holds(digest, len(content)):
                 place = self._place(digest)
-                self._system.makedirs(place.rpartition("/")[0], exist_ok=True)
+                self._make_folder(place)
                 self._system.pipe_file(place, content)
         return digest
 
@@ -124,6 +109,21 @@ class RemoteArtifacts:
         name = checked(digest)
         return f"{self._root}/{name[:2]}/{name[2:]}"
 
+    def _make_folder(self, place: str) -> None:
+        """Google and Azure know no folders: making one would make the bucket of a mistyped address."""
+        if self._extra not in {"gcs", "azure"}:
+            self._system.makedirs(place.rpartition("/")[0], exist_ok=True)
+
+    def _upload(self, path: Path, size: int, place: str) -> None:
+        if size > parts.PART and parts.takes_parts(self._system):
+            parts.put_in_parts(self._system, path, place)
+        elif size > parts.PART and blocks.takes_blocks(self._system):
+            blocks.put_in_blocks(self._system, path, place)
+        elif self._extra == "gcs":
+            self._system.put_file(str(path), place, chunksize=parts.PART)
+        else:
+            self._system.put_file(str(path), place)
+
     def _holds(self, digest: str, size: int) -> bool:
         place = self._place(digest)
         self._forget(place)
@@ -140,23 +140,11 @@ class RemoteArtifacts:
             yield
         except IncumbentError:
             raise
-        except FileNotFoundError as error:
-            if digest:
-                raise missing(digest, self._name) from None
-            raise Unavailable(f"cannot {action} at {self._name}: {_said(error)}.") from error
-        except OSError as error:
-            if error.errno:
-                raise unusable(error, action, Path(self._name)) from error
-            raise Unavailable(f"cannot {action} at {self._name}: {_said(error)}.") from error
         except Exception as error:
-            raise Unavailable(f"cannot {action} at {self._name}: {_said(error)}.") from error
-
-
-def _said(error: Exception) -> str:
-    lines: list[Any] = str(error).splitlines()
-    return f"{str(lines[0])[:200].rstrip('.')}" if lines else type(error).__name__
-
-
-def _without_secrets(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2].partition('?')[0]}"
+            if digest and isinstance(error, FileNotFoundError):
+                raise missing(digest, self._name) from None
+            if found := refused(error, self._name, action):
+                raise found from error
+            if isinstance(error, OSError) and error.errno:
+                raise unusable(error, action, Path(self._name)) from error
+            raise Unavailable(f"cannot {action} at {self._name}: {said(error)}.") from error

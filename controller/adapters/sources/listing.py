@@ -20,8 +20,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
+from controller.adapters.clouds import EXTRAS, open_url, refused, said, without_secrets
 from controller.adapters.sources.formats import format_of, is_ignored
-from controller.domain.errors import ConfigurationError, Unavailable
+from controller.domain.errors import Unavailable
 
 MAGIC = re.compile(r"[*?\[]")
 ATOMIC = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "r2", "oss"})
@@ -204,17 +205,10 @@ class RemotePlace:
     exact = False
 
     def __init__(self, pattern: str, options: dict[str, Any]) -> None:
-        import fsspec
-
-        self.pattern = pattern
+        self.pattern = without_secrets(pattern)
         self.scheme = pattern.partition("://")[0]
-        try:
-            self.system, self.path = fsspec.core.url_to_fs(pattern, **options)
-        except (ImportError, ValueError) as error:
-            raise ConfigurationError(
-                f"the source {pattern} cannot be opened: {error}.",
-                hint="Install the extra for this kind of place, for example incumbent[s3].",
-            ) from error
+        self.system, self.path = open_url(pattern, "the data at", **options)
+        self._account = _azure_account(pattern)
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -224,11 +218,11 @@ class RemotePlace:
         try:
             found = self._list()
         except FileNotFoundError:
-            return
+            found = []
         except Exception as error:
-            raise Unavailable(
-                f"the source {self.pattern} does not answer: {say(error)}."
-            ) from error
+            raise self._silent(error) from error
+        if not found:
+            self._expect_bucket()
         for info in found:
             name = str(info["name"]).rstrip("/").rpartition("/")[2]
             if is_ignored(name) or not (_has_format(name) or len(found) == 1):
@@ -237,6 +231,27 @@ class RemotePlace:
             if known is not None:
                 yield self._entry(known)
 
+    def _silent(self, error: Exception) -> Unavailable:
+        return refused(error, self.pattern, "look for data") or Unavailable(
+            f"the source {self.pattern} does not answer: {said(error)}."
+        )
+
+    def _expect_bucket(self) -> None:
+        """An empty bucket and one that is not there look alike to a pattern."""
+        if EXTRAS.get(self.scheme) not in {"gcs", "azure"}:
+            return
+        try:
+            self.system.info(self.path.partition("/")[0])
+        except Exception as error:
+            raise self._silent(error) from error
+
+    def _address(self, name: str) -> str:
+        """The URL by which a worker finds the object, with Azure's account where the policy names it."""
+        if not self._account:
+            return str(self.system.unstrip_protocol(name))
+        container, _, path = name.partition("/")
+        return f"{self.scheme}://{container}@{self._account}/{path}"
+
     def _asked(self, info: dict[str, Any]) -> dict[str, Any] | None:
         """A web server's listing has names alone: each file is asked for its size, tag and time."""
         try:
@@ -244,9 +259,7 @@ class RemotePlace:
         except FileNotFoundError:
             return None
         except Exception as error:
-            raise Unavailable(
-                f"the source {self.pattern} does not answer: {say(error)}."
-            ) from error
+            raise self._silent(error) from error
 
     def _list(self) -> list[dict[str, Any]]:
         self.system.invalidate_cache()
@@ -263,7 +276,7 @@ class RemotePlace:
         tag = str(info.get("ETag") or info.get("etag") or info.get("md5Hash") or "")
         size = int(info.get("size") or 0)
         stamp = f"{size}:{'' if modified is None else modified}:{tag}"
-        uri = str(self.system.unstrip_protocol(info["name"]))
+        uri = self._address(str(info["name"]))
         return Entry(uri, size, stamp, modified, atomic=self.scheme in ATOMIC)
 
     def stamp(self, entry: Entry) -> str:
@@ -273,9 +286,7 @@ class RemotePlace:
         except FileNotFoundError:
             return ""
         except Exception as error:
-            raise Unavailable(
-                f"the source {self.pattern} does not answer: {say(error)}."
-            ) from error
+            raise self._silent(error) from error
 
     def local(self, entry: Entry) -> AbstractContextManager[Path]:
         return fetched(self.system, entry)
@@ -290,8 +301,15 @@ def fetched(system: Any, entry: Entry) -> Iterator[Path]:
             with system.open(entry.uri, "rb") as source, copy.open("wb") as target:
                 shutil.copyfileobj(source, target, 1 << 20)
         except Exception as error:
-            raise Unavailable(f"{entry.uri} cannot be fetched: {say(error)}.") from error
+            raise Unavailable(f"{entry.uri} cannot be fetched: {said(error)}.") from error
         yield copy
+
+
+def _azure_account(pattern: str) -> str:
+    """``account.dfs.core.windows.net`` of ``abfss://container@account.dfs.core.windows.net/path``."""
+    scheme, _, rest = pattern.partition("://")
+    _, at, host = rest.partition("/")[0].rpartition("@")
+    return host if at and EXTRAS.get(scheme) == "azure" else ""
 
 
 def _modified(info: dict[str, Any]) -> float | None:
@@ -304,9 +322,3 @@ def _modified(info: dict[str, Any]) -> float | None:
     with suppress(TypeError, ValueError):
         return parsedate_to_datetime(info.get("Last-Modified", "")).timestamp()  # of a web server
     return None
-
-
-def say(error: Exception) -> str:
-    """A foreign error as a short piece of one line."""
-    text = " ".join(str(error).split())
-    return (text if len(text) <= 160 else text[:159] + "…").rstrip(".") or type(error).__name__

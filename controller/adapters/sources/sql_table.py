@@ -22,8 +22,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from controller.adapters.clouds import said
 from controller.adapters.sources.formats import Meter
-from controller.adapters.sources.listing import say
 from controller.adapters.sources.spool import Spool
 from controller.domain.errors import ConfigurationError, Unavailable
 from controller.ports import Batch, Poll
@@ -81,7 +81,7 @@ class SqlSource:
         try:
             self._engine = sa.create_engine(url, poolclass=sa.NullPool, **_driver(url, options))
         except (sa.exc.ArgumentError, ImportError) as error:
-            raise ConfigurationError(f"{self._name} cannot be opened: {say(error)}.") from error
+            raise ConfigurationError(f"{self._name} cannot be opened: {said(error)}.") from error
 
     def poll(self, cursor: str | None) -> Poll:
         """The rows beyond the cursor; Unavailable if the database does not answer to the end."""
@@ -91,9 +91,9 @@ class SqlSource:
                 return self._poll(connection, before)
         except sa.exc.SQLAlchemyError as error:
             reason = (
-                say(error.orig)
+                said(error.orig)
                 if isinstance(error, sa.exc.DBAPIError) and error.orig
-                else say(error)
+                else said(error)
             )
             raise Unavailable(f"{self._name} cannot be read: {reason}.") from error
 
