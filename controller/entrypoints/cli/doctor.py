@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from controller.domain.errors import IncumbentError
+from controller.domain.errors import IncumbentError, PolicyInvalid
 from controller.domain.runs import RunState
 from controller.domain.signals import SignalStatus
 from controller.entrypoints.cli.findings import (
@@ -310,6 +310,21 @@ def _unsent(tx: Transaction) -> Iterator[tuple[str, str, str]]:
                 yield topic, letter.key, letter.last_error
 
 
+def _asks_to_adopt(session: Session) -> list[str]:
+    """The policies in force that want a power which the server does not give."""
+    with session.read() as tx:
+        active = tx.rules.all_active()
+    found = []
+    for rules in active:
+        try:
+            policy = session.parse_rules(rules.text, rules.ref.path)
+        except PolicyInvalid:
+            continue  # the check of the rules names it
+        if policy.registry.moved_elsewhere == "adopt":
+            found.append(rules.ref.path)
+    return found
+
+
 def _registry(session: Session) -> Iterator[Finding]:
     """The team's own registry: does it answer, and is the champion there where we left it?"""
     place = session.settings.registry
@@ -328,7 +343,15 @@ def _registry(session: Session) -> Iterator[Finding]:
                 " takes theirs over."
             )
             yield Finding(name=f"registry {row.model}", ok=False, sentence=row.drift, hint=hint)
-    if not any(row.error or row.drift for row in rows):
+    refused = [] if session.settings.registry_adopt else _asks_to_adopt(session)
+    for path in refused:
+        yield Finding(
+            name=f"registry {path}",
+            ok=False,
+            sentence=f"{path} asks to adopt what others move over there, and this server forbids it: it holds instead",
+            hint="Write `moved_elsewhere: hold` there, or set INCUMBENT_REGISTRY_ADOPT=true.",
+        )
+    if not refused and not any(row.error or row.drift for row in rows):
         yield Finding(name="registry", ok=True, sentence=f"{place} has {len(rows)} models of ours")
 
 

@@ -140,3 +140,16 @@ def test_what_the_server_forbids_is_said_in_one_sentence(team: Team):
         in said
     )
     assert house.champion == 2
+
+
+def test_a_policy_that_asks_for_what_the_server_forbids_is_shown(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+):
+    team.desk.enforce(f"{POLICY}registry: {{moved_elsewhere: adopt}}\n")
+    team.desk.run("doctor", "--only", "registry")
+    monkeypatch.setenv("INCUMBENT_REGISTRY_ADOPT", "false")
+    (finding,) = team.desk.json("doctor", "--only", "registry", code=1)["checks"]
+    assert finding["sentence"] == (
+        "rules/flight-delay.yaml asks to adopt what others move over there, and this server forbids it: "
+        "it holds instead"
+    )
