@@ -169,7 +169,9 @@ def test_only_a_reviewer_lets_the_server_look(beside: Office):
     mark = text.split('name="mark" value="')[1].split('"')[0]
     asked = {"revision": "looser", "mark": mark}
     assert eve.post("/policies", data=asked).status_code == 403
-    assert "This takes the role reviewer" in eve.post(f"/policies/{MODEL}", data=asked).text
+    refused = eve.post(f"/policies/{MODEL}", data=asked).text
+    assert 'role="alert">This takes the role reviewer' in refused
+    assert "Compared: " not in refused
 
 
 def test_a_revision_is_planned_over_the_api(beside: Office):
