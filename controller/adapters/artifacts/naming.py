@@ -39,7 +39,7 @@ def damaged(digest: str, actual: str, place: str) -> IntegrityError:
     )
 
 
-def unusable(error: OSError, action: str, place: Path) -> Unavailable:
+def unusable(error: OSError, action: str, place: Path | str) -> Unavailable:
     """The error for a file system that refused; full disks are told apart."""
     if error.errno in _FULL:
         return StorageFull(

@@ -146,5 +146,5 @@ class RemoteArtifacts:
             if found := refused(error, self._name, action):
                 raise found from error
             if isinstance(error, OSError) and error.errno:
-                raise unusable(error, action, Path(self._name)) from error
+                raise unusable(error, action, self._name) from error
             raise Unavailable(f"cannot {action} at {self._name}: {said(error)}.") from error
