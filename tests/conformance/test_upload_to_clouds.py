@@ -124,10 +124,11 @@ def test_a_block_of_other_bytes_is_not_taken(
     store: Any = open_artifacts(url)
     container, key, _ = store._system.split_path(store._place(DIGEST))
 
+    other = bytes(PART)
+
     async def stage() -> None:
         async with store._system.service_client.get_blob_client(container, key) as client:
-            name = f"00001-{hashlib.sha256(b'other').hexdigest()}"[:64]
-            await client.stage_block(name, BytesIO(bytes(PART)), PART)
+            await client.stage_block(blocks.block_name(1, other), BytesIO(other), PART)
 
     sync(store._system.loop, stage)
     assert blocks.put_in_blocks(store._system, model, store._place(DIGEST)) == 3

@@ -31,6 +31,11 @@ def put_in_blocks(system: Any, path: Path, place: str) -> int:
     return sent
 
 
+def block_name(number: int, content: bytes) -> str:
+    """The name of a block: its place in the artifact and the digest of its bytes, as far as there is room."""
+    return f"{number:05}-{hashlib.sha256(content).hexdigest()}"[:_NAME]
+
+
 async def _put(system: Any, path: Path, place: str) -> int:
     from azure.storage.blob import BlobBlock
 
@@ -39,7 +44,7 @@ async def _put(system: Any, path: Path, place: str) -> int:
     async with system.service_client.get_blob_client(container, key) as client:
         there = await _staged(client)
         for number, content in enumerate(cut(path, part_size(path.stat().st_size)), 1):
-            name = f"{number:05}-{hashlib.sha256(content).hexdigest()}"[:_NAME]
+            name = block_name(number, content)
             wanted.append(BlobBlock(block_id=name))
             if there.get(name) != len(content):
                 await client.stage_block(

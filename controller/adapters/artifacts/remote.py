@@ -36,7 +36,7 @@ class RemoteArtifacts:
         with self._told("store an artifact"):
             if not self._holds(digest, size):
                 place = self._place(digest)
-                self._make_folder(place)
+                self._system.makedirs(place.rpartition("/")[0], exist_ok=True)
                 self._upload(path, size, place)
         return digest
 
@@ -45,7 +45,7 @@ class RemoteArtifacts:
         with self._told("store an artifact"):
             if not self._holds(digest, len(content)):
                 place = self._place(digest)
-                self._make_folder(place)
+                self._system.makedirs(place.rpartition("/")[0], exist_ok=True)
                 self._system.pipe_file(place, content)
         return digest
 
@@ -108,11 +108,6 @@ class RemoteArtifacts:
     def _place(self, digest: str) -> str:
         name = checked(digest)
         return f"{self._root}/{name[:2]}/{name[2:]}"
-
-    def _make_folder(self, place: str) -> None:
-        """Google and Azure know no folders: making one would make the bucket of a mistyped address."""
-        if self._extra not in {"gcs", "azure"}:
-            self._system.makedirs(place.rpartition("/")[0], exist_ok=True)
 
     def _upload(self, path: Path, size: int, place: str) -> None:
         if size > parts.PART and parts.takes_parts(self._system):
