@@ -135,8 +135,10 @@ def _run(command: Sequence[str], folder: Path) -> str:
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return "it took more than ten minutes"
-    lines = done.stderr.strip().splitlines()
-    return (lines or ["it failed without a word"])[-1] if done.returncode else ""
+    if not done.returncode:
+        return ""
+    lines = done.stderr.strip().splitlines() or ["it failed without a word"]
+    return next((line for line in lines if line.startswith("npm error")), lines[-1])
 
 
 @contextmanager
