@@ -258,6 +258,32 @@ def test_models_do_not_touch_each_other(store: Store):
         assert [len(tx.facts.of(m)) for m in ("a", "b")] == [2, 2]
 
 
+def test_who_does_not_sit_there_cannot_leave(store: Store):
+    with store.begin() as tx:
+        enter(tx, 1)
+        enter(tx, 2)
+        seat(tx, 1)
+    with store.begin() as tx, pytest.raises(Conflict, match="v2 is candidate, not champion"):
+        move(tx, 2, S.CHAMPION, S.SUPERSEDED)
+    with store.begin() as tx, pytest.raises(Conflict, match="no version 9"):
+        move(tx, 9, S.CHAMPION, S.SUPERSEDED)
+    with store.read() as tx:
+        assert tx.models.state(MODEL).champion == 1
+
+
+def test_the_seat_changes_twice_in_one_transaction(store: Store):
+    with store.begin() as tx:
+        enter(tx, 1)
+        enter(tx, 2)
+        seat(tx, 1)
+        seat(tx, 2, generation=1, previous=1)
+        with pytest.raises(Conflict):
+            move(tx, 1, S.CHAMPION, S.SUPERSEDED)
+    with store.read() as tx:
+        assert tx.models.state(MODEL).champion == 2
+        assert [v.state for v in tx.registry.versions(MODEL)] == [S.CHAMPION, S.SUPERSEDED]
+
+
 def test_versions_are_filtered(store: Store):
     with store.begin() as tx:
         for number in range(1, 6):

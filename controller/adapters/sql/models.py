@@ -37,6 +37,17 @@ class SqlModels:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._seen: dict[str, int | None] = {}
+
+    def champion(self, model: str) -> int | None:
+        """Who sat in the seat when this transaction last looked; a seat that was taken since is seen by its lock."""
+        if model not in self._seen:
+            self.state(model)
+        return self._seen[model]
+
+    def seated(self, model: str, version: int) -> None:
+        """This transaction has put ``version`` into the seat."""
+        self._seen[model] = version
 
     def state(self, model: str) -> ModelState:
         asked = {"asked": model}
@@ -45,6 +56,7 @@ class SqlModels:
             new = self._session.insert(models).values(model=model)
             self._session.execute(new.on_conflict_do_nothing(index_elements=["model"]))
             row = self._session.execute(_STATE, asked).first()
+        self._seen[model] = row.champion if row is not None else None
         if row is None:
             return ModelState(model=model)
         levels = self._levels(model) if row.tests else {}

@@ -115,12 +115,13 @@ class SqlRegistry:
         check_move(action.before, action.after)
         if action.after is VersionState.CHAMPION:
             raise IllegalTransition("A version becomes champion by taking the seat, not by a move.")
-        if action.before is VersionState.CHAMPION:
-            # Who sits there is compared when the next one sits down; without one the transaction cannot end.
+        leaves = action.before is VersionState.CHAMPION
+        if leaves and self._models.champion(model) == action.version:
+            # The move is written when the next one sits down; without one the transaction cannot end.
             self._session.leaving[model] = Leaving(action=action, actor=actor)
             return
         version = self._get(model, action.version)
-        if version.state is not action.before:
+        if leaves or version.state is not action.before:
             raise Conflict(f"{model} v{version.number} is {version.state}, not {action.before}.")
         self._fact(
             model=model,
@@ -164,6 +165,7 @@ class SqlRegistry:
                 "since": at,
             },
         )
+        self._models.seated(model, action.version)
         return action.generation + 1
 
     def attach(self, model: str, action: RecordEvaluation, *, decision: int) -> None:
