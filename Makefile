@@ -30,8 +30,9 @@ demo-rollback: $(DEMO) ## a bad champion on purpose, and how it leaves the seat 
 demo: $(DEMO) ## see it work: data arrives, models train, one wins the seat
 	@$(BIN)/incumbent demo
 
+PROCESSES ?= 2
 test: $(DEV) ## the tests, in less than ten minutes
-	@$(BIN)/python -m pytest -m "not long" $(ARGS)
+	@$(BIN)/python -m pytest -m "not long" -n $(PROCESSES) --dist loadfile $(ARGS)
 
 test-long: $(DEV) ## the tests that take longer: other interpreters, other servers, whole stories
 	@$(BIN)/python -m pytest -m long $(ARGS)

@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -168,12 +168,11 @@ def asking(
 
         def call() -> None:
             content = next(contents)
-            if connection.sock is not None:
-                # A server that answers in two packets would wait 40 ms for our delayed acknowledgement between them.
-                connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             for last in (False, True):
                 try:
                     connection.request(verb, path, content, sent)
+                    # A server that answers in two packets waits 40 ms for a delayed acknowledgement between them.
+                    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
                     answer = connection.getresponse()
                     said = answer.read()
                     break
@@ -304,8 +303,10 @@ def resolving(store: SqlStore, model: str) -> Callable[[int], Callable[[], None]
 
 
 def promote(store: SqlStore, model: str, number: int) -> None:
-    """Seat one of two versions in turn: read, decide, compare-and-set, with the decision in the chain."""
+    """Seat one of two versions in turn, as the engine does: lease, read, compare-and-set, decision in the chain."""
     with store.begin() as tx:
+        lease = tx.leases.acquire(f"model:{model}", "benchmark", timedelta(minutes=1))
+        assert lease is not None  # who comes at the same time waits for the row
         state = tx.models.state(model)
         assert state.champion is not None
         target = number if state.champion != number else 3 - number
@@ -322,6 +323,7 @@ def promote(store: SqlStore, model: str, number: int) -> None:
             version=target, generation=state.generation, previous=state.champion, reason="It won."
         )
         tx.registry.seat(model, action, decision=decision, at=now)
+        tx.leases.release(lease)
 
 
 def race(url: str, rounds: int) -> dict[str, int]:

@@ -91,9 +91,15 @@ class SqlStore:
         self._url = read_url(url)
         self._clock: Clock = clock or SystemClock()
         self._writer = make_engine(self._url)
-        self._reader = self._writer
         if is_sqlite(self._url):
             self._reader = make_engine(self._url, begin="BEGIN", read_only=True)
+            self._looker = self._reader
+        else:
+            # One snapshot for all statements, as SQLite gives it.
+            self._reader = self._writer.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            self._looker = self._writer.execution_options(isolation_level="AUTOCOMMIT")
         self._lock = threading.Lock()
         self._owner: int | None = None
         _unlock_after_fork(self)
@@ -124,14 +130,7 @@ class SqlStore:
 
     @contextmanager
     def read(self, *, snapshot: bool = True) -> Iterator[SqlTransaction]:
-        engine = self._reader
-        if not is_sqlite(self._url) and not snapshot:
-            engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        elif not is_sqlite(self._url):
-            # One snapshot for all statements, as SQLite gives it.
-            engine = engine.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
+        engine = self._reader if snapshot else self._looker
         with self._transaction(engine, writes=False) as transaction:
             yield transaction
 
