@@ -19,7 +19,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-rollback test test-long test-oldest test-newest check fix docs reference screenshots lock bench clean simulate chaos
+.PHONY: help demo demo-rollback test test-long test-oldest test-newest check fix docs reference screenshots lock bench clean simulate chaos dist
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z. -]+:.*## / { printf "  make %-24s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ chaos: $(DEV) ## real processes are killed under load, KILLS=500 times or for MI
 
 lock: $(DEV) ## resolve the dependencies again (UPGRADE=1 takes the newest)
 	@scripts/lock $(if $(UPGRADE),--upgrade)
+
+dist: $(DEV) ## the wheel, the source archive and the notes of a release, TAG=v0.1.0
+	@scripts/dist "$(TAG)"
 
 .venv: $(DEV) ## the environment of the tests and checks, in .venv
 
