@@ -13,7 +13,7 @@ from tests.support.postgres import PostgresServer
 
 QUICK = ("decision-written", "run-claimed")
 SOME = 12
-"""Pairs of each database in one go of the tests; `python -m tests.support.crashes` takes all."""
+"""Pairs of each database in one go of the tests; `python -m tests.support.crash_runs` takes all."""
 
 
 def test_two_deaths_in_one_story(tmp_path: Path):

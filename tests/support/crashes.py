@@ -2,7 +2,7 @@
 
 They are processes with the real services, on SQLite or PostgreSQL. Two things stand in for what other tests show: the
 broker is a folder of files, and a run's work is done at once, so that a story takes a second and hundreds can be told.
-`python -m tests.support.crashes` tells all of them: each place once, and each pair.
+`python -m tests.support.crash_runs` tells all of them: each place once, and each pair.
 """
 
 from __future__ import annotations
@@ -11,13 +11,9 @@ import contextlib
 import itertools
 import multiprocessing
 import os
-import random
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -42,7 +38,6 @@ from controller.rulefmt import blob_id
 from controller.service.verify import Verifier
 from controller.settings import load_settings
 from tests.support.house import PASSES, evaluation_of
-from tests.support.postgres import PostgresServer
 from workers import execute as executing
 from workers.draining import Drain
 from workers.launching import Nursery
@@ -52,7 +47,6 @@ from workers.steps import Steps, Workplace
 MODEL = "toy"
 LEASE = 1.0
 PATIENCE = 90.0
-_AT_ONCE = 4
 RULES = {
     "toy.yaml": """\
 version: 1
@@ -328,56 +322,3 @@ def points(kind: str) -> list[str]:
 def pairs(kind: str) -> list[tuple[str, str]]:
     """Every two different places."""
     return list(itertools.combinations(points(kind), 2))
-
-
-@contextlib.contextmanager
-def home() -> Iterator[Path]:
-    """A folder for one story."""
-    with tempfile.TemporaryDirectory(prefix="incumbent-crash-") as name:
-        yield Path(name)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """``python -m tests.support.crashes [sqlite|postgresql] [--pairs N]``: each place, and all pairs (or N of them)."""
-    most = int(arguments[arguments.index("--pairs") + 1]) if "--pairs" in arguments else 10**9
-    kinds = [k for k in ("sqlite", "postgresql") if k in arguments] or ["sqlite", "postgresql"]
-    server = PostgresServer(durable=True)
-    server.start()
-    failed = 0
-    for kind in kinds:
-        two = pairs(kind)
-        chosen: list[tuple[str, ...]] = [(name,) for name in points(kind)]
-        chosen += random.Random(0).sample(two, min(most, len(two)))
-        began = time.monotonic()
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            told = list(pool.map(lambda names, kind=kind: _tell(kind, names, server), chosen))
-        failed += sum(bool(problem) for _, problem in told)
-        print(
-            f"{kind}: {len(chosen)} stories, {sum(deaths for deaths, _ in told)} deaths,"
-            f" {sum(bool(problem) for _, problem in told)} failed,"
-            f" {time.monotonic() - began:.0f} s",
-            flush=True,
-        )
-    server.remove()
-    return 1 if failed else 0
-
-
-def _tell(kind: str, names: tuple[str, ...], server: PostgresServer) -> tuple[int, str]:
-    """One story; how often a process died in it, and what went wrong."""
-    with home() as folder:
-        database = server.create() if kind == "postgresql" else ""
-        url = server.url(database) if database else f"sqlite:///{folder / 'x.db'}"
-        story = Story(folder, url, frozenset(names))
-        problem = ""
-        try:
-            story.tell()
-        except Exception as error:  # noqa: BLE001 - the other stories are to be told too
-            problem = f"{type(error).__name__}: {error}"
-            print(f"{kind} {' + '.join(names)}: {problem}", flush=True)
-        if database:
-            server.drop(database)
-        return story.restarts, problem
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
