@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -283,11 +282,6 @@ class Settings(BaseSettings):
     def artifacts(self) -> str:
         """Where artifacts are."""
         return self.artifacts_url or str(self.home.resolve() / "artifacts")
-
-    @property
-    def lease_time(self) -> timedelta:
-        """The lease of a run."""
-        return timedelta(seconds=self.lease)
 
     def environment(self) -> dict[str, str]:
         """The same settings as environment variables, for a child process of ours."""

@@ -6,10 +6,9 @@ library alone. Removing, editing or reordering a record changes a hash that a la
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from controller.domain.canonical import GENESIS, digest
+from controller.domain.canonical import digest
 from controller.domain.decisions import DecisionRecord
 
 
@@ -63,29 +62,5 @@ def break_at(record: DecisionRecord, number: int, before: str) -> Break | None:
     if record.hash != hash_of(record):
         return Break(
             decision=number, sentence=f"Decision {number} was changed: its hash does not match."
-        )
-    return None
-
-
-def find_break(
-    records: Iterable[DecisionRecord], head: tuple[int, str] | None = None
-) -> Break | None:
-    """The first place where the chain is broken, None if it is whole.
-
-    ``records`` is the whole log from number 1, oldest first. With ``head`` (id and hash of the newest record, as
-    kept elsewhere) a log whose end was cut off is found too.
-    """
-    number, before = 0, GENESIS
-    for record in records:
-        number += 1
-        found = break_at(record, number, before)
-        if found is not None:
-            return found
-        before = record.hash
-    if head is not None and head != (number, before):
-        return Break(
-            decision=head[0],
-            sentence=f"The chain ends at decision {number}, but its head names decision {head[0]}"
-            f" with hash {head[1][:12]}.",
         )
     return None

@@ -64,7 +64,7 @@ class DecayReport:
 class Estimate:
     """A metric that nobody measured: computed from predictions whose labels have not come yet.
 
-    ``method`` is "cbpe", "dle" or "conformal_width"; ``assumption`` what must hold for it to be right.
+    ``method`` is "cbpe" or "dle"; ``assumption`` what must hold for it to be right.
     """
 
     metric: str

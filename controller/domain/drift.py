@@ -169,11 +169,3 @@ def worst(verdicts: Sequence[DriftVerdict]) -> DriftVerdict:
         if verdict in verdicts:
             return verdict
     return DriftVerdict.OK if verdicts else DriftVerdict.NOT_ENOUGH_DATA
-
-
-def is_sustained(verdicts: Sequence[DriftVerdict], *, needed: int = 2, of: int = 3) -> bool:
-    """Whether at least ``needed`` of the last ``of`` batches (oldest first) alerted.
-
-    The default asks two of three before a retraining; a person is told after one.
-    """
-    return sum(verdict is DriftVerdict.ALERT for verdict in verdicts[-of:]) >= needed

@@ -84,11 +84,6 @@ class ColumnProfile:
         return (self.nulls + self.nan) / self.rows if self.rows else None
 
     @property
-    def unseen_rate(self) -> float | None:
-        """Share of the values that the reference never had; None without values."""
-        return self.unseen / self.valid if self.valid else None
-
-    @property
     def mean(self) -> float | None:
         """Mean of the finite values."""
         return self.total / self.finite if self.finite else None

@@ -176,52 +176,6 @@ def estimate_regressor(
     )
 
 
-def conformal_width(
-    reference_truth: Any, reference_prediction: Any, *, coverage: float = 0.9
-) -> float:
-    """Half the width of the interval that covers the truth in ``coverage`` of exchangeable rows.
-
-    Split conformal prediction (Vovk; Lei et al. 2018): the ceil((n+1)·coverage)-th smallest residual.
-    """
-    errors = np.sort(
-        np.abs(np.asarray(reference_truth, float) - np.asarray(reference_prediction, float))
-    )
-    rank = math.ceil((errors.size + 1) * coverage)
-    if errors.size < _SMALLEST or rank > errors.size or not np.isfinite(errors).all():
-        raise Unusable(
-            f"{errors.size} residuals are too few, or not all numbers, for {coverage:.0%}."
-        )
-    return float(errors[rank - 1])
-
-
-def estimate_width(widths_before: Any, widths_now: Any) -> Estimate:
-    """The mean width of the model's own intervals: they widen where it knows less.
-
-    Raises:
-        Unusable: fewer than 100 rows on either side, or a width that is no number.
-    """
-    before, now = (np.asarray(column, dtype=np.float64) for column in (widths_before, widths_now))
-    if min(before.size, now.size) < _SMALLEST:
-        raise Unusable(f"an estimate needs {_SMALLEST} rows on both sides.")
-    if not (np.isfinite(before).all() and np.isfinite(now).all() and before.mean() > 0):
-        raise Unusable("a width is missing, infinite or not above zero.")
-    value = float(now.mean() / before.mean())
-    relative = math.sqrt(
-        now.var(ddof=1) / now.size / now.mean() ** 2
-        + before.var(ddof=1) / before.size / before.mean() ** 2
-    )
-    reach = float(stats.norm.ppf(0.975)) * relative * value
-    return Estimate(
-        metric="interval_width_ratio",
-        value=value,
-        low=value - reach,
-        high=value + reach,
-        rows=int(now.size),
-        method="conformal_width",
-        assumption="the width of an interval follows the model's error",
-    )
-
-
 def _estimate(
     metric: str, value: float, draws: NDArray[np.float64], rows: int, method: str
 ) -> Estimate:

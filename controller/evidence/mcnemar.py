@@ -53,11 +53,3 @@ def mcnemar_interval(b: int, c: int, rows: int, confidence: float) -> tuple[floa
     low = float(stats.beta.ppf(alpha, b, c + 1)) if b > 0 else 0.0
     high = float(stats.beta.ppf(1.0 - alpha, b + 1, c)) if c > 0 else 1.0
     return n / rows * (2.0 * low - 1.0), n / rows * (2.0 * high - 1.0)
-
-
-def mcnemar_chi2(b: int, c: int) -> tuple[float, float]:
-    """Edwards' corrected chi-squared statistic and its p-value, for comparison with tables."""
-    if b + c == 0:
-        return 0.0, 1.0
-    statistic = (abs(b - c) - 1) ** 2 / (b + c)
-    return statistic, float(stats.chi2.sf(statistic, 1))

@@ -29,13 +29,6 @@ def rows_needed(sigma: float, margin: float, *, alpha: float = 0.05, power: floa
     return math.ceil(((_z(1.0 - alpha) + _z(power)) * sigma / margin) ** 2)
 
 
-def detectable_difference(
-    sigma: float, rows: float, *, alpha: float = 0.05, power: float = 0.8
-) -> float:
-    """The difference that ``rows`` rows can see: the inverse of `rows_needed`."""
-    return (_z(1.0 - alpha) + _z(power)) * sigma / math.sqrt(rows)
-
-
 def _z(probability: float) -> float:
     return float(special.ndtri(probability))
 
@@ -99,8 +92,3 @@ def bennett_rows(
     """
     spent = log_hypotheses(steps, adaptivity) - math.log(delta / 4.0)
     return spent / (disagreement * _bennett_h(epsilon / disagreement))
-
-
-def bennett_labels_per_step(epsilon: float, delta: float, *, disagreement: float) -> float:
-    """Labels for each evaluation when only rows on which the models disagree are labelled."""
-    return -math.log(delta / 4.0) / _bennett_h(epsilon / disagreement)

@@ -32,11 +32,6 @@ def two_sided_bound(v: float, alpha: float, rho: float) -> float:
     return math.sqrt((v + rho) * (math.log1p(v / rho) + 2.0 * math.log(1.0 / alpha)))
 
 
-def log_mixture(s: float, v: float, rho: float) -> float:
-    """Log of the two-sided normal mixture martingale at sum ``s`` and intrinsic time ``v``."""
-    return 0.5 * math.log(rho / (v + rho)) + s * s / (2.0 * (v + rho))
-
-
 def one_sided_log_mixture(s: float, v: float, rho: float) -> float:
     """Log of the one-sided (half-normal) mixture: large only when ``s`` is large and positive."""
     scale = math.sqrt(v + rho)
@@ -119,15 +114,3 @@ def sequence_interval(
         math.exp(-max(0.0, one_sided_log_mixture(-total, state.n, rho))),
         math.exp(-max(0.0, one_sided_log_mixture(total, state.n, rho))),
     )
-
-
-def mean_interval(
-    state: Running, alpha: float, *, deviation: float, optimal_rows: float = OPTIMAL_ROWS
-) -> tuple[float, float]:
-    """Two-sided sequence for a known (sub-Gaussian) ``deviation``: nonasymptotic."""
-    if state.n == 0:
-        return -math.inf, math.inf
-    v = state.n * deviation * deviation
-    rho = best_rho(optimal_rows * deviation * deviation, alpha)
-    reach = two_sided_bound(v, alpha, rho) / state.n
-    return state.mean - reach, state.mean + reach

@@ -92,11 +92,6 @@ class SourceState:
     failures: int = 0
     problems: tuple[str, ...] = ()
 
-    @property
-    def healthy(self) -> bool:
-        """Whether the last look succeeded and found nothing wrong."""
-        return not self.error and not self.problems
-
 
 class SourceHints(Protocol):
     """Word from outside that something was written, until whoever polls has heard it."""

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from controller.domain import codec
 from controller.domain.canonical import canonical_json
-from controller.domain.chain import find_break
 from controller.domain.decisions import Decision, Verdict
 from controller.domain.runs import RunKind, RunState
 from controller.domain.signals import SignalKind
 from controller.domain.snapshot import Snapshot
 from controller.policy.decide import decide
+from tests.support.chain import find_break
 from tests.support.house import FAILS, MODEL, UNDECIDED, House
 
 

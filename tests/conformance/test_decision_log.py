@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 
 from controller.domain.canonical import GENESIS
-from controller.domain.chain import find_break, hash_of
+from controller.domain.chain import hash_of
 from controller.ports import Query, Store
+from tests.support.chain import find_break
 from tests.support.makers import AT, MODEL, decide, new_decision
 
 

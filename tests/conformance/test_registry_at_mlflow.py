@@ -23,10 +23,11 @@ from controller.domain.versions import Reign, Version, VersionState
 from controller.ports import Store, Within
 from controller.ports.publication import NewRemote, RemoteVersion
 from controller.service.mlflow.publish import PublishConfig, Publisher
-from controller.service.mlflow.records import reigns_of, version_of
+from controller.service.mlflow.records import version_of
 from tests.conformance import test_registry as suite
 from tests.support.mlflow import MlflowServer
 from tests.support.postgres import PostgresServer
+from tests.support.reigns import reigns_of
 from tests.support.stores import START
 
 pytestmark = pytest.mark.long

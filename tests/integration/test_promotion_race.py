@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from controller.adapters.sql.store import SqlStore
-from controller.domain.chain import find_break
 from controller.domain.errors import Conflict
 from controller.domain.versions import VersionState
+from tests.support.chain import find_break
 from tests.support.makers import MODEL, decide, enter, seat
 from tests.support.stores import Bench
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from controller.domain.chain import find_break
 from controller.domain.errors import Conflict
 from controller.domain.runs import RunState
 from controller.domain.versions import VersionState, fold
 from controller.ports import RunEnd, Store
+from tests.support.chain import find_break
 from tests.support.makers import AT, HOUR, MODEL, batch, decide, enter, new_signal, order, seat
 from tests.support.racers import promoters, race
 from tests.support.stores import Bench

@@ -9,11 +9,11 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
-from controller.domain.chain import find_break
 from controller.domain.decisions import SetChampion
 from controller.domain.errors import Conflict
 from controller.domain.versions import VERSION_MOVES, VersionState, fold
 from controller.ports import Transaction
+from tests.support.chain import find_break
 from tests.support.machines import BREAKS, SESSIONS, Player, TwoSessions
 from tests.support.makers import AT, MODEL, decide, enter, move, seat
 

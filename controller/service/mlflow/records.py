@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from controller.domain import codec
-from controller.domain.canonical import canonical_json, format_time, parse_time
+from controller.domain.canonical import canonical_json, format_time
 from controller.domain.versions import Reign, Version
 from controller.ports.publication import RemoteVersion
 
@@ -48,29 +48,4 @@ def reign_tags(reigns: Iterable[Reign]) -> Mapping[tuple[int, str], str]:
         before = given[place + 1] if place + 1 < len(given) else None
         cause = before.ended_by if before else "promotion"
         found[reign.version, f"{REIGN}{reign.generation}"] = f"{format_time(reign.since)} {cause}"
-    return found
-
-
-def reigns_of(versions: Iterable[RemoteVersion]) -> list[Reign]:
-    """The reigns that the tags of a model's versions tell of, newest first."""
-    begun: dict[int, tuple[int, str, str]] = {}
-    for remote in versions:
-        number = int(remote.tags.get(NUMBER, "0"))
-        for key, said in remote.tags.items():
-            if key.startswith(REIGN):
-                since, _, cause = said.partition(" ")
-                begun[int(key.removeprefix(REIGN))] = (number, since, cause)
-    found: list[Reign] = []
-    for generation in sorted(begun, reverse=True):
-        number, since, _ = begun[generation]
-        after = begun.get(generation + 1)
-        found.append(
-            Reign(
-                version=number,
-                generation=generation,
-                since=parse_time(since),
-                until=parse_time(after[1]) if after else None,
-                ended_by=after[2] if after else "",
-            )
-        )
     return found

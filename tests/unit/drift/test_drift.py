@@ -19,7 +19,6 @@ from controller.domain.drift import (
     DriftMetric,
     DriftReport,
     DriftVerdict,
-    is_sustained,
     worst,
 )
 from controller.domain.errors import NotFound, UserError
@@ -297,20 +296,6 @@ def test_a_report_survives_json(rng):
 def test_numbers_near_the_end_of_the_scale_do_not_break_a_report(rng):
     found = drift_of(rng.normal(size=900) * 1e307, rng.normal(size=900) * 1e306)
     json.dumps(to_plain(found), allow_nan=False)
-
-
-@pytest.mark.parametrize(
-    ("verdicts", "sustained"),
-    [
-        ([ALERT], False),
-        ([ALERT, OK, ALERT], True),
-        ([ALERT, ALERT, OK, OK], False),
-        ([WARN] * 3, False),
-    ],
-    ids=["one", "two of three", "too long ago", "warnings"],
-)
-def test_two_of_three_batches(verdicts, sustained):
-    assert is_sustained(verdicts) is sustained
 
 
 def test_the_worst_verdict_wins_and_nothing_is_not_calm():

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from controller.domain.canonical import to_plain
 from controller.evidence.estimates import (
-    conformal_width,
     estimate_classifier,
     estimate_regressor,
-    estimate_width,
 )
 from controller.evidence.inputs import Unusable
 from controller.evidence.scores import score
@@ -59,22 +55,6 @@ def test_a_regressor_is_estimated_from_rows_like_these():
     assert found.is_estimate
 
 
-def test_the_conformal_interval_covers_what_it_promises():
-    rng = np.random.default_rng(4)
-    truth, later = rng.normal(size=5000), rng.normal(size=50_000)
-    width = conformal_width(truth, np.zeros(5000), coverage=0.9)
-    assert (np.abs(later) <= width).mean() == pytest.approx(0.9, abs=0.015)
-
-
-def test_widening_intervals_are_a_ratio_above_one():
-    rng = np.random.default_rng(5)
-    found = estimate_width(rng.gamma(9, 1, size=2000), rng.gamma(9, 1.3, size=2000))
-    assert found.value == pytest.approx(1.3, abs=0.05)
-    assert found.low > 1
-    assert to_plain(found)["is_estimate"] is True
-    json.dumps(to_plain(found), allow_nan=False)
-
-
 TRUTH, P = classified(9, 500, 0.0)
 WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "few rows": (
@@ -99,8 +79,6 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: estimate_regressor("mae", (TRUTH, P, P), P * np.inf),
         "driver is missing",
     ),
-    "no widths": (lambda: estimate_width(P, P * np.nan), "width is missing"),
-    "few residuals": (lambda: conformal_width(P[:20], P[:20]), "20 residuals are too few"),
 }
 
 

@@ -7,18 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as reference
 
-from controller.evidence.mcnemar import mcnemar_chi2, mcnemar_exact, mcnemar_interval
+from controller.evidence.mcnemar import mcnemar_exact, mcnemar_interval
 
 
 @pytest.mark.parametrize(("b", "c", "p"), [(25, 15, 0.15386), (11, 1, 0.0063477)])
 def test_check_numbers(b: int, c: int, p: float) -> None:
     assert mcnemar_exact(b, c).p_value == pytest.approx(p, abs=5e-6)
-
-
-def test_corrected_chi_squared() -> None:
-    statistic, p = mcnemar_chi2(25, 15)
-    assert statistic == pytest.approx(2.025)
-    assert p == pytest.approx(0.15473, abs=5e-6)
 
 
 @given(st.integers(0, 60), st.integers(0, 60))
@@ -39,7 +33,6 @@ def test_interval_excludes_zero_exactly_when_the_test_rejects(b: int, c: int) ->
 def test_no_discordant_rows_prove_nothing() -> None:
     assert mcnemar_exact(0, 0).p_better == 1.0
     assert mcnemar_interval(0, 0, 0, 0.95) == (0.0, 0.0)
-    assert mcnemar_chi2(0, 0) == (0.0, 1.0)
 
 
 def test_negative_counts_are_refused() -> None:

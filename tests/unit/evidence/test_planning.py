@@ -9,9 +9,7 @@ from statsmodels.stats.power import normal_sample_size_one_tail
 
 from controller.evidence.planning import (
     Adaptivity,
-    bennett_labels_per_step,
     bennett_rows,
-    detectable_difference,
     hoeffding_rows,
     hoeffding_sum_rows,
     rows_needed,
@@ -24,10 +22,6 @@ def test_rows_needed() -> None:
     assert rows_needed(0.3, 0.05, alpha=0.05, power=0.8) == 223
     theirs = normal_sample_size_one_tail(0.05, 0.8, 0.05, std_null=0.3)
     assert rows_needed(0.3, 0.05) == ceil(theirs)
-
-
-def test_detectable_difference_is_the_inverse() -> None:
-    assert detectable_difference(0.3, 222.57) == pytest.approx(0.05, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -47,10 +41,6 @@ def test_hoeffding_at_five_percent() -> None:
 def test_bennett(adaptivity: Adaptivity, rows: int) -> None:
     found = bennett_rows(0.01, 1e-4, disagreement=0.1, steps=32, adaptivity=adaptivity)
     assert ceil(found) == rows
-
-
-def test_active_labels_of_a_commit() -> None:
-    assert int(bennett_labels_per_step(0.01, 1e-4, disagreement=0.1)) == 2_188
 
 
 @pytest.mark.parametrize(("adaptivity", "rows"), [(NONE, 44_268), (FULL, 58_799)])

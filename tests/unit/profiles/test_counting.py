@@ -110,7 +110,6 @@ def test_categories_are_top_rare_unseen_and_null():
     found = column(table(x=["a", "b", "b", "rare", "new", "new", "newer", None]), layout)
     assert (found.bins, found.other, found.unseen, found.nulls) == ((1, 2), 1, 3, 1)
     assert found.examples == (("new", 2), ("newer", 1))
-    assert found.unseen_rate == 3 / 7
 
 
 def test_only_the_hundred_most_frequent_values_have_a_bin():

@@ -257,7 +257,7 @@ def test_address_that_means_nothing_is_told_and_delays_nobody(house):
     report = sources.service.run_once()
     assert (report.failed, report.batches) == (1, 1)
     assert sources.state(MODEL).error == "the source ftp://x is not known."
-    assert sources.state("other").healthy
+    assert sources.state("other").error == ""
 
 
 def test_source_that_hangs_delays_only_its_own_model(house):
@@ -325,4 +325,4 @@ def test_a_serving_log_that_is_away_does_not_hold_up_the_data():
     report = sources.service.run_once()
     assert (report.batches, report.failed) == (1, 1)
     assert sources.state(stream).error == "the log is away."
-    assert sources.state().healthy
+    assert sources.state().error == ""

@@ -19,9 +19,10 @@ from controller.domain.versions import VersionState
 from controller.ports.publication import NewRemote
 from controller.service.mlflow.drift import DRIFTS
 from controller.service.mlflow.publish import PublishConfig, Publisher, PublishReport
-from controller.service.mlflow.records import GENERATION, STATE, reigns_of, tags_of, version_of
+from controller.service.mlflow.records import GENERATION, STATE, tags_of, version_of
 from tests.support.house import UNDECIDED, House, policy
 from tests.support.makers import MODEL
+from tests.support.reigns import reigns_of
 
 SECOND = timedelta(seconds=1)
 
