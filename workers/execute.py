@@ -12,6 +12,7 @@ from pathlib import Path
 
 from controller.crashpoints import reach
 from controller.domain.errors import IncumbentError, StorageFull, Unavailable
+from controller.domain.redact import redact
 from controller.domain.runs import FORMAT, Run, RunKind, RunState
 from controller.ports import RunEnd
 from workers.evaluating import evaluate_run, verify_run
@@ -164,6 +165,7 @@ def _cancel_reason(steps: Steps) -> str:
 
 def _ended(steps: Steps, state: RunState, reason: str) -> RunEnd:
     """A bad end still tells what ran and what it printed, if there is room to store that."""
+    reason = redact(reason)
     try:
         used = steps.used()
         result = used | {

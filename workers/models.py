@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from workers.failure import Failure
+from workers.failure import Failure, described
 
 PICKLED = "cloudpickle"
 _BY_ENDING = {
@@ -51,7 +51,7 @@ def store_object(model: Any, target: Path, code: Path) -> None:
         raise
     except Exception as error:
         raise Failure(
-            f"the model (a {type(model).__name__}) cannot be stored: {_first_line(error)}; "
+            f"the model (a {type(model).__name__}) cannot be stored: {described(error)}; "
             "save it yourself with run.save_model(path)."
         ) from error
 
@@ -130,7 +130,7 @@ def _module(place: str, code: Path) -> ModuleType:
                 ) from error
             raise Failure(f"{place} cannot be imported: {error}.") from error
         except Exception as error:
-            raise Failure(f"{place} cannot be imported: it raised {_first_line(error)}.") from error
+            raise Failure(f"{place} cannot be imported: it raised {described(error)}.") from error
     path = code / place
     if not path.is_file():
         raise Failure(f"the entry point's file {place} is not in {code}.")
@@ -142,7 +142,7 @@ def _module(place: str, code: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise Failure(f"{place} cannot be imported: it raised {_first_line(error)}.") from error
+        raise Failure(f"{place} cannot be imported: it raised {described(error)}.") from error
     return module
 
 
@@ -232,8 +232,3 @@ def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     entry.uname = entry.gname = ""
     entry.mode = 0o755 if entry.isdir() else 0o644
     return entry
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from workers.commands import command_environment, run_command
 from workers.contract import to_form
-from workers.failure import Failure
+from workers.failure import Failure, described
 from workers.jobs import Candidate, Job
 from workers.models import load_model, unpacked
 
@@ -81,7 +81,7 @@ def _loaded(candidate: Candidate, code: Path) -> Any:
         raise
     except Exception as error:  # noqa: BLE001 - the user's code may raise anything
         traceback.print_exc()
-        raise Failure(f"it cannot be loaded in a fresh process: {_described(error)}") from None
+        raise Failure(f"it cannot be loaded in a fresh process: {described(error)}") from None
     if not callable(getattr(model, "predict", None)):
         raise Failure(f"what was loaded is a {type(model).__name__}, which has no predict")
     return model
@@ -112,7 +112,7 @@ def _asked(ask: Callable[[Any], Any], frame: Any) -> Any:
         return ask(frame)
     except Exception as error:  # noqa: BLE001 - the user's code may raise anything
         traceback.print_exc()
-        raise Failure(f"predict raised {_described(error)}") from None
+        raise Failure(f"predict raised {described(error)}") from None
 
 
 def _column(answers: Any, rows: int) -> pa.Array:
@@ -187,8 +187,3 @@ def _by_command(candidate: Candidate, job: Job, folder: Path, rows: pa.Table) ->
         "classes": None,
         "latency_ms": spread | {"samples": 1.0},
     }
-
-
-def _described(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

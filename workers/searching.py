@@ -22,7 +22,7 @@ from controller.domain.rules import DataSection, Search
 from controller.evidence.inputs import Unusable
 from controller.evidence.scores import score
 from workers.contract import Events, to_form
-from workers.failure import Failure
+from workers.failure import Failure, described
 from workers.snapshot import Split
 
 _VALIDATION = 0.2
@@ -205,5 +205,5 @@ def _ranked(order: Order, parts: Parts, fitted: Fitted) -> float:
         )
     except Unusable as problem:
         raise Failure(str(problem)) from problem
-    except Exception as error:  # noqa: BLE001 - the user's predict may raise anything
-        raise Failure(f"predict raised {type(error).__name__}: {error}") from None
+    except Exception as error:
+        raise Failure(f"predict raised {described(error)}") from error

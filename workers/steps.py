@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from controller.domain.redact import redact
 from controller.domain.runs import Run
 from controller.ports import ArtifactStore, Batch, Store
 from workers.draining import Drain
@@ -162,7 +163,7 @@ def _ending(ended: Ended) -> str:
     if ended.exit.code < 0:
         hint = " (perhaps the machine ran out of memory)" if ended.exit.code == -9 else ""
         return f"was killed by signal {-ended.exit.code}{hint}"
-    said = f": {ended.last_line[:300]}" if ended.last_line else ""
+    said = f": {redact(ended.last_line)[:300]}" if ended.last_line else ""
     return f"ended with exit code {ended.exit.code} and no result{said}"
 
 

@@ -14,7 +14,7 @@ from controller.domain.canonical import to_plain
 from workers.chance import seed_chance
 from workers.commands import STORED, TrainingTask, train_by_command, trial_of_command
 from workers.contract import Events, TrainingRun, last_metrics
-from workers.failure import FULL, Failure
+from workers.failure import FULL, Failure, described
 from workers.jobs import Job
 from workers.models import PICKLED, find_function, store_object, store_saved
 from workers.snapshot import Request, load_split
@@ -130,19 +130,14 @@ def _call(function: Callable[..., Any], run: TrainingRun) -> Any:
             raise Failure(
                 f"the disk is full: training could not write {error.filename or 'its files'}."
             ) from None
-        raise Failure(f"training raised {_described(error)}") from None
+        raise Failure(f"training raised {described(error)}") from None
     except SystemExit as error:
         raise Failure(
             f"training ended the process with sys.exit({error.code!r}) instead of returning a model."
         ) from None
     except BaseException as error:  # noqa: BLE001 - KeyboardInterrupt of user code is an end of the run as well
         traceback.print_exc()
-        raise Failure(f"training raised {_described(error)}") from None
-
-
-def _described(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+        raise Failure(f"training raised {described(error)}") from None
 
 
 def _no_model(returned: Any) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from controller.domain.decisions import StartRun
+from controller.domain.redact import redact
 from controller.domain.runs import Run, RunState
 from controller.ports.query import Query
 
@@ -22,11 +23,18 @@ class Pulse:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunEnd:
-    """How a run ended. ``reason`` is one sentence for people; ``result`` is what goes into the signal."""
+    """How a run ended. ``reason`` is one sentence for people; ``result`` is what goes into the signal.
+
+    The reason may quote an exception of a training: whatever looks like a secret is taken out of it here, before any
+    store, log or message has it.
+    """
 
     state: RunState
     reason: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", redact(self.reason))
 
 
 class RunStore(Protocol):
