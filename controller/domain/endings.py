@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from controller.domain.runs import Run, RunState
 from controller.domain.signals import NewSignal, SignalKind
@@ -16,15 +18,22 @@ def ending_signal(run: Run, at: datetime, *, actor: str) -> NewSignal:
         model=run.model,
         kind=SignalKind.RUN_FINISHED if finished else SignalKind.RUN_FAILED,
         occurred_at=at,
-        payload={
-            **run.result,
-            "run": run.id,
-            "kind": run.spec.kind.value,
-            "state": run.state.value,
-            "reason": run.reason,
-        },
+        payload=end_payload(run, run.state, run.reason, run.result),
         actor=actor,
     )
+
+
+def end_payload(
+    run: Run, state: RunState, reason: str, result: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the signal says that ``run`` ended so."""
+    return {
+        **result,
+        "run": run.id,
+        "kind": run.spec.kind.value,
+        "state": state.value,
+        "reason": reason,
+    }
 
 
 def lost_sentence(run: Run) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import delete, select
 
+from controller.adapters.sql import worker_calls
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import controllers, counters
 from controller.ports import FORGOTTEN, ControllerRow
@@ -59,6 +60,9 @@ class SqlCounters:
         self._session = session
 
     def add(self, name: str, by: int = 1) -> None:
+        if self._session.postgres:
+            worker_calls.count_up(self._session, name, by)
+            return
         self._session.execute(
             self._session.insert(counters)
             .values(name=name, value=by)

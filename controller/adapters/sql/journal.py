@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, select
 
+from controller.adapters.sql import worker_calls
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import run_journal, runs, workers
 from controller.domain.runs import RunState
@@ -19,6 +20,8 @@ class SqlJournal:
         self._session = session
 
     def append(self, run: str, fence: int, entries: Sequence[JournalEntry]) -> bool:
+        if self._session.postgres:
+            return worker_calls.journal(self._session, run, fence, entries)
         held = self._session.execute(
             select(runs.c.id).where(
                 runs.c.id == run,

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, case, insert, or_, select, update
 
+from controller.adapters.sql import worker_calls
 from controller.adapters.sql.models import SqlModels
 from controller.adapters.sql.outbox import settle
 from controller.adapters.sql.session import Session
@@ -82,6 +83,9 @@ class SqlRuns:
         return [_run(row) for row in self._session.execute(statement)]
 
     def claim(self, run: str, fence: int, *, worker: str, lease: timedelta) -> Run | None:
+        if self._session.postgres:
+            row = worker_calls.claim(self._session, run, fence, worker, lease)
+            return None if row is None else _run(row)
         return self._change(
             run,
             fence,
@@ -100,6 +104,9 @@ class SqlRuns:
     def heartbeat(
         self, run: str, fence: int, *, lease: timedelta, progress: float | None = None
     ) -> Pulse:
+        if self._session.postgres:
+            cancel = worker_calls.heartbeat(self._session, run, fence, lease, progress)
+            return Pulse(valid=cancel is not None, cancel=bool(cancel))
         values: dict[str, Any] = {"lease_until": self._session.later(lease)}
         if not lease:
             held = case((runs.c.lease_until > self._session.now(), 1), else_=0)
@@ -117,6 +124,9 @@ class SqlRuns:
     def finish(self, run: str, fence: int, end: RunEnd, *, at: datetime) -> bool:
         if not end.state.ended:
             raise IllegalTransition(f"{end.state} is no end of a run.")
+        if self._session.postgres:
+            held = self.get(run)
+            return held is not None and worker_calls.finish(self._session, held, fence, end, at)
         values = {**_ending(end.state, end.reason, at), "result": end.result}
         ended = self._change(run, fence, RunState.RUNNING, values)
         if ended is not None:

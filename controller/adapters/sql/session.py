@@ -31,12 +31,16 @@ class Leaving:
 
 @dataclass(kw_only=True)
 class Session:
-    """What the books of one transaction share. ``place`` names the database for messages."""
+    """What the books of one transaction share. ``place`` names the database for messages.
+
+    ``secret`` is the store's: what it claims, only it may report.
+    """
 
     connection: Connection
     clock: Clock
     place: str
     writes: bool
+    secret: str
     leaving: dict[str, Leaving] = field(default_factory=dict)
     failure: IncumbentError | None = None
 

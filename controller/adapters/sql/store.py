@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 import weakref
 from collections.abc import Iterator
@@ -102,6 +103,7 @@ class SqlStore:
             self._looker = self._writer.execution_options(isolation_level="AUTOCOMMIT")
         self._lock = threading.Lock()
         self._owner: int | None = None
+        self._secret = secrets.token_hex(32)
         _unlock_after_fork(self)
 
     @property
@@ -143,7 +145,11 @@ class SqlStore:
         try:
             with engine.connect() as connection, connection.begin():
                 session = Session(
-                    connection=connection, clock=self._clock, place=self.place, writes=writes
+                    connection=connection,
+                    clock=self._clock,
+                    place=self.place,
+                    writes=writes,
+                    secret=self._secret,
                 )
                 yield SqlTransaction(session)
                 if writes:

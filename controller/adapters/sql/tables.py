@@ -304,6 +304,7 @@ runs = Table(
     Column("reason", Words, nullable=False, server_default=""),
     Column("result", Json, nullable=False, server_default="{}"),
     Column("handed_back", Integer, nullable=False, server_default="0"),
+    Column("claim", Text),
     UniqueConstraint("id"),
     UniqueConstraint("model", "number"),
     CheckConstraint(
