@@ -9,17 +9,18 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from controller import __version__
 from controller.adapters.memory.clock import SystemClock
+from controller.domain.canonical import digest
 from controller.domain.errors import Conflict, NotFound
-from controller.domain.rules import Policy
+from controller.domain.rules import Policy, SourceKey
 from controller.ports import (
     ArtifactStore,
     Clock,
@@ -46,6 +47,7 @@ from controller.service.readiness import Watched, conditions
 from controller.service.relay_outbox import Relay, RelayConfig
 from controller.service.rescue_runs import RescueConfig, Rescuer
 from controller.service.source_health import KeptHealth
+from controller.service.source_looks import OpenSource
 from controller.service.sync_rules import SyncRules
 from controller.service.tracing import Tracing
 from controller.service.watch_sources import WatchSources
@@ -273,13 +275,15 @@ def git_rules(review: ReviewSettings, store: Store, clock: Clock) -> GitRules:
     return GitRules(review, store, clock, lambda files: check_revision(files, MemoryStore))
 
 
-def open_source(settings: Settings) -> Callable[[Policy], DataSource]:
-    """From a policy to where its data arrive; relative paths start at the folder that holds the code."""
+def open_source(settings: Settings) -> OpenSource:
+    """From an address to where data arrive; relative paths start at the folder that holds the code."""
     from controller.adapters.sources.open import open_source
 
-    def opened(policy: Policy) -> DataSource:
-        spool = settings.home.resolve() / "spool" / policy.model
-        return open_source(policy.data, base=settings.code.resolve(), spool=spool)
+    def opened(key: SourceKey) -> DataSource:
+        # Models that read the same rows share their files.
+        name = digest(asdict(key))[:16]
+        spool = settings.home.resolve() / "spool" / name
+        return open_source(key, base=settings.code.resolve(), spool=spool)
 
     return opened
 
@@ -387,6 +391,7 @@ def build_controller(
                 every=min(settings.poll, 1.0),
                 run_once=lambda: sources.run_once().signals,
                 wakes=("engine",),
+                has_more=lambda: sources.has_more,
             ),
             Loop(
                 name="schedules",
@@ -412,9 +417,8 @@ def build_controller(
         ],
         leadership,
     )
-    watching = WatchSources(
-        sources, lambda roots: Watcher(sorted(roots)), lambda: loops.wake("sources")
-    )
+    sources.wake = lambda: loops.wake("sources")
+    watching = WatchSources(sources, Watcher, lambda: loops.wake("sources"))
     return Controller(loops, watching, leadership)
 
 
@@ -539,4 +543,8 @@ def _on_their_beats(loops: list[Loop], leadership: Leadership | None) -> Loops:
 
 
 def _only_while(leadership: Leadership, loop: Loop) -> Loop:
-    return replace(loop, run_once=lambda: loop.run_once() if leadership.leads else 0)
+    return replace(
+        loop,
+        run_once=lambda: loop.run_once() if leadership.leads else 0,
+        has_more=lambda: leadership.leads and loop.has_more(),
+    )

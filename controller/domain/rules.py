@@ -100,6 +100,17 @@ class Served:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SourceKey:
+    """All that looking at a source depends on: policies with equal keys are served by the same look.
+
+    ``time`` is the column whose range is noted of what arrives.
+    """
+
+    address: str
+    time: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DataSection:
     """Where rows come from and what their columns mean."""
 
@@ -114,6 +125,11 @@ class DataSection:
     poll: timedelta | None = None
     line: int = 0
     served: Served | None = None
+
+    @property
+    def source_key(self) -> SourceKey:
+        """Where rows are read, and how."""
+        return SourceKey(address=self.source, time=self.time)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

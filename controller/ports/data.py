@@ -80,8 +80,10 @@ class DataSource(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceState:
-    """How a model's source fares. ``error`` is a sentence when the last look failed, ``problems`` are of the last
-    look that succeeded; ``failures`` counts failed looks in a row.
+    """How a source fares. ``model`` is the first by name of those that read it.
+
+    ``error`` is a sentence when the last look failed, ``problems`` are of the last look that succeeded; ``failures``
+    counts failed looks in a row.
     """
 
     model: str
@@ -106,10 +108,10 @@ class SourceHints(Protocol):
 
 
 class SourceHealth(Protocol):
-    """How each model's source fares, for ``doctor`` and ``status``."""
+    """How each source fares, for ``doctor`` and ``status``."""
 
-    def note(self, state: SourceState) -> None:
-        """Keep the newest state of the model's source."""
+    def note(self, states: Sequence[SourceState]) -> None:
+        """Keep the newest state of each of these sources."""
         ...
 
     def forget(self, keep: Sequence[str]) -> None:

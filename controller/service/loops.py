@@ -37,12 +37,14 @@ class Loop:
     """One service on its beat.
 
     ``run_once`` returns how much it did; ``wakes`` names the loops that should look at once when it did something.
+    ``has_more`` is asked after a good round: whether the next one should follow at once.
     """
 
     name: str
     every: float
     run_once: Callable[[], int]
     wakes: tuple[str, ...] = ()
+    has_more: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -190,11 +192,12 @@ class Loops:
             self._seconds[loop.name] += time.monotonic() - began
             if done:
                 self.wake(*loop.wakes)
-            if self._stopping or not again.is_set():
+            more = done is not None and loop.has_more()
+            if self._stopping or not (more or again.is_set()):
                 return
 
-    def _try(self, loop: Loop) -> int:
-        """One round. An error ends the round and never the loop: the next tick tries again."""
+    def _try(self, loop: Loop) -> int | None:
+        """One round; None if it failed. An error ends the round and never the loop: the next tick tries again."""
         try:
             done = loop.run_once()
         except Exception as error:
@@ -213,7 +216,7 @@ class Loops:
                     extra=detail,
                     exc_info=not expected,
                 )
-            return 0
+            return None
         self._errors[loop.name] = ""
         self._good[loop.name] = time.monotonic()
         self._rounds[loop.name] += 1

@@ -1,9 +1,11 @@
 """Looks at the sources of all models in force, and books what they bring.
 
-Each source is looked at in a thread of its own, so that one that hangs delays only its own model. How often: as the
-policy says (``poll:``), else often while data arrive and ever more rarely while they don't; a source that fails is
-asked again after a growing pause. Batches, signals and the cursor are written in one transaction, and only if the
-cursor is still the one that the look began with: what two controllers see is booked once.
+Models whose policies read the same place the same way share one look, one rhythm and one state of health; where each
+of them goes on is its own, and so is what it is told. Each look has a thread of its own (:mod:`source_looks`), and who
+comes next is fair (:mod:`place_queue`). How often: as the policy says (``poll:``; the most impatient of those who
+share), else often while data arrive and ever more rarely while they don't; a source that fails is asked again after a
+growing pause. Batches, signals and the cursor of a model are written in one transaction, and only if the cursor is
+still the one that the look began with: what two controllers see is booked once.
 """
 
 from __future__ import annotations
@@ -11,34 +13,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from controller.crashpoints import reach
 from controller.domain.data import served_stream
-from controller.domain.errors import Full, IncumbentError
-from controller.domain.rules import Policy
-from controller.ports import (
-    Batch,
-    Clock,
-    DataSource,
-    Poll,
-    SourceHealth,
-    SourceState,
-    Store,
-    Transaction,
-)
+from controller.domain.rules import SourceKey
+from controller.ports import Clock, DataSource, Poll, SourceHealth, SourceState, Store
 from controller.service.active_policies import ActivePolicies, InForce, Parse
-from controller.service.backpressure import INBOX, must_have_room
-from controller.service.data_signals import served_signals, signals_of
+from controller.service.backpressure import INBOX
+from controller.service.book_data import Booked, Found, book
+from controller.service.place_queue import PlaceQueue
+from controller.service.source_looks import Look, LookConfig, Looks, OpenSource, Place, Reader
+from controller.service.watched_roots import WatchedRoots
 
 log = logging.getLogger(__name__)
-
-OpenSource = Callable[[Policy], DataSource]
-"""From a policy to its source; raises ConfigurationError if its address means nothing."""
-
 
 TOLD_AFTER = 3
 """Failed looks in a row after which people are told; a blink is no news."""
@@ -58,7 +48,7 @@ class PollConfig:
     watched_pause: float = 60.0
     failed_longest: float = 300.0
     growth: float = 1.5
-    patience: float = 2.0
+    patience: float = 0.2
     timeout: float = 120.0
     at_once: int = 8
     timer: Callable[[], float] = time.monotonic
@@ -67,7 +57,7 @@ class PollConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PollReport:
-    """What one round did."""
+    """What one round did: places looked at and failed, batches and signals booked."""
 
     looked: int = 0
     batches: int = 0
@@ -75,38 +65,11 @@ class PollReport:
     failed: int = 0
 
 
-@dataclass(slots=True, eq=False)
-class _Look:
-    """One look at a source, under way in a thread."""
-
-    cursor: str | None
-    began: float
-    done: threading.Event = field(default_factory=threading.Event)
-    poll: Poll | None = None
-    error: str = ""
-    overdue: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class _Watched:
-    """A model's source with its rhythm."""
-
-    item: InForce
-    source: DataSource | None = None
-    look: _Look | None = None
-    next_at: float = 0.0
-    hinted: bool = False
-    pause: float = 0.0
-    failures: int = 0
-    good: SourceState | None = None
-
-    @property
-    def roots(self) -> tuple[Path, ...]:
-        return tuple(getattr(self.source, "roots", ()))
-
-
 class PollSources:
-    """``run_once`` looks at every source whose time has come. ``hint`` brings a look forward."""
+    """``run_once`` looks at sources whose time has come, ``has_more`` says whether another round is due at once.
+
+    ``hint`` brings a look forward.
+    """
 
     def __init__(
         self,
@@ -122,251 +85,316 @@ class PollSources:
         self._policies = ActivePolicies(store, parse)
         self._open = open_source
         self._health = health
-        self._config = config or PollConfig()
-        self._watched: dict[str, _Watched] = {}
+        self._config = config = config or PollConfig()
+        looks = LookConfig(at_once=config.at_once, timeout=config.timeout, timer=config.timer)
+        self._looks = Looks(self._open_source, looks, self._wake_loop)
+        self._queue: PlaceQueue = PlaceQueue()
+        self._places: dict[SourceKey, Place] = {}
+        self._place_of: dict[str, Place] = {}
+        self._in_force: list[InForce] | None = None
         self._lock = threading.Lock()
         self._heard: dict[str, datetime] = {}
+        self._noted: list[SourceState] = []
+        self._roots = WatchedRoots()
+        self.wake: Callable[[], None] | None = None
+        """Called when a look ends that no round waits for; set by who runs the rounds."""
 
     def run_once(self) -> PollReport:
         """Look at what is due, book what has come, and say how much it was."""
         with self._lock:
             self._follow_policies()
             self._hear()
-            due = self._due()
-            started = [look for look in map(self._begin, due) if look is not None]
-            self._await(started)
-            return self._collect(failed=len(due) - len(started))
+            overdue = [look for look in self._looks.overdue() if self._is_wanted(look)]
+            for look in overdue:
+                why = f"the source did not answer within {self._config.timeout:g} seconds."
+                self._note_failure(look.place, why)
+            ended = self._looks.ended(self._begin(), self._config.patience)
+            wanted = [look for look in ended if self._is_wanted(look)]
+            report = self._settle(wanted)
+            if self._noted:
+                self._health.note(self._noted)
+                self._noted = []
+            return replace(report, failed=report.failed + len(overdue))
+
+    @property
+    def has_more(self) -> bool:
+        """Whether a look has ended or one may be begun, so that the next round need not wait for its beat."""
+        now = self._config.timer()
+        return self._looks.some_ended or self._queue.has(now, self._looks.may_begin)
 
     def hint(self, paths: Iterable[Path]) -> bool:
         """Data moved below these folders or files: look at their sources in the next round."""
-        moved = list(paths)
-        found = False
-        for watched in list(self._watched.values()):
-            if any(root == p or root in p.parents for root in watched.roots for p in moved):
-                watched.next_at, watched.hinted = 0.0, True
-                found = True
-        return found
+        found = self._roots.of(paths)
+        for place in found:
+            self._queue.hint(place)
+        return bool(found)
+
+    def roots(self) -> frozenset[Path]:
+        """Every folder in which a change should be a hint."""
+        return self._roots.all()
+
+    def next_in(self) -> float:
+        """Seconds until the next look is due."""
+        now = self._config.timer()
+        at = self._queue.next_at(now)
+        return self._config.longest if at is None else at - now
+
+    def _open_source(self, place: Place) -> DataSource:
+        source = self._open(place.key)
+        if self._places.get(place.key) is place:
+            # Before the first look: what moves while it is under way may come after its listing.
+            self._roots.add(place, getattr(source, "roots", ()))
+        return source
+
+    def _wake_loop(self) -> None:
+        if self.wake is not None:
+            self.wake()
+
+    # --- which sources ----------------------------------------------------------------------------------
 
     def _hear(self) -> None:
         """Hints that came by the database: a bucket told the API, which is another process."""
         with self._store.read() as tx:
             hinted = tx.hints.hinted()
         for model, at in hinted.items():
-            watched = self._watched.get(model)
-            if watched is not None and self._heard.get(model) != at:
-                watched.next_at, watched.hinted = 0.0, True
+            place = self._place_of.get(model)
+            if place is not None and self._heard.get(model) != at:
+                self._queue.hint(place)
         self._heard = dict(hinted)
 
-    def roots(self) -> frozenset[Path]:
-        """Every folder in which a change should be a hint."""
-        return frozenset(root for w in list(self._watched.values()) for root in w.roots)
-
-    def next_in(self) -> float:
-        """Seconds until the next look is due; the shortest pause while one is under way."""
-        now = self._config.timer()
-        due = [
-            w.next_at if w.look is None else now + self._config.shortest
-            for w in list(self._watched.values())
-        ]
-        return max(0.0, min(due, default=now + self._config.longest) - now)
-
-    # --- which sources ----------------------------------------------------------------------------------
-
     def _follow_policies(self) -> None:
-        in_force = {s.model: s for item in self._policies.read() for s in streams_of(item)}
-        if in_force.keys() != self._watched.keys():
-            self._health.forget(sorted(in_force))
-        for model in self._watched.keys() - in_force.keys():
-            del self._watched[model]
+        policies = self._policies.read()
+        if policies is self._in_force:
+            return
+        self._in_force = policies
+        names = {place.name for place in self._places.values()}
+        in_force = {stream.model: stream for item in policies for stream in streams_of(item)}
+        for model in self._place_of.keys() - in_force.keys():
+            self._leave(model)
         for model, item in in_force.items():
-            known = self._watched.get(model)
-            if known is None or known.item.policy.data != item.policy.data:
-                self._watched[model] = _Watched(item=item)
-            else:
-                known.item = item
+            self._follow(model, item)
+        if names != (now := {place.name for place in self._places.values()}):
+            self._health.forget(sorted(now))
 
-    def _due(self) -> list[_Watched]:
+    def _follow(self, model: str, item: InForce) -> None:
+        key, place = item.policy.data.source_key, self._place_of.get(model)
+        if place is not None and place.key == key:
+            reader = place.readers[model]
+            if reader.item.policy.data.poll != item.policy.data.poll:
+                self._queue.hint(place)
+            reader.item = item
+            return
+        if place is not None:
+            self._leave(model)
+        place = self._places.get(key)
+        if place is None:
+            place = self._places[key] = Place(key=key)
+            self._queue.put(place, 0.0)
+        else:
+            self._queue.hint(place)
+        place.readers[model] = Reader(item=item)
+        self._place_of[model] = place
+
+    def _leave(self, model: str) -> None:
+        place = self._place_of.pop(model)
+        del place.readers[model]
+        if not place.readers:
+            del self._places[place.key]
+            self._queue.drop(place)
+            self._roots.drop(place)
+
+    def _is_wanted(self, look: Look) -> bool:
+        """Whether a policy still asks for what it looked at."""
+        return self._places.get(look.place.key) is look.place
+
+    # --- looks ------------------------------------------------------------------------------------------
+
+    def _begin(self) -> list[Look]:
+        begun: list[Look] = []
         now = self._config.timer()
-        under_way = sum(w.look is not None and not w.look.overdue for w in self._watched.values())
-        due = [w for w in self._watched.values() if w.look is None and w.next_at <= now]
-        due.sort(key=lambda w: w.next_at)
-        return due[: max(0, self._config.at_once - under_way)]
-
-    # --- one look ---------------------------------------------------------------------------------------
-
-    def _begin(self, watched: _Watched) -> _Look | None:
-        try:
-            if watched.source is None:
-                watched.source = self._open(watched.item.policy)
-            with self._store.read() as tx:
-                cursor = tx.data.cursor(watched.item.model)
-        except IncumbentError as error:
-            self._failed(watched, error.sentence())
-            return None
-        watched.hinted = False
-        watched.look = look = _Look(cursor=cursor, began=self._config.timer())
-        name = f"poll-{watched.item.model}"
-        threading.Thread(target=_run, args=(watched.source, look), name=name, daemon=True).start()
-        return look
-
-    def _await(self, looks: list[_Look]) -> None:
-        until = time.monotonic() + self._config.patience
-        for look in looks:
-            look.done.wait(max(0.0, until - time.monotonic()))
-
-    def _collect(self, failed: int) -> PollReport:
-        looked = batches = signals = 0
-        for watched in self._watched.values():
-            look = watched.look
-            if look is None:
-                continue
-            if not look.done.is_set():
-                failed += self._mark_overdue(watched, look)
-                continue
-            watched.look = None
-            looked += 1
-            if look.poll is None:
-                failed += 1
-                self._failed(watched, look.error)
-                continue
+        while (place := self._queue.take(now, self._looks.may_begin)) is not None:
             try:
-                fresh, accepted = self._book(watched.item, look.cursor, look.poll)
-            except Full as full:
-                failed += 1
-                self._failed(watched, full.message)
-                watched.next_at = self._config.timer() + self._config.shortest
-                continue
-            batches += fresh
-            signals += accepted
-            self._succeeded(watched, look.poll)
-        return PollReport(looked=looked, batches=batches, signals=signals, failed=failed)
+                begun.append(self._looks.begin(place, self._cursors(place)))
+            except BaseException:
+                self._queue.put(place, now + self._config.shortest)
+                raise
+        return begun
 
-    def _mark_overdue(self, watched: _Watched, look: _Look) -> int:
-        """The thread cannot be stopped; it is left alone, and no second one is begun beside it."""
-        if look.overdue or self._config.timer() - look.began < self._config.timeout:
+    def _cursors(self, place: Place) -> dict[str, str | None]:
+        """Where each reader goes on. What this process wrote last it knows; if another has moved it, booking sees."""
+        asked = [model for model, reader in place.readers.items() if not reader.known]
+        if asked:
+            with self._store.read() as tx:
+                for model in asked:
+                    place.readers[model].cursor = tx.data.cursor(model)
+                    place.readers[model].known = True
+        return {model: reader.cursor for model, reader in place.readers.items()}
+
+    def _settle(self, looks: Sequence[Look]) -> PollReport:
+        """Book what these looks found, and say when each place is looked at next."""
+        left = dict.fromkeys(look.place for look in looks)
+        try:
+            found = [one for look in looks for one in _found(look)]
+            answers = book(self._store, found, self._clock.now(), inbox=self._config.inbox)
+            booked: dict[str, Booked] = {}
+            for one, answer in zip(found, answers, strict=True):
+                booked[one.item.model] = answer
+                self._move_on(one, answer)
+            failed = 0
+            for look in looks:
+                failed += self._conclude(look, booked)
+                del left[look.place]
+        finally:
+            for place in left:  # nothing was booked: the next round looks again
+                self._queue.put(place, self._config.timer() + self._config.shortest)
+        return PollReport(
+            looked=len(looks),
+            batches=sum(len(answer.batches) for answer in booked.values()),
+            signals=sum(answer.signals for answer in booked.values()),
+            failed=failed,
+        )
+
+    def _move_on(self, one: Found, answer: Booked) -> None:
+        place = self._place_of.get(one.item.model)
+        reader = place.readers.get(one.item.model) if place is not None else None
+        if reader is None:
+            return
+        if answer.moved or answer.refused:
+            reader.known = False
+        else:
+            reader.cursor = one.poll.cursor
+
+    def _conclude(self, look: Look, booked: dict[str, Booked]) -> int:
+        """How the look ended for its place; 1 if it failed."""
+        mine = [booked[model] for model in look.cursors if model in booked]
+        refused = next((answer for answer in mine if answer.refused), None)
+        if look.error:
+            self._failed(look.place, look.error)
+        elif refused is None:
+            self._succeeded(look.place, list(look.polls.values()), mine)
             return 0
-        look.overdue = True
-        self._failed(watched, f"the source did not answer within {self._config.timeout:g} seconds.")
+        elif refused.full:
+            self._failed(look.place, refused.refused, again=self._config.shortest)
+        else:
+            self._failed(look.place, refused.refused)
         return 1
-
-    # --- booking ----------------------------------------------------------------------------------------
-
-    def _book(self, item: InForce, cursor: str | None, poll: Poll) -> tuple[int, int]:
-        """Batches, signals and cursor together; nothing if somebody else booked meanwhile."""
-        if not poll.batches and not poll.gone and poll.cursor == cursor:
-            return 0, 0
-        now = self._clock.now()
-        reach("source-looked")
-        with self._store.begin() as tx:
-            if tx.data.cursor(item.model) != cursor:
-                return 0, 0
-            must_have_room(tx, item.serving or item.model, limit=self._config.inbox)
-            known = tx.data.batches(item.model) if poll.batches else []
-            gone = [batch for batch in tx.data.batches(item.model) if batch.uri in poll.gone]
-            for batch in gone:
-                tx.data.quarantine(item.model, batch.sequence, "no part of the table any more")
-            fresh = tx.data.add(item.model, poll.batches, now)
-            _take_back(tx, item.model, [b for b in poll.batches if not _is_in(b, fresh)])
-            signals = (
-                served_signals(item, fresh, now)
-                if item.serving
-                else signals_of(item.model, fresh, now, before=known[-1] if known else None)
-            )
-            accepted = tx.signals.append(signals, now)
-            if poll.cursor != cursor:
-                tx.data.set_cursor(item.model, poll.cursor)
-            reach("source-written")
-        reach("source-booked")
-        for batch in fresh:
-            log.info(
-                "new data: %s (%s rows)",
-                batch.uri,
-                batch.rows,
-                extra={"action": "new_data", "model": item.model, "sequence": batch.sequence},
-            )
-        return len(fresh), sum(answer.fresh for answer in accepted)
 
     # --- rhythm and health ------------------------------------------------------------------------------
 
-    def _succeeded(self, watched: _Watched, poll: Poll) -> None:
+    def _succeeded(self, place: Place, polls: Sequence[Poll], booked: Sequence[Booked]) -> None:
         config, now = self._config, self._clock.now()
-        asked = watched.item.policy.data.poll
-        longest = config.watched_pause if watched.roots else config.longest
-        if asked is not None:
-            watched.pause = asked.total_seconds()
-        elif poll.batches:
-            watched.pause = config.shortest
-        else:
-            watched.pause = min(longest, max(config.shortest, watched.pause * config.growth))
-        pause = watched.pause if poll.again is None else poll.again.total_seconds()
-        # What moved while this look was under way may have come after its listing.
-        watched.next_at = 0.0 if watched.hinted else config.timer() + pause
-        watched.failures = 0
+        place.pause = self._pause(place, news=any(poll.batches for poll in polls))
+        again = [poll.again.total_seconds() for poll in polls if poll.again is not None]
+        pause = min(again, default=place.pause)
+        if any(answer.moved for answer in booked):
+            pause = 0.0
+        self._queue.put(place, config.timer() + pause)
+        place.failures = 0
+        problems = dict.fromkeys(problem for poll in polls for problem in poll.problems)
         self._note(
-            watched,
+            place,
             SourceState(
-                model=watched.item.model,
-                source=watched.item.policy.data.source,
+                model=place.name,
+                source=place.key.address,
                 checked_at=now,
                 good_at=now,
-                problems=poll.problems,
+                problems=tuple(problems),
             ),
         )
 
-    def _failed(self, watched: _Watched, reason: str) -> None:
-        watched.failures += 1
-        pause = self._config.shortest * 2.0 ** min(watched.failures, 16)
-        watched.next_at = self._config.timer() + min(self._config.failed_longest, pause)
-        good = watched.good
-        if watched.failures == TOLD_AFTER:
-            self._tell(watched.item, reason, good.good_at if good else None)
+    def _pause(self, place: Place, *, news: bool) -> float:
+        """The pause of the most impatient reader, in seconds."""
+        config = self._config
+        polls = {reader.item.policy.data.poll for reader in place.readers.values()}
+        pauses = [poll.total_seconds() for poll in polls if poll is not None]
+        if None in polls:
+            longest = config.watched_pause if place.roots else config.longest
+            grown = min(longest, max(config.shortest, place.pause * config.growth))
+            pauses.append(config.shortest if news else grown)
+        return min(pauses)
+
+    def _failed(self, place: Place, reason: str, again: float | None = None) -> None:
+        """``again``: seconds until the next look, where failing more often is no reason to look more rarely."""
+        self._note_failure(place, reason)
+        pause = self._config.shortest * 2.0 ** min(place.failures, 16)
+        pause = min(self._config.failed_longest, pause) if again is None else again
+        self._queue.put(place, self._config.timer() + pause)
+
+    def _note_failure(self, place: Place, reason: str) -> None:
+        place.failures += 1
+        good = place.state
+        if place.failures == TOLD_AFTER:
+            self._notify(place, reason, good.good_at if good else None)
         self._note(
-            watched,
+            place,
             SourceState(
-                model=watched.item.model,
-                source=watched.item.policy.data.source,
+                model=place.name,
+                source=place.key.address,
                 checked_at=self._clock.now(),
                 good_at=good.good_at if good else None,
                 problems=good.problems if good else (),
                 error=reason,
-                failures=watched.failures,
+                failures=place.failures,
             ),
         )
 
-    def _tell(self, item: InForce, reason: str, good_at: datetime | None) -> None:
-        """Tell whom the policy names for ``source_failed``; once for each time that it stops to answer."""
-        channels = item.policy.notify.get("source_failed", ())
-        if not channels:
+    def _notify(self, place: Place, reason: str, good_at: datetime | None) -> None:
+        """Tell whom the policies name for ``source_failed``: once a channel for each time that it stops to answer."""
+        first: dict[str, InForce] = {}
+        for name in sorted(place.readers):
+            item = place.readers[name].item
+            for channel in item.policy.notify.get("source_failed", ()):
+                first.setdefault(channel, item)
+        if not first:
             return
         since = f"; it was last read at {good_at:%Y-%m-%d %H:%M} UTC" if good_at else ""
+        began = good_at.isoformat() if good_at else "never"
         with self._store.begin() as tx:
-            for channel in channels:
+            for channel, item in first.items():
                 payload = {
                     "channel": channel,
                     "event": "source_failed",
                     "model": item.serving or item.model,
-                    "sentence": f"{item.policy.data.source} failed {TOLD_AFTER} times in a row: "
-                    f"{reason.rstrip('.')}{since}; the champion stays and is not trained again",
+                    "sentence": f"{_shared(place)} failed {TOLD_AFTER} times in a row: "
+                    f"{reason.rstrip('.')}{since}; {_stays(place)}",
                     "decision": None,
                     "at": self._clock.now(),
                 }
-                began = good_at.isoformat() if good_at else "never"
                 tx.outbox.put("notify", f"source:{item.model}:{began}:{channel}", payload)
 
-    def _note(self, watched: _Watched, state: SourceState) -> None:
-        known = watched.good
+    def _note(self, place: Place, state: SourceState) -> None:
+        known = place.state
         if known is None or (state.error, state.problems) != (known.error, known.problems):
             for sentence in (state.error, *state.problems):
                 if sentence:
-                    log.warning(
-                        "%s", sentence, extra={"action": "source", "model": watched.item.model}
-                    )
-        watched.good = state
-        self._health.note(state)
+                    log.warning("%s", sentence, extra={"action": "source", "model": place.name})
+        place.state = state
+        self._noted.append(state)
+
+
+def _found(look: Look) -> list[Found]:
+    """What a look brought for each model that still reads the place."""
+    readers = look.place.readers
+    return [
+        Found(item=readers[model].item, cursor=cursor, poll=look.polls[cursor])
+        for model, cursor in look.cursors.items()
+        if model in readers and cursor in look.polls
+    ]
+
+
+def _shared(place: Place) -> str:
+    count = len(place.readers)
+    return place.key.address if count == 1 else f"{place.key.address}, which {count} models read,"
+
+
+def _stays(place: Place) -> str:
+    if len(place.readers) == 1:
+        return "the champion stays and is not trained again"
+    return "their champions stay and are not trained again"
 
 
 def streams_of(item: InForce) -> list[InForce]:
-    """A policy's data, and its serving log where there is one: each with its own rhythm, health and cursor."""
+    """A policy's data, and its serving log where there is one: each with its own cursor."""
     served = item.policy.data.served
     if served is None:
         return [item]
@@ -374,33 +402,3 @@ def streams_of(item: InForce) -> list[InForce]:
     name = served_stream(item.model)
     policy = replace(item.policy, model=name, data=data)
     return [item, InForce(name, item.blob, policy, serving=item.model)]
-
-
-def _run(source: DataSource, look: _Look) -> None:
-    try:
-        look.poll = source.poll(look.cursor)
-    except IncumbentError as error:
-        look.error = error.sentence()
-    except Exception as error:
-        # A library's surprise is the source's problem, never the end of the loop.
-        look.error = f"the source failed: {type(error).__name__}: {error}."
-        log.exception("source failed", extra={"action": "source"})
-    finally:
-        look.done.set()
-
-
-def _is_in(batch: Batch, batches: list[Batch]) -> bool:
-    return any((batch.uri, batch.digest) == (other.uri, other.digest) for other in batches)
-
-
-def _take_back(tx: Transaction, model: str, known: list[Batch]) -> None:
-    """A file that has its old content again: what it held in between is no data any more."""
-    for batch in known:
-        while (
-            newest := _newest(tx, model, batch.uri)
-        ) is not None and newest.digest != batch.digest:
-            tx.data.quarantine(model, newest.sequence, "the file has its earlier content again")
-
-
-def _newest(tx: Transaction, model: str, uri: str) -> Batch | None:
-    return next((batch for batch in tx.data.batches(model) if batch.uri == uri), None)

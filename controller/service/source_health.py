@@ -19,17 +19,21 @@ class KeptHealth:
         self._store = store
         self._written: dict[str, SourceState] = {}
 
-    def note(self, state: SourceState) -> None:
-        before = self._written.get(state.model)
-        if (
-            before is not None
-            and _same(before, state)
-            and state.checked_at - before.checked_at < REMINDER
-        ):
+    def note(self, states: Sequence[SourceState]) -> None:
+        changed = [state for state in states if self._is_news(state)]
+        if not changed:
             return
         with self._store.begin() as tx:
-            tx.sources.note(state)
-        self._written[state.model] = state
+            tx.sources.note(changed)
+        self._written |= {state.model: state for state in changed}
+
+    def _is_news(self, state: SourceState) -> bool:
+        before = self._written.get(state.model)
+        return (
+            before is None
+            or not _same(before, state)
+            or state.checked_at - before.checked_at >= REMINDER
+        )
 
     def forget(self, keep: Sequence[str]) -> None:
         with self._store.begin() as tx:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +15,10 @@ log = logging.getLogger(__name__)
 
 class Watcher(Protocol):
     """What :class:`controller.adapters.sources.watch.Watcher` offers."""
+
+    def follow(self, paths: Iterable[Path]) -> None:
+        """Watch these folders from now on, and miss nothing in those that were watched before."""
+        ...
 
     def wait(self, timeout: float, stop_event: threading.Event) -> set[Path]:
         """Wait for changes; what changed."""
@@ -29,7 +33,7 @@ class WatchSources:
     def __init__(
         self,
         sources: PollSources,
-        open_watcher: Callable[[frozenset[Path]], Watcher],
+        open_watcher: Callable[[], Watcher],
         wake: Callable[[], None],
         *,
         look_for_new_roots: float = 1.0,
@@ -38,6 +42,7 @@ class WatchSources:
         self._open = open_watcher
         self._wake = wake
         self._pause = look_for_new_roots
+        self._roots: frozenset[Path] = frozenset()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -53,19 +58,23 @@ class WatchSources:
             self._thread.join()
 
     def _run(self) -> None:
-        roots: frozenset[Path] = frozenset()
-        watcher: Watcher | None = None
-        while not self._stop.is_set():
-            now = self._sources.roots()
-            if now != roots or watcher is None:
-                if watcher is not None:
-                    watcher.close()
-                roots, watcher = now, self._open(now)
-                # What came between the last look and the start of the watch has given no hint.
-                self._pass_on(set(roots))
-            self._pass_on(watcher.wait(self._pause, self._stop))
-        if watcher is not None:
+        watcher = self._open()
+        try:
+            while not self._stop.is_set():
+                self.follow_roots(watcher)
+                self._pass_on(watcher.wait(self._pause, self._stop))
+        finally:
             watcher.close()
+
+    def follow_roots(self, watcher: Watcher) -> None:
+        """Watch what the sources have come to read, and give up what they read no more."""
+        now = self._sources.roots()
+        if now == self._roots:
+            return
+        new, self._roots = now - self._roots, now
+        watcher.follow(sorted(now))
+        # What came between the last look and the start of the watch has given no hint.
+        self._pass_on(set(new))
 
     def _pass_on(self, changed: set[Path]) -> None:
         if changed and self._sources.hint(changed):

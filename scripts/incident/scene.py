@@ -23,7 +23,7 @@ from controller.adapters.sql.schema import migrate
 from controller.adapters.sql.store import SqlStore
 from controller.adapters.telemetry import OtelTracer, open_tracer
 from controller.domain.decisions import Decision, DecisionRecord
-from controller.domain.rules import Policy
+from controller.domain.rules import SourceKey
 from controller.domain.runs import Run, RunKind
 from controller.domain.tracing import Place, Span, SpanKind, place_of, read_header
 from controller.entrypoints.cli.main import main
@@ -134,8 +134,8 @@ class Scene:
         """Where the script keeps its things."""
         return Path(self.store.place.removeprefix("sqlite:///")).parent
 
-    def _open(self, policy: Policy) -> MemoryDataSource:
-        del policy
+    def _open(self, key: SourceKey) -> MemoryDataSource:
+        del key
         return self.source
 
     def _decided(self, record: DecisionRecord, decision: Decision) -> None:

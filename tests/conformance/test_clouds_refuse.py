@@ -16,7 +16,7 @@ import pytest
 from controller.adapters.artifacts import open_artifacts
 from controller.adapters.sources.open import open_source
 from controller.domain.errors import Unavailable
-from controller.domain.rules import DataSection
+from controller.domain.rules import SourceKey
 from tests.support.clouds import CloudServer, connection_string, make_bucket
 from tests.support.data_places import rows, table
 from tests.support.postgres import free_port
@@ -56,7 +56,7 @@ def sentence(action: Any, *arguments: Any) -> str:
 
 
 def polling(address: str, folder: Path) -> Any:
-    return open_source(DataSection(source=address, target="delay"), base=folder, spool=folder).poll
+    return open_source(SourceKey(address=address), base=folder, spool=folder).poll
 
 
 def test_a_bucket_that_is_not_there_is_named_and_not_made(scheme: str, tmp_path: Path):

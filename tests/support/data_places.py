@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from controller.adapters.sources.open import open_source
-from controller.domain.rules import DataSection
+from controller.domain.rules import SourceKey
 from controller.ports import DataSource
 from tests.support.clouds import make_bucket
 from tests.support.serving import serve
@@ -59,8 +59,8 @@ class DataPlace:
 
     def source(self, time: str | None = None) -> DataSource:
         """A source on it, as a process that just started has it."""
-        data = DataSection(source=self.address, target="delay", time=time)
-        return open_source(data, base=self.base, spool=self.base / "spool")
+        key = SourceKey(address=self.address, time=time)
+        return open_source(key, base=self.base, spool=self.base / "spool")
 
     def close(self) -> None:
         """Clean up what outlives the test's folder."""

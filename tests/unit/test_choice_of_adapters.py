@@ -13,9 +13,9 @@ from controller.adapters.sources.files import FileSource
 from controller.adapters.sources.sql_table import SqlSource
 from controller.bootstrap import open_source, rule_source
 from controller.domain.errors import ConfigurationError
-from controller.domain.rules import DataSection
+from controller.domain.rules import SourceKey
 from controller.settings import load_settings
-from tests.support.house import START, policy
+from tests.support.house import START
 
 REVIEW = """\
 provider = "github"
@@ -54,5 +54,5 @@ def test_missing_file_of_reviewers_never_means_unreviewed(tmp_path):
 def test_data_come_from_where_the_policy_says(tmp_path, monkeypatch, address, kind):
     monkeypatch.setenv("INCUMBENT_CONNECTION_SHOP", "sqlite://")
     opened = open_source(load_settings(home=tmp_path, code=tmp_path))
-    source = opened(policy(data=DataSection(source=address, target="y")))
+    source = opened(SourceKey(address=address))
     assert isinstance(source, kind)

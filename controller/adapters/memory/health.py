@@ -10,17 +10,19 @@ from controller.ports import SourceState
 
 
 class MemorySources:
-    """The newest state of each model's source."""
+    """The newest state of each source."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    def note(self, state: SourceState) -> None:
-        self._tables.sources[state.model] = state
+    def note(self, states: Sequence[SourceState]) -> None:
+        for state in states:
+            self._tables.sources[state.model] = state
 
     def forget(self, keep: Sequence[str]) -> None:
+        kept = frozenset(keep)
         for model in list(self._tables.sources):
-            if model not in keep:
+            if model not in kept:
                 self._tables.sources.pop(model)
 
     def all(self) -> list[SourceState]:

@@ -16,33 +16,33 @@ from urllib.parse import parse_qs, unquote
 
 from controller.adapters.sources.files import FileOptions, FileSource
 from controller.domain.errors import ConfigurationError
-from controller.domain.rules import DataSection
+from controller.domain.rules import SourceKey
 from controller.ports import DataSource
 
 _KNOWN = frozenset({"watermark", "key", "late", "query"})
 
 
-def open_source(data: DataSection, *, base: Path, spool: Path) -> DataSource:
-    """The source of ``data``; ConfigurationError if the address means nothing.
+def open_source(key: SourceKey, *, base: Path, spool: Path) -> DataSource:
+    """The source that ``key`` means; ConfigurationError if the address means nothing.
 
     A relative path starts at ``base``; rows of a database are kept below ``spool``.
     """
-    kind, _, rest = data.source.partition(":")
-    options = FileOptions(time=data.time)
+    kind, _, rest = key.address.partition(":")
+    options = FileOptions(time=key.time)
     if kind == "delta":
         from controller.adapters.sources.lakes import DeltaPlace
 
-        return FileSource(data.source, options=options, place=DeltaPlace(rest, base))
+        return FileSource(key.address, options=options, place=DeltaPlace(rest, base))
     if kind == "iceberg":
         from controller.adapters.sources.lakes import IcebergPlace
 
-        return FileSource(data.source, options=options, place=IcebergPlace(rest))
+        return FileSource(key.address, options=options, place=IcebergPlace(rest))
     if kind == "sql":
-        return _open_sql(rest, data, spool)
-    return FileSource(data.source, base=base, options=options)
+        return _open_sql(rest, key, spool)
+    return FileSource(key.address, base=base, options=options)
 
 
-def _open_sql(address: str, data: DataSection, spool: Path) -> DataSource:
+def _open_sql(address: str, key: SourceKey, spool: Path) -> DataSource:
     from controller.adapters.sources.sql_table import SqlOptions, SqlSource, connection_url
 
     place, _, text = address.partition("?")
@@ -64,7 +64,7 @@ def _open_sql(address: str, data: DataSection, spool: Path) -> DataSource:
         query=asked.get("query", ""),
         key=asked.get("key"),
         late=_span(asked.get("late", "0"), place),
-        time=data.time,
+        time=key.time,
     )
     return SqlSource(connection_url(name), options, spool, name=f"sql:{place}")
 

@@ -29,24 +29,31 @@ SLICE = 0.5
 
 
 class Watcher:
-    """Watches folders with everything below them. One thread waits at a time."""
+    """Watches folders with everything below them. One thread waits at a time, and says which ones it follows."""
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self._paths = tuple(dict.fromkeys(paths))
+    def __init__(self, paths: Iterable[Path] = ()) -> None:
+        self._paths: tuple[Path, ...] = ()
         self._notify: RustNotify | None = None
         self._watched: frozenset[Path] = frozenset()
-        self._start()
+        self._missed: set[Path] = set()
+        self.follow(paths)
 
     @property
     def unwatched(self) -> tuple[Path, ...]:
         """Folders for which no hint will come."""
         return tuple(path for path in self._paths if path not in self._watched)
 
+    def follow(self, paths: Iterable[Path]) -> None:
+        """Watch these folders from now on. Of those that were watched before, nothing is missed meanwhile."""
+        self._paths = tuple(dict.fromkeys(paths))
+        self._start()
+
     def wait(self, timeout: float, stop_event: threading.Event) -> set[Path]:
         """Wait until data files changed, ``timeout`` seconds passed, or ``stop_event`` is set; what changed."""
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0 and not stop_event.is_set():
-            new = self._found_again()
+            missed, self._missed = self._missed, set()
+            new = missed | self._found_again()
             if new:
                 return new
             changed = self._wait_once(min(left, SLICE) if self.unwatched else left, stop_event)
@@ -63,8 +70,7 @@ class Watcher:
             if found == "signal":
                 raise KeyboardInterrupt
             return set()
-        paths = (Path(path) for _, path in found)
-        return {path for path in paths if not is_ignored(path.name) and format_of(path.name)}
+        return _data_files(found)
 
     def _found_again(self) -> set[Path]:
         """Folders that could not be watched before and can be now; they may hold data already."""
@@ -75,7 +81,8 @@ class Watcher:
         return set(self._watched - before)
 
     def _start(self) -> None:
-        self.close()
+        """Watch what is there. The former watch goes on until this one has begun, and is heard to its end."""
+        former, self._notify = self._notify, None
         watched = [path for path in self._paths if path.exists()]
         while watched:
             try:
@@ -86,6 +93,11 @@ class Watcher:
             except (OSError, RuntimeError):
                 watched.pop()
         self._watched = frozenset(watched)
+        if former is not None:
+            heard = former.watch(DEBOUNCE_MS, 1, 1, None)
+            if not isinstance(heard, str):
+                self._missed |= _data_files(heard)
+            former.close()
 
     def close(self) -> None:
         """Stop watching."""
@@ -104,3 +116,8 @@ class Watcher:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _data_files(changes: Iterable[tuple[int, str]]) -> set[Path]:
+    paths = (Path(path) for _, path in changes)
+    return {path for path in paths if not is_ignored(path.name) and format_of(path.name)}

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import source_hints, source_states
 from controller.ports import SourceState
 
+_COLUMNS = tuple(field.name for field in fields(SourceState))
+
 
 class SqlSources:
-    """One row a model."""
+    """One row a source, by the first of the models that read it."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def note(self, state: SourceState) -> None:
-        values = asdict(state)
-        changes = {name: value for name, value in values.items() if name != "model"}
-        self._session.execute(
-            self._session.insert(source_states)
-            .values(**values)
-            .on_conflict_do_update(index_elements=["model"], set_=changes)
-        )
+    def note(self, states: Sequence[SourceState]) -> None:
+        insert = self._session.insert(source_states)
+        changes = {name: insert.excluded[name] for name in _COLUMNS if name != "model"}
+        upsert = insert.on_conflict_do_update(index_elements=["model"], set_=changes)
+        # In one order, so that two who note the same sources do not wait for each other.
+        rows = [asdict(state) for state in sorted(states, key=lambda state: state.model)]
+        if rows:
+            self._session.execute(upsert, rows)
 
     def forget(self, keep: Sequence[str]) -> None:
-        self._session.execute(delete(source_states).where(source_states.c.model.not_in(list(keep))))
+        known = set(self._session.execute(select(source_states.c.model)).scalars())
+        gone = [{"gone": model} for model in sorted(known.difference(keep))]
+        if gone:
+            mine = source_states.c.model == bindparam("gone")
+            self._session.execute(delete(source_states).where(mine), gone)
 
     def all(self) -> list[SourceState]:
         rows = self._session.execute(select(source_states).order_by(source_states.c.model))

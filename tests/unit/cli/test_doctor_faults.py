@@ -209,10 +209,8 @@ def caught_up(site: Site) -> None:
 def source(site: Site, error: str) -> None:
     now = datetime.now(UTC)
     with site.store.begin() as tx:
-        tx.sources.note(
-            SourceState(model=MODEL, source="data/*.parquet", checked_at=now, good_at=now,
-                        error=error, failures=3 if error else 0)
-        )  # fmt: skip
+        tx.sources.note([SourceState(model=MODEL, source="data/*.parquet", checked_at=now, good_at=now,
+                        error=error, failures=3 if error else 0)])  # fmt: skip
 
 
 def told(site: Site, state: DeliveryState, error: str) -> None:

@@ -138,7 +138,7 @@ def test_doctor_names_sick_sources(world):
         failures=3,
     )
     with house.store.begin() as tx:
-        tx.sources.note(state)
+        tx.sources.note([state])
     found = json.loads(world.desk.run("doctor", "--json", code=1).stdout)
     said = [c["sentence"] for c in found["checks"] if c["name"] == "data of demo"]
     assert said == ["it is away. (3 failures in a row)"]

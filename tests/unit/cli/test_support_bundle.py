@@ -67,7 +67,7 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         tx.rules.activate(ActiveRules(model=MODEL, ref=ref, text=text, activated_at=now))
         error = f"connection to postgresql://u:{SECRETS['source']}@db failed, password={SECRETS['database']}"
         tx.sources.note(
-            SourceState(model=MODEL, source="x", checked_at=now, error=error, failures=2)
+            [SourceState(model=MODEL, source="x", checked_at=now, error=error, failures=2)]
         )
         said = f'{{"reason": "Authorization: Bearer {SECRETS["token"]}", "verdict": "none"}}'
         tx.decisions.record(replace(new_decision(MODEL), decision=said))

@@ -16,7 +16,7 @@ from controller.service.fire_schedules import FireSchedules
 from controller.service.poll_sources import PollConfig
 from tests.support.house import MODEL, House, policy
 from tests.support.makers import AT, new_signal
-from tests.unit.service.test_poll_sources import Sources, batch
+from tests.unit.service.test_poll_sources import HERE, Sources, batch
 
 
 def bring(store: Store, *keys: str, limit: int = 3, kind: SignalKind = SignalKind.NEW_DATA) -> int:
@@ -67,7 +67,7 @@ def test_a_source_waits_outside_a_full_inbox_and_goes_on():
     sources = Sources(house)
     sources.service._config = PollConfig(timer=sources.timer, inbox=1)
     house.signal(SignalKind.SCHEMA_CHANGED)
-    sources.by_model[MODEL].arrive(batch("a", rows=50))
+    sources.by_address[HERE].arrive(batch("a", rows=50))
     assert sources.service.run_once().failed == 1
     assert "is full: 1 signals wait" in sources.state().error
     with house.store.read() as tx:

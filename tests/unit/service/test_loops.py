@@ -87,3 +87,33 @@ def test_an_error_ends_the_round_and_not_the_loop():
     (health,) = loops.health()
     assert health.error == ""
     assert health.rounds >= 1
+
+
+def test_a_loop_that_has_more_goes_on_at_once_and_not_after_a_round_that_failed():
+    ended = threading.Event()
+    left = ["more", "more", "none"]
+    rounds: list[str] = []
+
+    def run_once() -> int:
+        rounds.append(left.pop(0) if left else "down")
+        if rounds[-1] == "down":
+            ended.set()
+            raise Unavailable("the database is away.")
+        return 0
+
+    def has_more() -> bool:
+        if rounds[-1] == "none":
+            ended.set()
+        return rounds[-1] != "none"
+
+    loops = Loops([Loop(name="poll", every=NEVER, run_once=run_once, has_more=has_more)])
+    loops.start()
+    try:
+        assert ended.wait(PATIENCE)
+        assert rounds == ["more", "more", "none"]
+        ended.clear()
+        loops.wake("poll")
+        assert ended.wait(PATIENCE)
+    finally:
+        loops.stop()
+    assert rounds == ["more", "more", "none", "down"]

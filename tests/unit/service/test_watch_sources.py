@@ -16,7 +16,7 @@ def test_file_that_is_renamed_into_place_wakes_the_loop(tmp_path):
         house.store,
         house.clock,
         house.parse,
-        lambda rules: FileSource(rules.data.source, base=tmp_path),
+        lambda key: FileSource(key.address, base=tmp_path),
         KeptHealth(house.store),
     )
     (tmp_path / "data").mkdir()

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from controller.adapters.sources.open import open_source
 from controller.adapters.sources.sql_table import SqlOptions, SqlSource, _Cursor, connection_url
 from controller.domain.errors import ConfigurationError, Unavailable
-from controller.domain.rules import DataSection
+from controller.domain.rules import SourceKey
 from controller.ports import Poll
 
 
@@ -216,7 +216,7 @@ def test_watermark_keeps_its_type(value):
 
 
 def opened(address: str, folder: Path) -> Any:
-    return open_source(DataSection(source=address, target="y"), base=folder, spool=folder)
+    return open_source(SourceKey(address=address), base=folder, spool=folder)
 
 
 @pytest.mark.parametrize(
