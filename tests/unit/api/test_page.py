@@ -14,7 +14,7 @@ from controller.domain.errors import ConfigurationError
 from controller.domain.signals import SignalKind
 from controller.entrypoints.api.app import check_exposure
 from controller.entrypoints.api.desk import LoginLinks
-from controller.ports import JournalEntry
+from controller.ports import JournalEntry, SourceState
 from controller.settings import load_settings
 from tests.support.house import MODEL
 from tests.support.page import Office, form
@@ -296,3 +296,26 @@ def test_the_drift_view_shows_a_model_s_quarantine_escaped(office: Office):
         tx.data.quarantine(MODEL, 1, "12 rows are <null>")
     assert "12 rows are &lt;null&gt;" in page.get("/drift", params={"model": MODEL}).text
     assert page.get("/drift", params={"model": "nobody"}).status_code == 200
+
+
+def test_the_system_page_says_how_each_source_fares(office: Office):
+    at = office.house.clock.now()
+    with office.house.store.begin() as tx:
+        tx.sources.note(
+            [
+                SourceState(model="well", source="data/*.parquet", checked_at=at, good_at=at),
+                SourceState(model="away", source="s3://away", checked_at=at, error="it is away."),
+                SourceState(
+                    model="odd", source="odd/*.csv", checked_at=at, problems=("a.csv is no data.",)
+                ),
+            ]
+        )
+    text = office.visitor().get("/system").text
+    rows = {
+        name: text.split(f"<td>{name}</td>")[1].split("</tr>")[0]
+        for name in ("well", "away", "odd")
+    }
+    assert "not well" not in rows["well"]
+    assert "not well" in rows["away"]
+    assert "it is away." in rows["away"]
+    assert "not well" in rows["odd"]

@@ -298,7 +298,7 @@ def test_source_that_hangs_delays_only_its_own_model(house):
     assert len(sources.kinds()) == 1
     release.set()
     until(lambda: len(sources.after_a_round()) == 2)
-    assert sources.state(MODEL).healthy
+    assert sources.state(MODEL).error == ""
 
 
 def test_problems_are_kept_for_the_doctor_and_forgotten_with_the_policy(house):
