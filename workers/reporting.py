@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from controller.crashpoints import reach
 from controller.domain.errors import Conflict, IncumbentError, Unavailable
+from controller.domain.payloads import InvalidPayload
 from controller.domain.runs import Run, RunState
 from controller.ports import JournalEntry, Pulse, RunEnd, Store, Transaction
 from workers.draining import Drain
@@ -212,6 +213,7 @@ def report_end(store: Store, run: Run, end: RunEnd, reporter: Reporter) -> bool:
         except (
             TypeError,
             ValueError,
+            InvalidPayload,
         ) as error:  # a mistake of ours: say so instead of trying for ever
             log.exception("result cannot be written", extra={"action": "finish", "run": run.id})
             end = RunEnd(state=RunState.FAILED, reason=f"its result cannot be written: {error}")

@@ -6,21 +6,26 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from controller.domain.payloads import storable_text
 from controller.domain.runs import Run, RunState
 from controller.domain.signals import NewSignal, SignalKind
 
 
 def ending_signal(run: Run, at: datetime, *, actor: str) -> NewSignal:
     """The one signal of an ended run. Its payload is the run's result and, whatever that says, the run's own fields."""
-    finished = run.state is RunState.DONE
     return NewSignal(
         key=f"run:{run.id}:{run.state}",
         model=run.model,
-        kind=SignalKind.RUN_FINISHED if finished else SignalKind.RUN_FAILED,
+        kind=end_kind(run.state),
         occurred_at=at,
         payload=end_payload(run, run.state, run.reason, run.result),
         actor=actor,
     )
+
+
+def end_kind(state: RunState) -> SignalKind:
+    """Which kind of signal tells that a run ended so."""
+    return SignalKind.RUN_FINISHED if state is RunState.DONE else SignalKind.RUN_FAILED
 
 
 def end_payload(
@@ -32,7 +37,7 @@ def end_payload(
         "run": run.id,
         "kind": run.spec.kind.value,
         "state": state.value,
-        "reason": reason,
+        "reason": storable_text(reason),
     }
 
 

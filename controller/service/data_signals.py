@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
+from controller.domain.payloads import storable_text
 from controller.domain.signals import NewSignal, SignalKind
 from controller.ports import Batch
 from controller.service.active_policies import InForce
 
 _SHOWN = 5
+_LONGEST = 8_000
+_LONGEST_NAME = 200
+_MOST = 1_000
+"""What a signal holds of an address, of a column's name, and of the columns of one change."""
 
 
 def signals_of(
@@ -37,7 +43,7 @@ def _new_data(model: str, batch: Batch, at: datetime) -> NewSignal:
         kind=SignalKind.NEW_DATA,
         occurred_at=batch.seen_at or at,
         payload={
-            "uri": batch.uri,
+            "uri": storable_text(batch.uri, _LONGEST),
             "rows": batch.details.get("new_rows", batch.rows),
             "size": batch.size,
             "digest": batch.digest,
@@ -56,7 +62,11 @@ def served_signals(item: InForce, batches: Sequence[Batch], at: datetime) -> lis
             model=item.serving,
             kind=SignalKind.SERVED,
             occurred_at=batch.seen_at or at,
-            payload={"uri": batch.uri, "rows": batch.rows, "sequence": batch.sequence},
+            payload={
+                "uri": storable_text(batch.uri, _LONGEST),
+                "rows": batch.rows,
+                "sequence": batch.sequence,
+            },
         )
         for batch in batches
     ]
@@ -68,7 +78,7 @@ def _schema_changed(model: str, batch: Batch, at: datetime, change: dict[str, An
         model=model,
         kind=SignalKind.SCHEMA_CHANGED,
         occurred_at=batch.seen_at or at,
-        payload={"uri": batch.uri, "sequence": batch.sequence, **change},
+        payload={"uri": storable_text(batch.uri, _LONGEST), "sequence": batch.sequence, **change},
     )
 
 
@@ -91,7 +101,17 @@ def schema_change(before: Mapping[str, str], after: Mapping[str, str]) -> dict[s
     if not parts:
         return {}
     sentence = f"The columns changed: {', '.join(parts)}"
-    return {"added": added, "removed": removed, "retyped": retyped, "sentence": sentence}
+    return {
+        "added": _names(added),
+        "removed": _names(removed),
+        "retyped": dict(zip(_names(retyped), _names(retyped.values()), strict=True)),
+        "sentence": storable_text(sentence, 2_000),
+    }
+
+
+def _names(names: Iterable[str]) -> list[str]:
+    """Of very many columns the first; of a very long name its beginning."""
+    return [storable_text(name, _LONGEST_NAME) for name in islice(names, _MOST)]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -8,13 +8,13 @@ What cannot be had is a gap, and a gap never rolls anybody back.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 from controller.domain.errors import IncumbentError
+from controller.domain.payloads import EXACT, is_measured
 from controller.domain.rules import Policy, RollbackCondition
 from controller.domain.signals import NewSignal, SignalKind
 from controller.ports import Clock, Store
@@ -92,7 +92,7 @@ class PollFigures:
         rows = 1.0
         if condition.samples is not None:
             rows = self._figures.ask(condition.samples, ended) or 0.0
-        if value is None or not math.isfinite(value) or not math.isfinite(rows) or rows < 1:
+        if value is None or not is_measured(value) or not 1 <= rows <= EXACT:
             return None
         return NewSignal(
             key=f"figure:{model}:{condition.name}:{ended:%Y-%m-%dT%H:%M:%SZ}",

@@ -113,9 +113,9 @@ class Source(Client):
                 self.seen.files[str(path)] = model
             return
         key = f"{self.name_of_me}:{self.count}"
-        self.tell(model, SignalKind.WEBHOOK, key, type="chaos", number=self.count)
+        self.tell(model, SignalKind.WEBHOOK, key, type="chaos", data={"number": self.count})
         if self.rng.random() < 0.15:  # it was not sure that it was heard
-            self.tell(model, SignalKind.WEBHOOK, key, type="chaos", number=self.count)
+            self.tell(model, SignalKind.WEBHOOK, key, type="chaos", data={"number": self.count})
 
 
 class Person(Client):

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from controller.domain.errors import Conflict
+from controller.domain.payloads import InvalidPayload
 from controller.domain.signals import SignalAnswer, SignalKind, SignalStatus
 from controller.ports import Query, Store
 from tests.support.makers import AT, MODEL, decide, new_signal
@@ -23,7 +24,7 @@ def test_a_signal_comes_back_as_it_was_given(store: Store):
         kind=SignalKind.WEBHOOK,
         trigger="labels",
         actor="webhook:labels",
-        payload={"n": 1, "text": "ü\n", "list": [1.5, None, True]},
+        payload={"type": "t", "data": {"n": 1, "text": "ü\n", "list": [1.5, None, True]}},
         occurred_at=AT - timedelta(microseconds=1),
     )
     with store.begin() as tx:
@@ -44,7 +45,9 @@ def test_the_same_key_is_the_same_signal(store: Store):
     with store.begin() as tx:
         first = tx.signals.append([new_signal("a"), new_signal("b"), new_signal("a")], AT)
     with store.begin() as tx:
-        second = tx.signals.append([new_signal("c"), new_signal("b", payload={"other": 1})], AT)
+        second = tx.signals.append(
+            [new_signal("c"), new_signal("b", payload={"reason": "other"})], AT
+        )
     assert [a.fresh for a in first] == [True, True, False]
     assert first[2].id == first[0].id
     assert [a.fresh for a in second] == [True, False]
@@ -52,7 +55,7 @@ def test_the_same_key_is_the_same_signal(store: Store):
     with store.read() as tx:
         kept = tx.signals.by_key("b")
         assert kept is not None
-        assert kept.payload == {"a": 1}
+        assert kept.payload == new_signal().payload
         assert tx.signals.count_waiting() == 3
 
 
@@ -160,18 +163,15 @@ def test_text_that_cannot_be_stored_is_mended(bench: Bench):
     if bench.kind == "memory":
         pytest.skip("memory stores anything")
     with bench.store.begin() as tx:
-        (one,) = tx.signals.append(
-            [new_signal("nul\x00 and \udcff", actor="a\x00b", payload={"x": "\udcff\x00"})], AT
-        )
+        (one,) = tx.signals.append([new_signal("nul\x00 and \udcff", actor="a\x00b")], AT)
         again = tx.signals.append([new_signal("nul\x00 and \udcff")], AT)
         found = tx.signals.get(one.id)
     assert again[0] == type(one)(id=one.id, fresh=False)
     assert found is not None
     assert found.actor == "a\ufffdb"
-    assert found.payload == {"x": "?\x00"}
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")], ids=str)
 def test_what_is_no_number_is_refused(store: Store, number: float):
-    with pytest.raises(ValueError, match="no number"), store.begin() as tx:
-        tx.signals.append([new_signal(payload={"x": number})], AT)
+    with pytest.raises(InvalidPayload, match=r"payload\.data\.x"), store.begin() as tx:
+        tx.signals.append([new_signal(payload={"data": {"x": number}})], AT)

@@ -135,7 +135,7 @@ def test_a_full_disk_and_room_again(sqlite_url: str):
     with pytest.raises(StorageFull, match="is full") as caught, store.begin() as tx:
         decide(tx)
         for n in range(10):
-            tx.signals.append([new_signal(f"{n}", payload={"x": "y" * 100_000})], AT)
+            tx.signals.append([new_signal(f"{n}", payload={"data": "y" * 100_000})], AT)
     assert "INSERT" not in caught.value.sentence()
     with store.read() as tx:
         assert tx.decisions.head()[0] == 0

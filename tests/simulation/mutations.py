@@ -17,6 +17,7 @@ from controller.adapters.memory.models import MemoryModels
 from controller.adapters.memory.registry import MemoryRegistry
 from controller.adapters.memory.runs import MemoryRuns
 from controller.adapters.memory.signals import MemorySignals
+from controller.domain.canonical import format_time
 from controller.domain.decisions import MoveVersion, SetChampion
 from controller.domain.endings import ending_signal
 from controller.domain.errors import Unavailable
@@ -340,7 +341,7 @@ def _fire_what_was_planned(
         model=model,
         kind=SignalKind.SCHEDULE,
         occurred_at=known[0],
-        payload={},
+        payload={"due": format_time(known[0])},
         trigger=trigger.name,
     )
     tx.signals.append([signal, replace(signal, key=f"{signal.key}:again")], now)

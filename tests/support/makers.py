@@ -19,6 +19,7 @@ from controller.domain.runs import Cause, Run, RunKind, RunSpec, run_id
 from controller.domain.signals import NewSignal, SignalKind
 from controller.domain.versions import VersionState
 from controller.ports import Batch, NewDecision, Transaction
+from tests.support.nonsense import VALID
 
 AT = datetime(2013, 1, 1, 12, tzinfo=UTC)
 MODEL = "flight-delay"
@@ -28,7 +29,8 @@ MINUTE = timedelta(minutes=1)
 
 def new_signal(key: str = "k1", model: str = MODEL, **changes: Any) -> NewSignal:
     """A signal that is not in the inbox yet."""
-    values: dict[str, Any] = {"kind": SignalKind.MANUAL, "occurred_at": AT, "payload": {"a": 1}}
+    kind = changes.get("kind", SignalKind.MANUAL)
+    values: dict[str, Any] = {"kind": kind, "occurred_at": AT, "payload": VALID[kind]}
     return NewSignal(key=key, model=model, **(values | changes))
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import strategies as st
 
@@ -298,6 +300,16 @@ def signals_of_nonsense(
     """Hypothesis: a kind and a payload of it."""
     kind = draw(st.sampled_from(kinds))
     return kind, draw(nonsense_payloads(kind))
+
+
+@contextmanager
+def behind_the_doors() -> Iterator[None]:
+    """Inside it the stores keep whatever they are given: what the engine meets if every door had failed."""
+    with (
+        patch("controller.adapters.memory.signals.check_signals", lambda signals: signals),
+        patch("controller.adapters.sql.signals.check_signals", lambda signals: signals),
+    ):
+        yield
 
 
 # --- the parts ------------------------------------------------------------------------------------------------

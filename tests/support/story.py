@@ -222,10 +222,7 @@ def drifted(office: Office) -> None:
     office.house.signal(
         SignalKind.DRIFT,
         "drift:1",
-        columns={"distance": 0.31},
-        metric="psi",
-        value=0.31,
-        model=MODEL,
+        columns={"distance": {"psi": 0.31}},
     )
     office.house.tick()
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from controller.adapters.memory.tables import Tables
 from controller.domain.canonical import to_plain
 from controller.domain.errors import Conflict
+from controller.domain.payloads import check_signals
 from controller.domain.signals import CAUSES, NewSignal, Signal, SignalAnswer, SignalStatus
 from controller.ports import Accepted, Query
 
@@ -20,7 +21,7 @@ class MemorySignals:
         self._tables = tables
 
     def append(self, signals: Sequence[NewSignal], at: datetime) -> list[Accepted]:
-        return [self._append(signal, at) for signal in signals]
+        return [self._append(signal, at) for signal in check_signals(signals)]
 
     def _append(self, new: NewSignal, at: datetime) -> Accepted:
         known = self._tables.signal_keys.get(new.key)

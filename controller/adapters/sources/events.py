@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 from controller.domain.errors import UserError
+from controller.domain.payloads import is_in_range
 
 LARGEST = 1 << 20
 MOST_EVENTS = 1000
@@ -147,7 +148,10 @@ def _time(value: Any) -> datetime | None:
         moment = datetime.fromisoformat(str(value).replace("Z", "+00:00").replace("z", "+00:00"))
     except ValueError:
         raise BadEvent(f"the CloudEvent's time {value!r} is no RFC 3339 time.") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    if not is_in_range(moment):
+        raise BadEvent(f"the CloudEvent's time {value!r} lies outside the years 1970 to 8999.")
+    return moment.astimezone(UTC)
 
 
 def _json(body: bytes) -> Any:

@@ -12,6 +12,7 @@ from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import signals
 from controller.adapters.sql.types import is_one_of, storable, written
 from controller.domain.errors import Conflict
+from controller.domain.payloads import check_signals
 from controller.domain.signals import (
     CAUSES,
     NewSignal,
@@ -38,6 +39,7 @@ class SqlSignals:
         self._session = session
 
     def append(self, new: Sequence[NewSignal], at: datetime) -> list[Accepted]:
+        check_signals(new)
         accepted: list[Accepted] = []
         for start in range(0, len(new), CHUNK):
             accepted += self._append(new[start : start + CHUNK], at)

@@ -31,7 +31,8 @@ from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import runs
 from controller.adapters.sql.types import storable
 from controller.domain.canonical import canonical_json
-from controller.domain.endings import end_payload
+from controller.domain.endings import end_kind, end_payload
+from controller.domain.payloads import check_payload
 from controller.domain.runs import Run
 from controller.ports import JournalEntry, RunEnd
 
@@ -65,7 +66,9 @@ def heartbeat(
 
 def finish(session: Session, run: Run, fence: int, end: RunEnd, at: datetime) -> bool:
     """End the run and append its signal; whether it was still held."""
-    payload = end_payload(run, end.state, end.reason, end.result)
+    payload = check_payload(
+        end_kind(end.state), end_payload(run, end.state, end.reason, end.result)
+    )
     call = func.worker_finish(
         literal(run.id, Text),
         literal(fence, Integer),

@@ -24,6 +24,7 @@ from controller.domain.errors import (
     Unavailable,
     UserError,
 )
+from controller.domain.payloads import InvalidPayload
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -97,9 +98,16 @@ def refused(request: Request, error: IncumbentError) -> Response:
     status = status_of(error)
     if status >= 500:
         log.error("a request failed", extra={"action": "request_failed", "why": error.message})
-    body = problem(status, error.code, error.message, hint=error.hint)
+    body = problem(status, error.code, error.message, hint=error.hint, errors=_fields(error))
     headers = {"www-authenticate": "Bearer"} if status == 401 else {}
     return answer(request, body, headers | ({"retry-after": "5"} if status == 503 else {}))
+
+
+def _fields(error: IncumbentError) -> list[dict[str, Any]]:
+    """The field that a payload's error names, in the form of the errors of a body."""
+    if not isinstance(error, InvalidPayload):
+        return []
+    return [{"at": error.field, "what": error.what}]
 
 
 def install(app: FastAPI) -> None:

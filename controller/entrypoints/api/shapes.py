@@ -7,9 +7,11 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from controller.domain.names import LONGEST_MODEL_NAME, MODEL_NAME
+
 T = TypeVar("T")
 _MODEL = "flight-delay"
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+NAME = f"^{MODEL_NAME}$"
 
 
 class Page(BaseModel, Generic[T]):
@@ -23,11 +25,15 @@ class SignalIn(BaseModel):
     """Something that happened to a model. The same `Idempotency-Key` is the same signal."""
 
     model_config = ConfigDict(extra="forbid")
-    model: str = Field(pattern=NAME, examples=[_MODEL])
+    model: str = Field(pattern=NAME, max_length=LONGEST_MODEL_NAME, examples=[_MODEL])
     kind: str = Field(
         "manual", examples=["manual"], description="manual, metric, drift, decay, skew or webhook."
     )
-    payload: dict[str, Any] = Field({}, examples=[{"reason": "labels were fixed"}])
+    payload: dict[str, Any] = Field(
+        {},
+        examples=[{"reason": "labels were fixed"}],
+        description="The fields of its kind; what nobody shall interpret goes below `data`.",
+    )
     trigger: str | None = Field(
         None, max_length=200, description="The policy's trigger that it is meant for."
     )

@@ -23,7 +23,7 @@ from controller.entrypoints.api.resolving import (
     lasting,
     resolved,
 )
-from controller.entrypoints.api.write import ANSWERED, Key, said, storable
+from controller.entrypoints.api.write import ANSWERED, Key, said
 from controller.service.access import Person
 from controller.service.notes import set_description, set_tags
 from controller.service.search import Wanted, parse_tag, search
@@ -288,8 +288,7 @@ def say(
     desk: At, person: Caller, model: Model, body: shapes.PayloadIn, key: Key = None
 ) -> JSONResponse:
     """What the command line says from afar; the routes of aliases and versions say the same."""
-    payload = storable(body.payload)
-    word = Word(right=body.right, model=model, reason=body.reason, payload=payload, key=key)
+    word = Word(right=body.right, model=model, reason=body.reason, payload=body.payload, key=key)
     return _word(desk, person, word)
 
 

@@ -16,7 +16,7 @@ from controller.adapters.sources.events import (
     parse_cloud_events,
     verify_signature,
 )
-from controller.domain.canonical import canonical_json, to_plain
+from controller.domain.canonical import to_plain
 from controller.domain.errors import Forbidden, NotFound, UserError
 from controller.domain.signals import NewSignal, Signal, SignalKind
 from controller.domain.tracing import read_header
@@ -109,7 +109,7 @@ def rehearse_signal(request: Request, desk: At, person: Caller, body: shapes.Sig
         model=body.model,
         kind=_kind(body.kind),
         occurred_at=now,
-        payload=storable(body.payload),
+        payload=body.payload,
         actor=person.actor,
     )
     return told(request, rehearse(desk.store, desk.parse, body.model, [signal], now))
@@ -133,7 +133,7 @@ def _accepted(
                     model=body.model,
                     kind=kind,
                     occurred_at=occurred,
-                    payload=storable(body.payload),
+                    payload=body.payload,
                     trigger=body.trigger,
                     actor=person.actor,
                 )
@@ -310,20 +310,9 @@ def _of_event(event: CloudEvent, person: Person | None, now: datetime) -> NewSig
         model=model,
         kind=SignalKind.WEBHOOK,
         occurred_at=event.time or now,
-        payload=storable({**said, "data": data}),
+        payload={**said, "data": data},
         actor=person.actor if person else f"webhook:{event.source}",
     )
-
-
-def storable(payload: dict[str, Any]) -> dict[str, Any]:
-    """The payload, if it has a canonical form: NaN and infinities have none."""
-    try:
-        canonical_json(payload)
-    except (ValueError, TypeError, RecursionError):
-        raise UserError(
-            "The payload holds a number that JSON has no word for, such as NaN."
-        ) from None
-    return payload
 
 
 Model = Annotated[str, Path(max_length=200)]

@@ -18,6 +18,7 @@ import click
 from controller.adapters.memory.clock import SystemClock
 from controller.domain.canonical import to_plain
 from controller.domain.errors import NotFound, PolicyInvalid, UserError
+from controller.domain.payloads import INTEGER
 from controller.domain.rules import Policy
 from controller.domain.signals import NewSignal
 from controller.ports import ArtifactStore, Clock, Store, Transaction
@@ -289,11 +290,14 @@ def parse_when(text: str | None, now: datetime) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+_VERSION = re.compile(r"[0-9]{1,10}")
+
+
 def parse_version(text: str) -> int:
     """`3` or `v3` as 3; UserError otherwise."""
     digits = text.removeprefix("v")
-    if not digits.isdecimal():
-        raise UserError(f"{text!r} is no version.", hint="Write its number, 3 or v3.")
+    if not _VERSION.fullmatch(digits) or int(digits) > INTEGER:
+        raise UserError(f"{text[:40]!r} is no version.", hint="Write its number, 3 or v3.")
     return int(digits)
 
 

@@ -84,7 +84,11 @@ def metric(
 @click.argument("model")
 @click.option("--reason", default="", help="Why, for the log.")
 @click.option("--type", "event", help="Tell of an event of this type, for a webhook trigger.")
-@click.option("--payload", default="{}", help="What the event says, as a JSON object.")
+@click.option(
+    "--payload",
+    default="{}",
+    help="What the event says, as a JSON object; it is kept below `data`.",
+)
 @click.option("--key", default="", help="The same key twice is one signal.")
 @click.option("--dry-run", is_flag=True, help="Say what would be decided, and change nothing.")
 @click.option("--wait", type=click.FloatRange(min=0), default=0.0, help="Seconds to wait for it.")
@@ -106,12 +110,17 @@ def ask(
 ) -> int:
     """Ask for a training of MODEL; the policy's limits still hold."""
     del yes  # it asks for nothing that could do harm
+    said = _object(payload)
     told = NewSignal(
         key=f"{session.actor}:{key or uuid.uuid4()}",
         model=model,
         kind=SignalKind.WEBHOOK if event else SignalKind.MANUAL,
         occurred_at=session.now(),
-        payload={**_object(payload), "reason": reason, **({"type": event} if event else {})},
+        payload={
+            "reason": reason,
+            **({"type": event} if event else {}),
+            **({"data": said} if said else {}),
+        },
         actor=session.actor,
     )
     with session.read() as tx:
@@ -137,7 +146,7 @@ def _sent(session: Session, told: NewSignal, wait: float, *, as_json: bool) -> i
 def _object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"--payload is no JSON: {error}.") from None
     if not isinstance(value, dict):
         raise UserError("--payload is no JSON object.", hint='Write {"key": "value"}.')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controller.domain.names import LONGEST_MODEL_NAME, MODEL_NAME
 from controller.rulefmt.types import Text
 
 METRIC = Text("a metric's name such as mae", r"[A-Za-z_][A-Za-z0-9_.@:/-]*", 100, label="metric")
@@ -10,7 +11,7 @@ NAME = Text("a name", r"[^\x00-\x1f]+", 100, label="name")
 GROUP = Text("a group's name", r"[A-Za-z0-9][A-Za-z0-9._@:/-]*", 100, label="group")
 CHANNEL = Text("a channel's name", r"[A-Za-z0-9#][A-Za-z0-9._@:/#-]*", 100, label="channel")
 MODEL = Text(
-    "a name of letters, digits, `.`, `_` and `-`", r"[A-Za-z0-9][A-Za-z0-9._-]*", 100, label="name"
+    "a name of letters, digits, `.`, `_` and `-`", MODEL_NAME, LONGEST_MODEL_NAME, label="name"
 )
 ENTRYPOINT = Text(
     "an entry point such as package.module:function",

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from controller.domain.canonical import digest, to_plain
+from controller.domain.canonical import digest, format_time
 from controller.domain.catalog import CHAMPION
+from controller.domain.payloads import is_in_range, storable_text
 from controller.domain.publication import SETTLED_MOST, Publication, Sent, Settlement
 from controller.domain.signals import NewSignal, Signal, SignalKind
 from controller.domain.versions import Version
@@ -183,7 +184,7 @@ class Drifts:
         """What the decision looks at: what was seen over there, and what the server allows."""
         found = drift.found
         payload: dict[str, Any] = {
-            "reason": drift.sentence,
+            "reason": storable_text(drift.sentence, 2_000),
             "place": self._team.place,
             "alias": CHAMPION,
             "expected": side.row.alias,
@@ -197,10 +198,10 @@ class Drifts:
         }
         if found is not None:
             payload |= {
-                "source": found.source,
-                "run": found.run,
-                "entered_by": found.author,
-                "entered_at": to_plain(found.entered_at),
+                "source": storable_text(found.source, 8_000),
+                "run": storable_text(found.run, 500),
+                "entered_by": storable_text(found.author, 500),
+                "entered_at": _moment(found.entered_at),
             }
         return payload
 
@@ -212,3 +213,8 @@ def _number_of(side: Side, found: RemoteVersion | None) -> int | None:
     number = next((n for n, sent in side.sent.items() if sent.remote == found.number), None)
     ours = next((v for v in side.versions if v.number == number), None)
     return ours.number if ours is not None and found.tags.get(DIGEST) == ours.digest else None
+
+
+def _moment(at: datetime | None) -> str | None:
+    """A time over there, as text; what lies beyond the calendar's use says nothing."""
+    return None if at is None or not is_in_range(at) else format_time(at)

@@ -348,13 +348,14 @@ def test_a_full_inbox_says_so_and_when_to_come_again(tmp_path: Path):
     office.served = dataclasses.replace(office.served, settle=None, patience=0.1)
     office.app = create_app(office.served)
     api = office.client()
-    body = [{"model": MODEL, "kind": "metric", "key": f"k{n}"} for n in range(10)]
+    figure = {"model": MODEL, "kind": "metric", "payload": {"metric": "mae"}}
+    body = [{**figure, "key": f"k{n}"} for n in range(10)]
     assert api.post("/v1/signals/batch", json=body).status_code == 202
-    more = api.post("/v1/signals", json={"model": MODEL, "kind": "metric", "key": "k10"})
+    more = api.post("/v1/signals", json={**figure, "key": "k10"})
     assert (more.status_code, more.json()["code"]) == (503, "full")
     assert more.headers["retry-after"] == "5"
     assert "10 signals wait for their answer" in more.json()["detail"]
-    again = api.post("/v1/signals", json={"model": MODEL, "kind": "metric", "key": "k3"})
+    again = api.post("/v1/signals", json={**figure, "key": "k3"})
     assert (again.status_code, again.json()["fresh"]) == (200, False), "it was kept before"
     word = api.post(f"/v1/models/{MODEL}/hold", json={"reason": "stop"})
     assert word.status_code == 202, "people are let in"

@@ -34,7 +34,7 @@ def test_a_model_s_page_names_its_consumers_and_the_rollout(tmp_path: Path):
     office.desk.enforce(POLICY + "rollout: [{traffic: 25%, soak: 6h}]\n")
     office.house.data(30_000, "feb")
     office.house.work()
-    office.house.signal(SignalKind.DRIFT, trigger="drift", metric="psi", value=0.1)
+    office.house.signal(SignalKind.DRIFT, trigger="drift", columns={"distance": {"psi": 0.1}})
     office.house.tick()
     text = office.visitor().get(f"/models/{MODEL}").text
     assert 'class="ch-mark ch-drift"' in text

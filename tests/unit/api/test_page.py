@@ -207,7 +207,7 @@ def test_a_session_ends_with_its_token(office: Office):
 
 def test_markup_is_shown_as_text_wherever_it_comes_from(office: Office):
     house, ana = office.house, office.visitor()
-    house.signal(SignalKind.DRIFT, EVIL, note=EVIL, actor=EVIL)
+    house.signal(SignalKind.DRIFT, EVIL, data={"note": EVIL}, actor=EVIL)
     house.signal(SignalKind.HOLD, reason=EVIL, actor="person:<b>ana")
     house.tick()
     house.signal(SignalKind.RELEASE, reason="go on", actor="person:ben")

@@ -41,7 +41,7 @@ def test_a_promotion_is_observed_and_settles_when_its_watch_ends():
     assert stages(house)["observed"] == "now"
     assert stages(house)["settled"] == "next"
     house.clock.advance(timedelta(days=3))
-    house.signal(SignalKind.DRIFT, "d", columns={"distance": 0.1})
+    house.signal(SignalKind.DRIFT, "d", columns={"distance": {"psi": 0.1}})
     house.tick()
     promoted = next(r for r in reversed(house.records()) if '"verdict":"promote"' in r.decision)
     assert stages(house, promoted.id - 1) == {

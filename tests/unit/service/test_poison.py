@@ -13,6 +13,7 @@ from controller.domain.signals import NewSignal, SignalKind
 from controller.service.engine import Engine
 from controller.service.overview import model_at_a_glance
 from tests.support.house import MODEL, House, policy
+from tests.support.nonsense import behind_the_doors
 
 OTHER = "cancellations"
 
@@ -29,7 +30,7 @@ def tell(house: House, model: str, kind: SignalKind, key: str, **payload: object
     signal = NewSignal(
         key=key, model=model, kind=kind, occurred_at=house.clock.now(), payload=payload
     )
-    with house.store.begin() as tx:
+    with behind_the_doors(), house.store.begin() as tx:
         tx.signals.append([signal], house.clock.now())
 
 
