@@ -8,9 +8,10 @@ import logging
 import os
 import secrets
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from controller import __version__
 from controller.adapters.memory.clock import SystemClock
 from controller.domain.canonical import digest
 from controller.domain.errors import Conflict, NotFound
+from controller.domain.marks import SigningKeys
 from controller.domain.rules import Policy, SourceKey
 from controller.ports import (
     ArtifactStore,
@@ -89,7 +91,7 @@ def open_store(settings: Settings | None = None, *, create: bool = False) -> Sto
             )
         file.parent.mkdir(parents=True, exist_ok=True)
     migrate(settings.database)
-    return SqlStore(settings.database, SystemClock())
+    return SqlStore(settings.database, SystemClock(), signing_keys(settings))
 
 
 def sqlite_file(settings: Settings) -> Path | None:
@@ -107,20 +109,40 @@ def open_artifacts(settings: Settings) -> ArtifactStore:
     return opened(settings.artifacts)
 
 
+def signing_keys(settings: Settings) -> SigningKeys | None:
+    """The keys that mark what people say: the operator's, or on SQLite one made once beside the database."""
+    if settings.signing_key is not None:
+        return SigningKeys(settings.signing_key.get_secret_value().split())
+    file = sqlite_file(settings)
+    if file is None:
+        return None
+    key = file.parent / "signing.key"
+    if not key.exists() and not os.access(file.parent, os.W_OK):
+        return None  # nobody can write to the database either
+    return SigningKeys([_made_once(key)])
+
+
 def page_key(settings: Settings) -> str:
     """The key that signs sessions and links: the operator's, or one made once that its owner alone can read."""
     if settings.page_key is not None:
         return settings.page_key.get_secret_value()
-    file = settings.home / "page.key"
-    settings.home.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    return _made_once(settings.home / "page.key")
+
+
+def _made_once(file: Path) -> str:
+    """The secret in the file, which is made where there is none: whole at once, and readable by its owner alone."""
+    with suppress(FileNotFoundError):
         return file.read_text(encoding="ascii")
-    key = secrets.token_urlsafe(48)
-    with os.fdopen(handle, "w", encoding="ascii") as stream:
-        stream.write(key)
-    return key
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, mine = tempfile.mkstemp(dir=file.parent, prefix=file.name)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as stream:
+            stream.write(secrets.token_urlsafe(48))
+        with suppress(FileExistsError):
+            file.hardlink_to(mine)  # another process may have been first
+    finally:
+        Path(mine).unlink()
+    return file.read_text(encoding="ascii")
 
 
 def message_links(settings: Settings) -> MessageLinks:

@@ -163,6 +163,12 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(
         None, description="Signs CloudEvents of senders that have no token (HMAC-SHA256)."
     )
+    signing_key: SecretStr | None = Field(
+        None,
+        description="Marks what people say (HMAC-SHA256): for the API, controllers and command lines, never for"
+        " workers. Several keys are separated by spaces or lines; the first one signs. Default on SQLite: made once,"
+        " beside the database; on PostgreSQL: signals are not marked.",
+    )
     anchor_key: SecretStr | None = Field(
         None,
         description="Signs the anchors of the chain (HMAC-SHA256); keep it out of the database's reach.",

@@ -139,6 +139,18 @@ class MoveView:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Covers:
+    """Digests of rows beside the log that a decision's record vouches for: a number, as JSON writes it, and SHA-256.
+
+    ``signals`` are those that the decision ended, ``comments`` those that no earlier decision covers, about anything.
+    Nothing is decided by them.
+    """
+
+    signals: Mapping[str, str] = field(default_factory=dict)
+    comments: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Snapshot:
     """One model at one moment.
 
@@ -183,6 +195,8 @@ class Snapshot:
     ``rollback.when`` asks for; read only where a figure has just come."""
     moves: tuple[MoveView, ...] = ()
     """Foreign moves of the champion that were settled lately; read only where another has just been told."""
+    covers: Covers | None = None
+    """Entered when the decision is recorded; None in records from before there was any."""
     format: int = FORMAT
 
     @property

@@ -83,7 +83,7 @@ from controller.ports.runs import (
     WorkerBook,
     WorkerRow,
 )
-from controller.ports.signals import Accepted, SignalInbox
+from controller.ports.signals import Accepted, SignalInbox, SignalProof
 from controller.ports.store import Store, Transaction
 from controller.ports.tracing import Tracer
 from controller.ports.use import (
@@ -162,6 +162,7 @@ __all__ = [
     "Sender",
     "Senders",
     "SignalInbox",
+    "SignalProof",
     "Silence",
     "SilenceBook",
     "SourceHealth",

@@ -39,3 +39,11 @@ class DecisionLog(Protocol):
     def walk(self, start: int = 1, model: str | None = None) -> Iterator[DecisionRecord]:
         """All records from ``start`` on, oldest first, without loading them at once."""
         ...
+
+    def anchored(self) -> tuple[int, str] | None:
+        """Number and hash of the newest decision that an anchor was made of; None if none ever was."""
+        ...
+
+    def remember_anchor(self, decision: int, hash_: str) -> None:
+        """Keep that an anchor names this decision. An earlier one than is kept changes nothing."""
+        ...

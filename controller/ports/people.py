@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -111,4 +112,16 @@ class CommentBook(Protocol):
 
     def latest(self, limit: int = 200) -> list[Comment]:
         """The newest comments about anything, newest first."""
+        ...
+
+    def uncovered(self, limit: int = 500) -> list[Comment]:
+        """Comments that no decision's record covers yet, oldest first."""
+        ...
+
+    def cover(self, numbers: Collection[int], decision: int) -> None:
+        """Say that the decision's record covers these comments."""
+        ...
+
+    def numbered(self, numbers: Collection[int]) -> list[Comment]:
+        """The comments of these numbers; those that do not exist are left out."""
         ...

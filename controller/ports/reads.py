@@ -17,8 +17,8 @@ from controller.domain.errors import NotFound
 from controller.ports.store import Transaction
 
 READS: Mapping[str, frozenset[str]] = {
-    "signals": frozenset({"get", "by_key", "find", "pending", "count_waiting"}),
-    "decisions": frozenset({"get", "find", "head", "walk"}),
+    "signals": frozenset({"get", "by_key", "find", "pending", "count_waiting", "proofs"}),
+    "decisions": frozenset({"get", "find", "head", "walk", "anchored"}),
     "registry": frozenset({"versions", "measured", "evaluations", "history"}),
     "facts": frozenset({"of"}),
     "measures": frozenset({"of"}),
@@ -34,7 +34,7 @@ READS: Mapping[str, frozenset[str]] = {
     "journal": frozenset({"read"}),
     "workers": frozenset({"all"}),
     "delegations": frozenset({"to", "all"}),
-    "comments": frozenset({"of", "latest"}),
+    "comments": frozenset({"of", "latest", "uncovered", "numbered"}),
     "deliveries": frozenset({"get", "find"}),
     "silences": frozenset({"active", "find", "get"}),
     "controllers": frozenset({"all"}),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from controller.domain.signals import NewSignal, Signal, SignalAnswer
+from controller.domain.signals import NewSignal, Signal, SignalAnswer, SignalStatus
 from controller.ports.query import Query
 
 
@@ -17,6 +17,23 @@ class Accepted:
 
     id: int
     fresh: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignalProof:
+    """A signal as it can be held against the log.
+
+    ``digest`` covers what it says and its mark. ``problem`` is why its actor is not believed, empty where that is fine;
+    ``unchecked``: its mark is by a key that this process does not hold.
+    """
+
+    id: int
+    digest: str
+    status: SignalStatus
+    reason: str
+    decision: int | None
+    problem: str = ""
+    unchecked: bool = False
 
 
 class SignalInbox(Protocol):
@@ -46,4 +63,8 @@ class SignalInbox(Protocol):
 
     def count_waiting(self, model: str | None = None) -> int:
         """How many signals of the model, or in all, have not ended (the inbox's depth)."""
+        ...
+
+    def proofs(self, numbers: Collection[int]) -> list[SignalProof]:
+        """What shows that these signals are as they were; those that do not exist are left out."""
         ...

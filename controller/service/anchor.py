@@ -19,6 +19,7 @@ from typing import Any
 from controller.domain.canonical import canonical_json, format_time
 from controller.domain.errors import IntegrityError, UserError
 from controller.ports import Transaction
+from controller.service.replay import Stray
 
 _FORM = 1
 
@@ -46,6 +47,30 @@ def make_anchor(tx: Transaction, database: str, key: bytes, now: datetime) -> An
         raise UserError("There is no decision to anchor yet.")
     said = {"decision": number, "hash": head, "at": format_time(now), "database": database}
     return Anchor(**said, signature=_sign(said, key))  # type: ignore[arg-type]
+
+
+def cut_off(tx: Transaction) -> Stray | None:
+    """What the log lacks by the newest anchor that is known to have been made; None if it lacks nothing."""
+    known = tx.decisions.anchored()
+    return None if known is None else lacking(tx, *known)
+
+
+def lacking(tx: Transaction, number: int, hash_: str) -> Stray | None:
+    """The same by an anchor of decision ``number``, which had that hash."""
+    last, _ = tx.decisions.head()
+    record = tx.decisions.get(number)
+    if record is None:
+        return Stray(
+            decision=last,
+            sentence=f"Decision {number} was anchored, and the log ends at {last}: the end was cut off.",
+        )
+    if record.hash != hash_:
+        return Stray(
+            decision=number,
+            sentence=f"Decision {number} had the hash {hash_[:12]} when it was anchored, and has"
+            f" {record.hash[:12]} now: history was written anew.",
+        )
+    return None
 
 
 def read_anchors(lines: Iterable[str]) -> list[Anchor]:

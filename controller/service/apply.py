@@ -5,6 +5,7 @@ All of it happens in the caller's transaction, after the record itself, so that 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import singledispatch
 
 from controller.domain.canonical import canonical_json
@@ -40,10 +41,13 @@ from controller.domain.runs import RunKind
 from controller.domain.snapshot import HoldView, RestView, Snapshot
 from controller.ports import DOORBELL, NewDecision, Transaction, doorbell_key
 from controller.service.backpressure import has_room_for_notices
+from controller.service.covered import covers_of
 
 
 def apply_decision(tx: Transaction, snapshot: Snapshot, decision: Decision) -> DecisionRecord:
     """Record the decision and carry out its actions, in their order."""
+    comments = tx.comments.uncovered()
+    snapshot = replace(snapshot, covers=covers_of(tx, decision, comments))
     record = tx.decisions.record(
         NewDecision(
             model=decision.model,
@@ -57,6 +61,8 @@ def apply_decision(tx: Transaction, snapshot: Snapshot, decision: Decision) -> D
     for index, action in enumerate(decision.actions):
         _apply(action, _Context(tx, decision, record, index))
     tx.signals.answer(decision.answers, record.id)
+    if comments:
+        tx.comments.cover([comment.id for comment in comments], record.id)
     return record
 
 

@@ -65,6 +65,11 @@ class Facts:
             lines[_line(0, "let go", action["version"], at)] += 1
         elif kind == "remove_artifact":
             lines[_line(decision, "remove", action["version"], action["digest"], at)] += 1
+        elif kind == "record_approval":
+            word = action.get("word") or ("approve" if action["agrees"] else "reject")
+            voted = (action["version"], action["actor"], action["agrees"], action["evidence"])
+            behalf = action.get("behalf") or ""
+            lines[_line(0, "approval", *voted, action["reason"], word, behalf, at)] += 1
         elif kind == "set_sunset":
             self._sunsets[model, action["version"]] = (decision, action["at"])
 
@@ -112,6 +117,9 @@ def _held(tx: Transaction, model: str) -> Iterator[_Line]:
         yield _line(0, "keep", keep.version, keep.actor, keep.reason, keep.since)
         if keep.lifted_at is not None:
             yield _line(0, "let go", keep.version, keep.lifted_at)
+    for one in tx.models.approvals(model):
+        voted = (one.version, one.actor, one.agrees, one.evidence, one.reason)
+        yield _line(0, "approval", *voted, one.word, one.behalf, one.at)
     for removal in tx.keeps.removals(model):
         yield _line(removal.decision, "remove", removal.version, removal.digest, removal.at)
 

@@ -22,10 +22,12 @@ from controller.domain.chain import break_at
 from controller.domain.decisions import Decision, DecisionRecord
 from controller.domain.errors import IncumbentError, NotFound
 from controller.domain.rules import Policy
-from controller.domain.snapshot import FORMAT, Snapshot
+from controller.domain.snapshot import FORMAT, Covers, Snapshot
 from controller.policy.decide import CODE, decide
 from controller.ports import Transaction
-from controller.service.replay import Replay
+from controller.service.anchor import cut_off
+from controller.service.covered import Covered, Uncovered
+from controller.service.replay import Replay, Stray
 
 Parse = Callable[[str, str], Policy]
 """From a policy's text and path to its rules; raises PolicyInvalid."""
@@ -57,6 +59,10 @@ class Verification:
     first: Difference | None = None
     findings: tuple[Difference, ...] = ()
     head: str = GENESIS
+    covered_since: int | None = None
+    """The first decision whose record covers signals, answers and comments too; None if none does."""
+    remarks: tuple[str, ...] = ()
+    """Worth knowing, and no sign that the log was tampered with."""
 
     @property
     def whole(self) -> bool:
@@ -72,6 +78,8 @@ class Verifier:
         self._parse = parse
         self._blob_id = blob_id
         self._policies: dict[str, Policy] = {}
+        self._covers: Covers | None = None
+        """Of the record that was derived last."""
 
     def one(self, number: int) -> Verification:
         """Derive one decision again, and check its place between its neighbours in the chain."""
@@ -97,11 +105,14 @@ class Verifier:
         Stops at the first record that was tampered with.
         """
         last, head = self._tx.decisions.head()
-        checked, before, replay = 0, GENESIS, Replay()
+        checked, before, replay, covered = 0, GENESIS, Replay(), Covered()
         findings: list[Difference] = []
         for record in self._records():
             checked += 1
             problem = _broken(record, checked, before) or self.derive(record)
+            body = json.loads(record.decision) if problem is None or problem.finding else {}
+            if problem is None or problem.finding:
+                problem = _stray(covered.feed(self._tx, record.id, self._covers, body)) or problem
             if problem is not None and not problem.finding:
                 return Verification(
                     checked=checked, first=problem, findings=tuple(findings), head=before
@@ -109,7 +120,7 @@ class Verifier:
             if problem is not None:
                 findings.append(problem)
             before = record.hash
-            replay.feed(record.id, json.loads(record.decision), record.actor)
+            replay.feed(record.id, body, record.actor)
             if progress is not None:
                 progress(checked, last)
         first = None
@@ -118,9 +129,17 @@ class Verifier:
                 decision=last,
                 sentence=f"The log ends at decision {checked}, but its head names decision {last}.",
             )
-        elif (stray := replay.compare(self._tx)) is not None:
-            first = Difference(decision=stray.decision, sentence=stray.sentence)
-        return Verification(checked=checked, first=first, findings=tuple(findings), head=before)
+        else:
+            first = _stray(cut_off(self._tx)) or _stray(covered.rest(self._tx))
+            first = first or _stray(replay.compare(self._tx))
+        return Verification(
+            checked=checked,
+            first=first,
+            findings=tuple(findings),
+            head=before,
+            covered_since=covered.since,
+            remarks=(*covered.remarks, *_not_checked(self._tx, covered)),
+        )
 
     def _records(self) -> Iterator[DecisionRecord]:
         yield from self._tx.decisions.walk()
@@ -160,6 +179,7 @@ class Verifier:
 
     def _decide_again(self, record: DecisionRecord) -> Decision:
         snapshot = codec.load(Snapshot, record.snapshot)
+        self._covers = snapshot.covers
         if snapshot.format > FORMAT:
             raise _Unlike(
                 f"has a snapshot of format {snapshot.format}, and this version reads up to {FORMAT}."
@@ -178,6 +198,21 @@ class Verifier:
                 raise _Unlike(f"was taken by rules {blob[:12]}, whose stored text was changed.")
             self._policies[blob] = self._parse(text, record.rules.path)
         return self._policies[blob]
+
+
+def _stray(found: Stray | Uncovered | None) -> Difference | None:
+    return None if found is None else Difference(decision=found.decision, sentence=found.sentence)
+
+
+def _not_checked(tx: Transaction, covered: Covered) -> Iterator[str]:
+    """What the log does not vouch for yet, or could not be looked at here."""
+    if covered.unchecked:
+        yield (
+            f"The marks of {covered.unchecked:,} signals could not be checked: their signing key is not known here."
+        )
+    waiting = len(tx.comments.uncovered())
+    if waiting:
+        yield f"{waiting:,} comments wait for the next decision, whose record will cover them."
 
 
 def _broken(record: DecisionRecord, number: int, before: str) -> Difference | None:

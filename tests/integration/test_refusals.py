@@ -28,7 +28,7 @@ from controller.domain.runs import RUN_MOVES, RunState
 from controller.domain.signals import SignalAnswer, SignalStatus
 from controller.domain.use import Consumer
 from controller.domain.versions import VERSION_MOVES, VersionState
-from controller.ports import ActiveRules, ReviewRecord, RunEnd, Transaction
+from controller.ports import ActiveRules, Comment, ReviewRecord, RunEnd, Transaction
 from tests.support.makers import AT, HOUR, batch, decide, enter, move, new_signal, order, seat
 from tests.support.postgres import PostgresServer
 from tests.support.stores import Bench
@@ -79,6 +79,12 @@ def fill(database: Bench) -> Bench:
         tx.registry.attach(M, RecordEvaluation(evaluation=evaluation), decision=1)
         tx.registry.mark_verified(M, 3, decision=1, at=AT)
         use(tx)
+        for number in (1, 2):
+            said = Comment(subject="decision:1", actor="ana", at=AT, text="", key=f"c{number}")
+            tx.comments.add(said)
+        tx.comments.cover([2], 1)
+        tx.decisions.remember_anchor(2, "h")
+    database.sql("INSERT INTO marked_since (id, signal, mark) VALUES (1, 0, 'm')")
     return database
 
 
@@ -451,6 +457,21 @@ REFUSED = {
         f" VALUES ('s3', 'm', 'manual', 'eve', {TIME}, {TIME}, '{{}}', 'handled')",
         "entered open",
     ),
+    # marks, comments, anchors
+    "another mark": ("UPDATE signals SET mark = 'x' WHERE key = 's2'", "mark of a signal"),
+    "marks from later on": ("UPDATE marked_since SET signal = 9", "never changed"),
+    "forget since when there are marks": ("DELETE FROM marked_since", "never forgotten"),
+    "change a comment": ("UPDATE comments SET text = 'x' WHERE key = 'c1'", "never changed"),
+    "cover a comment again": ("UPDATE comments SET decision = 2 WHERE key = 'c2'", "never changed"),
+    "delete a comment": ("DELETE FROM comments", "never deleted"),
+    "a comment that is covered from the start": (
+        "INSERT INTO comments (subject, actor, at, text, key, decision)"
+        f" VALUES ('m', 'eve', {TIME}, '', 'c3', 1)",
+        "covered by a later decision",
+    ),
+    "anchor an earlier decision": ("UPDATE anchored SET decision = 1", "later one only"),
+    "anchor another hash": ("UPDATE anchored SET hash = 'x'", "later one only"),
+    "forget an anchor": ("DELETE FROM anchored", "never forgotten"),
     # signals, letters, leases, rules
     "another payload": ("UPDATE signals SET payload = '{}' WHERE key = 's2'", "never changed"),
     "answer twice": ("UPDATE signals SET status = 'skipped' WHERE key = 's1'", "has ended"),
@@ -475,7 +496,9 @@ def test_refused(full: Bench, statement: str, words: str):
     assert words in full.attempt(statement)
 
 
-IGNORED = ["signals", "models", "leases", "rule_texts", "reviews"]
+IGNORED = [
+    "signals", "models", "leases", "rule_texts", "reviews", "comments", "marked_since", "anchored",
+]  # fmt: skip
 REPLACED = {
     "decision": (
         DECISION.format(id=3, prev_hash="(SELECT hash FROM chain_head)", hash="hash"),
@@ -499,6 +522,10 @@ REPLACED = {
     "run": ("INSERT INTO runs SELECT * FROM runs WHERE id = 'm.r2'", "next number"),
     "evaluation": ("INSERT INTO evaluations SELECT * FROM evaluations", "never changed"),
     "test": ("INSERT INTO budget_tests SELECT * FROM budget_tests", "never changed"),
+    "comment": (
+        "INSERT INTO comments SELECT id, subject, 'eve', at, text, 'other', NULL FROM comments WHERE key = 'c1'",
+        "never changed",
+    ),
     "approval": ("INSERT INTO approvals SELECT * FROM approvals", "never changed"),
 }
 
@@ -521,7 +548,8 @@ def test_sqlite_leaves_what_is_there(database: Bench, table: str):
 
 
 @pytest.mark.parametrize(
-    "table", ["decisions", "version_facts", "reigns", "versions", "signals", "chain_head"]
+    "table",
+    ["decisions", "version_facts", "reigns", "versions", "signals", "chain_head", "comments"],
 )
 @pytest.mark.parametrize("full", ["postgresql"], indirect=True)
 def test_postgresql_truncates_nothing(full: Bench, table: str):

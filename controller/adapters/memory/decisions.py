@@ -61,3 +61,11 @@ class MemoryDecisions:
         for record in self._tables.decisions.values():
             if record.id >= start and (model is None or record.model == model):
                 yield record
+
+    def anchored(self) -> tuple[int, str] | None:
+        return self._tables.anchored.get("newest")
+
+    def remember_anchor(self, decision: int, hash_: str) -> None:
+        known = self.anchored()
+        if known is None or known[0] < decision:
+            self._tables.anchored["newest"] = (decision, hash_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -87,3 +88,16 @@ class MemoryComments:
 
     def latest(self, limit: int = 200) -> list[Comment]:
         return sorted(self._tables.comments.values(), key=lambda c: -c.id)[:limit]
+
+    def uncovered(self, limit: int = 500) -> list[Comment]:
+        covered = self._tables.covered_comments
+        found = [c for c in self._tables.comments.values() if covered.get(c.id) is None]
+        return found[:limit]
+
+    def cover(self, numbers: Collection[int], decision: int) -> None:
+        for number in numbers:
+            self._tables.covered_comments[number] = decision
+
+    def numbered(self, numbers: Collection[int]) -> list[Comment]:
+        wanted = set(numbers)
+        return [c for c in self._tables.comments.values() if c.id in wanted]

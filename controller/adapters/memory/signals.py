@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from controller.adapters.memory.tables import Tables
-from controller.domain.canonical import to_plain
+from controller.domain.canonical import digest, to_plain
 from controller.domain.errors import Conflict
 from controller.domain.payloads import check_signals
 from controller.domain.signals import CAUSES, NewSignal, Signal, SignalAnswer, SignalStatus
-from controller.ports import Accepted, Query
+from controller.ports import Accepted, Query, SignalProof
 
 
 class MemorySignals:
@@ -99,6 +99,20 @@ class MemorySignals:
         if model is not None:
             return len(self._tables.waiting.get(model) or ())
         return sum(len(waiting) for waiting in self._tables.waiting.values())
+
+    def proofs(self, numbers: Collection[int]) -> list[SignalProof]:
+        found = [self._tables.signals.get(number) for number in sorted(numbers)]
+        return [
+            SignalProof(
+                id=signal.id,
+                digest=digest(replace(signal, status=SignalStatus.OPEN, reason="", decision=None)),
+                status=signal.status,
+                reason=signal.reason,
+                decision=signal.decision,
+            )
+            for signal in found
+            if signal is not None
+        ]
 
     def oldest_open(self, model: str) -> datetime | None:
         """When the model's oldest open signal was received."""

@@ -159,6 +159,10 @@ class Tables:
     tokens: Table[int, Token] = field(default_factory=Table)
     delegations: Table[int, Delegation] = field(default_factory=Table)
     comments: Table[str, Comment] = field(default_factory=Table)
+    covered_comments: Table[int, int] = field(default_factory=Table)
+    """Comment -> the decision whose record covers it."""
+    anchored: Table[str, tuple[int, str]] = field(default_factory=Table)
+    """One row, called ``newest``."""
     deliveries: Table[int, Delivery] = field(default_factory=Table)
     silences: Table[int, Silence] = field(default_factory=Table)
     controllers: Table[str, ControllerRow] = field(default_factory=Table)

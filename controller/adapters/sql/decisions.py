@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, insert, select, update
 
 from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import chain_head, decisions
+from controller.adapters.sql.tables import anchored, chain_head, decisions
 from controller.domain.chain import seal
 from controller.domain.decisions import DecisionRecord, RulesRef
 from controller.ports import NewDecision, Query
@@ -97,6 +97,19 @@ class SqlDecisions:
             if len(rows) < PAGE:
                 return
             after = rows[-1].id
+
+    def anchored(self) -> tuple[int, str] | None:
+        row = self._session.execute(select(anchored)).first()
+        return None if row is None else (row.decision, row.hash)
+
+    def remember_anchor(self, decision: int, hash_: str) -> None:
+        new = self._session.insert(anchored).values(id=1, decision=decision, hash=hash_)
+        self._session.execute(new.on_conflict_do_nothing(index_elements=["id"]))
+        self._session.execute(
+            update(anchored)
+            .where(anchored.c.decision < decision)
+            .values(decision=decision, hash=hash_)
+        )
 
 
 def _record(row: Row[Any]) -> DecisionRecord:

@@ -26,6 +26,7 @@ ADDED_ONLY = frozenset(
         "budget_tests",
         "decisions",
         "evaluations",
+        "marked_since",
         "reigns",
         "reviews",
         "rule_texts",
@@ -59,6 +60,7 @@ _API = SAID | {
     "free_models",
     "free_tags",
     "free_versions",
+    "marked_since",
     "outbox",
     "source_hints",
 }
@@ -190,6 +192,7 @@ def _rights(process: Process) -> Iterator[str]:
             written = _API | {"signals"}
         case Process.CONTROLLER:
             written = _tables() - SAID
+            yield "UPDATE (decision) ON comments"
         case Process.APPLICATION:
             written = _tables()
     if process is Process.API:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -124,10 +125,28 @@ class SqlComments:
         rows = self._session.execute(select(comments).order_by(comments.c.id.desc()).limit(limit))
         return [_comment(row) for row in rows]
 
+    def uncovered(self, limit: int = 500) -> list[Comment]:
+        rows = self._session.execute(
+            select(comments)
+            .where(comments.c.decision.is_(None))
+            .order_by(comments.c.id)
+            .limit(limit)
+        )
+        return [_comment(row) for row in rows]
+
+    def cover(self, numbers: Collection[int], decision: int) -> None:
+        self._session.execute(
+            update(comments).where(comments.c.id.in_(numbers)).values(decision=decision)
+        )
+
+    def numbered(self, numbers: Collection[int]) -> list[Comment]:
+        rows = self._session.execute(select(comments).where(comments.c.id.in_(numbers)))
+        return [_comment(row) for row in rows]
+
 
 def _token(row: Row[Any]) -> Token:
     return Token(**{**row._asdict(), "owners": tuple(row.owners)})
 
 
 def _comment(row: Row[Any]) -> Comment:
-    return Comment(**row._asdict())
+    return Comment(**{name: value for name, value in row._asdict().items() if name != "decision"})

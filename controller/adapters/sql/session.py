@@ -16,6 +16,7 @@ from controller.adapters.sql.errors import translate
 from controller.adapters.sql.types import UtcTime
 from controller.domain.decisions import MoveVersion
 from controller.domain.errors import Conflict, IncumbentError
+from controller.domain.marks import SigningKeys
 from controller.ports import Clock
 
 _READ_ONLY = "25006"
@@ -33,7 +34,7 @@ class Leaving:
 class Session:
     """What the books of one transaction share. ``place`` names the database for messages.
 
-    ``secret`` is the store's: what it claims, only it may report.
+    ``secret`` is the store's: what it claims, only it may report. ``keys`` mark signals, where the store holds any.
     """
 
     connection: Connection
@@ -41,6 +42,7 @@ class Session:
     place: str
     writes: bool
     secret: str
+    keys: SigningKeys | None = None
     leaving: dict[str, Leaving] = field(default_factory=dict)
     failure: IncumbentError | None = None
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, Text, func, select, type_coerce, update
 
+from controller.adapters.sql.marking import mark_of, proof_of
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import signals
 from controller.adapters.sql.types import is_one_of, storable, written
@@ -21,7 +22,7 @@ from controller.domain.signals import (
     SignalKind,
     SignalStatus,
 )
-from controller.ports import Accepted, Query
+from controller.ports import Accepted, Query, SignalProof
 
 CHUNK = 500
 """Rows in one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
@@ -45,8 +46,11 @@ class SqlSignals:
             accepted += self._append(new[start : start + CHUNK], at)
         return accepted
 
+    def _row(self, signal: NewSignal, at: datetime) -> Mapping[str, Any]:
+        return {**_row(signal, at), "mark": mark_of(self._session, signal)}
+
     def _append(self, new: Sequence[NewSignal], at: datetime) -> list[Accepted]:
-        rows = {storable(signal.key): _row(signal, at) for signal in reversed(new)}
+        rows = {storable(signal.key): self._row(signal, at) for signal in reversed(new)}
         insert = self._session.insert(signals).values(list(reversed(rows.values())))
         result = self._session.execute(
             insert.on_conflict_do_nothing(index_elements=["key"]).returning(
@@ -140,6 +144,14 @@ class SqlSignals:
         if model is not None:
             statement = statement.where(signals.c.model == model)
         return int(self._session.execute(statement).scalar_one())
+
+    def proofs(self, numbers: Collection[int]) -> list[SignalProof]:
+        payload = type_coerce(signals.c.payload, Text).label("payload")
+        columns = [column for column in signals.c if column.name != "payload"]
+        rows = self._session.execute(
+            select(*columns, payload).where(signals.c.id.in_(numbers)).order_by(signals.c.id)
+        )
+        return [proof_of(self._session, row) for row in rows]
 
     def _read(self, statement: Select[Any]) -> list[Signal]:
         return [_signal(row) for row in self._session.execute(statement)]

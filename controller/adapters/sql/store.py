@@ -40,6 +40,7 @@ from controller.adapters.sql.signals import SqlSignals
 from controller.adapters.sql.sources import SqlHints, SqlSources
 from controller.adapters.sql.use import SqlAliases, SqlConsumers, SqlKeeps
 from controller.domain.errors import Unavailable
+from controller.domain.marks import SigningKeys
 from controller.ports import Clock
 
 
@@ -85,10 +86,13 @@ class SqlTransaction:
 class SqlStore:
     """A database by URL, which must have been migrated (:func:`controller.adapters.sql.schema.migrate`).
 
-    ``clock`` measures leases and letters on SQLite; PostgreSQL uses its own.
+    ``clock`` measures leases and letters on SQLite; PostgreSQL uses its own. With ``keys`` what people say is marked,
+    and believed only with a good mark.
     """
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self, url: str, clock: Clock | None = None, keys: SigningKeys | None = None
+    ) -> None:
         self._url = read_url(url)
         self._clock: Clock = clock or SystemClock()
         self._writer = make_engine(self._url)
@@ -103,6 +107,7 @@ class SqlStore:
             self._looker = self._writer.execution_options(isolation_level="AUTOCOMMIT")
         self._lock = threading.Lock()
         self._owner: int | None = None
+        self._keys = keys
         self._secret = secrets.token_hex(32)
         _unlock_after_fork(self)
 
@@ -150,6 +155,7 @@ class SqlStore:
                     place=self.place,
                     writes=writes,
                     secret=self._secret,
+                    keys=self._keys,
                 )
                 yield SqlTransaction(session)
                 if writes:

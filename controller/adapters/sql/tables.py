@@ -59,6 +59,7 @@ signals = Table(
     Column("status", Text, nullable=False, server_default="open"),
     Column("reason", Words, nullable=False, server_default=""),
     Column("decision", BIG, ForeignKey(DECISION)),
+    Column("mark", Text),
     UniqueConstraint("key"),
     CheckConstraint(
         _in("status", "open", "deferred", "handled", "skipped", "failed"), name="status"
@@ -109,6 +110,24 @@ decisions = Table(
 
 chain_head = Table(
     "chain_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("decision", BIG, nullable=False),
+    Column("hash", Text, nullable=False),
+    CheckConstraint("id = 1", name="one"),
+)
+
+marked_since = Table(
+    "marked_since",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("signal", BIG, nullable=False),
+    Column("mark", Text, nullable=False),
+    CheckConstraint("id = 1", name="one"),
+)
+
+anchored = Table(
+    "anchored",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("decision", BIG, nullable=False),
@@ -513,8 +532,15 @@ comments = Table(
     Column("at", UtcTime, nullable=False),
     Column("text", Words, nullable=False),
     Column("key", Words, nullable=False),
+    Column("decision", BIG),
     UniqueConstraint("key"),
     Index("ix_comments_subject_id", "subject", "id"),
+    Index(
+        "ix_comments_uncovered",
+        "id",
+        sqlite_where=text("decision IS NULL"),
+        postgresql_where=text("decision IS NULL"),
+    ),
 )
 
 UNSENT = _in("state", "gathering", "sending")

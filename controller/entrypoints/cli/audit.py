@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from controller.domain.canonical import to_plain
-from controller.domain.errors import ConfigurationError, NegativeAnswer, Unavailable, UserError
+from controller.domain.errors import (
+    ConfigurationError,
+    IncumbentError,
+    NegativeAnswer,
+    Unavailable,
+    UserError,
+)
 from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
     Column,
@@ -25,6 +32,10 @@ from controller.entrypoints.cli.session import (
     parse_when,
     pass_session,
 )
+
+if TYPE_CHECKING:
+    from controller.service.anchor import Anchor
+    from controller.settings import Settings
 
 _NOTES = "refs/notes/incumbent"
 
@@ -174,11 +185,30 @@ def anchor(
     with session.read() as tx:
         made = make_anchor(tx, _place(session), key, session.now())
     _write(path, repository, made.line())
+    _remember(session, made)
     if as_json:
         print_json({"schema_version": SCHEMA_VERSION, **to_plain(made)})
     else:
         click.echo(f"Decision {made.decision} is anchored with hash {made.hash[:12]}.")
     return 0
+
+
+def _remember(session: Session, made: Anchor) -> None:
+    """That there is an anchor is kept in the database and in home, so that `verify` says when the log falls short.
+
+    A login that may not write leaves it to the file.
+    """
+    with contextlib.suppress(IncumbentError), session.store.begin() as tx:
+        tx.decisions.remember_anchor(made.decision, made.hash)
+    if session.given is None:
+        anchored_file(session.settings).parent.mkdir(parents=True, exist_ok=True)
+        with anchored_file(session.settings).open("a", encoding="utf-8") as file:
+            file.write(made.line() + "\n")
+
+
+def anchored_file(settings: Settings) -> Path:
+    """Every anchor that was made from here, in home."""
+    return settings.home / "anchored"
 
 
 def _place(session: Session) -> str:

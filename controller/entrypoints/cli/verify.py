@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,7 @@ from controller.entrypoints.cli.output import (
 from controller.entrypoints.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
+    from controller.ports import Transaction
     from controller.service.verify import Verification
 
 _SHOWN = 5
@@ -55,11 +57,34 @@ def verify(
         else:
             with _progress() as progress:
                 found = verifier.all(progress)
+            found = _by_anchors(session, tx, found)
     if as_json:
         print_json(_document(found))
     else:
         _report(found, number)
     return 0 if found.whole else 1
+
+
+def _by_anchors(session: Session, tx: Transaction, found: Verification) -> Verification:
+    """The same, held against the anchors that were made from here; a database can be made to forget them."""
+    from controller.entrypoints.cli.audit import anchored_file
+    from controller.service.anchor import lacking, read_anchors
+    from controller.service.verify import Difference
+
+    if session.given is not None or found.first is not None:
+        return found
+    try:
+        lines = anchored_file(session.settings).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return found
+    place = str(getattr(session.store, "place", ""))
+    for anchor in (one for one in read_anchors(lines) if one.database == place):
+        stray = lacking(tx, anchor.decision, anchor.hash)
+        if stray is not None:
+            return replace(
+                found, first=Difference(decision=stray.decision, sentence=stray.sentence)
+            )
+    return found
 
 
 def _evidence(session: Session, number: int, *, as_json: bool) -> int:
@@ -112,6 +137,10 @@ def _report(found: Verification, number: int | None) -> None:
         tell(f"Finding: {finding.sentence}")
     if len(found.findings) > _SHOWN:
         tell(f"Finding: {len(found.findings) - _SHOWN} more like this; --json lists them.")
+    for remark in found.remarks[:_SHOWN]:
+        tell(f"Note: {remark}")
+    if len(found.remarks) > _SHOWN:
+        tell(f"Note: {len(found.remarks) - _SHOWN} more like this; --json lists them.")
     if found.first is not None:
         click.echo(found.first.sentence)
     elif number is not None:
@@ -124,3 +153,8 @@ def _report(found: Verification, number: int | None) -> None:
             f"{found.checked:,} {noun} derived again, all as recorded{other}. "
             f"The chain is whole, its head is {found.head[:12]}, and the registry is what they made."
         )
+        if found.covered_since is not None:
+            click.echo(
+                "Signals, answers, approvals and comments are as they say: covered from decision "
+                f"{found.covered_since:,} on."
+            )
