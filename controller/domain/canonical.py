@@ -57,11 +57,14 @@ def format_time(moment: datetime) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """The inverse of :func:`format_time`; any ISO 8601 time with a zone is taken."""
+    """The inverse of :func:`format_time`; any ISO 8601 time with a zone is taken. ValueError for what is none."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} is beyond the years 1 to 9999 in UTC") from None
 
 
 def canonical_json(value: Any) -> str:

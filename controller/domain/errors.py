@@ -5,6 +5,7 @@
     │   ├── PolicyInvalid           exit code 1: a policy that does not parse (all problems at once)
     │   ├── ConfigurationError      exit code 2: a setting that cannot be used
     │   ├── NotFound                exit code 3: the thing that was named does not exist
+    │   ├── Unstorable              exit code 2: a value that the database cannot hold or compare
     │   ├── NotLoggedIn             exit code 2: nobody knows who asks
     │   └── Forbidden               exit code 2: known, and not allowed to do this
     ├── NegativeAnswer              exit code 1: the question was answered, and the answer is no
@@ -14,6 +15,7 @@
     │   ├── AlreadyExists           the name is taken
     │   └── IllegalTransition       the life cycle has no such move
     ├── IntegrityError              exit code 1: stored bytes do not match their digest
+    ├── DatabaseRefused             exit code 5: the database answers, and lacks what a statement needs
     └── Unavailable                 exit code 5: a database, broker or store does not answer
         ├── StorageFull             no space left where an artifact or a record was to be written
         └── Full                    a queue of ours is at its bound; nothing was taken, try again later
@@ -68,6 +70,12 @@ class NotFound(UserError):
 
     code = "not_found"
     exit_code = 3
+
+
+class Unstorable(UserError):
+    """A value does not fit where the database was to hold or compare it: its range, type, size or characters."""
+
+    code = "unstorable"
 
 
 class NotLoggedIn(UserError):
@@ -125,6 +133,12 @@ class IntegrityError(IncumbentError):
 
     code = "integrity"
     exit_code = 1
+
+
+class DatabaseRefused(IncumbentError):
+    """The database answers and refuses a statement: a table, a column or a right is missing, or it is not SQL there."""
+
+    code = "database_refused"
 
 
 class Unavailable(IncumbentError):

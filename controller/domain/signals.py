@@ -42,6 +42,7 @@ class SignalKind(StrEnum):
     RESTORE = "restore"
     RETAIN = "retain"
     DRILL = "drill"
+    DISMISS = "dismiss"
     FOREIGN_MOVE = "foreign_move"
 
 
@@ -60,6 +61,19 @@ TRAINING_CAUSES = frozenset(
 
 CAUSES = TRAINING_CAUSES | {SignalKind.SCHEMA_CHANGED, SignalKind.QUARANTINED, SignalKind.METRIC}
 """What the world brings, in any number; people and the ends of runs are few and go before."""
+
+
+URGENT = frozenset(
+    {
+        SignalKind.DISMISS,
+        SignalKind.ROLLBACK,
+        SignalKind.HOLD,
+        SignalKind.RELEASE,
+        SignalKind.CANCEL,
+        SignalKind.REJECT,
+    }
+)
+"""What a person can still do with a model that rests in error."""
 
 
 class SignalStatus(StrEnum):
@@ -109,6 +123,8 @@ class Signal:
     status: SignalStatus = SignalStatus.OPEN
     reason: str = ""
     decision: int | None = None
+    problem: str = ""
+    """Why the row cannot be read as a signal, empty where it can; its payload is empty then, and its kind a guess."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

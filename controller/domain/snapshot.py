@@ -15,7 +15,7 @@ from controller.domain.runs import RunView
 from controller.domain.signals import Signal
 from controller.domain.versions import Reign, VersionState, VersionView
 
-FORMAT = 2
+FORMAT = 3
 """Version of the snapshot's shape; a reader that meets a higher one refuses instead of guessing."""
 
 
@@ -151,10 +151,23 @@ class Covers:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SetAside:
+    """A signal that is kept out of this decision, and why.
+
+    ``ends``: it cannot be decided at all, and this decision answers it as failed. Else it waits for a later one.
+    """
+
+    signal: int
+    why: str
+    ends: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Snapshot:
     """One model at one moment.
 
-    ``signals`` are those not ended, oldest first. ``runs`` holds all that have not ended, those ordered in the
+    ``signals`` are those not ended, oldest first, without those that are set aside for a later decision; one that ends
+    without being decided stands here without its payload. ``runs`` holds all that have not ended, those ordered in the
     last day, and the newest of each kind. ``versions`` holds those of ``history`` and those that a signal names, all
     on which judgement has not been passed, and all that left the seat where the policy deprecates; whole evaluations
     are with those that may be judged again. ``history`` are the reigns, newest first.
@@ -197,6 +210,10 @@ class Snapshot:
     """Foreign moves of the champion that were settled lately; read only where another has just been told."""
     covers: Covers | None = None
     """Entered when the decision is recorded; None in records from before there was any."""
+    set_aside: tuple[SetAside, ...] = ()
+    """Signals that this decision does not look into."""
+    resting: str = ""
+    """Why the model rests in error; only what a person wants urgently is decided then, one signal at a time."""
     format: int = FORMAT
 
     @property

@@ -24,7 +24,9 @@ from controller.policy.aliases import tidy
 from controller.policy.case import Case, Finding, earliest
 from controller.policy.reasons.admit import admit
 from controller.policy.reasons.curate import curate
+from controller.policy.reasons.dismiss import dismiss
 from controller.policy.reasons.give_turn import give_turn
+from controller.policy.reasons.isolate import isolate
 from controller.policy.reasons.observe import observe
 from controller.policy.reasons.profile import profile
 from controller.policy.reasons.promote import promote
@@ -42,6 +44,8 @@ CODE = "5"
 Reason = Callable[[Case], Finding | None]
 
 REASONS: tuple[Reason, ...] = (
+    isolate,  # what cannot be decided must stop nothing else
+    dismiss,  # nor what a person takes back
     restrain,  # a person's hold, release, cancel or reject outranks every automatism
     roll_back,  # a bad champion harms now
     watch_rollout,  # so does a bad challenger that answers requests already
@@ -58,6 +62,9 @@ REASONS: tuple[Reason, ...] = (
     train,  # and only then new work is ordered
 )
 """Every reason to act, the most urgent first. The first that wants to act decides; the others wait a tick."""
+
+_AT_REST: tuple[Reason, ...] = (isolate, dismiss, restrain, roll_back)
+"""What is decided of a model that rests in error: its own rules or state may be why it rests."""
 
 _KEPT_IN_AUDIT = (RegisterVersion, RecordEvaluation, RecordFigure, Notify)
 """Facts and messages stay in ``mode: audit``; whatever would move a model or start work is left out."""
@@ -76,7 +83,7 @@ def decide(snapshot: Snapshot, rules: Policy, now: datetime) -> Decision:
     """
     case = Case(snapshot, rules, now)
     findings: list[Finding] = []
-    for reason in REASONS:
+    for reason in _AT_REST if snapshot.resting else REASONS:
         finding = reason(case)
         if finding is None:
             continue

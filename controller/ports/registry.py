@@ -147,7 +147,10 @@ class ModelBook(Protocol):
         ...
 
     def due(self, now: datetime, limit: int = 100) -> list[str]:
-        """Models with an open signal, or whose ``wake_at`` is not after ``now``; longest waiting first."""
+        """Models with an open signal, or whose ``wake_at`` is not after ``now``; longest waiting first.
+
+        Of models that rest in error until later only those for which a person wants something urgent.
+        """
         ...
 
     def waiting(self, limit: int = 100) -> list[Waiting]:

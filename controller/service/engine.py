@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controller.crashpoints import reach
 from controller.domain.decisions import Decision, DecisionRecord
 from controller.domain.errors import Conflict, Full, IncumbentError, Unavailable
 from controller.domain.rules import Policy
+from controller.domain.signals import URGENT
 from controller.policy.decide import decide
 from controller.ports import ActiveRules, Clock, Store, Transaction
 from controller.service.apply import apply_decision
-from controller.service.backpressure import OUTBOX, must_fit
+from controller.service.backpressure import OUTBOX, has_room_for_notices, must_fit
+from controller.service.narrow import MOST_TRIES, Narrowing, sentence_of
 from controller.service.snapshots import take_snapshot
+from controller.service.views import ALL, View
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,8 @@ Decided = Callable[[DecisionRecord, Decision], None]
 _MODEL_LEASE = timedelta(seconds=30)
 """More than a decision takes: the lease is given back in the transaction that took it."""
 _BACK_OFF = timedelta(seconds=30)
+_REFUSALS = 5
+"""Conflicts in a row after which it is no race any more: something in the inbox contradicts what is stored."""
 _STEPS = 100
 """Decisions for one model in one tick; a guard against a policy that would keep the loop to itself."""
 
@@ -69,6 +74,7 @@ class Engine:
         self._decided = decided
         self._policies: dict[str, Policy] = {}
         self._last: datetime | None = None
+        self._refused: dict[str, int] = {}
 
     def run_once(self) -> EngineReport:
         """Decide for every model that has something open, until each has nothing more to say."""
@@ -84,18 +90,17 @@ class Engine:
         for model in due:
             try:
                 decisions += self._settle(model, now)
+                self._refused.pop(model, None)
             except Conflict as conflict:
-                conflicts += 1  # the next tick reads a new snapshot and decides anew
-                log.info(
-                    "stale view", extra={"action": "conflict", "model": model, "why": str(conflict)}
-                )
+                conflicts += 1
+                decisions += self._meet_again(model, conflict, now)
             except Full as full:
-                self._set_aside(model, full, now)
+                self._rest(model, full, now)
             except Unavailable:
                 raise  # the database's trouble is no model's fault: the next tick tries all again
             except Exception as error:  # noqa: BLE001 - one poisoned model must stop no other
                 poisoned += 1
-                self._set_aside(model, error, now)
+                decisions += self._isolate(model, error, now)
         return EngineReport(
             models=len(due), decisions=decisions, conflicts=conflicts, poisoned=poisoned
         )
@@ -104,18 +109,167 @@ class Engine:
         """Decide for one model until nothing changes; how many decisions were written."""
         return self._settle(model, self._clock.now())
 
+    # --- what cannot be decided ---------------------------------------------------------------------------------
+
+    def _meet_again(self, model: str, conflict: Conflict, now: datetime) -> int:
+        """A stale view is read anew in the next tick. What is refused tick after tick is no stale view."""
+        log.info("stale view", extra={"action": "conflict", "model": model, "why": str(conflict)})
+        self._refused[model] = self._refused.get(model, 0) + 1
+        if self._refused[model] < _REFUSALS:
+            return 0
+        self._refused.pop(model)
+        return self._isolate(model, conflict, now)
+
+    def _isolate(self, model: str, error: Exception, now: datetime) -> int:
+        """End the signals that cause ``error``, and go on; where it is none of them, the model rests."""
+        log.error(
+            "cannot decide",
+            extra={"action": "poisoned", "model": model, "why": sentence_of(error)},
+            exc_info=None if isinstance(error, IncumbentError) else error,
+        )
+        try:
+            return self._end_what_fails(model, error, now)
+        except Conflict:
+            return 0  # the next tick
+        except Full as full:
+            self._rest(model, full, now)
+        except Unavailable:
+            raise
+        except Exception as another:  # noqa: BLE001 - not even the way out may stop the other models
+            self._rest(model, another, now)
+        return 0
+
+    def _end_what_fails(self, model: str, error: Exception, now: datetime) -> int:
+        """What a person wants urgently is decided before anything is searched for."""
+        written, tries = 0, MOST_TRIES
+        while tries:
+            why = sentence_of(error)
+            written += self._decide_urgent(model, why, now)
+            search, own = self._narrow(model, now, tries)
+            if not search.found:
+                self._rest(model, own or error, now)
+                return written
+            tries = search.tries
+            written += self._end(model, View(only=frozenset(), ended=search.found), now)
+            try:
+                return written + self._settle(model, now)
+            except (Conflict, Unavailable):
+                raise
+            except Exception as another:  # noqa: BLE001 - as in the tick itself
+                error = another
+        with self._store.begin() as tx:
+            tx.models.update(model, wake_at=now)  # the search goes on with the next tick
+        return written
+
+    def _narrow(self, model: str, now: datetime, tries: int) -> tuple[Narrowing, Exception | None]:
+        """The signals to blame, or what fails without any signal."""
+
+        def attempt(only: frozenset[int]) -> Exception | None:
+            return self._attempt(model, View(only=only), now)
+
+        search = Narrowing(attempt, tries)
+        own = attempt(frozenset())
+        if own is None:
+            with self._store.read() as tx:
+                pending = tx.signals.pending(model)
+            search.search(pending)
+        return search, own
+
+    def _attempt(self, model: str, view: View, now: datetime) -> Exception | None:
+        """Decide and take it back; what went wrong. A view that was stale once is no fault of what it saw."""
+        problem: Exception | None = None
+        for _ in range(_REFUSALS):
+            try:
+                with self._store.begin() as tx:
+                    self._decide_in(tx, model, view, now)
+                    raise _TakenBackError  # noqa: TRY301 - it ends the transaction
+            except (_TakenBackError, Full):
+                return None
+            except Unavailable:
+                raise
+            except Conflict as conflict:
+                problem = conflict
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is what is searched for
+                return error
+        return problem
+
+    def _end(self, model: str, view: View, now: datetime) -> int:
+        """Answer signals as failed, in one decision that says why."""
+        log.warning(
+            "signals cannot be decided",
+            extra={"action": "isolated", "model": model, "signals": sorted(view.ended)},
+        )
+        return self._decide_once(model, view, now)
+
+    def _decide_urgent(self, model: str, why: str, now: datetime) -> int:
+        """Decide what a person wants urgently, each signal alone, while the model cannot be decided as a whole."""
+        with self._store.read() as tx:
+            urgent = [s.id for s in tx.signals.pending(model) if s.kind in URGENT]
+        written = 0
+        for signal in urgent:
+            view = View(only=frozenset({signal}), resting=why)
+            try:
+                written += self._decide_once(model, view, now)
+            except (Conflict, Full):
+                continue  # the next tick
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - it must not keep the others waiting
+                nothing = View(only=frozenset(), resting=why)
+                if self._attempt(model, nothing, now) is None:
+                    ended = {signal: sentence_of(error)}
+                    written += self._end(model, replace(nothing, ended=ended), now)
+        return written
+
+    def _rest(self, model: str, error: Exception, now: datetime) -> None:
+        """Stop this model, visibly, and look again later; its signals stay open."""
+        sentence = sentence_of(error)
+        with self._store.begin() as tx:
+            known = tx.models.state(model).error
+            tx.models.update(model, error=sentence, wake_at=now + _BACK_OFF)
+            if known is None:
+                log.warning("rests", extra={"action": "rests", "model": model, "why": sentence})
+                rested = f"{model} is not decided: {sentence.rstrip('.')}; the champion stays"
+                self._tell(tx, model, ("stopped", rested), now)
+
+    def _tell(self, tx: Transaction, model: str, news: tuple[str, str], now: datetime) -> None:
+        """A notice without a decision, to whom the policy in force names; who rests may have none that can be read."""
+        rules = tx.rules.active(model)
+        try:
+            policy = self._policy(rules) if rules is not None else None
+        except IncumbentError:
+            policy = None
+        if policy is None or not has_room_for_notices(tx):
+            return
+        event, sentence = news
+        for channel in policy.notify.get(event, ()):
+            payload = {
+                "channel": channel,
+                "event": event,
+                "model": model,
+                "sentence": sentence,
+                "decision": None,
+                "at": now,
+            }
+            tx.outbox.put("notify", f"{event}:{model}:{now.isoformat()}:{channel}", payload)
+
+    # --- deciding -----------------------------------------------------------------------------------------------
+
     def _settle(self, model: str, now: datetime) -> int:
-        for step in range(_STEPS):
-            if not self._decide_once(model, now):
-                return step
+        try:
+            for step in range(_STEPS):
+                if not self._decide_once(model, ALL, now):
+                    return step
+        except _AtRestError as rest:
+            return self._decide_urgent(model, rest.why, now)
         return _STEPS
 
-    def _decide_once(self, model: str, now: datetime) -> bool:
+    def _decide_once(self, model: str, view: View, now: datetime) -> bool:
         with self._store.begin() as tx:
             lease = tx.leases.acquire(f"model:{model}", self._config.owner, _MODEL_LEASE)
             if lease is None:
                 return False
-            decided = self._decide_in(tx, model, now)
+            decided = self._decide_in(tx, model, view, now)
             # Whoever takes over from this engine need not wait for it.
             tx.leases.release(lease)
             if decided is not None:
@@ -133,37 +287,45 @@ class Engine:
         return True
 
     def _decide_in(
-        self, tx: Transaction, model: str, now: datetime
+        self, tx: Transaction, model: str, view: View, now: datetime
     ) -> tuple[DecisionRecord, Decision] | None:
         """Decide and write it down; None if nothing changes."""
-        rules = self._may_decide(tx, model, now)
+        rules = self._may_decide(tx, model, view, now)
         if rules is None:
             return None
         policy = self._policy(rules)
-        snapshot = take_snapshot(tx, rules, policy, now)
+        snapshot = take_snapshot(tx, rules, policy, now, view)
         decision = decide(snapshot, policy, now)
         must_fit(tx, decision, limit=self._config.outbox)
         record = apply_decision(tx, snapshot, decision) if decision.changes else None
-        # More may follow from what was just written. Whoever dies before the next look leaves a model that is due.
-        self._sleep_until(tx, model, decision.wake_at if record is None else now)
+        if not view.resting:
+            # More may follow from what was just written. Whoever dies before the next look leaves a model that is due.
+            self._sleep_until(tx, model, decision.wake_at if record is None else now, now)
         return None if record is None else (record, decision)
 
-    def _may_decide(self, tx: Transaction, model: str, now: datetime) -> ActiveRules | None:
-        """The rules to decide by; None where rules are missing or the model rests in error."""
+    def _may_decide(
+        self, tx: Transaction, model: str, view: View, now: datetime
+    ) -> ActiveRules | None:
+        """The rules to decide by; None where they are missing. A model that rests is for a view of its own."""
         state = tx.models.state(model)
-        if state.error is not None and state.wake_at is not None and state.wake_at > now:
-            return None
+        left = state.wake_at - now if state.wake_at is not None else timedelta(0)
+        # A rest that would last longer was set by another clock.
+        if state.error is not None and timedelta(0) < left <= _BACK_OFF and not view.resting:
+            raise _AtRestError(state.error)
         rules = tx.rules.active(model)
-        if rules is None and state.wake_at is not None and state.wake_at <= now:
+        if rules is None and state.wake_at is not None and left <= timedelta(0):
             tx.models.update(model, wake_at=None)
         return rules
 
-    def _sleep_until(self, tx: Transaction, model: str, wake_at: datetime | None) -> None:
+    def _sleep_until(
+        self, tx: Transaction, model: str, wake_at: datetime | None, now: datetime
+    ) -> None:
         state = tx.models.state(model)
         if state.wake_at != wake_at:
             tx.models.update(model, wake_at=wake_at)
         if state.error is not None:
             tx.models.update(model, error=None)
+            self._tell(tx, model, ("resumed", f"{model} is decided again"), now)
 
     def _policy(self, rules: ActiveRules) -> Policy:
         known = self._policies.get(rules.ref.blob)
@@ -171,15 +333,14 @@ class Engine:
             known = self._policies[rules.ref.blob] = self._parse(rules.text, rules.ref.path)
         return known
 
-    def _set_aside(self, model: str, error: Exception, now: datetime) -> None:
-        """Stop this model, visibly, and look again later; its signals stay open."""
-        sentence = error.sentence() if isinstance(error, IncumbentError) else repr(error)
-        waits = isinstance(error, Full)
-        log.log(
-            logging.WARNING if waits else logging.ERROR,
-            "cannot decide",
-            extra={"action": "full" if waits else "poisoned", "model": model, "why": sentence},
-            exc_info=not isinstance(error, IncumbentError),
-        )
-        with self._store.begin() as tx:
-            tx.models.update(model, error=sentence, wake_at=now + _BACK_OFF)
+
+class _TakenBackError(Exception):
+    """Ends a transaction that was only tried."""
+
+
+class _AtRestError(Exception):
+    """The model rests in error. ``why`` is the sentence."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why

@@ -23,7 +23,8 @@ def read_records(
     versions: Iterable[Version],
 ) -> tuple[Record, ...]:
     """Of the champion, of the one before and of what a figure names, where a figure has come; else nothing."""
-    named = {s.payload.get("version") for s in signals if s.kind is SignalKind.METRIC}
+    told = [s.payload.get("version") for s in signals if s.kind is SignalKind.METRIC]
+    named = {number for number in told if number is None or isinstance(number, int)}
     if not named or not policy.rollback.when:
         return ()
     wanted = {reign.version for reign in history[:2]} | named

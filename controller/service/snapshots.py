@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 from controller.domain import codec
 from controller.domain.canonical import parse_time
@@ -29,18 +30,28 @@ from controller.ports import ActiveRules, Query, Transaction
 from controller.service.foreign_moves import read_moves
 from controller.service.records import read_records
 from controller.service.trials import read_holdouts, read_trials
+from controller.service.views import ALL, View
 
 _RECENT = timedelta(days=1)
 _ACTIVE = (RunState.QUEUED.value, RunState.RUNNING.value)
 _REIGNS = 20
 _NAMES = 20
+_MOST_VERSION = 2**31 - 1
+"""The database numbers versions with 32 bits; what is beyond names none."""
+_LONGEST_NAME = 1000
+"""Characters; longer texts name no run and no alias."""
 
 
-def take_snapshot(tx: Transaction, rules: ActiveRules, policy: Policy, now: datetime) -> Snapshot:
-    """The model's state as this transaction sees it."""
+def take_snapshot(
+    tx: Transaction, rules: ActiveRules, policy: Policy, now: datetime, view: View = ALL
+) -> Snapshot:
+    """The model's state as this transaction sees it; ``view`` says which signals are looked into.
+
+    Of a model that rests only that is read which a person's wish needs.
+    """
     model = rules.model
     state = tx.models.state(model)
-    signals = tx.signals.pending(model)
+    signals, aside = view.select(tx, model)
     history = tuple(tx.registry.history(model, _REIGNS))
     named = {reign.version for reign in history} | _named_versions(signals)
     living = tx.registry.versions(model, states=_in_play(policy))
@@ -48,7 +59,7 @@ def take_snapshot(tx: Transaction, rules: ActiveRules, policy: Policy, now: date
     others = tx.registry.versions(model, numbers=missing) if missing else []
     versions = sorted([*living, *others], key=lambda v: v.number, reverse=True)
     seen = _judged(versions, {reign.version for reign in history})
-    evaluations = tx.registry.evaluations(model, seen) if seen else {}
+    evaluations = tx.registry.evaluations(model, seen) if seen and not view.resting else {}
     reports = tuple(_reports(signals))
     return Snapshot(
         model=model,
@@ -83,6 +94,8 @@ def take_snapshot(tx: Transaction, rules: ActiveRules, policy: Policy, now: date
         ),
         moves=read_moves(tx, model, signals, now),
         records=read_records(tx, policy, signals, history, versions),
+        set_aside=aside,
+        resting=view.resting,
     )
 
 
@@ -105,7 +118,7 @@ def _aliases(tx: Transaction, model: str, signals: Iterable[Signal]) -> list[Ali
     found = {alias.name: alias for alias in tx.aliases.of(model)}
     for signal in signals:
         name = signal.payload.get("alias")
-        if signal.kind is SignalKind.ALIAS and isinstance(name, str) and name not in found:
+        if signal.kind is SignalKind.ALIAS and _is_name(name) and name not in found:
             alias = tx.aliases.get(model, name)
             if alias is not None:
                 found[name] = alias
@@ -137,17 +150,23 @@ def _levels(levels: Mapping[str, float], living: list[Version]) -> dict[str, flo
 def _named_versions(signals: Iterable[Signal]) -> set[int]:
     found: set[int] = set()
     for signal in signals:
-        for key in ("version", "to"):
-            value = signal.payload.get(key)
-            if isinstance(value, int) and not isinstance(value, bool):
-                found.add(value)
-        if signal.kind is SignalKind.RETAIN:
-            found |= {n for n in signal.payload.get("versions") or () if isinstance(n, int)}
+        found |= {n for key in ("version", "to") if _is_version(n := signal.payload.get(key))}
+        listed = signal.payload.get("versions")
+        if signal.kind is SignalKind.RETAIN and isinstance(listed, (list, tuple)):
+            found |= {n for n in listed if _is_version(n)}
     return found
 
 
+def _is_version(value: object) -> TypeGuard[int]:
+    return type(value) is int and 0 < value <= _MOST_VERSION
+
+
+def _is_name(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and value.isprintable()
+
+
 def _named_runs(signals: Iterable[Signal]) -> set[str]:
-    return {str(s.payload["run"]) for s in signals if "run" in s.payload}
+    return {name for signal in signals if _is_name(name := signal.payload.get("run"))}
 
 
 def _view(tx: Transaction, version: Version, evaluation: Evaluation | None) -> VersionView:

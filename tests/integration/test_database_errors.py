@@ -20,6 +20,7 @@ from controller.adapters.sql.store import SqlStore
 from controller.domain.errors import (
     ConfigurationError,
     Conflict,
+    DatabaseRefused,
     IncumbentError,
     StorageFull,
     Unavailable,
@@ -98,7 +99,7 @@ def test_a_file_that_is_no_database(tmp_path: Path):
 
 def test_a_database_that_was_not_migrated(tmp_path: Path):
     store = SqlStore(f"sqlite:///{tmp_path / 'x.db'}")
-    with pytest.raises(Unavailable, match="not migrated"):
+    with pytest.raises(DatabaseRefused, match="not migrated"):
         append(store)
     store.close()
 

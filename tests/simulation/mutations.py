@@ -34,6 +34,7 @@ from controller.service.next_due import definition, next_due
 from controller.service.relay_outbox import Relay
 from controller.service.rescue_runs import Rescuer, RescueReport
 from controller.service.snapshots import take_snapshot
+from controller.service.views import View
 
 
 @dataclass(frozen=True)
@@ -137,16 +138,16 @@ def _append_without_key(self: MemorySignals, new: Any, at: datetime) -> Accepted
     return Accepted(id=number, fresh=True)
 
 
-def _mark_before_launch(self: Engine, model: str, now: datetime) -> bool:
+def _mark_before_launch(self: Engine, model: str, view: View, now: datetime) -> bool:
     """ClearML's trigger scheduler: fired is written first, the launch follows, and may never come."""
     with self._store.begin() as tx:
-        rules = self._may_decide(tx, model, now)
+        rules = self._may_decide(tx, model, view, now)
         if rules is None:
             return False
-        snapshot = take_snapshot(tx, rules, self._policy(rules), now)
+        snapshot = take_snapshot(tx, rules, self._policy(rules), now, view)
         decision = decide(snapshot, self._policy(rules), now)
         if not decision.changes:
-            self._sleep_until(tx, model, decision.wake_at)
+            self._sleep_until(tx, model, decision.wake_at, now)
             return False
         marks = replace(decision, actions=())
         record = applying.apply_decision(tx, snapshot, replace(marks, reason=decision.reason))
@@ -157,16 +158,16 @@ def _mark_before_launch(self: Engine, model: str, now: datetime) -> bool:
     return True
 
 
-def _decide_in_two_transactions(self: Engine, model: str, now: datetime) -> bool:
+def _decide_in_two_transactions(self: Engine, model: str, view: View, now: datetime) -> bool:
     """The record is committed, then what it says is done."""
     with self._store.begin() as tx:
-        rules = self._may_decide(tx, model, now)
+        rules = self._may_decide(tx, model, view, now)
         if rules is None:
             return False
-        snapshot = take_snapshot(tx, rules, self._policy(rules), now)
+        snapshot = take_snapshot(tx, rules, self._policy(rules), now, view)
         decision = decide(snapshot, self._policy(rules), now)
         if not decision.changes:
-            self._sleep_until(tx, model, decision.wake_at)
+            self._sleep_until(tx, model, decision.wake_at, now)
             return False
         silent = replace(decision)
         with patch.object(applying, "_apply", lambda *_: None):
@@ -177,14 +178,14 @@ def _decide_in_two_transactions(self: Engine, model: str, now: datetime) -> bool
     return True
 
 
-def _decide_on_an_old_snapshot(self: Engine, model: str, now: datetime) -> bool:
+def _decide_on_an_old_snapshot(self: Engine, model: str, view: View, now: datetime) -> bool:
     """Read, let go, decide, write: without compare-and-set the later writer wins."""
     with self._store.begin() as tx:
-        rules = self._may_decide(tx, model, now)
+        rules = self._may_decide(tx, model, view, now)
         if rules is None:
             return False
         policy = self._policy(rules)
-        snapshot = take_snapshot(tx, rules, policy, now)
+        snapshot = take_snapshot(tx, rules, policy, now, view)
     decision = decide(snapshot, policy, now)
     with (
         patch.object(MemoryRegistry, "seat", _seat_without_comparing),
@@ -194,7 +195,7 @@ def _decide_on_an_old_snapshot(self: Engine, model: str, now: datetime) -> bool:
     ):
         if decision.changes:
             applying.apply_decision(tx, snapshot, decision)
-        self._sleep_until(tx, model, decision.wake_at)
+        self._sleep_until(tx, model, decision.wake_at, now)
     return decision.changes
 
 

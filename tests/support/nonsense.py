@@ -102,6 +102,7 @@ VALID: Mapping[SignalKind, Mapping[str, Any]] = {
     SignalKind.RESTORE: {"version": 1, "reason": "needed again"},
     SignalKind.RETAIN: {"versions": [1, 2], "reason": "the disk is full"},
     SignalKind.DRILL: {"reason": "the yearly drill"},
+    SignalKind.DISMISS: {"signal": 7, "reason": "it was sent twice"},
     SignalKind.FOREIGN_MOVE: {
         "found": 3,
         "may_adopt": False,

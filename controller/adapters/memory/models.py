@@ -62,13 +62,19 @@ class MemoryModels:
         since: dict[str, datetime] = {}
         inbox = MemorySignals(self._tables)
         for model in self._tables.waiting:
-            received = inbox.oldest_open(model)
+            received = inbox.oldest_open(model, urgent=self._rests(model, now))
             if received is not None:
                 since[model] = received
         for state in self._tables.models.values():
             if state.wake_at is not None and state.wake_at <= now:
                 since[state.model] = min(since.get(state.model, state.wake_at), state.wake_at)
         return sorted(since, key=lambda model: (since[model], model))[:limit]
+
+    def _rests(self, model: str, now: datetime) -> bool:
+        state = self._tables.models.get(model)
+        if state is None or state.error is None or state.wake_at is None:
+            return False
+        return state.wake_at > now
 
     def update(self, model: str, **changes: Any) -> None:
         unknown = set(changes) - CHANGEABLE

@@ -10,7 +10,14 @@ from controller.adapters.memory.tables import Tables
 from controller.domain.canonical import digest, to_plain
 from controller.domain.errors import Conflict
 from controller.domain.payloads import check_signals
-from controller.domain.signals import CAUSES, NewSignal, Signal, SignalAnswer, SignalStatus
+from controller.domain.signals import (
+    CAUSES,
+    URGENT,
+    NewSignal,
+    Signal,
+    SignalAnswer,
+    SignalStatus,
+)
 from controller.ports import Accepted, Query, SignalProof
 
 
@@ -114,10 +121,10 @@ class MemorySignals:
             if signal is not None
         ]
 
-    def oldest_open(self, model: str) -> datetime | None:
-        """When the model's oldest open signal was received."""
+    def oldest_open(self, model: str, *, urgent: bool = False) -> datetime | None:
+        """When the model's oldest open signal was received; with ``urgent``, the oldest urgent one that waits."""
         for number in self._tables.waiting.get(model) or ():
             signal = self._tables.signals[number]
-            if signal.status is SignalStatus.OPEN:
+            if signal.kind in URGENT if urgent else signal.status is SignalStatus.OPEN:
                 return signal.received_at
         return None

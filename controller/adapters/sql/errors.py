@@ -1,5 +1,10 @@
 """Turns what drivers raise into our own exceptions: one sentence each, no SQL, no parameters, no secrets.
 
+What is told apart: the database does not answer now (:class:`Unavailable`: connection, locks, disk), a value that it
+can't hold or compare (:class:`Unstorable`), a statement that it refuses (:class:`DatabaseRefused`), and a write that
+contradicts what is there (:class:`Conflict`). Only the first is nobody's fault and worth waiting for. Classes of
+SQLSTATE are those of PostgreSQL's manual, appendix A.
+
 Refusals of the guards carry the prefix ``incumbent:`` followed by a sentence of their own.
 """
 
@@ -8,10 +13,12 @@ from __future__ import annotations
 import re
 
 from sqlalchemy.exc import (
+    DataError,
     DBAPIError,
     InterfaceError,
     NoSuchModuleError,
     OperationalError,
+    ProgrammingError,
     SQLAlchemyError,
 )
 from sqlalchemy.exc import (
@@ -21,11 +28,13 @@ from sqlalchemy.exc import (
 from controller.domain.errors import (
     ConfigurationError,
     Conflict,
+    DatabaseRefused,
     IllegalTransition,
     IncumbentError,
     StaleGeneration,
     StorageFull,
     Unavailable,
+    Unstorable,
 )
 
 _REFUSAL = re.compile(r"incumbent: (?:\[(\w+)\] )?([^\n]+)")
@@ -39,7 +48,7 @@ def translate(error: SQLAlchemyError, place: str) -> IncumbentError:
     if isinstance(error, NoSuchModuleError):
         return ConfigurationError(f"There is no driver for the database {place}.")
     if not isinstance(error, DBAPIError):
-        return Unavailable(f"The database {place} could not be used ({type(error).__name__}).")
+        return DatabaseRefused(f"The database {place} could not be used ({type(error).__name__}).")
     refusal = _REFUSAL.search(str(error.orig))
     if refusal:
         return _REFUSALS.get(refusal[1] or "", Conflict)(refusal[2])
@@ -71,12 +80,35 @@ def _sqlite(error: DBAPIError, place: str) -> IncumbentError:
     if "not a database" in words or "malformed" in words:
         return Unavailable(f"The file {place} is no whole SQLite database ({words}).")
     if "no such table" in words or "no such column" in words:
-        return Unavailable(
-            f"The database {place} lacks a table or column ({words}); it was not migrated."
+        return DatabaseRefused(
+            f"The database {place} lacks a table or column ({words}); it was not migrated.",
+            hint="Run `incumbent up` or `incumbent controller` of this version.",
         )
     if "constraint failed" in words:
         return Conflict(f"The database refused the write: {words.splitlines()[0]}.")
-    return Unavailable(f"The database {place} failed: {words.splitlines()[0]}.")
+    if isinstance(error, OperationalError) and _is_away(words):
+        return Unavailable(f"The database {place} failed: {words.splitlines()[0]}.")
+    if isinstance(error, (InterfaceError, ProgrammingError, DataError)) or _does_not_fit(words):
+        return unstorable(words.splitlines()[0])
+    return DatabaseRefused(f"The database {place} failed: {words.splitlines()[0]}.")
+
+
+def _is_away(words: str) -> bool:
+    """Whether SQLite's file or disk is the trouble: SQLITE_IOERR, SQLITE_NOMEM, SQLITE_PROTOCOL, SQLITE_INTERRUPT."""
+    return any(sign in words for sign in ("i/o error", "memory", "locking protocol", "interrupted"))
+
+
+def _does_not_fit(words: str) -> bool:
+    """Whether a value is the trouble: SQLITE_TOOBIG, SQLITE_MISMATCH, SQLITE_RANGE, more variables than it takes."""
+    return any(sign in words for sign in ("too big", "mismatch", "too many", "too large", "range"))
+
+
+def unstorable(why: str) -> Unstorable:
+    """A value that the database can't hold or compare; ``why`` are the driver's words, without the value."""
+    return Unstorable(
+        f"The database cannot hold or compare a value: {why}.",
+        hint="Its numbers have 64 bits, its texts no NUL.",
+    )
 
 
 _POSTGRES: dict[str, tuple[type[IncumbentError], str]] = {
@@ -87,8 +119,9 @@ _POSTGRES: dict[str, tuple[type[IncumbentError], str]] = {
     "55P03": (Unavailable, "A row of {place} is locked by another process."),
     "40001": (Conflict, "Two transactions on {place} met; one of them has to be repeated."),
     "40P01": (Conflict, "Two transactions on {place} met; one of them has to be repeated."),
-    "42P01": (Unavailable, "The database {place} lacks a table; it was not migrated."),
-    "42501": (Unavailable, "The database {place} does not let this user do that."),
+    "42P01": (DatabaseRefused, "The database {place} lacks a table; it was not migrated."),
+    "42703": (DatabaseRefused, "The database {place} lacks a column; it was not migrated."),
+    "42501": (DatabaseRefused, "The database {place} does not let this user do that."),
     "3D000": (Unavailable, "The database {place} does not exist."),
     "28P01": (Unavailable, "The database {place} refuses the user or the password."),
     "28000": (Unavailable, "The database {place} refuses the user."),
@@ -96,20 +129,37 @@ _POSTGRES: dict[str, tuple[type[IncumbentError], str]] = {
 }
 
 
+_ABSENT = frozenset({"08", "25", "28", "3D", "40", "53", "55", "57", "58", "XX"})
+"""Connection, state of the transaction, login, catalog, rollback, resources, locks, operator, system, corruption."""
+_MISFIT = frozenset({"22", "54"})
+"""Data exception; a limit of the program, as an index row that is too large."""
+
+
 def _postgres(error: DBAPIError, state: str, place: str) -> IncumbentError:
     known = _POSTGRES.get(state)
     if known:
         return known[0](known[1].format(place=place))
-    if "during recovery" in str(error.orig):
+    words = (str(error.orig).splitlines() or [""])[0]
+    if "during recovery" in words:
         return Unavailable(f"The database {place} is a standby and read-only.")
-    if state.startswith("23"):
-        words = str(error.orig).splitlines()[0]
+    if state[:2] == "23":
         return Conflict(f"The database refused the write: {words}.")
-    if error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError)):
+    if state[:2] in _MISFIT:
+        return unstorable(f"SQLSTATE {state}")
+    if error.connection_invalidated or state[:2] in _ABSENT:
         return Unavailable(_unreachable(str(error.orig), place))
-    return Unavailable(
-        f"The database {place} failed with error {state or type(error.orig).__name__}."
-    )
+    if not state:
+        return _by_the_driver(error, words, place)
+    return DatabaseRefused(f"The database {place} refused a statement with SQLSTATE {state}.")
+
+
+def _by_the_driver(error: DBAPIError, words: str, place: str) -> IncumbentError:
+    """What psycopg said before it asked the server, or because there was none."""
+    if isinstance(error, DataError):
+        return unstorable("the driver refuses it")
+    if isinstance(error, (OperationalError, InterfaceError)):
+        return Unavailable(_unreachable(words, place))
+    return DatabaseRefused(f"The database {place} refused a statement ({type(error).__name__}).")
 
 
 def _unreachable(words: str, place: str) -> str:

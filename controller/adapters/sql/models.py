@@ -20,11 +20,14 @@ from sqlalchemy import (
 )
 
 from controller.adapters.sql.session import Session
+from controller.adapters.sql.signals import WAITS
 from controller.adapters.sql.tables import approvals, budget_tests, models, signals, versions
+from controller.adapters.sql.types import is_one_of
 from controller.domain import codec
 from controller.domain.canonical import parse_time, to_plain
 from controller.domain.decisions import RecordApproval, RecordTest
 from controller.domain.rollout import RolloutView
+from controller.domain.signals import URGENT
 from controller.domain.snapshot import ApprovalView, BudgetView, HoldView, RestView
 from controller.domain.versions import UNDECIDED, VersionState
 from controller.ports import ModelState, Waiting
@@ -95,9 +98,14 @@ class SqlModels:
         return levels
 
     def due(self, now: datetime, limit: int = 100) -> list[str]:
+        rests = and_(models.c.error.is_not(None), models.c.wake_at > now)
+        resting = select(models.c.model).where(rests)
         waiting = union_all(
             select(signals.c.model, func.min(signals.c.received_at).label("since"))
-            .where(signals.c.status == "open")
+            .where(signals.c.status == "open", signals.c.model.not_in(resting))
+            .group_by(signals.c.model),
+            select(signals.c.model, func.min(signals.c.received_at))
+            .where(WAITS, signals.c.model.in_(resting), is_one_of(signals.c.kind, *sorted(URGENT)))
             .group_by(signals.c.model),
             select(models.c.model, models.c.wake_at).where(models.c.wake_at <= now),
         ).subquery()

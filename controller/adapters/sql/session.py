@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 
-from controller.adapters.sql.errors import translate
+from controller.adapters.sql.errors import translate, unstorable
 from controller.adapters.sql.types import UtcTime
 from controller.domain.decisions import MoveVersion
 from controller.domain.errors import Conflict, IncumbentError
@@ -56,13 +56,15 @@ class Session:
         statement: Executable,
         parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> CursorResult[Any]:
-        """Run a statement; Conflict, Unavailable or StorageFull say what went wrong."""
+        """Run a statement; what went wrong is said by the exceptions of :mod:`controller.adapters.sql.errors`."""
         try:
             result: CursorResult[Any] = self.connection.execute(statement, parameters)
         except StatementError as error:
             if isinstance(error.orig, (ValueError, TypeError)):
                 # A value without a canonical form never reached the database.
                 raise error.orig from None
+            if isinstance(error.orig, (OverflowError, RecursionError)):
+                raise unstorable(type(error.orig).__name__) from None
             self.failure = translate(error, self.place)
             if self.writes and getattr(error.orig, "sqlstate", None) == _READ_ONLY:
                 # The session took that over when it connected, and would keep it when the server has changed back.
@@ -70,6 +72,10 @@ class Session:
             raise self.failure from error
         except SQLAlchemyError as error:
             self.failure = translate(error, self.place)
+            raise self.failure from error
+        except OverflowError as error:
+            # The driver of SQLite raises it as it is: "Python int too large to convert to SQLite INTEGER".
+            self.failure = unstorable("a number is too large")
             raise self.failure from error
         return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -27,7 +28,13 @@ from controller.ports import Accepted, Query, SignalProof
 CHUNK = 500
 """Rows in one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
 
-_WAITING = is_one_of(signals.c.status, SignalStatus.OPEN, SignalStatus.DEFERRED)
+_COLUMNS = (
+    *(column for column in signals.c if column.name != "payload"),
+    type_coerce(signals.c.payload, Text).label("payload"),
+)
+"""A payload is read as text: one that is no JSON must not hide the other rows."""
+
+WAITS = is_one_of(signals.c.status, SignalStatus.OPEN, SignalStatus.DEFERRED)
 _OPEN = signals.c.status == written(SignalStatus.OPEN)
 _OBSERVED = (SignalKind.DRIFT, SignalKind.DECAY, SignalKind.SKEW)
 _DRIFT = is_one_of(signals.c.kind, *_OBSERVED)
@@ -76,8 +83,8 @@ class SqlSignals:
 
     def pending(self, model: str, limit: int = 1000) -> tuple[Signal, ...]:
         statement = (
-            select(signals)
-            .where(signals.c.model == model, _WAITING)
+            select(*_COLUMNS)
+            .where(signals.c.model == model, WAITS)
             .order_by(signals.c.id)
             .limit(limit + 1)
         )
@@ -99,7 +106,7 @@ class SqlSignals:
     def _answer(self, ids: list[int], status: SignalStatus, reason: str, decision: int) -> None:
         result = self._session.execute(
             update(signals)
-            .where(signals.c.id.in_(ids), _WAITING)
+            .where(signals.c.id.in_(ids), WAITS)
             .values(status=status.value, reason=reason, decision=decision)
             .returning(signals.c.id)
         )
@@ -114,16 +121,16 @@ class SqlSignals:
         )
 
     def get(self, signal: int) -> Signal | None:
-        return next(iter(self._read(select(signals).where(signals.c.id == signal))), None)
+        return next(iter(self._read(select(*_COLUMNS).where(signals.c.id == signal))), None)
 
     def by_key(self, key: str) -> Signal | None:
-        return next(iter(self._read(select(signals).where(signals.c.key == storable(key)))), None)
+        return next(iter(self._read(select(*_COLUMNS).where(signals.c.key == storable(key)))), None)
 
     def find(self, query: Query) -> list[Signal]:
         newest: ColumnElement[int] = signals.c.id
         if query.model is None and {*query.states} & {SignalStatus.OPEN, SignalStatus.DEFERRED}:
             newest = newest + 0  # few wait: better sort those than walk through all that ended
-        statement = select(signals).order_by(newest.desc()).limit(query.limit)
+        statement = select(*_COLUMNS).order_by(newest.desc()).limit(query.limit)
         if query.model is not None:
             statement = statement.where(signals.c.model == query.model)
         if query.kinds:
@@ -140,7 +147,7 @@ class SqlSignals:
         return self._read(statement)
 
     def count_waiting(self, model: str | None = None) -> int:
-        statement = select(func.count()).select_from(signals).where(_WAITING)
+        statement = select(func.count()).select_from(signals).where(WAITS)
         if model is not None:
             statement = statement.where(signals.c.model == model)
         return int(self._session.execute(statement).scalar_one())
@@ -161,7 +168,7 @@ def _in_states(states: tuple[str, ...]) -> ColumnElement[bool]:
     if {*states} == {SignalStatus.OPEN}:
         return _OPEN
     if {*states} == {SignalStatus.OPEN, SignalStatus.DEFERRED}:
-        return _WAITING
+        return WAITS
     return signals.c.status.in_(states)
 
 
@@ -179,14 +186,24 @@ def _row(signal: NewSignal, at: datetime) -> Mapping[str, Any]:
 
 
 def _signal(row: Row[Any]) -> Signal:
+    kind, payload, problem = SignalKind.WEBHOOK, dict[str, Any](), ""
+    try:
+        kind = SignalKind(row.kind)
+        payload = json.loads(row.payload)
+        if not isinstance(payload, dict):
+            payload, problem = {}, "its payload is no object"
+    except (ValueError, RecursionError):
+        known = row.kind in SignalKind.__members__.values()
+        problem = "its payload is no JSON" if known else "its kind is unknown to this version"
     return Signal(
         id=row.id,
         key=row.key,
         model=row.model,
-        kind=SignalKind(row.kind),
+        kind=kind,
         occurred_at=row.occurred_at,
         received_at=row.received_at,
-        payload=row.payload,
+        payload=payload,
+        problem=problem,
         trigger=row.trigger_name,
         actor=row.actor,
         status=SignalStatus(row.status),

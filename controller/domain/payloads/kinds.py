@@ -298,6 +298,9 @@ DECLARATIONS: Final[Mapping[SignalKind, Declaration]] = {
     SignalKind.DRILL: Declaration(
         fields={"drill": Flag(), "to": Maybe(_VERSION), "reason": _REASON}
     ),
+    SignalKind.DISMISS: Declaration(
+        fields={"signal": Whole(least=1, most=EXACT), "reason": _REASON}, required=("signal",)
+    ),
     SignalKind.FOREIGN_MOVE: Declaration(
         fields={
             "reason": _REASON,

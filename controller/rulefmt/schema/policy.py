@@ -53,6 +53,9 @@ EVENTS = (
     "unimproving",
     "moved_elsewhere",
     "rules_refused",
+    "signal_failed",
+    "stopped",
+    "resumed",
 )
 """What a policy may tell people about."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from controller.domain.rules import Limits, NewDataTrigger
+from controller.service.views import ALL
 from tests.support.house import MODEL, House, policy
 
 COOL = policy(
@@ -27,7 +28,7 @@ def test_a_crash_after_a_decision_leaves_the_model_due():
     run = house.claim()
     assert run is not None
     house.trained(run)
-    assert house.engine._decide_once(MODEL, house.clock.now()), "and here the process dies"
+    assert house.engine._decide_once(MODEL, ALL, house.clock.now()), "and here the process dies"
     assert due(house) == [MODEL]
 
 

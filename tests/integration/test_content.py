@@ -1,0 +1,102 @@
+"""Whatever stands in the inbox, every signal gets its answer, and no model waits for another's: on the real databases.
+
+The doors refuse most of this; here it is put behind them, where an older version, a door with a hole or plain SQL
+would leave it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha1
+from typing import Any
+
+import pytest
+
+from controller.domain.signals import NewSignal, SignalKind, SignalStatus
+from controller.ports import Query
+from controller.service.verify import Verifier
+from tests.support.house import MODEL, House, policy
+from tests.support.nonsense import behind_the_doors
+from tests.support.stores import Bench
+
+OTHER = "cancellations"
+AT = "2013-01-31T12:00:00.000000Z"
+
+BODIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "a version beyond 2^31": ("webhook", {"type": "release", "version": 202611301200}),
+    "a metric that is a list": ("metric", {"metric": [1], "value": {}, "n": -5}),
+    "an alias beyond 2^63": ("alias", {"alias": "ok", "version": 1180591620717411303424}),
+    "rows that are a text": ("new_data", {"rows": {"not": "a number"}, "sequence": "x"}),
+    "an end of a run beyond 2^63": ("run_finished", {"run": 2**64, "version": -(2**70)}),
+    "versions that are none": ("retain", {"versions": [2**63, "a", None], "version": 2**53}),
+    "an alias that is an object": ("alias", {"alias": {"a": 1}, "version": True}),
+}
+
+
+@pytest.fixture
+def house(database: Bench) -> House:
+    house = House(given=database.store)
+    house.review(replace(policy(), model=OTHER))
+    house.review(policy())
+    return house
+
+
+def tell(house: House, model: str, kind: str, payload: dict[str, Any]) -> int:
+    new = NewSignal(
+        key=f"{model}:{kind}:{payload}",
+        model=model,
+        kind=SignalKind(kind),
+        occurred_at=house.clock.now(),
+        payload=payload,
+    )
+    with behind_the_doors(), house.store.begin() as tx:
+        return tx.signals.append([new], house.clock.now())[0].id
+
+
+@pytest.mark.parametrize(("kind", "payload"), BODIES.values(), ids=BODIES.keys())
+def test_a_body_that_cannot_be_decided_is_answered_and_stops_nobody(house: House, kind, payload):
+    stuck = tell(house, MODEL, kind, payload)
+    good = tell(house, OTHER, "manual", {"reason": "because"})
+    beside = tell(house, MODEL, "manual", {"reason": "because"})
+    house.tick()
+    with house.store.read() as tx:
+        assert tx.signals.get(good).status is not SignalStatus.OPEN, "no other waits a tick"
+        found = {s.id: s for s in tx.signals.find(Query(model=MODEL, limit=10))}
+        assert found[stuck].status.ended
+        assert found[stuck].reason
+        assert found[beside].status is not SignalStatus.OPEN
+        assert tx.models.state(MODEL).error is None
+        verified = Verifier(tx, house.parse, lambda text: sha1(text).hexdigest()).all()
+    assert verified.whole, verified.first
+
+
+ROWS = {
+    "no JSON": ("webhook", "{"),
+    "no object": ("metric", "[1]"),
+    "a number that is none": ("metric", '{"value": NaN}'),
+    "a kind from elsewhere": ("teleport", "{}"),
+    "half a character": ("manual", '{"reason": "\\ud800"}'),
+    "deeper than it can be read": ("webhook", "[" * 100_000),
+    "a number without an end": ("metric", '{"metric": "mae", "value": 1' + "0" * 400 + "}"),
+}
+
+
+@pytest.mark.parametrize(("kind", "payload"), ROWS.values(), ids=ROWS.keys())
+def test_a_row_from_elsewhere_is_answered_and_stops_nobody(
+    database: Bench, house: House, kind, payload
+):
+    database.sql(
+        "INSERT INTO signals (key, model, kind, actor, occurred_at, received_at, payload) VALUES"
+        f" ('odd', '{MODEL}', '{kind}', 'system', '{AT}', '{AT}', '{payload}')"
+    )
+    beside = tell(house, MODEL, "manual", {"reason": "because"})
+    good = tell(house, OTHER, "manual", {"reason": "because"})
+    house.tick()
+    with house.store.read() as tx:
+        assert tx.signals.get(good).status is not SignalStatus.OPEN
+        assert tx.signals.get(beside).status is not SignalStatus.OPEN
+        odd = tx.signals.by_key("odd")
+        assert odd.status.ended
+        assert odd.reason
+        verified = Verifier(tx, house.parse, lambda text: sha1(text).hexdigest()).all()
+    assert verified.whole, verified.first
