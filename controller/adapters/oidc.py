@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import requests
 
 from controller.domain.errors import ConfigurationError, NotLoggedIn, Unavailable
+from controller.domain.names import is_one_alphabet
 
 log = logging.getLogger(__name__)
 ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "EdDSA")
@@ -198,8 +199,17 @@ class OpenIdProvider:
                 f"The identity provider names no {self._config.name_claim}.",
                 hint="Set INCUMBENT_OIDC_NAME_CLAIM to a claim that it gives.",
             )
+        if not is_one_alphabet(name):
+            raise NotLoggedIn(
+                f"The identity provider calls this person {name[:80]!a}, which mixes alphabets.",
+                hint="Set INCUMBENT_OIDC_NAME_CLAIM to a claim that nobody can choose freely.",
+            )
         groups = claims.get(self._config.groups_claim)
-        found = [g for g in groups if isinstance(g, str)] if isinstance(groups, list) else []
+        found = (
+            [g for g in groups if isinstance(g, str) and g.isprintable()]
+            if isinstance(groups, list)
+            else []
+        )
         return Identity(actor=f"person:{name.strip()}", groups=tuple(found[:200]))
 
     def _metadata(self) -> Mapping[str, Any]:

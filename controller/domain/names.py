@@ -1,12 +1,14 @@
 """What models and people may be called: one rule each, asked at every door.
 
-Both are ASCII: a name that is shown in a decision, a page or an audit must not look like another one. A path, a URL,
-a control character or a mark that turns the direction of writing is no name.
+A name that is shown in a decision, a page or an audit must not look like another one: models and whom a token speaks
+for are written in ASCII, and a person whom an identity provider names is written in one alphabet. A path, a URL, a
+control character or a mark that turns the direction of writing is no name.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final
 
 from controller.domain.errors import UserError
@@ -16,6 +18,8 @@ LONGEST_MODEL_NAME: Final = 100
 ACTOR: Final = r"[a-z][a-z0-9-]*:[A-Za-z0-9][A-Za-z0-9._@+-]*"
 LONGEST_ACTOR: Final = 200
 
+_ALIKE: Final = frozenset({"LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "CHEROKEE", "COPTIC"})
+"""Alphabets whose letters look like each other's."""
 _MODEL = re.compile(MODEL_NAME)
 _ACTOR = re.compile(ACTOR)
 
@@ -41,3 +45,11 @@ def check_actor(actor: str) -> str:
             hint="Write person:NAME; a name has ASCII letters, digits and `.`, `_`, `@`, `+`, `-`.",
         )
     return actor
+
+
+def is_one_alphabet(name: str) -> bool:
+    """Whether no letter of ``name`` can pass for one of another alphabet that it also uses; composed (NFKC), too."""
+    alphabets = {
+        unicodedata.name(letter, "").partition(" ")[0] for letter in name if letter.isalpha()
+    }
+    return unicodedata.is_normalized("NFKC", name) and len(alphabets & _ALIKE) <= 1

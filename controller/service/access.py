@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 
 from controller.domain.errors import ConfigurationError, Forbidden, NotLoggedIn, UserError
+from controller.domain.names import check_actor
 from controller.ports import Token, Transaction
 
 ANYBODY = "*"
@@ -169,9 +170,10 @@ class TokenOrder:
 
 
 def issue_token(tx: Transaction, order: TokenOrder, now: datetime) -> tuple[str, Token]:
-    """A new token: its secret, which nobody can show again, and its row."""
+    """A new token: its secret, which nobody can show again, and its row; UserError for a name that is none."""
     if not order.name.strip():
         raise UserError("A token needs a name.", hint="Say what it is for, such as `ci`.")
+    check_actor(order.actor)
     if not timedelta(0) < order.lasts <= LONGEST:
         raise UserError(f"A token lasts up to {LONGEST.days} days.", hint="Say --expires 30d.")
     secret = PREFIX + secrets.token_urlsafe(32)

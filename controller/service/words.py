@@ -13,6 +13,7 @@ from typing import Any
 
 from controller.domain.canonical import digest, to_plain
 from controller.domain.errors import Conflict, Forbidden, NotFound, UserError
+from controller.domain.names import check_model_name
 from controller.domain.rules import Policy
 from controller.domain.runs import Run, RunKind
 from controller.domain.signals import NewSignal, SignalKind
@@ -69,7 +70,11 @@ def speak(
 
 
 def owner_of(tx: Transaction, model: str, parse: Parse) -> str | None:
-    """Who owns the model by the policy in force; NotFound if nothing is known of it."""
+    """Who owns the model by the policy in force; NotFound if nothing is known of it.
+
+    UserError for a name that no model may have, so that none is looked up or shown.
+    """
+    check_model_name(model)
     rules = tx.rules.active(model)
     if rules is not None:
         return parse(rules.text, rules.ref.path).owner

@@ -99,6 +99,7 @@ def test_who_is_in_no_group_only_reads(office: Office, provider: Provider):
         pytest.param({"issuer": "https://evil.example"}, "cannot be believed", id="of another issuer"),
         pytest.param({"nonce": "of another login"}, "cannot be believed", id="of another login"),
         pytest.param({"signed_in": "nameless"}, "names no preferred_username", id="without a name"),
+        pytest.param({"signed_in": "alike"}, "mixes alphabets", id="a name that looks like another"),
         pytest.param({"signed_in": None}, "refused", id="not signed in there"),
     ],
 )  # fmt: skip

@@ -66,11 +66,15 @@ class Desk:
 
     def run(self, *words: str, code: int = 0, answer: str | None = None) -> Result:
         """`incumbent words...`; fails the test if it ends with another exit code."""
-        session = Session(given=self.house.store, clock=self.house.clock)
-        session.settings = load_settings(actor=self.actor, groups=self.groups, roles=self.roles)
-        result = CliRunner().invoke(main, list(words), obj=session, input=answer)
+        result = self.invoke(*words, answer=answer)
         assert result.exit_code == code, f"exit code {result.exit_code}: {result.output}"
         return result
+
+    def invoke(self, *words: str, answer: str | None = None) -> Result:
+        """`incumbent words...`, however it ends."""
+        session = Session(given=self.house.store, clock=self.house.clock)
+        session.settings = load_settings(actor=self.actor, groups=self.groups, roles=self.roles)
+        return CliRunner().invoke(main, list(words), obj=session, input=answer)
 
     def json(self, *words: str, code: int = 0) -> Any:
         """What `incumbent words... --json` prints on stdout."""

@@ -122,6 +122,7 @@ def running_provider() -> Iterator[Provider]:
         "ana": Person("1", {"preferred_username": "ana", "groups": ["leads"]}),
         "eve": Person("2", {"preferred_username": "eve"}),
         "nameless": Person("3", {}),
+        "alike": Person("4", {"preferred_username": "\u0430na"}),
     }
     app = Flask("provider")
     server = make_server("127.0.0.1", 0, app, handler_class=_Quiet)

@@ -22,6 +22,8 @@ from controller.domain.payloads import is_in_range
 
 LARGEST = 1 << 20
 MOST_EVENTS = 1000
+_SHOWN = 40
+"""Characters of what somebody sent that an error repeats."""
 TOLERANCE = timedelta(minutes=5)
 """How old or new a signed delivery may be; older ones may have been recorded and sent again."""
 
@@ -105,7 +107,7 @@ def _structured(held: Any) -> CloudEvent:
     if "data_base64" in held:
         try:
             data = base64.b64decode(str(held["data_base64"]), validate=True)
-        except binascii.Error:
+        except ValueError:  # binascii's, and that of text beyond ASCII
             raise BadEvent("data_base64 is no base64.") from None
     return _event(
         {name: value for name, value in held.items() if name not in {"data", "data_base64"}}, data
@@ -128,7 +130,9 @@ def _event(attributes: Mapping[str, Any], data: Any) -> CloudEvent:
         if not isinstance(value, str) or not value:
             raise BadEvent(f"the CloudEvent has no {name}.")
     if not attributes["specversion"].startswith("1."):
-        raise BadEvent(f"the CloudEvent is of version {attributes['specversion']}, expected 1.0.")
+        raise BadEvent(
+            f"the CloudEvent is of version {attributes['specversion'][:_SHOWN]!r}, expected 1.0."
+        )
     subject = attributes.get("subject")
     return CloudEvent(
         id=attributes["id"],
@@ -147,10 +151,14 @@ def _time(value: Any) -> datetime | None:
     try:
         moment = datetime.fromisoformat(str(value).replace("Z", "+00:00").replace("z", "+00:00"))
     except ValueError:
-        raise BadEvent(f"the CloudEvent's time {value!r} is no RFC 3339 time.") from None
+        raise BadEvent(
+            f"the CloudEvent's time {str(value)[:_SHOWN]!r} is no RFC 3339 time."
+        ) from None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     if not is_in_range(moment):
-        raise BadEvent(f"the CloudEvent's time {value!r} lies outside the years 1970 to 8999.")
+        raise BadEvent(
+            f"the CloudEvent's time {str(value)[:_SHOWN]!r} lies outside the years 1970 to 8999."
+        )
     return moment.astimezone(UTC)
 
 

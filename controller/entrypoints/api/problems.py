@@ -154,5 +154,6 @@ def answer(
         from controller.entrypoints.web.render import error_page
 
         return error_page(request, body)
-    text = json.dumps(body, ensure_ascii=False)
+    # What somebody sent may stand in it: a lone surrogate must not turn a refusal into an error of ours.
+    text = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
     return Response(text, status_code=body["status"], media_type=MEDIA_TYPE, headers=headers)

@@ -161,7 +161,9 @@ def tell_accepted(request: Request, desk: Desk, number: int, began: datetime) ->
 def _kind(word: str) -> SignalKind:
     if word not in {kind.value for kind in _OPEN_KINDS}:
         words = ", ".join(sorted(kind.value for kind in _OPEN_KINDS))
-        raise UserError(f"A signal of kind {word!r} cannot be sent.", hint=f"There are {words}.")
+        raise UserError(
+            f"A signal of kind {word[:40]!r} cannot be sent.", hint=f"There are {words}."
+        )
     return SignalKind(word)
 
 
@@ -301,7 +303,8 @@ def _of_event(event: CloudEvent, person: Person | None, now: datetime) -> NewSig
     model = event.extensions.get("model") or event.subject
     if not isinstance(model, str) or not model:
         raise UserError(
-            f"Event {event.id} names no model.", hint="Put it into the attribute subject or model."
+            f"Event {event.id[:40]!r} names no model.",
+            hint="Put it into the attribute subject or model.",
         )
     said = {"type": event.type, "source": event.source, "id": event.id, "subject": event.subject}
     data = event.data.hex() if isinstance(event.data, bytes) else event.data

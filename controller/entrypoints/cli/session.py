@@ -18,6 +18,7 @@ import click
 from controller.adapters.memory.clock import SystemClock
 from controller.domain.canonical import to_plain
 from controller.domain.errors import NotFound, PolicyInvalid, UserError
+from controller.domain.names import check_model_name
 from controller.domain.payloads import INTEGER
 from controller.domain.rules import Policy
 from controller.domain.signals import NewSignal
@@ -238,9 +239,10 @@ def pass_session(command: Callable[Concatenate[Session, P], R]) -> Callable[P, R
 
 
 def known_model(tx: Transaction, model: str) -> None:
-    """NotFound, with the names that exist, if nothing is known of `model`."""
+    """NotFound, with the names that exist, if nothing is known of `model`; UserError if none can be called so."""
     from difflib import get_close_matches
 
+    check_model_name(model)
     names = sorted(
         {state.model for state in tx.models.all()} | {r.model for r in tx.rules.all_active()}
     )
