@@ -62,6 +62,9 @@ TRAINING_CAUSES = frozenset(
 CAUSES = TRAINING_CAUSES | {SignalKind.SCHEMA_CHANGED, SignalKind.QUARANTINED, SignalKind.METRIC}
 """What the world brings, in any number; people and the ends of runs are few and go before."""
 
+OBSERVATIONS = CAUSES - {SignalKind.MANUAL, SignalKind.RELEASE_BATCH}
+"""What somebody saw and posted. What follows from it is the system's act; who posted it is its cause."""
+
 
 URGENT = frozenset(
     {

@@ -49,6 +49,7 @@ from controller.ports.people import (
     CommentBook,
     Delegation,
     DelegationBook,
+    NonceRepository,
     Token,
     TokenBook,
 )
@@ -138,6 +139,7 @@ __all__ = [
     "ModelBook",
     "ModelState",
     "NewDecision",
+    "NonceRepository",
     "NoteBook",
     "Notice",
     "Outbox",

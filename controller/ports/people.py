@@ -47,6 +47,19 @@ class TokenBook(Protocol):
         ...
 
 
+class NonceRepository(Protocol):
+    """What counts once: deliveries that were taken, login links that were used, sessions that were ended.
+
+    A name is kept for as long as it could be shown again, and no longer: the caller refuses what is older.
+    """
+
+    def use(self, kind: str, name: str, *, until: datetime, at: datetime) -> bool:
+        """Keep ``name`` until then; False if it is kept already. What ended before ``at`` is forgotten."""
+        ...
+
+    def used(self, kind: str, name: str) -> bool: ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delegation:
     """``actor`` lets ``to`` approve in their place until ``until``, or until it is taken back."""

@@ -13,7 +13,7 @@ from controller.ports.delivery import Outbox
 from controller.ports.figures import FigureBook
 from controller.ports.leases import Leases
 from controller.ports.notices import DeliveryBook, SilenceBook
-from controller.ports.people import CommentBook, DelegationBook, TokenBook
+from controller.ports.people import CommentBook, DelegationBook, NonceRepository, TokenBook
 from controller.ports.publication import PublicationBook
 from controller.ports.registry import FactLog, ModelBook, Registry
 from controller.ports.rules import ReviewBook, RuleStore, Schedules
@@ -60,6 +60,8 @@ class Transaction(Protocol):
     def workers(self) -> WorkerBook: ...
     @property
     def tokens(self) -> TokenBook: ...
+    @property
+    def nonces(self) -> NonceRepository: ...
     @property
     def delegations(self) -> DelegationBook: ...
     @property

@@ -6,6 +6,7 @@ All of it happens in the caller's transaction, after the record itself, so that 
 from __future__ import annotations
 
 from dataclasses import replace
+import json
 from functools import singledispatch
 
 from controller.domain.canonical import canonical_json
@@ -35,13 +36,16 @@ from controller.domain.decisions import (
     SettleMove,
     StartRun,
     TurnRecipe,
+    Verdict,
 )
 from controller.domain.rollout import RolloutView
 from controller.domain.runs import RunKind
+from controller.domain.signals import OBSERVATIONS
 from controller.domain.snapshot import HoldView, RestView, Snapshot
 from controller.ports import DOORBELL, NewDecision, Transaction, doorbell_key
 from controller.service.backpressure import has_room_for_notices
 from controller.service.covered import covers_of
+from controller.service.causes import caused_by, posted_by
 
 
 def apply_decision(tx: Transaction, snapshot: Snapshot, decision: Decision) -> DecisionRecord:
@@ -58,18 +62,29 @@ def apply_decision(tx: Transaction, snapshot: Snapshot, decision: Decision) -> D
             actor=actor_of(snapshot, decision),
         )
     )
+    posted = _cause(record, decision)
     for index, action in enumerate(decision.actions):
-        _apply(action, _Context(tx, decision, record, index))
+        _apply(action, _Context(tx, decision, record, index, posted))
     tx.signals.answer(decision.answers, record.id)
     if comments:
         tx.comments.cover([comment.id for comment in comments], record.id)
     return record
 
 
+def _cause(record: DecisionRecord, decision: Decision) -> tuple[str, ...]:
+    if decision.verdict is not Verdict.ROLLBACK:
+        return ()
+    return caused_by(record, json.loads(record.decision))
+
+
 def actor_of(snapshot: Snapshot, decision: Decision) -> str:
-    """The person whose signal this decision ends; ``system`` if there is none."""
+    """The person whose request this decision ends; ``system`` if there is none.
+
+    A figure or an event that somebody posted is no request: what the rules make of it is the system's act.
+    """
     ended = {a.signal for a in decision.answers if a.status.ended}
-    people = {s.actor for s in snapshot.signals if s.id in ended and s.actor.startswith("person:")}
+    asked = (s for s in snapshot.signals if s.id in ended and s.kind not in OBSERVATIONS)
+    people = {s.actor for s in asked if s.actor.startswith("person:")}
     return ", ".join(sorted(people)) or "system"
 
 
@@ -77,8 +92,14 @@ class _Context:
     """What carrying out one action needs to know."""
 
     def __init__(
-        self, tx: Transaction, decision: Decision, record: DecisionRecord, index: int
+        self,
+        tx: Transaction,
+        decision: Decision,
+        record: DecisionRecord,
+        index: int,
+        posted: tuple[str, ...],
     ) -> None:
+        self.posted = posted
         self.tx = tx
         self.model = decision.model
         self.at = decision.decided_at
@@ -241,7 +262,7 @@ def _(action: Notify, context: _Context) -> None:
             "channel": channel,
             "event": action.event,
             "model": context.model,
-            "sentence": action.sentence,
+            "sentence": action.sentence + posted_by(context.posted),
             "decision": context.decision,
             "at": context.at,
         }

@@ -18,6 +18,7 @@ from controller.domain.canonical import to_plain
 from controller.domain.errors import NotFound
 from controller.domain.versions import Reign, VersionFact, VersionState
 from controller.ports import Transaction
+from controller.service.causes import caused_by, posted_by
 from controller.service.foreign_moves import SettledMove, settled_moves
 
 _ALL = 1_000_000
@@ -92,7 +93,7 @@ def _seat(tx: Transaction, model: str, reign: Reign, facts: list[VersionFact]) -
         until=reign.until,
         decision=came.decision,
         reason=body["reason"],
-        actor=record.actor,
+        actor=record.actor + posted_by(caused_by(record, body)),
         cause=_cause(body),
         rules=record.rules.path,
         revision=record.rules.revision,
@@ -107,8 +108,15 @@ def _seat(tx: Transaction, model: str, reign: Reign, facts: list[VersionFact]) -
         ended_by=reign.ended_by,
         ended_decision=ended.decision if ended else None,
         ended_reason=ended.reason if ended else "",
-        ended_actor=ended.actor if ended else "",
+        ended_actor=_ended_by(tx, ended) if ended else "",
     )
+
+
+def _ended_by(tx: Transaction, ended: VersionFact) -> str:
+    """Who ended the reign, and who posted the figure that was the cause."""
+    record = tx.decisions.get(ended.decision)
+    said = posted_by(caused_by(record, json.loads(record.decision))) if record else ""
+    return ended.actor + said
 
 
 def _ended(facts: Iterable[VersionFact], reign: Reign) -> VersionFact | None:

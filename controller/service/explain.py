@@ -17,6 +17,7 @@ from controller.domain.errors import NotFound, UserError
 from controller.domain.runs import Run
 from controller.domain.signals import Signal
 from controller.ports import Query, Transaction
+from controller.service.causes import caused_by
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +50,7 @@ def summary(record: DecisionRecord) -> dict[str, Any]:
         "rules": to_plain(record.rules),
         "decided_at": to_plain(record.decided_at),
         "actor": record.actor,
+        "caused_by": list(caused_by(record, body)),
         "code": body["code"],
         "hash": record.hash,
         "prev_hash": record.prev_hash,

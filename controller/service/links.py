@@ -17,6 +17,8 @@ from controller.domain.errors import NotLoggedIn
 
 _PURPOSE = b"incumbent.message-link\n"
 _LONGEST = 2_000
+_CLOCKS = 300
+"""Seconds that the clocks of our machines may be apart."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,8 +44,13 @@ class MessageLinks:
         if not hmac.compare_digest(self._sign(raw), _bytes(mark)):
             raise NotLoggedIn("This link is not ours.", hint="Log in and look for it there.")
         ends, _, path = raw.decode().partition(":")
-        if int(ends) <= now.timestamp():
+        left = int(ends) - now.timestamp()
+        if left <= 0:
             raise NotLoggedIn("This link ran out.", hint="Log in and look for it there.")
+        if left > self.lasts.total_seconds() + _CLOCKS:
+            raise NotLoggedIn(
+                "This link was made in the future.", hint="Log in and look for it there."
+            )
         return path
 
     def _sign(self, said: bytes) -> bytes:

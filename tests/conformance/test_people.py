@@ -110,3 +110,18 @@ def test_a_delegation_is_kept_once_and_taken_back_once(store: Store):
         assert tx.delegations.to("person:bén") == []
     assert kept.holds(AT)
     assert not kept.holds(AT + HOUR)
+
+
+def test_a_nonce_is_used_once_until_it_ends(store: Store):
+    with store.begin() as tx:
+        assert tx.nonces.use("delivery", "a", until=AT + HOUR, at=AT)
+        assert tx.nonces.use("login link", "a", until=AT + HOUR, at=AT)
+        assert not tx.nonces.use("delivery", "a", until=AT + 2 * HOUR, at=AT)
+    with store.read() as tx:
+        assert tx.nonces.used("delivery", "a")
+        assert not tx.nonces.used("delivery", "b")
+    with store.begin() as tx:
+        assert not tx.nonces.use("delivery", "a", until=AT + 2 * HOUR, at=AT + HOUR)
+        assert tx.nonces.use("delivery", "b", until=AT + 3 * HOUR, at=AT + 2 * HOUR)
+        assert not tx.nonces.used("delivery", "a")
+        assert tx.nonces.used("login link", "a")

@@ -40,6 +40,25 @@ class MemoryTokens:
         return True
 
 
+class MemoryNonces:
+    """The end of each by kind and name."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def use(self, kind: str, name: str, *, until: datetime, at: datetime) -> bool:
+        nonces = self._tables.nonces
+        for key in [key for key in nonces if key[0] == kind and nonces[key] < at]:
+            nonces.pop(key)
+        if (kind, name) in nonces:
+            return False
+        nonces[kind, name] = until
+        return True
+
+    def used(self, kind: str, name: str) -> bool:
+        return (kind, name) in self._tables.nonces
+
+
 class MemoryDelegations:
     """Delegations by id."""
 

@@ -25,7 +25,12 @@ from controller.adapters.memory.models import MemoryModels
 from controller.adapters.memory.notes import MemoryNotes
 from controller.adapters.memory.notices import MemoryDeliveries, MemorySilences
 from controller.adapters.memory.outbox import MemoryOutbox
-from controller.adapters.memory.people import MemoryComments, MemoryDelegations, MemoryTokens
+from controller.adapters.memory.people import (
+    MemoryComments,
+    MemoryDelegations,
+    MemoryNonces,
+    MemoryTokens,
+)
 from controller.adapters.memory.publications import MemoryPublications
 from controller.adapters.memory.registry import MemoryFacts, MemoryRegistry
 from controller.adapters.memory.reviews import MemoryReviews
@@ -62,6 +67,7 @@ class MemoryTransaction:
         self.hints = MemoryHints(tables)
         self.reviews = MemoryReviews(tables)
         self.tokens = MemoryTokens(tables)
+        self.nonces = MemoryNonces(tables)
         self.delegations = MemoryDelegations(tables)
         self.comments = MemoryComments(tables)
         self.deliveries = MemoryDeliveries(tables)

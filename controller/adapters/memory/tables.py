@@ -157,6 +157,7 @@ class Tables:
     journals: Table[str, tuple[JournalLine, ...]] = field(default_factory=Table)
     workers: Table[str, WorkerRow] = field(default_factory=Table)
     tokens: Table[int, Token] = field(default_factory=Table)
+    nonces: Table[tuple[str, str], datetime] = field(default_factory=Table)
     delegations: Table[int, Delegation] = field(default_factory=Table)
     comments: Table[str, Comment] = field(default_factory=Table)
     covered_comments: Table[int, int] = field(default_factory=Table)

@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from controller.adapters.sources.events import LARGEST, BadEvent, BadSignature, verify_standard
+from controller.adapters.sources.events import (
+    LARGEST,
+    BadEvent,
+    BadSignature,
+    delivery_name,
+    verify_standard,
+)
 from controller.domain.catalog import CHAMPION
 
 SIGNATURE, STAMP, DELIVERY = "x-mlflow-signature", "x-mlflow-timestamp", "x-mlflow-delivery-id"
@@ -23,6 +29,8 @@ class RegistryHint:
 
     model: str
     signed_at: datetime
+    delivery: str
+    """The same whenever the same delivery is sent again."""
 
 
 def read_webhook(
@@ -49,7 +57,8 @@ def read_webhook(
     model, alias = _named(body)
     if alias not in {None, CHAMPION}:
         return None
-    return RegistryHint(model=model, signed_at=signed_at)
+    delivery = delivery_name(lower.get(DELIVERY, ""), body)
+    return RegistryHint(model=model, signed_at=signed_at, delivery=delivery)
 
 
 def _named(body: bytes) -> tuple[str, object]:

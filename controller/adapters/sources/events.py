@@ -73,8 +73,14 @@ class CloudEvent:
         return f"event:{self.source}:{self.id}"
 
 
-def parse_cloud_events(headers: Mapping[str, str], body: bytes) -> tuple[CloudEvent, ...]:
-    """The events of one delivery: structured, binary or a batch; raises :class:`BadEvent` with one sentence."""
+def parse_cloud_events(
+    headers: Mapping[str, str], body: bytes, *, signed: bool = False
+) -> tuple[CloudEvent, ...]:
+    """The events of one delivery: structured, binary or a batch; raises :class:`BadEvent` with one sentence.
+
+    ``signed``: the sender is known by a signature of the body alone. The binary mode is refused then, for its headers
+    say what happened to which model, and nobody signed them.
+    """
     if len(body) > LARGEST:
         raise BadEvent(f"the delivery has {len(body):,} bytes, at most {LARGEST:,} are taken.")
     lower = {name.lower(): value for name, value in headers.items()}
@@ -90,6 +96,11 @@ def parse_cloud_events(headers: Mapping[str, str], body: bytes) -> tuple[CloudEv
         return tuple(_structured(item) for item in held)
     if kind == "application/cloudevents+json":
         return (_structured(_json(body)),)
+    if "ce-specversion" in lower and signed:
+        raise BadEvent(
+            "the event's attributes are headers, which the signature does not cover.",
+            hint="Send it structured, as application/cloudevents+json, or with a token instead of a signature.",
+        )
     if "ce-specversion" in lower:
         return (_binary(lower, kind, body),)
     raise BadEvent(
@@ -152,12 +163,12 @@ def _time(value: Any) -> datetime | None:
         moment = datetime.fromisoformat(str(value).replace("Z", "+00:00").replace("z", "+00:00"))
     except ValueError:
         raise BadEvent(
-            f"the CloudEvent's time {str(value)[:_SHOWN]!r} is no RFC 3339 time."
+            f"the event's time {str(value)[:_SHOWN]!r} is no RFC 3339 time."
         ) from None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     if not is_in_range(moment):
         raise BadEvent(
-            f"the CloudEvent's time {str(value)[:_SHOWN]!r} lies outside the years 1970 to 8999."
+            f"the event's time {str(value)[:_SHOWN]!r} lies outside the years 1970 to 8999."
         )
     return moment.astimezone(UTC)
 
@@ -172,19 +183,50 @@ def _json(body: bytes) -> Any:
 # --- signatures -----------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proof:
+    """A delivery that a known secret signed. ``name`` is the same whenever the same delivery is sent again.
+
+    ``signed_at`` is None where the scheme has no time; then :func:`check_times` has to be asked.
+    """
+
+    name: str
+    signed_at: datetime | None
+
+
+def check_times(times: Sequence[datetime | None], now: datetime) -> None:
+    """Raise :class:`BadSignature` unless every signed time is there and within :data:`TOLERANCE` of ``now``.
+
+    ``X-Hub-Signature-256`` signs no time of its own: without one inside the body, a delivery that was recorded years
+    ago would be good for ever.
+    """
+    minutes = int(TOLERANCE.total_seconds() // 60)
+    for moment in times:
+        if moment is None:
+            raise BadSignature(
+                "the delivery says no time, and X-Hub-Signature-256 signs none.",
+                hint="Give each event its time (`time`, `eventTime`), or sign by Standard Webhooks.",
+            )
+        if abs(now - moment) > TOLERANCE:
+            raise BadSignature(
+                f"the delivery's time is more than {minutes} minutes from now.",
+                hint="Sign by Standard Webhooks where events are sent later than they happen.",
+            )
+
+
 def verify_signature(
     headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-) -> None:
-    """Raise :class:`BadSignature` unless one of ``secrets`` signed this body.
+) -> Proof:
+    """What proves the sender; :class:`BadSignature` unless one of ``secrets`` signed this body.
 
     Two schemes are known: Standard Webhooks (``webhook-id``, ``webhook-timestamp``, ``webhook-signature``), which also
-    refuses what is older than :data:`TOLERANCE`; and ``X-Hub-Signature-256: sha256=HEX``, the HMAC-SHA256 of the body.
-    Several secrets are one being replaced by another. An empty list refuses everything.
+    refuses what is farther than :data:`TOLERANCE` from ``now``; and ``X-Hub-Signature-256: sha256=HEX``, the
+    HMAC-SHA256 of the body. Several secrets are one being replaced by another. An empty list refuses everything.
     """
     lower = {name.lower(): value for name, value in headers.items()}
     if "webhook-signature" in lower:
-        _verify_standard(lower, body, secrets, now)
-        return
+        signed_at = _verify_standard(lower, body, secrets, now)
+        return Proof(name=delivery_name(lower["webhook-id"], body), signed_at=signed_at)
     given = lower.get("x-hub-signature-256", "")
     wanted = [_sign(secret.encode(), body).hex() for secret in secrets]
     if not any(hmac.compare_digest(f"sha256={one}".encode(), given.encode()) for one in wanted):
@@ -192,12 +234,18 @@ def verify_signature(
             "the delivery is not signed by a secret that is known here.",
             hint="Sign it by Standard Webhooks, or with X-Hub-Signature-256.",
         )
+    return Proof(name=delivery_name("", body), signed_at=None)
+
+
+def delivery_name(name: str, body: bytes) -> str:
+    """What a delivery is known by when it comes again: the digest of its id and its body."""
+    return hashlib.sha256(name.encode() + b"\n" + body).hexdigest()
 
 
 def _verify_standard(
     headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-) -> None:
-    verify_standard(
+) -> datetime:
+    return verify_standard(
         name=headers.get("webhook-id", ""),
         stamp=headers.get("webhook-timestamp", ""),
         signatures=headers["webhook-signature"],
@@ -214,7 +262,7 @@ def verify_standard(
 
     ``stamp`` is in seconds; what is farther than :data:`TOLERANCE` from ``now`` is refused.
     """
-    if not name or not stamp.isascii() or not stamp.isdigit() or len(stamp) > 12:
+    if not name or not stamp.isascii() or not stamp.isdigit() or len(stamp) > 11:
         raise BadSignature("the delivery has no id or timestamp beside its signature.")
     signed_at = datetime.fromtimestamp(int(stamp), UTC)
     if abs(now - signed_at) > TOLERANCE:
@@ -252,6 +300,8 @@ class ObjectEvent:
 
     address: str
     created: bool
+    at: datetime | None = None
+    """When it was written, as the bucket says."""
     size: int | None = None
     etag: str | None = None
     sequencer: str | None = None
@@ -286,6 +336,7 @@ def _record(record: Any) -> ObjectEvent:
         return ObjectEvent(
             address=f"s3://{bucket}/{unquote_plus(str(item['key']))}",
             created=name.startswith("ObjectCreated"),
+            at=_time(record.get("eventTime")),
             size=_size(item.get("size")),
             etag=item.get("eTag"),
             sequencer=item.get("sequencer"),
@@ -300,6 +351,7 @@ def _bridged(held: Mapping[str, Any]) -> ObjectEvent:
         return ObjectEvent(
             address=f"s3://{bucket}/{item['key']}",
             created=held.get("detail-type") == "Object Created",
+            at=_time(held.get("time")),
             size=_size(item.get("size")),
             etag=item.get("etag"),
             sequencer=item.get("sequencer"),

@@ -41,6 +41,7 @@ FORGETS = frozenset(
         "descriptions",
         "free_aliases",
         "free_tags",
+        "nonces",
         "published_versions",
         "schedules",
         "source_states",

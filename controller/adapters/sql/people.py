@@ -7,10 +7,10 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, delete, select, update
 
 from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import comments, delegations, tokens
+from controller.adapters.sql.tables import comments, delegations, nonces, tokens
 from controller.adapters.sql.types import storable
 from controller.domain.errors import Conflict
 from controller.ports import Comment, Delegation, Token
@@ -50,6 +50,27 @@ class SqlTokens:
             .returning(tokens.c.id)
         ).first()
         return row is not None
+
+
+class SqlNonces:
+    """One row for each name that was used, until it could not be shown again."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def use(self, kind: str, name: str, *, until: datetime, at: datetime) -> bool:
+        self._session.execute(delete(nonces).where(nonces.c.kind == kind, nonces.c.ends_at < at))
+        row = self._session.execute(
+            self._session.insert(nonces)
+            .values(kind=kind, name=name, ends_at=until)
+            .on_conflict_do_nothing()
+            .returning(nonces.c.name)
+        ).first()
+        return row is not None
+
+    def used(self, kind: str, name: str) -> bool:
+        query = select(nonces.c.name).where(nonces.c.kind == kind, nonces.c.name == name)
+        return self._session.execute(query).first() is not None
 
 
 class SqlDelegations:

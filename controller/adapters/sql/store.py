@@ -28,7 +28,7 @@ from controller.adapters.sql.models import SqlModels
 from controller.adapters.sql.notes import SqlNotes
 from controller.adapters.sql.notices import SqlDeliveries, SqlSilences
 from controller.adapters.sql.outbox import SqlOutbox
-from controller.adapters.sql.people import SqlComments, SqlDelegations, SqlTokens
+from controller.adapters.sql.people import SqlComments, SqlDelegations, SqlNonces, SqlTokens
 from controller.adapters.sql.publications import SqlPublications
 from controller.adapters.sql.registry import SqlFacts, SqlRegistry
 from controller.adapters.sql.reviews import SqlReviews
@@ -66,6 +66,7 @@ class SqlTransaction:
         self.hints = SqlHints(session)
         self.reviews = SqlReviews(session)
         self.tokens = SqlTokens(session)
+        self.nonces = SqlNonces(session)
         self.delegations = SqlDelegations(session)
         self.comments = SqlComments(session)
         self.deliveries = SqlDeliveries(session)

@@ -508,6 +508,15 @@ tokens = Table(
     Index("ux_tokens_key", "key", unique=True),
 )
 
+nonces = Table(
+    "nonces",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("ends_at", UtcTime, nullable=False),
+    Index("ix_nonces_ends_at", "kind", "ends_at"),
+)
+
 delegations = Table(
     "delegations",
     metadata,

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from controller.domain.errors import NotLoggedIn
-from controller.entrypoints.api.desk import desk_of
+from controller.entrypoints.api.desk import desk_of, proven
 from controller.entrypoints.web.session import session_of
 from controller.service.access import Person, digest_of
 
@@ -17,7 +17,7 @@ def caller(request: Request) -> Person:
     desk = desk_of(request)
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret:
-        return desk.bearer(digest_of(secret.strip()))
+        return proven(request, desk.bearer(digest_of(secret.strip())))
     unnamed = desk.unnamed()
     if unnamed is not None:
         return unnamed

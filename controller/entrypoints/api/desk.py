@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Any, TypeVar, cast
 
@@ -39,20 +39,16 @@ _LOOK_AGAIN = 0.05
 _KEPT = 10.0
 _LANES = 8
 T = TypeVar("T")
+PROVEN = "incumbent.proven"
+"""Where a request keeps for the guard whose its credential was found to be."""
 
 
 class LoginLinks:
     """Links that log the owner of this machine in, each once.
 
     They are signed with the key in the home folder, so that who can read it can make one at any time. Which were
-    used is kept in memory; one that was made before this process began is no longer good, so that a restart
-    forgets nothing.
+    used is kept in the database, for all processes that serve the page.
     """
-
-    def __init__(self) -> None:
-        self._began = int(time.time())
-        self._lock = threading.Lock()
-        self._used: set[str] = set()
 
     @staticmethod
     def new(key: str, actor: str) -> str:
@@ -61,7 +57,8 @@ class LoginLinks:
         value = URLSafeTimedSerializer(key, salt="incumbent.login").dumps(said)
         return str(value)
 
-    def use(self, key: str, text: str) -> str:
+    @staticmethod
+    def use(store: Store, key: str, text: str) -> str:
         """Whom the link logs in; NotLoggedIn if it was used, ran out, or never was."""
         hint = "`incumbent page` prints a new one."
         try:
@@ -70,10 +67,10 @@ class LoginLinks:
             )
         except BadSignature:
             raise NotLoggedIn("This login link ran out or is not ours.", hint=hint) from None
-        with self._lock:
-            if said["once"] in self._used or at.timestamp() < self._began:
+        ends = at + timedelta(seconds=_LINK_LASTS)
+        with store.begin() as tx:
+            if not tx.nonces.use("login link", said["once"], until=ends, at=datetime.now(UTC)):
                 raise NotLoggedIn("This login link was used before.", hint=hint)
-            self._used.add(said["once"])
         return str(said["actor"])
 
 
@@ -90,7 +87,6 @@ class Desk:
     """Signs sessions and links."""
     artifacts: ArtifactStore | None = None
     settle: Callable[[str], object] | None = None
-    links: LoginLinks = field(default_factory=LoginLinks)
     observer: Observer | None = None
     tracing: Tracing | None = None
     open_revisions: Callable[[], RevisionSource] | None = None
@@ -197,6 +193,14 @@ def openid_config(settings: Settings) -> OpenIdConfig:
         groups_claim=settings.oidc_groups_claim,
         scope=settings.oidc_scope,
     )
+
+
+def proven(request: Request, person: Person) -> Person:
+    """``person``, after the guard was told that this request's credential is theirs."""
+    known = request.scope.get(PROVEN)
+    if known is not None:
+        known.add(person.actor)
+    return person
 
 
 def desk_of(request: Request) -> Desk:

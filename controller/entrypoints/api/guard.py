@@ -15,6 +15,7 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.domain.errors import IncumbentError
+from controller.entrypoints.api.desk import PROVEN
 from controller.entrypoints.api.problems import MEDIA_TYPE, problem
 from controller.service.access import digest_of
 
@@ -59,6 +60,38 @@ class Buckets:
         return wait
 
 
+class Proven:
+    """Credentials that were found good, by digest. Only they have buckets of their own: a token that somebody made up
+    would buy a new one with each request.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, None] = {}
+
+    def caller(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[str, str]:
+        """Whose bucket this request takes from, the address until a credential is proven; and the credential."""
+        shown = headers.get(b"authorization") or headers.get(b"cookie")
+        client = scope.get("client")
+        address = str(client[0]) if client else "unknown"
+        if not shown:
+            return address, ""
+        credential = digest_of(shown.decode("latin-1"))
+        with self._lock:
+            return (credential if credential in self._known else address), credential
+
+    def learn(self, credential: str, *, good: bool) -> None:
+        """Keep a credential that was proven; forget one that is good no more."""
+        if not credential:
+            return
+        with self._lock:
+            self._known.pop(credential, None)
+            if good:
+                self._known[credential] = None
+            if len(self._known) > _KNOWN:
+                del self._known[next(iter(self._known))]
+
+
 class Broken(IncumbentError):
     """The body is larger than the server takes, or does not come."""
 
@@ -74,6 +107,7 @@ class Guard:
         self._app = app
         self._largest = largest
         self._buckets = Buckets(rate)
+        self._proven = Proven()
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,7 +125,8 @@ class Guard:
         if b"%00" in scope.get("query_string", b"") or "\x00" in scope["path"]:
             await _refuse(guarded, problem(400, "wrong_use", "The address holds a NUL."), {})
             return
-        wait = self._buckets.take(_caller(scope, headers))
+        caller, credential = self._proven.caller(scope, headers)
+        wait = self._buckets.take(caller)
         if wait:
             body = problem(429, "too_many_requests", "Too many requests.", hint="Slow down.")
             await _refuse(guarded, body, {"retry-after": str(int(wait) + 1)})
@@ -113,7 +148,11 @@ class Guard:
                 answered = answered or message["type"] == "http.response.start"
                 await guarded(message)
 
-        await self._app(scope, incoming.receive, watched)
+        scope[PROVEN] = proven = set[str]()
+        try:
+            await self._app(scope, incoming.receive, watched)
+        finally:
+            self._proven.learn(credential, good=bool(proven))
 
 
 def _too_large(most: int) -> dict[str, Any]:
@@ -158,14 +197,6 @@ class _Body:
 def _host(headers: dict[bytes, bytes]) -> str:
     name = headers.get(b"host", b"").decode("latin-1")
     return name[: name.find("]") + 1] if name.startswith("[") else name.partition(":")[0]
-
-
-def _caller(scope: Scope, headers: dict[bytes, bytes]) -> str:
-    shown = headers.get(b"authorization")
-    if shown:
-        return digest_of(shown.decode("latin-1"))
-    client = scope.get("client")
-    return str(client[0]) if client else "unknown"
 
 
 def _with_headers(scope: Scope, send: Send) -> Send:

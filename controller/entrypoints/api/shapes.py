@@ -99,6 +99,10 @@ class DecisionOut(BaseModel):
     rules: dict[str, Any]
     decided_at: datetime
     actor: str
+    caused_by: list[str] = Field(
+        description="Who posted the figure that made the system roll back.",
+        examples=[["person:ana"]],
+    )
     code: str
     hash: str
     prev_hash: str

@@ -11,7 +11,10 @@ from starlette.responses import JSONResponse
 
 from controller.adapters.mlflow.webhook import read_webhook
 from controller.adapters.sources.events import (
+    TOLERANCE,
     CloudEvent,
+    Proof,
+    check_times,
     parse_bucket_events,
     parse_cloud_events,
     verify_signature,
@@ -197,6 +200,12 @@ async def _raw(request: Request) -> bytes:
     "/events",
     status_code=202,
     response_model=list[shapes.AcceptedOut],
+    responses={
+        200: {
+            "model": list[shapes.AcceptedOut],
+            "description": "A signed delivery that was taken before.",
+        }
+    },
     summary="CloudEvents",
     openapi_extra={
         "requestBody": {
@@ -211,19 +220,19 @@ async def _raw(request: Request) -> bytes:
     },
 )
 def send_events(request: Request, desk: At, body: Annotated[bytes, Depends(_raw)]) -> JSONResponse:
-    """CloudEvents 1.0: structured, binary or batched. By token, or signed with the server's webhook secret.
+    """CloudEvents 1.0: structured, binary or batched. By token, or signed with the server's webhook secret (not binary:
+    nobody signs headers). 200: a signed delivery that was taken before; nothing came of it.
 
     An event's source and id make its key: a delivery that is sent again is the same signal. Its model is the
     extension `model`, else the subject.
     """
-    now, secret = desk.clock.now(), desk.settings.webhook_secret
-    person: Person | None = None
-    if secret is not None and any(name in request.headers for name in _SIGNED):
-        verify_signature(request.headers, body, [secret.get_secret_value()], now)
-    else:
-        person = caller(request)
-    events = parse_cloud_events(request.headers, body)
+    now = desk.clock.now()
+    proof = _proof(request, desk, body, now)
+    person = None if proof else caller(request)
+    events = parse_cloud_events(request.headers, body, signed=proof is not None)
+    _check_times(proof, [event.time for event in events], now)
     with desk.store.begin() as tx:
+        status = 202 if _is_new(tx, proof, now) else 200
         new = []
         for event in events:
             signal = _of_event(event, person, now)
@@ -236,13 +245,39 @@ def send_events(request: Request, desk: At, body: Annotated[bytes, Depends(_raw)
     for one in accepted:
         if one.fresh:
             tell_accepted(request, desk, one.id, now)
-    return JSONResponse(answers, 202)
+    return JSONResponse(answers, status)
+
+
+def _proof(request: Request, desk: Desk, body: bytes, now: datetime) -> Proof | None:
+    """What proves the sender of a signed delivery; None where it shows a token instead. BadSignature if forged."""
+    secret = desk.settings.webhook_secret
+    if secret is None or not any(name in request.headers for name in _SIGNED):
+        return None
+    return verify_signature(request.headers, body, [secret.get_secret_value()], now)
+
+
+def _check_times(proof: Proof | None, times: list[datetime | None], now: datetime) -> None:
+    if proof is not None and proof.signed_at is None:
+        check_times(times, now)
+
+
+def _is_new(tx: Transaction, proof: Proof | None, now: datetime) -> bool:
+    """Whether this signed delivery was never taken before, by whichever process. Those with a token are new."""
+    return proof is None or _use(tx, proof.name, now)
+
+
+def _use(tx: Transaction, delivery: str, now: datetime) -> bool:
+    """Keep that the delivery was taken for as long as its time is taken: the window has two ends."""
+    return tx.nonces.use("delivery", delivery, until=now + 2 * TOLERANCE, at=now)
 
 
 @router.post(
     "/events/bucket",
     status_code=202,
     response_model=shapes.HintedOut,
+    responses={
+        200: {"model": shapes.HintedOut, "description": "A signed delivery that was taken before."}
+    },
     summary="A bucket's notification",
     openapi_extra={
         "requestBody": {
@@ -256,23 +291,27 @@ def send_bucket_event(request: Request, desk: At, body: Annotated[bytes, Depends
 
     It is a hint and no more: the sources that may mean its objects are looked at now, and their listing is the truth.
     """
-    now, secret = desk.clock.now(), desk.settings.webhook_secret
-    person: Person | None = None
-    if secret is not None and any(name in request.headers for name in _SIGNED):
-        verify_signature(request.headers, body, [secret.get_secret_value()], now)
-    else:
-        person = caller(request)
-        person.must("signal", None)
-    written = [event.address for event in parse_bucket_events(body) if event.created]
+    now = desk.clock.now()
+    proof = _proof(request, desk, body, now)
+    if proof is None:
+        caller(request).must("signal", None)
+    events = parse_bucket_events(body)
+    _check_times(proof, [event.at for event in events], now)
+    written = [event.address for event in events if event.created]
     with desk.store.begin() as tx:
-        models = hint_addresses(tx, written, desk.parse, now)
-    return JSONResponse({"objects": len(written), "models": list(models)}, 202)
+        fresh = _is_new(tx, proof, now)
+        models = hint_addresses(tx, written, desk.parse, now) if fresh else ()
+    hinted = {"objects": len(written), "models": list(models)}
+    return JSONResponse(hinted, 202 if fresh else 200)
 
 
 @router.post(
     "/events/mlflow",
     status_code=202,
     response_model=shapes.LookedOut,
+    responses={
+        200: {"model": shapes.LookedOut, "description": "A signed delivery that was taken before."}
+    },
     summary="A webhook of the team's MLflow server",
     openapi_extra={
         "requestBody": {
@@ -292,11 +331,13 @@ def send_registry_event(
     now, secret = desk.clock.now(), desk.settings.registry_webhook_secret
     known = None if secret is None else secret.get_secret_value()
     hint = read_webhook(request.headers, body, known, now)
-    looked = False
+    looked, fresh = False, True
     if hint is not None:
         with desk.store.begin() as tx:
-            looked = tx.publications.hint(hint.model, now, hint.signed_at + _SECOND)
-    return JSONResponse({"looks": looked}, 202)
+            fresh = _use(tx, hint.delivery, now)
+            if fresh:
+                looked = tx.publications.hint(hint.model, now, hint.signed_at + _SECOND)
+    return JSONResponse({"looks": looked}, 202 if fresh else 200)
 
 
 def _of_event(event: CloudEvent, person: Person | None, now: datetime) -> NewSignal:

@@ -17,6 +17,7 @@ from controller.entrypoints.cli.output import (
 )
 from controller.entrypoints.cli.session import Session, pass_session
 from controller.ports import Transaction
+from controller.service.causes import posted_by
 
 _COLOUR = {
     "pass": "green",
@@ -78,6 +79,7 @@ def _headline(document: Mapping[str, Any]) -> str:
     at = document["decided_at"][:16].replace("T", " ")
     verdict = style(document["verdict"].upper(), bold=True)
     by = "" if document["actor"] == "system" else f"  by {document['actor']}"
+    by += posted_by(document["caused_by"])
     return f"{verdict}  decision {document['id']}  {document['model']}  {at} UTC{by}"
 
 

@@ -24,7 +24,7 @@ from controller.domain.errors import (
 )
 from controller.domain.signals import SignalStatus
 from controller.entrypoints.api.caller import caller
-from controller.entrypoints.api.desk import Desk, desk_of
+from controller.entrypoints.api.desk import Desk, desk_of, proven
 from controller.entrypoints.mlflow.files import answer_file, answer_listing
 from controller.entrypoints.mlflow.methods import METHODS, READING, Call, alias_word
 from controller.entrypoints.mlflow.shapes import error_body
@@ -168,7 +168,7 @@ def _person(request: Request) -> Person:
         _, _, password = base64.b64decode(secret.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         raise NotLoggedIn("The basic credentials cannot be read.") from None
-    return desk_of(request).bearer(digest_of(password))
+    return proven(request, desk_of(request).bearer(digest_of(password)))
 
 
 def _place(request: Request, desk: Desk, version: CatalogVersion) -> str:

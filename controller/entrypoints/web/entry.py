@@ -8,12 +8,14 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from controller.domain.errors import NotLoggedIn
-from controller.entrypoints.api.desk import At, Desk
+from controller.entrypoints.api.desk import At, Desk, LoginLinks
 from controller.entrypoints.web.render import page
 from controller.entrypoints.web.session import (
     COOKIE,
     begin_oidc,
     check_form,
+    check_origin,
+    end_session,
     finish_oidc,
     log_in_by_link,
     log_in_by_oidc,
@@ -43,7 +45,8 @@ def login(
     token: Annotated[str, Form()] = "",
     following: Annotated[str, Form()] = "/",
 ) -> Response:
-    """Log in with a token."""
+    """Log in with a token. From a page of ours only: another's form would log people in as somebody else."""
+    check_origin(request)
     response = RedirectResponse(base_of(request) + local(following), 303)
     try:
         log_in_by_token(desk, response, token, secure=request.url.scheme == "https")
@@ -72,10 +75,11 @@ def go(request: Request, desk: At) -> Response:
 
 @router.post("/go")
 def go_in(request: Request, desk: At, key: Annotated[str, Form()]) -> Response:
-    """Use the one-time link."""
+    """Use the one-time link, from a page of ours only."""
+    check_origin(request)
     if desk.settings.login != "link":
         raise NotLoggedIn("This server takes no login links.", hint="Log in with a token.")
-    actor = desk.links.use(desk.key, key)
+    actor = LoginLinks.use(desk.store, desk.key, key)
     response = RedirectResponse(base_of(request) + "/", 303)
     log_in_by_link(desk, response, actor, secure=request.url.scheme == "https")
     return response
@@ -106,8 +110,9 @@ def oidc_callback(request: Request, desk: At) -> Response:
 
 @router.post("/logout")
 def logout(request: Request, session: Visitor, mark: Annotated[str, Form()] = "") -> Response:
-    """End the session."""
+    """End the session, for every process that serves the page."""
     check_form(request, session, mark)
+    end_session(request)
     response = RedirectResponse(base_of(request) + "/login", 303)
     response.delete_cookie(COOKIE, path="/")
     return response

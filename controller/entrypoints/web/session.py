@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from controller.adapters.oidc import Begun, Identity, OpenIdProvider
 from controller.domain.errors import Forbidden, NotLoggedIn
-from controller.entrypoints.api.desk import Desk, desk_of
+from controller.entrypoints.api.desk import Desk, desk_of, proven
 from controller.service.access import Person, digest_of, everything, person_of
 
 COOKIE = "incumbent_session"
@@ -20,6 +22,7 @@ OIDC_COOKIE = "incumbent_oidc"
 _OIDC_LASTS = 600
 _LASTS = 12 * 3600
 _FORM_LASTS = 12 * 3600
+_ENDED = "ended session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +47,36 @@ def _load(desk: Desk, salt: str, text: str, lasts: int) -> Any:
 def session_of(request: Request) -> Session | None:
     """The session of this request; None if nobody is logged in."""
     desk = desk_of(request)
-    person = _person(desk, request.cookies.get(COOKIE, "")) or desk.unnamed()
+    known = _person(desk, request.cookies.get(COOKIE, ""))
+    person = proven(request, known) if known else desk.unnamed()
     if person is None:
         return None
     mark = _signer(desk, "form").dumps(person.actor)
     return Session(person, str(mark))
 
 
-def _person(desk: Desk, cookie: str) -> Person | None:
+def _kept(desk: Desk, cookie: str) -> dict[str, Any] | None:
+    """What the cookie of a session holds; None if it is not ours, ran out, or the person has logged out."""
     kept = _load(desk, "session", cookie, _LASTS) if cookie else None
-    if not isinstance(kept, dict):
+    if not isinstance(kept, dict) or not isinstance(kept.get("id"), str):
+        return None
+    with desk.store.read(snapshot=False) as tx:
+        return None if tx.nonces.used(_ENDED, kept["id"]) else kept
+
+
+def end_session(request: Request) -> None:
+    """End the session of this request: its cookie is good nowhere any more, whoever has a copy of it."""
+    desk = desk_of(request)
+    kept = _kept(desk, request.cookies.get(COOKIE, ""))
+    if kept is not None:
+        now = datetime.now(UTC)
+        with desk.store.begin() as tx:
+            tx.nonces.use(_ENDED, kept["id"], until=now + timedelta(seconds=_LASTS), at=now)
+
+
+def _person(desk: Desk, cookie: str) -> Person | None:
+    kept = _kept(desk, cookie)
+    if kept is None:
         return None
     if "token" in kept:
         try:
@@ -118,19 +141,26 @@ def log_in_by_token(desk: Desk, response: Response, secret: str, *, secure: bool
 
 
 def _remember(desk: Desk, response: Response, kept: dict[str, Any], *, secure: bool) -> None:
-    value = _signer(desk, "session").dumps(kept)
+    value = _signer(desk, "session").dumps({**kept, "id": secrets.token_urlsafe(16)})
     text = str(value)
     response.set_cookie(
         COOKIE, text, max_age=_LASTS, httponly=True, samesite="lax", secure=secure, path="/"
     )
 
 
+def check_origin(request: Request) -> None:
+    """Forbidden if another site's page sent this form. Browsers say where a form comes from; programs need not."""
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    ours = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    # A page that hides its address (`null`) is ours only if the browser says so besides.
+    hidden = origin == "null" and request.headers.get("sec-fetch-site") == "same-origin"
+    if not (ours or hidden) or site not in {"same-origin", "none"}:
+        raise Forbidden("This form was sent from another site.", hint="Open the page here.")
+
+
 def check_form(request: Request, session: Session, mark: str) -> None:
     """Forbidden unless the form came from a page of ours that this person was shown."""
-    origin = request.headers.get("origin")
-    if origin and origin != "null" and urlsplit(origin).netloc != request.headers.get("host"):
-        raise Forbidden("This form was sent from another site.")
-    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-        raise Forbidden("This form was sent from another site.")
+    check_origin(request)
     if _load(desk_of(request), "form", mark, _FORM_LASTS) != session.person.actor:
         raise Forbidden("This form is too old or not yours.", hint="Open the page again.")

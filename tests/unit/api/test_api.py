@@ -301,6 +301,7 @@ def test_a_bucket_tells_by_signature_and_the_sources_are_looked_at_now(tmp_path:
     office.desk.enforce(POLICY.replace("data/*.parquet", "s3://warehouse/flights/*.parquet"))
     record = {
         "eventName": "ObjectCreated:Put",
+        "eventTime": office.house.clock.now().isoformat(),
         "s3": {"bucket": {"name": "warehouse"}, "object": {"key": "flights/jan+1.parquet"}},
     }
     body = json.dumps({"Records": [record]}).encode()

@@ -152,7 +152,7 @@ def test_a_get_changes_nothing(office: Office):
         ana.get(path)
     office.house.tick()
     assert (len(office.house.records()), office.house.statuses()) == before
-    assert office.served.links.use(office.served.key, key) == "person:ana"
+    assert LoginLinks.use(office.house.store, office.served.key, key) == "person:ana"
 
 
 def test_who_is_not_logged_in_is_sent_to_the_login_and_back(office: Office):

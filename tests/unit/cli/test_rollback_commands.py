@@ -67,6 +67,28 @@ def test_a_second_rollback_within_a_week_lets_promotion_rest(desk: Desk):
     assert hold_of(desk).startswith("after 2 rollbacks in 7d")
 
 
+def test_an_automatic_rollback_is_the_system_s_act_and_names_who_posted_the_figure(desk: Desk):
+    desk.enforce(
+        WATCHES.replace("then: resume", "then: hold") + "notify: {rolled_back: [oncall]}\n"
+    )
+    desk.actor = "ben"
+    tell(desk, 0.5)
+    (row,) = desk.json("decisions", "--verdict", "rollback")
+    poster = desk.json("signals", "--kind", "metric")[0]["actor"]
+    assert poster.startswith("person:")
+    assert (row["actor"], row["caused_by"]) == ("system", [poster])
+    posted = f"the figure was posted by {poster}"
+    assert posted in desk.run("explain", str(row["id"])).stdout
+    assert f"(system; {posted})" in desk.run("audit", MODEL, "--format", "markdown").stdout
+    with desk.house.store.read() as tx:
+        held = tx.models.state(MODEL).hold
+        told = [letter.payload for letter in tx.outbox.due("notify", 10)]
+        assert held is not None
+        assert held.actor == "system"
+        assert any(posted in str(payload["sentence"]) for payload in told)
+    assert desk.json("verify", "--all")["whole"]
+
+
 def hold_of(desk: Desk) -> str:
     with desk.house.store.read() as tx:
         held = tx.models.state(MODEL).hold

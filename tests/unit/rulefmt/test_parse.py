@@ -20,8 +20,8 @@ from controller.domain.rules import (
 )
 from controller.rulefmt import blob_id, load, parse, read_policy_text
 from controller.rulefmt.cron import cron_trigger
-from controller.rulefmt.nodes import LARGEST_FILE
-from controller.rulefmt.problems import MOST_PROBLEMS
+from controller.rulefmt.nodes import LARGEST_FILE, MOST_KEYS, read_nodes
+from controller.rulefmt.problems import MOST_PROBLEMS, Problems
 from controller.rulefmt.scalars import duration, duration_text, number, percentage, size
 from controller.rulefmt.schema.data import EXPECT_BATCH, EXPECT_COLUMN
 from workers.quality import BATCH_CHECKS, COLUMN_CHECKS
@@ -218,3 +218,27 @@ def test_weekdays_of_cron_count_from_sunday(line: str, weekdays: list[int]):
         start = last
 
     assert fired == set(weekdays)
+
+
+@pytest.mark.parametrize(
+    ("made", "code"),
+    [
+        pytest.param(lambda n: "".join(f"pr{i}: 1\n" for i in range(n)), "too-many-keys", id="unknown keys"),
+        pytest.param(lambda n: "x: [" + "a," * n + "]\n", "too-many-values", id="values"),
+        pytest.param(
+            lambda n: "x:\n" + "".join(f"  pr{i}: 1\n" for i in range(n)), "too-many-keys", id="keys below"
+        ),
+    ],
+)  # fmt: skip
+def test_a_hostile_file_costs_no_more_than_its_first_values(made, code):
+    text = "version: 1\nmodel: a\n" + made(15_000)
+    with pytest.raises(PolicyInvalid) as caught:
+        load(text, "rules/a.yaml")
+    found = caught.value.details["problems"]
+    assert isinstance(found, list)
+    assert len(found) <= MOST_PROBLEMS + 1
+    assert code in {one["code"] for one in found}
+    problems = Problems("rules/a.yaml")
+    root, whole = read_nodes(text, problems)
+    assert not whole
+    assert root is None or len(root.pairs) <= MOST_KEYS + 1
