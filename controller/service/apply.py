@@ -5,8 +5,8 @@ All of it happens in the caller's transaction, after the record itself, so that 
 
 from __future__ import annotations
 
-from dataclasses import replace
 import json
+from dataclasses import replace
 from functools import singledispatch
 
 from controller.domain.canonical import canonical_json
@@ -44,8 +44,8 @@ from controller.domain.signals import OBSERVATIONS
 from controller.domain.snapshot import HoldView, RestView, Snapshot
 from controller.ports import DOORBELL, NewDecision, Transaction, doorbell_key
 from controller.service.backpressure import has_room_for_notices
-from controller.service.covered import covers_of
 from controller.service.causes import caused_by, posted_by
+from controller.service.covered import covers_of
 
 
 def apply_decision(tx: Transaction, snapshot: Snapshot, decision: Decision) -> DecisionRecord:
@@ -97,7 +97,7 @@ class _Context:
         decision: Decision,
         record: DecisionRecord,
         index: int,
-        posted: tuple[str, ...],
+        posted: tuple[str, ...] = (),
     ) -> None:
         self.posted = posted
         self.tx = tx

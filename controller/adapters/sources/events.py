@@ -162,9 +162,7 @@ def _time(value: Any) -> datetime | None:
     try:
         moment = datetime.fromisoformat(str(value).replace("Z", "+00:00").replace("z", "+00:00"))
     except ValueError:
-        raise BadEvent(
-            f"the event's time {str(value)[:_SHOWN]!r} is no RFC 3339 time."
-        ) from None
+        raise BadEvent(f"the event's time {str(value)[:_SHOWN]!r} is no RFC 3339 time.") from None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     if not is_in_range(moment):
         raise BadEvent(

@@ -62,6 +62,7 @@ _API = SAID | {
     "free_tags",
     "free_versions",
     "marked_since",
+    "nonces",
     "outbox",
     "source_hints",
 }

@@ -12,8 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 from starlette.types import Send
 
-from controller.domain.errors import Forbidden, NotLoggedIn
-from controller.entrypoints.api.caller import Caller, reader
+from controller.entrypoints.api.caller import Caller
 from controller.entrypoints.api.desk import At, Desk, desk_of
 from controller.entrypoints.api.problems import READ_ERRORS
 from controller.entrypoints.api.watch import Listener, Watch, look
@@ -85,17 +84,9 @@ async def _events(
         yield b"retry: 2000\n\n"
         async with watch.listening(model) as listener:
             async for part in _told(desk_of(request), model, after, listener, once=once):
-                if not await run_in_threadpool(_may_read, request):
+                if not await watch.may_read(request):
                     return  # logged out, or the token was revoked, since the stream began
                 yield part
-
-
-def _may_read(request: Request) -> bool:
-    try:
-        reader(request)
-    except (NotLoggedIn, Forbidden):
-        return False
-    return True
 
 
 async def _told(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -15,10 +16,12 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
+from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
-from controller.domain.errors import Unavailable
+from controller.domain.errors import Forbidden, NotLoggedIn, Unavailable
 from controller.domain.runs import RunState
+from controller.entrypoints.api.caller import reader
 from controller.entrypoints.api.desk import Desk
 from controller.ports import Query as Wanted
 from controller.service.explain import summary
@@ -74,6 +77,7 @@ class Watch:
         self._listeners: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None
         self._marked = asyncio.Event()
+        self._readers: dict[tuple[str | None, str | None], tuple[float, asyncio.Future[bool]]] = {}
 
     def enter(self) -> None:
         """Take a place; Unavailable when there are enough."""
@@ -84,6 +88,19 @@ class Watch:
                     hint="Close one, or raise INCUMBENT_API_STREAMS.",
                 )
             self._open += 1
+
+    async def may_read(self, request: Request) -> bool:
+        """Whether who opened a stream may still read: not logged out, no token revoked. One look a second for all the
+        streams of one credential.
+        """
+        shown = (request.headers.get("authorization"), request.headers.get("cookie"))
+        at, asked = self._readers.get(shown, (-_LOOK_AGAIN, None))
+        if asked is None or time.monotonic() - at >= _LOOK_AGAIN:
+            asked = asyncio.ensure_future(run_in_threadpool(_may_read, request))
+            if len(self._readers) > self._most:
+                self._readers.clear()
+            self._readers[shown] = (time.monotonic(), asked)
+        return await asyncio.shield(asked)
 
     @property
     def open(self) -> int:
@@ -127,6 +144,14 @@ class Watch:
                 for listener in tuple(self._listeners):
                     listener.tell(one)
             await asyncio.sleep(_LOOK_AGAIN)
+
+
+def _may_read(request: Request) -> bool:
+    try:
+        reader(request)
+    except (NotLoggedIn, Forbidden):
+        return False
+    return True
 
 
 def look(
