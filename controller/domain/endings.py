@@ -10,11 +10,19 @@ from controller.domain.payloads import storable_text
 from controller.domain.runs import Run, RunState
 from controller.domain.signals import NewSignal, SignalKind
 
+ENDINGS = frozenset({SignalKind.RUN_FINISHED, SignalKind.RUN_FAILED})
+"""Kinds that nobody but a store writes."""
+
+
+def ending_key(run: Run) -> str:
+    """The key of the one signal of a run's end."""
+    return f"run:{run.id}:{run.state}"
+
 
 def ending_signal(run: Run, at: datetime, *, actor: str) -> NewSignal:
     """The one signal of an ended run. Its payload is the run's result and, whatever that says, the run's own fields."""
     return NewSignal(
-        key=f"run:{run.id}:{run.state}",
+        key=ending_key(run),
         model=run.model,
         kind=end_kind(run.state),
         occurred_at=at,

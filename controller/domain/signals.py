@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
+
+from controller.domain.canonical import canonical_json
 
 
 class SignalKind(StrEnum):
@@ -94,9 +96,18 @@ class SignalStatus(StrEnum):
         return self in {SignalStatus.HANDLED, SignalStatus.SKIPPED, SignalStatus.FAILED}
 
 
+class SignalIdentity(NamedTuple):
+    """What makes two signals one. A key means something only to its actor, about one model and one kind."""
+
+    model: str
+    kind: SignalKind
+    actor: str
+    key: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewSignal:
-    """A signal before it is in the inbox. ``key`` makes it idempotent: the same key is the same signal.
+    """A signal before it is in the inbox. ``key`` makes it idempotent: the same identity is the same signal.
 
     ``actor`` is who caused it: ``system``, ``worker``, ``person:NAME`` or ``webhook:NAME``.
     """
@@ -108,6 +119,11 @@ class NewSignal:
     payload: Mapping[str, Any] = field(default_factory=dict)
     trigger: str | None = None
     actor: str = "system"
+
+    @property
+    def identity(self) -> SignalIdentity:
+        """What makes it one with another signal."""
+        return SignalIdentity(self.model, self.kind, self.actor, self.key)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +144,27 @@ class Signal:
     decision: int | None = None
     problem: str = ""
     """Why the row cannot be read as a signal, empty where it can; its payload is empty then, and its kind a guess."""
+
+    @property
+    def identity(self) -> SignalIdentity:
+        """What makes it one with another signal."""
+        return SignalIdentity(self.model, self.kind, self.actor, self.key)
+
+    def repeats(self, new: NewSignal, at: datetime) -> bool:
+        """Whether ``new``, which was sent at ``at``, says the same as this signal.
+
+        A time of its own counts only where the sender named one: else it is that of the sending, another each time.
+        """
+        named = new.occurred_at != at
+        if named and self.occurred_at != new.occurred_at:
+            return False
+        return _content(self.trigger, self.payload) == _content(new.trigger, new.payload)
+
+
+def _content(trigger: str | None, payload: Mapping[str, Any]) -> bytes:
+    """What a signal says, as any store gives it back: what can't be stored was replaced in the one that is kept."""
+    name = None if trigger is None else trigger.replace("\x00", "\ufffd")
+    return canonical_json([name, payload]).encode("utf-8", "replace")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

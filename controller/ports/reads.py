@@ -17,7 +17,7 @@ from controller.domain.errors import NotFound
 from controller.ports.store import Transaction
 
 READS: Mapping[str, frozenset[str]] = {
-    "signals": frozenset({"get", "by_key", "find", "pending", "count_waiting", "proofs"}),
+    "signals": frozenset({"get", "with_key", "find", "pending", "count_waiting", "proofs"}),
     "decisions": frozenset({"get", "find", "head", "walk", "anchored"}),
     "registry": frozenset({"versions", "measured", "evaluations", "history"}),
     "facts": frozenset({"of"}),

@@ -13,7 +13,7 @@ from controller.ports.query import Query
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Accepted:
-    """The inbox's answer: the signal's id, and whether it was new (False: the same key was there before)."""
+    """The inbox's answer: the signal's id, and whether it was new (False: the same identity was there before)."""
 
     id: int
     fresh: bool
@@ -40,7 +40,7 @@ class SignalInbox(Protocol):
     """Every signal once, in order of acceptance."""
 
     def append(self, signals: Sequence[NewSignal], at: datetime) -> list[Accepted]:
-        """Accept each signal whose key is not known yet. The order of answers is that of ``signals``."""
+        """Accept each signal whose identity is not known yet. The order of answers is that of ``signals``."""
         ...
 
     def pending(self, model: str, limit: int = 1000) -> tuple[Signal, ...]:
@@ -57,7 +57,9 @@ class SignalInbox(Protocol):
 
     def get(self, signal: int) -> Signal | None: ...
 
-    def by_key(self, key: str) -> Signal | None: ...
+    def with_key(self, model: str, key: str) -> tuple[Signal, ...]:
+        """The model's signals of that key, oldest first: each of another kind or by another actor."""
+        ...
 
     def find(self, query: Query) -> list[Signal]: ...
 

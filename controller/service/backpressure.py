@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from controller.domain.decisions import Decision, StartRun
-from controller.domain.errors import Full
+from controller.domain.errors import Conflict, Full, UserError
 from controller.domain.signals import CAUSES, NewSignal
 from controller.ports import DOORBELL, Accepted, Transaction
 
@@ -22,6 +22,9 @@ INBOX = 500
 OUTBOX = 10_000
 """Letters of one topic that may wait to be sent."""
 
+LONGEST_IDENTITY = 2000
+"""Bytes that model, actor and key may have together: PostgreSQL's index takes no row of more than 2,704."""
+
 RESERVE = 200
 """Room beyond the bound for people."""
 
@@ -29,7 +32,12 @@ RESERVE = 200
 def accept(
     tx: Transaction, signals: Sequence[NewSignal], at: datetime, *, limit: int = INBOX
 ) -> list[Accepted]:
-    """Put signals into the inbox; Full, and none is kept, if a model has no room for its new ones."""
+    """Put signals into the inbox, all or none of them: the way in of every door.
+
+    Raises Full if a model has no room for its new ones, Conflict if a key was used before for something else.
+    """
+    for signal in signals:
+        _must_be_short(signal)
     asked = Counter(signal.model for signal in signals)
     for model, count in asked.items():
         mine = [signal for signal in signals if signal.model == model]
@@ -37,10 +45,39 @@ def accept(
         waiting = tx.signals.count_waiting(model)
         if waiting + count <= most:
             continue
-        new = {signal.key for signal in mine if tx.signals.by_key(signal.key) is None}
+        new = {signal.identity for signal in mine if not _is_known(tx, signal)}
         if new and waiting + len(new) > most:
             raise _full(model, waiting)
-    return tx.signals.append(signals, at)
+    accepted = tx.signals.append(signals, at)
+    for signal, answer in zip(signals, accepted, strict=True):
+        if not answer.fresh:
+            _must_repeat(tx, answer.id, signal, at)
+    return accepted
+
+
+def _must_be_short(signal: NewSignal) -> None:
+    parts = (signal.model, signal.actor, signal.key)
+    size = sum(len(part.encode("utf-8", "replace")) for part in parts)
+    if size > LONGEST_IDENTITY:
+        raise UserError(
+            f"The key of this signal, its sender and its model have {size:,} bytes together; "
+            f"at most {LONGEST_IDENTITY:,} are taken.",
+            hint="Take a shorter key; of a CloudEvent, a shorter id or source.",
+        )
+
+
+def _is_known(tx: Transaction, signal: NewSignal) -> bool:
+    alike = tx.signals.with_key(signal.model, signal.key)
+    return any(known.identity == signal.identity for known in alike)
+
+
+def _must_repeat(tx: Transaction, number: int, signal: NewSignal, at: datetime) -> None:
+    kept = tx.signals.get(number)
+    if kept is not None and not kept.repeats(signal, at):
+        raise Conflict(
+            "This idempotency key was used for something else.",
+            hint=f"It is signal {number}; take a new key for a new request.",
+        )
 
 
 def must_have_room(tx: Transaction, model: str, *, limit: int = INBOX) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 
 from controller.domain.canonical import to_plain
 from controller.domain.decisions import DecisionRecord
+from controller.domain.endings import ENDINGS, ending_key
 from controller.domain.errors import NotFound, UserError
 from controller.domain.runs import Run
-from controller.domain.signals import Signal
 from controller.ports import Query, Transaction
 from controller.service.causes import caused_by
 
@@ -218,6 +218,6 @@ def _of_signal(tx: Transaction, name: str) -> DecisionRecord:
 
 def _of_run(tx: Transaction, run: Run) -> DecisionRecord:
     """The decision that a run's end led to; the one that ordered it while it has not ended."""
-    end = tx.signals.by_key(f"run:{run.id}:{run.state.value}") if run.state.ended else None
-    answered = end.decision if isinstance(end, Signal) else None
+    ends = tx.signals.with_key(run.model, ending_key(run)) if run.state.ended else ()
+    answered = next((end.decision for end in ends if end.kind in ENDINGS), None)
     return _numbered(tx, answered or run.decision)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from controller.domain.canonical import digest, to_plain
+from controller.domain.canonical import digest
 from controller.domain.errors import Conflict, Forbidden, NotFound, UserError
 from controller.domain.names import check_model_name
 from controller.domain.rules import Policy
@@ -64,8 +64,6 @@ def speak(
         actor=person.actor,
     )
     accepted = accept(tx, [signal], now)[0]
-    if not accepted.fresh:
-        _same(tx, accepted.id, signal)
     return accepted.id, accepted.fresh
 
 
@@ -98,19 +96,6 @@ def in_place_of(tx: Transaction, person: Person, word: Word, parse: Parse) -> st
     asked = askers(tx, word.model, word.version)
     found = (a for a, groups in person.stands_for.items() if wanted & {*groups} and a not in asked)
     return next(found, "")
-
-
-def _same(tx: Transaction, number: int, signal: NewSignal) -> None:
-    kept = tx.signals.get(number)
-    if kept is not None and (kept.model, kept.kind, to_plain(kept.payload)) != (
-        signal.model,
-        signal.kind,
-        to_plain(signal.payload),
-    ):
-        raise Conflict(
-            "This idempotency key was used for something else.",
-            hint=f"It is signal {number}; take a new key for a new request.",
-        )
 
 
 def _reason(word: Word) -> str:

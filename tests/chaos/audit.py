@@ -101,7 +101,7 @@ def examine(books: Books, seen: Seen) -> Findings:
 
 def _signals(books: Books, seen: Seen, found: Findings) -> None:
     """What was acknowledged is there, once, under the number that was given."""
-    by_key = Counter(signal.key for signal in books.signals)
+    by_key = Counter(signal.identity for signal in books.signals)
     ids = {signal.key: signal.id for signal in books.signals}
     for key, number in seen.acknowledged.items():
         if key not in ids:
@@ -109,7 +109,7 @@ def _signals(books: Books, seen: Seen, found: Findings) -> None:
         elif ids[key] != number:
             found.broken.append(f"{key} was acknowledged as {number} and is {ids[key]}")
     found.doubled += [
-        f"the key {key} is in the inbox {n} times" for key, n in by_key.items() if n > 1
+        f"{identity} is in the inbox {n} times" for identity, n in by_key.items() if n > 1
     ]
     found.broken += seen.disagreements
     for path, model in seen.files.items():

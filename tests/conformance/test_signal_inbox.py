@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from controller.domain.canonical import canonical_json
 from controller.domain.errors import Conflict
 from controller.domain.payloads import InvalidPayload
-from controller.domain.signals import SignalAnswer, SignalKind, SignalStatus
+from controller.domain.signals import NewSignal, SignalAnswer, SignalKind, SignalStatus
 from controller.ports import Query, Store
+from controller.service.backpressure import accept
 from tests.support.makers import AT, MODEL, decide, new_signal
 from tests.support.stores import Bench
 
@@ -31,7 +38,7 @@ def test_a_signal_comes_back_as_it_was_given(store: Store):
         (accepted,) = tx.signals.append([given], AT)
     with store.read() as tx:
         found = tx.signals.get(accepted.id)
-        assert found == tx.signals.by_key("k")
+        assert tx.signals.with_key(MODEL, "k") == (found,)
     assert found is not None
     assert accepted.fresh
     assert (found.key, found.model, found.kind) == ("k", MODEL, SignalKind.WEBHOOK)
@@ -53,8 +60,7 @@ def test_the_same_key_is_the_same_signal(store: Store):
     assert [a.fresh for a in second] == [True, False]
     assert second[1].id == first[1].id
     with store.read() as tx:
-        kept = tx.signals.by_key("b")
-        assert kept is not None
+        (kept,) = tx.signals.with_key(MODEL, "b")
         assert kept.payload == new_signal().payload
         assert tx.signals.count_waiting() == 3
 
@@ -149,8 +155,7 @@ def test_find(store: Store, query: Query, expected: list[int]):
             kind = SignalKind.WEBHOOK if n == 3 else SignalKind.MANUAL
             model = "other" if n == 4 else MODEL
             tx.signals.append([new_signal(str(n), model, kind=kind)], AT + timedelta(hours=n))
-        first = tx.signals.by_key("0")
-        assert first is not None
+        (first,) = tx.signals.with_key(MODEL, "0")
         tx.signals.answer([answer(first.id, SignalStatus.HANDLED)], decide(tx))
     with store.read() as tx:
         assert [int(s.key) for s in tx.signals.find(query)] == expected
@@ -164,7 +169,7 @@ def test_text_that_cannot_be_stored_is_mended(bench: Bench):
         pytest.skip("memory stores anything")
     with bench.store.begin() as tx:
         (one,) = tx.signals.append([new_signal("nul\x00 and \udcff", actor="a\x00b")], AT)
-        again = tx.signals.append([new_signal("nul\x00 and \udcff")], AT)
+        again = tx.signals.append([new_signal("nul\x00 and \udcff", actor="a\x00b")], AT)
         found = tx.signals.get(one.id)
     assert again[0] == type(one)(id=one.id, fresh=False)
     assert found is not None
@@ -175,3 +180,100 @@ def test_text_that_cannot_be_stored_is_mended(bench: Bench):
 def test_what_is_no_number_is_refused(store: Store, number: float):
     with pytest.raises(InvalidPayload, match=r"payload\.data\.x"), store.begin() as tx:
         tx.signals.append([new_signal(payload={"data": {"x": number}})], AT)
+
+
+_NEEDED: dict[SignalKind, dict[str, Any]] = {
+    SignalKind.MANUAL: {},
+    SignalKind.WEBHOOK: {"type": "t"},
+}
+
+
+def test_a_key_belongs_to_its_actor_model_and_kind(store: Store):
+    alike = [
+        new_signal("k", kind=kind, model=model, actor=actor, payload=payload)
+        for kind, payload in _NEEDED.items()
+        for model in (MODEL, "other")
+        for actor in ("person:ann", "person:bea")
+    ]
+    with store.begin() as tx:
+        first = tx.signals.append(alike, AT)
+        again = tx.signals.append([*alike, *alike], AT)
+    assert all(answer.fresh for answer in first)
+    assert len({answer.id for answer in first}) == len(alike)
+    assert [answer.id for answer in again] == 2 * [answer.id for answer in first]
+    assert not any(answer.fresh for answer in again)
+    with store.read() as tx:
+        found = [tx.signals.get(answer.id) for answer in first]
+        assert [signal.identity for signal in found if signal] == [s.identity for s in alike]
+        mine = [signal for signal in found if signal and signal.model == MODEL]
+        assert tx.signals.with_key(MODEL, "k") == tuple(mine)
+
+
+_EXAMPLES = itertools.count()
+_MODELS = ("a", "b", "a-b")
+_TEXTS = st.text(alphabet="ab:/\u00e4\u0430\x00\udcff", max_size=3)
+_BODIES = st.sampled_from([{}, *({"data": {"x": x}} for x in (1, True, 1.0, "\u00e4", [None]))])
+_SENT = st.builds(
+    NewSignal,
+    key=_TEXTS,
+    model=st.sampled_from(_MODELS),
+    kind=st.sampled_from([*_NEEDED]),
+    actor=st.sampled_from(["person:a", "person:a:b", "webhook:a"]),
+    occurred_at=st.sampled_from([AT, AT - timedelta(hours=1)]),
+    trigger=st.sampled_from([None, "t"]),
+    payload=_BODIES,
+)
+
+
+def _said(signal: NewSignal) -> tuple[Any, ...]:
+    body = canonical_json(signal.payload).encode("utf-8", "replace")
+    return signal.occurred_at, signal.trigger, body
+
+
+def _stored(signal: NewSignal, kind: str) -> tuple[str, ...]:
+    """The identity as the store keeps it: NUL and lone surrogates are replaced in a database."""
+    parts = tuple(str(part) for part in signal.identity)
+    if kind == "memory":
+        return parts
+    return tuple(p.replace("\x00", "\ufffd").encode("utf-8", "replace").decode() for p in parts)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(batches=st.lists(st.lists(_SENT, min_size=1, max_size=4), max_size=12))
+def test_any_sequence_of_keys_is_what_a_dictionary_says(
+    bench: Bench, batches: list[list[NewSignal]]
+):
+    """Whoever sends what under which key: counted once, answered alike, or refused as a whole."""
+    place = next(_EXAMPLES)
+    kept: dict[tuple[str, ...], tuple[int, tuple[Any, ...]]] = {}
+    for drawn in batches:
+        batch = [
+            replace(
+                signal,
+                model=f"{signal.model}{place}",
+                payload={**_NEEDED[signal.kind], **signal.payload},
+            )
+            for signal in drawn
+        ]
+        wanted, clash = dict(kept), False
+        for signal in batch:
+            _, (time, *body) = wanted.setdefault(_stored(signal, bench.kind), (0, _said(signal)))
+            clash |= _said(signal)[1:] != (*body,)
+            clash |= signal.occurred_at not in (AT, time)
+        if clash:
+            with (
+                pytest.raises(Conflict, match="used for something else"),
+                bench.store.begin() as tx,
+            ):
+                accept(tx, batch, AT)
+            continue
+        with bench.store.begin() as tx:
+            answers = accept(tx, batch, AT)
+        for signal, answer in zip(batch, answers, strict=True):
+            one = _stored(signal, bench.kind)
+            assert answer.fresh == (one not in kept)
+            assert kept.setdefault(one, (answer.id, _said(signal)))[0] == answer.id
+    with bench.store.read() as tx:
+        assert sum(tx.signals.count_waiting(f"{m}{place}") for m in _MODELS) == len(kept)

@@ -23,7 +23,7 @@ def test_an_exception_rolls_everything_back(store: Store):
         tx.schedules.set_next(MODEL, "t", AT, "x")
         raise ZeroDivisionError
     with store.read() as tx:
-        assert tx.signals.by_key("k1") is None
+        assert tx.signals.with_key(MODEL, "k1") == ()
         assert tx.decisions.head()[0] == 0
         assert tx.registry.versions(MODEL) == []
         assert tx.models.all() == []

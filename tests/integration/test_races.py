@@ -113,7 +113,7 @@ def test_finishing_and_taking_back_exclude_each_other(database: Bench, two: list
             found = tx.runs.get(run)
             assert found is not None
             assert found.state is (RunState.DONE if finished else RunState.QUEUED)
-            assert (tx.signals.by_key(f"run:{run}:done") is not None) is finished
+            assert bool(tx.signals.with_key(MODEL, f"run:{run}:done")) is finished
 
 
 def test_two_rescuers_take_back_each_run_once(database: Bench, two: list[Store]):

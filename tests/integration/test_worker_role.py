@@ -87,8 +87,7 @@ def test_a_run_lives_and_ends_under_the_workers_login(worker: SqlStore, owner: S
         run = tx.runs.get(RUN)
         assert run is not None
         assert (run.state, run.result, run.progress) == (RunState.DONE, {"digest": "d"}, 0.5)
-        told = tx.signals.by_key(f"run:{RUN}:done")
-        assert told is not None
+        (told,) = tx.signals.with_key(MODEL, f"run:{RUN}:done")
         assert (told.kind, told.actor) == (SignalKind.RUN_FINISHED, "worker")
         assert told.payload == {
             "digest": "d", "run": RUN, "kind": run.spec.kind.value, "state": "done", "reason": "",

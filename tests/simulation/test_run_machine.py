@@ -94,8 +94,7 @@ class RunMachine(TwoSessions):
         key = data.draw(st.sampled_from(sorted(self.signals)))
 
         def work(tx: Transaction) -> bool:
-            signal = tx.signals.by_key(key)
-            assert signal is not None
+            (signal,) = tx.signals.with_key(MODEL, key)
             told = SignalAnswer(signal=signal.id, status=status, reason="")
             tx.signals.answer([told], decide(tx))
             return True

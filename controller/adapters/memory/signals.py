@@ -31,9 +31,10 @@ class MemorySignals:
         return [self._append(signal, at) for signal in check_signals(signals)]
 
     def _append(self, new: NewSignal, at: datetime) -> Accepted:
-        known = self._tables.signal_keys.get(new.key)
-        if known is not None:
-            return Accepted(id=known, fresh=False)
+        alike = self._tables.signal_keys.get((new.model, new.key)) or ()
+        for known in alike:
+            if self._tables.signals[known].identity == new.identity:
+                return Accepted(id=known, fresh=False)
         number = len(self._tables.signals) + 1
         self._tables.signals[number] = Signal(
             id=number,
@@ -46,7 +47,7 @@ class MemorySignals:
             trigger=new.trigger,
             actor=new.actor,
         )
-        self._tables.signal_keys[new.key] = number
+        self._tables.signal_keys[new.model, new.key] = (*alike, number)
         self._tables.waiting[new.model] = (*(self._tables.waiting.get(new.model) or ()), number)
         return Accepted(id=number, fresh=True)
 
@@ -82,9 +83,9 @@ class MemorySignals:
     def get(self, signal: int) -> Signal | None:
         return self._tables.signals.get(signal)
 
-    def by_key(self, key: str) -> Signal | None:
-        number = self._tables.signal_keys.get(key)
-        return None if number is None else self._tables.signals[number]
+    def with_key(self, model: str, key: str) -> tuple[Signal, ...]:
+        alike = self._tables.signal_keys.get((model, key)) or ()
+        return tuple(self._tables.signals[number] for number in alike)
 
     def find(self, query: Query) -> list[Signal]:
         found: list[Signal] = []

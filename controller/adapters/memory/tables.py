@@ -127,7 +127,8 @@ class Tables:
     """Every table. Keys: ids, names, or (model, number)."""
 
     signals: Table[int, Signal] = field(default_factory=Table)
-    signal_keys: Table[str, int] = field(default_factory=Table)
+    signal_keys: Table[tuple[str, str], tuple[int, ...]] = field(default_factory=Table)
+    """Of each model and key, its signals, oldest first."""
     waiting: Table[str, tuple[int, ...]] = field(default_factory=Table)
     """Of each model, the signals that have not ended, oldest first."""
     decisions: Table[int, DecisionRecord] = field(default_factory=Table)

@@ -69,8 +69,9 @@ class CloudEvent:
 
     @property
     def key(self) -> str:
-        """The idempotency key of a signal that the event causes."""
-        return f"event:{self.source}:{self.id}"
+        """The idempotency key of a signal that the event causes: the last colon is the one before the id."""
+        identity = self.id.replace("%", "%25").replace(":", "%3A")
+        return f"event:{self.source}:{identity}"
 
 
 def parse_cloud_events(

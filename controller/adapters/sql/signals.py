@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from controller.domain.signals import (
     NewSignal,
     Signal,
     SignalAnswer,
+    SignalIdentity,
     SignalKind,
     SignalStatus,
 )
@@ -38,10 +39,11 @@ WAITS = is_one_of(signals.c.status, SignalStatus.OPEN, SignalStatus.DEFERRED)
 _OPEN = signals.c.status == written(SignalStatus.OPEN)
 _OBSERVED = (SignalKind.DRIFT, SignalKind.DECAY, SignalKind.SKEW)
 _DRIFT = is_one_of(signals.c.kind, *_OBSERVED)
+_IDENTITY = (signals.c.model, signals.c.key, signals.c.kind, signals.c.actor)
 
 
 class SqlSignals:
-    """Keys are unique: the database tells what is new."""
+    """Identities are unique: the database tells what is new."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -57,29 +59,31 @@ class SqlSignals:
         return {**_row(signal, at), "mark": mark_of(self._session, signal)}
 
     def _append(self, new: Sequence[NewSignal], at: datetime) -> list[Accepted]:
-        rows = {storable(signal.key): self._row(signal, at) for signal in reversed(new)}
+        rows = {_identity(signal): self._row(signal, at) for signal in reversed(new)}
         insert = self._session.insert(signals).values(list(reversed(rows.values())))
         result = self._session.execute(
-            insert.on_conflict_do_nothing(index_elements=["key"]).returning(
-                signals.c.key, signals.c.id
+            insert.on_conflict_do_nothing(index_elements=_IDENTITY).returning(
+                *_IDENTITY, signals.c.id
             )
         )
-        fresh = {row.key: row.id for row in result}
-        ids = fresh | self._ids(key for key in rows if key not in fresh)
+        fresh = {_known(row): row.id for row in result}
+        ids = fresh | self._ids({one for one in rows if one not in fresh})
         answers: list[Accepted] = []
         for signal in new:
-            key = storable(signal.key)
-            answers.append(Accepted(id=ids[key], fresh=fresh.pop(key, None) is not None))
+            one = _identity(signal)
+            answers.append(Accepted(id=ids[one], fresh=fresh.pop(one, None) is not None))
         return answers
 
-    def _ids(self, keys: Iterable[str]) -> dict[str, int]:
-        known = list(keys)
+    def _ids(self, known: set[SignalIdentity]) -> dict[SignalIdentity, int]:
         if not known:
             return {}
         found = self._session.execute(
-            select(signals.c.key, signals.c.id).where(signals.c.key.in_(known))
+            select(*_IDENTITY, signals.c.id).where(
+                signals.c.model.in_({one.model for one in known}),
+                signals.c.key.in_({one.key for one in known}),
+            )
         )
-        return {row.key: row.id for row in found}
+        return {_known(row): row.id for row in found}
 
     def pending(self, model: str, limit: int = 1000) -> tuple[Signal, ...]:
         statement = (
@@ -123,8 +127,11 @@ class SqlSignals:
     def get(self, signal: int) -> Signal | None:
         return next(iter(self._read(select(*_COLUMNS).where(signals.c.id == signal))), None)
 
-    def by_key(self, key: str) -> Signal | None:
-        return next(iter(self._read(select(*_COLUMNS).where(signals.c.key == storable(key)))), None)
+    def with_key(self, model: str, key: str) -> tuple[Signal, ...]:
+        alike = select(*_COLUMNS).where(
+            signals.c.model == storable(model), signals.c.key == storable(key)
+        )
+        return tuple(self._read(alike.order_by(signals.c.id)))
 
     def find(self, query: Query) -> list[Signal]:
         newest: ColumnElement[int] = signals.c.id
@@ -170,6 +177,16 @@ def _in_states(states: tuple[str, ...]) -> ColumnElement[bool]:
     if {*states} == {SignalStatus.OPEN, SignalStatus.DEFERRED}:
         return WAITS
     return signals.c.status.in_(states)
+
+
+def _identity(signal: NewSignal) -> SignalIdentity:
+    """As the database keeps it."""
+    model, kind, actor, key = signal.identity
+    return SignalIdentity(storable(model), kind, storable(actor), storable(key))
+
+
+def _known(row: Row[Any]) -> SignalIdentity:
+    return SignalIdentity(row.model, SignalKind(row.kind), row.actor, row.key)
 
 
 def _row(signal: NewSignal, at: datetime) -> Mapping[str, Any]:

@@ -60,7 +60,7 @@ signals = Table(
     Column("reason", Words, nullable=False, server_default=""),
     Column("decision", BIG, ForeignKey(DECISION)),
     Column("mark", Text),
-    UniqueConstraint("key"),
+    UniqueConstraint("model", "key", "kind", "actor"),
     CheckConstraint(
         _in("status", "open", "deferred", "handled", "skipped", "failed"), name="status"
     ),

@@ -151,7 +151,8 @@ class Session:
 
         with self.store.begin() as tx:
             self.person.must("signal", owner_of(tx, signal.model, self.parse_rules))
-            accepted = accept(tx, [signal], self.now(), limit=self.settings.inbox)[0]
+            limit = self.settings.inbox
+            accepted = accept(tx, [signal], signal.occurred_at, limit=limit)[0]
         return accepted.id, accepted.fresh
 
     def rehearse(self, signal: NewSignal) -> dict[str, Any]:

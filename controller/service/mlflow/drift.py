@@ -143,7 +143,8 @@ class Drifts:
 
     @staticmethod
     def _told(tx: Transaction, row: Publication) -> _Told | None:
-        signal = tx.signals.by_key(row.drift_key) if row.drift_key else None
+        alike = tx.signals.with_key(row.model, row.drift_key) if row.drift_key else ()
+        signal = next((one for one in alike if one.actor.startswith("registry:")), None)
         if signal is None:
             return None
         settled = settled_by(tx, signal)

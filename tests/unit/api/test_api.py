@@ -77,6 +77,85 @@ def test_the_same_key_is_the_same_signal(office: Office):
     assert (other.status_code, other.json()["code"]) == (409, "conflict")
 
 
+def with_another_model(office: Office) -> None:
+    rules = office.house.rules
+    office.desk.enforce(POLICY.replace(MODEL, "other"))
+    office.house.rules = rules
+
+
+def test_a_key_belongs_to_its_model_and_kind(office: Office):
+    """The same key of another model or kind is another signal; with another body it is refused, and nothing kept."""
+    api, key = office.client(), {"Idempotency-Key": "g1"}
+    with_another_model(office)
+    sent = [
+        {"model": model, "kind": kind, "payload": said}
+        for model in (MODEL, "other")
+        for kind, said in (("manual", {}), ("webhook", {"type": "t"}))
+    ]
+    first = [api.post("/v1/signals", json=body, headers=key) for body in sent]
+    assert [answer.status_code for answer in first] == [202] * 4
+    assert len({answer.json()["signal"] for answer in first}) == 4
+    again = [api.post("/v1/signals", json=body, headers=key) for body in sent]
+    assert [answer.status_code for answer in again] == [200] * 4
+    assert [a.json()["signal"] for a in again] == [a.json()["signal"] for a in first]
+    waiting = len(office.house.statuses())
+    for changed in (
+        {"payload": {"data": {"x": 1}}},
+        {"trigger": "t"},
+        {"occurred_at": "2013-01-01T00:00:00Z"},
+    ):
+        refused = api.post("/v1/signals", json=sent[0] | changed, headers=key)
+        assert (refused.status_code, refused.json()["code"]) == (409, "conflict"), refused.text
+    batch = [{"model": MODEL, "key": "new"}, sent[0] | {"key": "g1", "payload": {"data": {"x": 1}}}]
+    assert api.post("/v1/signals/batch", json=batch).status_code == 409
+    twice = [{"model": MODEL, "key": "n", "payload": {"data": {"x": x}}} for x in (1, True)]
+    assert api.post("/v1/signals/batch", json=twice).status_code == 409
+    assert len(office.house.statuses()) == waiting
+
+
+def test_the_same_key_of_another_actor_is_another_signal(office: Office):
+    body, key = {"model": MODEL, "payload": {"reason": "x"}}, {"Idempotency-Key": "g1"}
+    answers = [
+        office.client(actor).post("/v1/signals", json=body, headers=key).json()
+        for actor in ("person:ann", "person:bea")
+    ]
+    assert [answer["fresh"] for answer in answers] == [True, True]
+
+
+@pytest.mark.parametrize("key", ["k" * 201, "\u00e4" * 200], ids=["long", "no ascii"])
+def test_a_key_that_is_too_long_is_refused(office: Office, key: str):
+    body = {"model": MODEL, "key": key * 10}
+    assert office.client().post("/v1/signals/batch", json=[body]).status_code == 422
+    event = EVENT | {"id": key * 20}
+    answer = office.client().post("/v1/events", content=json.dumps(event), headers=CLOUD)
+    assert (answer.status_code, "bytes together" in answer.text) == (422, True)
+
+
+def test_an_event_belongs_to_its_model(office: Office):
+    """Equal source and id, another subject: another signal. Another type or other data: a conflict."""
+    api = office.client()
+    with_another_model(office)
+
+    def send(**changes: object) -> tuple[int, Any]:
+        answer = api.post("/v1/events", content=json.dumps(EVENT | changes), headers=CLOUD)
+        return answer.status_code, answer.json()
+
+    assert send()[1][0]["fresh"]
+    status, (other,) = send(subject="other")
+    assert (status, other["fresh"]) == (202, True)
+    assert not send(subject="other")[1][0]["fresh"]
+    assert not send()[1][0]["fresh"]
+    for changed in (
+        {"data": {"rows": 6}},
+        {"type": "com.example.else"},
+        {"time": "2013-01-01T00:00:00Z"},
+    ):
+        status, problem = send(**changed)
+        assert (status, problem["code"]) == (409, "conflict"), problem
+    assert send(source=f"{EVENT['source']}:a", id="b")[1][0]["fresh"]
+    assert send(source=EVENT["source"], id="a:b")[1][0]["fresh"]
+
+
 def test_a_batch_is_kept_whole_or_not_at_all(office: Office):
     api, before = office.client(), len(office.house.statuses())
     bad = [{"model": MODEL, "key": "a"}, {"model": "no-such-model", "key": "b"}]

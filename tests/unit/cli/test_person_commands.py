@@ -138,6 +138,32 @@ def test_signal_asks_for_a_training_once_for_a_key(desk: Desk):
     assert [d.verdict.value for d in desk.house.tick()] == ["train"]
 
 
+def test_a_key_belongs_to_its_model_and_kind(desk: Desk):
+    """The same key of another model or kind is another signal; with another body it is a conflict, exit 4."""
+    desk.enforce(POLICY.replace(MODEL, "other"))
+    figure = ["signal", "metric", "--metric", "mae", "-n", "9", "--key", "g1"]
+    words = [
+        [*asked, model, *more]
+        for model in (MODEL, "other")
+        for asked, more in ((["signal"], ["--key", "g1"]), (figure, ["--value", "3"]))
+    ]
+    first = [desk.json(*said) for said in words]
+    assert [answer["fresh"] for answer in first] == [True] * 4
+    assert len({answer["signal"] for answer in first}) == 4
+    again = [desk.json(*said) for said in words]
+    assert [(a["signal"], a["fresh"]) for a in again] == [(f["signal"], False) for f in first]
+    for clash in (
+        [*figure, MODEL, "--value", "4"],
+        ["signal", MODEL, "--key", "g1", "--reason", "else"],
+        ["signal", MODEL, "--key", "g1", "--payload", '{"x": 1}'],
+    ):
+        refused = desk.run(*clash, code=4)
+        assert "was used for something else" in refused.stderr
+        assert f"It is signal {first[clash[1] == 'metric']['signal']}" in refused.stderr
+    desk.actor = "ben"
+    assert desk.json("signal", MODEL, "--key", "g1", "--reason", "else")["fresh"]
+
+
 def test_signal_can_be_waited_for(desk: Desk):
     answer = desk.json("signal", MODEL, "--wait", "5")
     assert (answer["status"], answer["reason"]) == ("handled", f"{MODEL}.r5 was started")

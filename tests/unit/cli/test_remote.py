@@ -81,6 +81,8 @@ def test_a_held_challenger_is_approved_from_afar_once_and_in_the_name_of_the_tok
     assert "dry run, nothing was changed" in dry.stdout
     assert "Signal" in afar.run("signal", MODEL, "--reason", "try", "--key", "once").stdout
     assert "counts once" in afar.run("signal", MODEL, "--reason", "try", "--key", "once").stderr
+    clash = afar.run("signal", MODEL, "--reason", "else", "--key", "once", code=4)
+    assert "was used for something else" in clash.stderr
     number = afar.run("delegate", "to", "ben", "--reason", "leave").stdout.strip()
     assert "no longer approves" in afar.run("delegate", "revoke", number).stdout
 

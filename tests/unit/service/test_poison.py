@@ -67,7 +67,7 @@ def test_a_signal_that_cannot_be_read_is_answered_and_stops_nobody(house: House,
     assert (run_of(house, OTHER), run_of(house, MODEL)) == (1, 1)
     assert problems(house, MODEL) == problems(house, OTHER) == []
     with house.store.read() as tx:
-        poison = tx.signals.by_key("poison")
+        poison = next(iter(tx.signals.with_key(MODEL, "poison")), None)
     assert poison is not None
     assert poison.status is SignalStatus.FAILED
     assert "TypeError" in poison.reason
