@@ -55,7 +55,13 @@ class Probes:
         found = self._observer.conditions()
         holds = bool(found) and ready(found)
         rows = [
-            {"name": one.name, "ok": one.ok, "sentence": one.sentence, "hint": one.hint}
+            {
+                "name": one.name,
+                "ok": one.ok,
+                "sentence": one.sentence,
+                "hint": one.hint,
+                "needed": one.needed,
+            }
             for one in found
         ]
         body = {"ready": holds, "leads": self._observer.leads(), "conditions": rows}

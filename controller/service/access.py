@@ -60,6 +60,7 @@ NEEDED: Mapping[str, Role] = {
     "archive": Role.OPERATOR,
     "restore": Role.OPERATOR,
     "drill": Role.OPERATOR,
+    "dismiss": Role.OPERATOR,
     "notify": Role.OPERATOR,
     "retain": Role.ADMIN,
     "token": Role.ADMIN,

@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controller.crashpoints import reach
+from controller.domain import codec
+from controller.domain.canonical import canonical_json
 from controller.domain.decisions import Decision, DecisionRecord
 from controller.domain.errors import Conflict, Full, IncumbentError, Unavailable
 from controller.domain.rules import Policy
 from controller.domain.signals import URGENT
+from controller.domain.snapshot import Snapshot
 from controller.policy.decide import decide
 from controller.ports import ActiveRules, Clock, Store, Transaction
 from controller.service.apply import apply_decision
@@ -297,6 +300,9 @@ class Engine:
         snapshot = take_snapshot(tx, rules, policy, now, view)
         decision = decide(snapshot, policy, now)
         must_fit(tx, decision, limit=self._config.outbox)
+        if decision.changes:
+            # What cannot be read back could not be verified. A payload may be nested deeper than a reader goes.
+            codec.load(Snapshot, canonical_json(snapshot))
         record = apply_decision(tx, snapshot, decision) if decision.changes else None
         if not view.resting:
             # More may follow from what was just written. Whoever dies before the next look leaves a model that is due.

@@ -20,18 +20,25 @@ from controller.service.loops import Health
 LEAST_ROOM = 64 << 20
 """Bytes that must be free where the process writes: below that the next artifact may not fit."""
 
+_NAMED = 10
+"""Models at rest that are named; of more only their number is said."""
+
 SILENT = 60.0
 """Seconds without a good round after which a loop counts as stuck, whether or not it said why."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Condition:
-    """One thing that must hold: its name, whether it does, a sentence, and what to do where it does not."""
+    """One thing that must hold: its name, whether it does, a sentence, and what to do where it does not.
+
+    ``needed``: the process can't do its work without it. One that is not needed says what is wrong and stops nobody.
+    """
 
     name: str
     ok: bool
     sentence: str
     hint: str = ""
+    needed: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,8 +66,8 @@ def conditions(watched: Watched) -> list[Condition]:
 
 
 def ready(found: Sequence[Condition]) -> bool:
-    """Whether every condition holds."""
-    return all(condition.ok for condition in found)
+    """Whether every condition holds that is needed."""
+    return all(condition.ok or not condition.needed for condition in found)
 
 
 class _TakenBackError(Exception):
@@ -83,6 +90,7 @@ def _database(watched: Watched) -> Iterator[Condition]:
     try:
         with watched.store.read() as tx:
             yield from _queues(tx, watched)
+            yield _models(tx)
             if watched.shared:
                 yield _lead(tx)
     except IncumbentError as error:
@@ -106,6 +114,20 @@ def _queues(tx: Transaction, watched: Watched) -> Iterator[Condition]:
             ok=count < watched.outbox,
             sentence=f"{count:,} wait to be taken" + ("" if count < watched.outbox else ": full."),
         )
+
+
+def _models(tx: Transaction) -> Condition:
+    """Models that rest in error, and why. The others are decided, so the process is ready all the same."""
+    resting = [state for state in tx.models.all(troubled=True) if state.error]
+    told = "; ".join(f"{state.model} rests: {state.error}" for state in resting[:_NAMED])
+    more = f"; and {len(resting) - _NAMED} more" if len(resting) > _NAMED else ""
+    return Condition(
+        name="models",
+        ok=not resting,
+        sentence=f"{told}{more}" if resting else "all are decided",
+        hint="`incumbent doctor` says what can be done." if resting else "",
+        needed=False,
+    )
 
 
 def _lead(tx: Transaction) -> Condition:

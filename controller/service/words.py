@@ -14,6 +14,7 @@ from typing import Any
 from controller.domain.canonical import digest
 from controller.domain.errors import Conflict, Forbidden, NotFound, UserError
 from controller.domain.names import check_model_name
+from controller.domain.payloads import EXACT
 from controller.domain.rules import Policy
 from controller.domain.runs import Run, RunKind
 from controller.domain.signals import NewSignal, SignalKind
@@ -245,6 +246,19 @@ def release_payload(tx: Transaction, model: str, number: int, reason: str) -> di
     )
 
 
+def _dismiss(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+    del person
+    number = word.payload.get("signal")
+    if not isinstance(number, int) or not 0 < number <= EXACT:
+        raise UserError("Name a signal by its number.", hint="`incumbent signals` lists them.")
+    signal = tx.signals.get(number)
+    if signal is None or signal.model != word.model:
+        raise NotFound(f"{word.model} has no signal {number}.")
+    if signal.status.ended:
+        raise Conflict(f"Signal {number} has its answer already: it is {signal.status.value}.")
+    return SignalKind.DISMISS, {"signal": number, "reason": _reason(word)}
+
+
 _SPOKEN: Mapping[str, Callable[..., tuple[SignalKind, dict[str, Any]]]] = {
     "approve": _approve,
     "withdraw": _withdraw,
@@ -262,6 +276,7 @@ _SPOKEN: Mapping[str, Callable[..., tuple[SignalKind, dict[str, Any]]]] = {
     "archive": _plain(SignalKind.ARCHIVE),
     "restore": _plain(SignalKind.RESTORE),
     "retain": _plain(SignalKind.RETAIN),
+    "dismiss": _dismiss,
     "drill": _plain(SignalKind.DRILL),
 }
 WORDS = frozenset(_SPOKEN)

@@ -309,7 +309,9 @@ class PayloadIn(BaseModel):
     """A person's word: which, why, and about what."""
 
     model_config = ConfigDict(extra="forbid")
-    right: Literal["alias", "deprecate", "archive", "restore", "hold", "release", "retain", "drill"]
+    right: Literal[
+        "alias", "deprecate", "archive", "restore", "hold", "release", "retain", "drill", "dismiss"
+    ]
     reason: str = Field(max_length=2000, examples=["replaced by v18"])
     payload: dict[str, Any] = Field({}, examples=[{"version": 17}])
 

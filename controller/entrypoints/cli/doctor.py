@@ -130,7 +130,7 @@ def _limits(session: Session) -> Iterator[Finding]:
     from controller.service.readiness import conditions
 
     for one in conditions(watched(session.settings, session.store)):
-        if one.name != "controller":
+        if one.name not in {"controller", "models"}:
             yield Finding(name=one.name, ok=one.ok, sentence=one.sentence, hint=one.hint)
 
 
@@ -248,7 +248,12 @@ def _rules(session: Session) -> Iterator[Finding]:
         sentence = refused or f"{rules.ref.path} in force, blob {rules.ref.blob[:12]}"
         yield Finding(name=f"rules of {rules.model}", ok=not refused, sentence=sentence)
     for model, error in errors:
-        yield Finding(name=f"engine for {model}", ok=False, sentence=str(error))
+        yield Finding(
+            name=f"engine for {model}",
+            ok=False,
+            sentence=f"the model rests, nothing of it is decided: {error}",
+            hint="It is tried again every 30 s. A rollback, a hold and `incumbent signals dismiss` work meanwhile.",
+        )
     yield from look_at_groups(session)
     yield from look_at_code(session)
 
@@ -277,11 +282,12 @@ def _work(session: Session) -> Iterator[Finding]:
             for run in tx.runs.find(Query(states=(RunState.QUEUED.value,)))
             if now - run.ordered_at > _SLOW_START
         ]
+        resting = {state.model for state in tx.models.all() if state.error}
         letters = list(_unsent(tx))
         unanswered = [
             signal
             for signal in tx.signals.find(Query(states=(SignalStatus.OPEN.value,)))
-            if now - signal.received_at > _UNANSWERED
+            if now - signal.received_at > _UNANSWERED and signal.model not in resting
         ]
     for signal in unanswered:
         yield Finding(

@@ -8,6 +8,7 @@ import click
 
 from controller.domain.canonical import to_plain
 from controller.domain.errors import NotFound
+from controller.domain.payloads import EXACT
 from controller.domain.signals import Signal, SignalKind, SignalStatus
 from controller.entrypoints.cli.listing import Choice, list_options, query_of
 from controller.entrypoints.cli.main import DefaultGroup
@@ -19,7 +20,9 @@ from controller.entrypoints.cli.output import (
     print_list,
     print_table,
 )
+from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
 from controller.entrypoints.cli.session import Session, pass_session
+from controller.service.words import Word as Said
 
 
 @click.group(cls=DefaultGroup)
@@ -59,6 +62,27 @@ def show(session: Session, number: int, as_json: bool) -> None:
         return
     for key, value in document.items():
         click.echo(f"{key.replace('_', ' '):<12} {value}")
+
+
+@signals.command()
+@click.argument("number", type=click.IntRange(1, EXACT))
+@word_options
+@pass_session
+def dismiss(
+    session: Session, *, number: int, reason: str | None, wait: float, yes: bool, as_json: bool
+) -> int:
+    """End signal NUMBER, which is stuck or which nobody wants any more. It has no effect then.
+
+    It works on a model that rests in error too.
+    """
+    why = needed_reason(reason)
+    with session.read() as tx:
+        signal = tx.signals.get(number)
+    if signal is None:
+        raise NotFound(f"There is no signal {number}.", hint="`incumbent signals` lists them.")
+    plan = f"Signal {number} ({signal.kind.value} of {signal.model}) ends without an effect."
+    says = Said(right="dismiss", model=signal.model, reason=why, payload={"signal": number})
+    return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)
 
 
 _COLUMNS = (

@@ -35,6 +35,7 @@ def words(
     expect_version: Annotated[str, Form()] = "",
     evidence: Annotated[str, Form()] = "",
     run: Annotated[str, Form()] = "",
+    signal: Annotated[str, Form()] = "",
     back: Annotated[str, Form()] = "/",
 ) -> Response:
     """A person's word; the answer is shown on the page that the button stands on."""
@@ -49,10 +50,11 @@ def words(
         expect_version=number_in(expect_version),
         evidence=evidence or None,
         run=run or None,
+        payload={"signal": number_in(signal)} if signal else {},
         key=f"form:{key}" if key else None,
     )
-    signal, _ = desk.say(session.person, said)
-    return RedirectResponse(f"{base_of(request)}{local(back)}?signal={signal.id}", 303)
+    kept, _ = desk.say(session.person, said)
+    return RedirectResponse(f"{base_of(request)}{local(back)}?signal={kept.id}", 303)
 
 
 @router.post("/delegations")

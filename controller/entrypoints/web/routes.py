@@ -218,9 +218,20 @@ def signal(request: Request, desk: At, session: Visitor, number: str) -> Respons
     found = number_in(number)
     with desk.store.read() as tx:
         kept = tx.signals.get(found) if found else None
-    if kept is None:
-        raise NotFound(f"There is no signal {number}.")
-    return page(request, "signal.html", signal=to_plain(kept))
+        if kept is None:
+            raise NotFound(f"There is no signal {number}.")
+        waits = not kept.status.ended
+        owner = owner_of(tx, kept.model, desk.parse) if waits else None
+        said = number_in(request.query_params.get("signal"))
+        answer = tx.signals.get(said) if said else None
+    return page(
+        request,
+        "signal.html",
+        signal=to_plain(kept),
+        waits=waits,
+        may_dismiss=session.person.why_not("dismiss", owner),
+        answer=answer,
+    )
 
 
 @router.get("/runs")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 
 from controller.domain.runs import RunState
 from controller.domain.signals import SignalKind
+from controller.policy.reasons import train as training
 from tests.support.command import POLICY, Desk
 from tests.support.house import FAILS, MODEL, UNDECIDED
 
@@ -229,3 +231,27 @@ def test_who_asked_for_the_training_cannot_approve_it_at_the_command_line(desk: 
     refused = desk.run("approve", MODEL, "3", "--reason", "mine", "--yes", code=2)
     assert "You asked for v3 yourself; somebody else has to approve it." in refused.stderr
     assert desk.house.champion == 2
+
+
+def test_a_signal_that_nobody_wants_is_dismissed(desk: Desk):
+    stuck = desk.house.signal(SignalKind.MANUAL, reason="by mistake")
+    said = desk.run("signals", "dismiss", f"{stuck}", "--reason", "sent twice", "--yes")
+    assert f"person:ana dismissed signal {stuck}: sent twice. (decision" in said.stdout
+    assert desk.house.statuses()[stuck] == "skipped"
+    desk.house.work()
+    assert len(desk.json("runs")) == 4, "nothing was trained for it"
+    again = desk.run("signals", "dismiss", f"{stuck}", "--reason", "x", "--yes", code=4)
+    assert f"Signal {stuck} has its answer already: it is skipped." in again.stderr
+    assert "There is no signal 999" in desk.run(
+        "signals", "dismiss", "999", "--reason", "x", "--yes", code=3
+    ).stderr  # fmt: skip
+
+
+def test_a_dismissal_reaches_a_model_that_rests(desk: Desk):
+    house = desk.house
+    with patch.object(training, "judge_triggers", side_effect=ZeroDivisionError):
+        stuck = house.signal(SignalKind.MANUAL, reason="by mistake")
+        house.tick()
+        assert "rests" in desk.run("doctor", code=1).stdout
+        desk.run("signals", "dismiss", f"{stuck}", "--reason", "it is stuck", "--yes")
+        assert house.statuses()[stuck] == "skipped"

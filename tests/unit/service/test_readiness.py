@@ -21,7 +21,7 @@ def test_a_healthy_process_is_ready_and_leaves_no_trace(bench, tmp_path: Path):
     health = [Health(name="engine", silent_for=0.1, rounds=3, error="")]
     seen = found(Watched(store=bench.store, folders=[tmp_path], loops=lambda: health))
     assert ready(list(seen.values())), seen
-    assert list(seen) == [f"disk of {tmp_path.name}", "database", "inbox", "loops"]
+    assert list(seen) == [f"disk of {tmp_path.name}", "database", "inbox", "models", "loops"]
     with bench.store.read() as tx:
         assert dict(tx.counters.all()) == {}
 
@@ -81,3 +81,12 @@ def test_a_database_that_takes_no_writes():
         name="database", ok=False, sentence="The disk of x is full.", hint="Make room."
     )
     assert seen["inbox"].ok
+
+
+def test_a_model_at_rest_is_named_and_leaves_the_process_ready(bench):
+    with bench.store.begin() as tx:
+        tx.models.update(MODEL, error="ZeroDivisionError: its budget is zero", wake_at=AT)
+    seen = found(Watched(store=bench.store))
+    assert seen["models"].sentence == f"{MODEL} rests: ZeroDivisionError: its budget is zero"
+    assert not seen["models"].ok
+    assert ready(list(seen.values()))
