@@ -112,7 +112,7 @@ def test_a_row_from_elsewhere_is_answered_and_stops_nobody(
     assert verified.whole, verified.first
 
 
-_MACHINE = {
+_MACHINE: dict[str, Any] = {
     "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     "deadline": None,
     "print_blob": True,

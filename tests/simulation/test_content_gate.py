@@ -97,10 +97,15 @@ def _rest_at_once(self: Engine, model: str, error: Exception, now: Any) -> int:
     return 0
 
 
+_EMPTY = (
+    '{"model":"m","generation":0,"next_version":1,"next_run":1,"rules":{"path":"p","blob":"b"}}'
+)
+"""A snapshot that reads well, whatever was to be written."""
+
 MUTATIONS = (
     Mutation("rest instead of narrowing", Engine, "_isolate", _rest_at_once),
     Mutation("blame nobody", Narrowing, "search", lambda *_: None),
-    Mutation("write what cannot be read back", deciding.codec, "load", lambda *_: None),
+    Mutation("write what cannot be read back", deciding, "canonical_json", lambda _: _EMPTY),
     Mutation("let a person wait for a model at rest", Engine, "_decide_urgent", lambda *_: 0),
     Mutation("keep a place in the tick at rest", MemoryModels, "_rests", lambda *_: False),
 )
