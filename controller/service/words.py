@@ -291,8 +291,14 @@ def askers(tx: Transaction, model: str, version: int) -> frozenset[str]:
 
 
 def _actors(tx: Transaction, run: Run) -> Iterator[str]:
-    for cause in run.spec.causes:
-        for number in cause.signals:
-            signal = tx.signals.get(number)
-            if signal is not None and signal.kind is SignalKind.MANUAL:
-                yield signal.actor
+    """Who sent the signals that caused this run, and those that caused the runs it tries again."""
+    waiting, seen = [run.id], {run.id}
+    while waiting:
+        found = tx.runs.get(waiting.pop())
+        numbers = [n for cause in found.spec.causes for n in cause.signals] if found else []
+        for signal in filter(None, map(tx.signals.get, numbers)):
+            yield signal.actor
+            before = signal.payload.get("retry_of")
+            if isinstance(before, str) and before not in seen:
+                seen.add(before)
+                waiting.append(before)

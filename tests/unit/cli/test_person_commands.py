@@ -125,6 +125,22 @@ def test_approval_counts_for_the_evidence_that_was_seen(desk: Desk):
     assert desk.house.champion == 3
 
 
+@pytest.mark.parametrize(
+    "asked", [[], ["--type", "com.example.labels"]], ids=["by hand", "by an event"]
+)
+def test_who_caused_the_training_by_any_signal_cannot_approve_it(desk: Desk, asked: list[str]):
+    webhook = "  - webhook: {type: com.example.labels}\n"
+    desk.enforce(ASKS.replace("promote:", f"{webhook}promote:"))
+    desk.run("signal", MODEL, *asked, "--reason", "labels fixed")
+    desk.house.work(UNDECIDED)
+    desk.groups = {"leads": ["ana", "ben"]}
+    refused = desk.run("approve", MODEL, "3", "--reason", "fine by me", "--yes", code=2)
+    assert "You asked for v3 yourself" in refused.stderr
+    desk.actor = "ben"
+    desk.run("approve", MODEL, "3", "--reason", "fine by me", "--yes")
+    assert desk.house.champion == 3
+
+
 def test_reject_sends_a_waiting_challenger_away(desk: Desk):
     desk.house.data(30_000, "mar")
     desk.house.work(UNDECIDED)
