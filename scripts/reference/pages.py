@@ -11,6 +11,7 @@ from controller.service.observe.reference import markdown as metrics_markdown
 from scripts.reference.api import api_page
 from scripts.reference.commands import commands_page
 from scripts.reference.settings import settings_page
+from scripts.reference.signals import signals_page
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
@@ -26,4 +27,5 @@ def pages() -> dict[str, str]:
         "policy.schema.json": json.dumps(json_schema(), indent=1) + "\n",
         "rule-tests.md": rule_test_markdown(),
         "settings.md": settings_page(),
+        "signals.md": signals_page(),
     }

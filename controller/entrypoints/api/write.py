@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -39,6 +40,7 @@ from controller.service.talk import add_comment, as_html, subject_model
 from controller.service.tracing import Arrival
 from controller.service.words import Word, owner_of
 
+log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1", responses=WRITE_ERRORS)
 
 Key = Annotated[
@@ -150,7 +152,12 @@ def _accepted(
 
 
 def tell_accepted(request: Request, desk: Desk, number: int, began: datetime) -> None:
-    """Tell the trace of signal ``number`` how it came in; the sender's own trace is linked."""
+    """Tell the log and the trace of signal ``number`` how it came in; the sender's own trace is linked."""
+    log.info(
+        "signal %d was accepted",
+        number,
+        extra={"action": "signal_accepted", "signal": number, "client": _address(request)},
+    )
     if desk.tracing is not None:
         how = Arrival(
             name=f"{request.method} {request.url.path}",
@@ -159,6 +166,10 @@ def tell_accepted(request: Request, desk: Desk, number: int, began: datetime) ->
             sender=read_header(request.headers.get("traceparent")),
         )
         desk.tracing.accepted(number, how)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
 
 
 def _kind(word: str) -> SignalKind:

@@ -195,10 +195,14 @@ def test_an_event_of_year_1_is_refused_by_its_time(office: Office, time: str):
     assert "time" in answer.json()["detail"]
 
 
-def test_a_token_works_from_two_addresses_and_both_signals_name_its_person(office: Office):
+def test_a_token_works_from_two_addresses_and_both_are_told(
+    office: Office, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO", "controller.entrypoints.api.write")
     secret = office.token("person:ana")
     ids = []
-    for address in ("10.0.0.1", "2001:db8::7"):
+    addresses = ["10.0.0.1", "2001:db8::7"]
+    for address in addresses:
         api = TestClient(office.app, base_url=BASE, client=(address, 5000))
         answer = api.post(
             "/v1/signals", json={"model": MODEL}, headers={"authorization": f"Bearer {secret}"}
@@ -208,6 +212,8 @@ def test_a_token_works_from_two_addresses_and_both_signals_name_its_person(offic
     with office.house.store.read() as tx:
         kept = [tx.signals.get(number) for number in ids]
     assert [signal.actor for signal in kept if signal] == ["person:ana", "person:ana"]
+    told_of = {vars(r)["signal"]: vars(r)["client"] for r in caplog.records if "client" in vars(r)}
+    assert [told_of[number] for number in ids] == addresses
 
 
 @pytest.mark.parametrize(
