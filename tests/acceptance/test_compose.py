@@ -38,6 +38,7 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8
 SERVICES: dict[str, Any] = COMPOSE["services"]
 SERVERS = ("postgres", "redis", "storage")
 OURS = ("controller", "api", "worker")
+ONCE = "roles"
 PATIENCE = 120.0
 
 
@@ -61,7 +62,7 @@ class Host:
         assert urlsplit(given["INCUMBENT_BROKER_URL"]).netloc == "redis:6379"
         assert given["AWS_ENDPOINT_URL"] == "http://storage:8333"
         given |= {
-            "INCUMBENT_DATABASE_URL": self.postgres,
+            "INCUMBENT_DATABASE_URL": f"postgresql://{database.username}@{self.postgres.split('@', 1)[1]}",
             "INCUMBENT_BROKER_URL": self.redis,
             "AWS_ENDPOINT_URL": self.storage,
         }
@@ -141,7 +142,7 @@ def _service(container: str) -> str:
 
 def _filled(value: str) -> str:
     """The value with what `.env` would give."""
-    return re.sub(r"\$\{(\w+):\?[^}]*\}", lambda found: f"a-{found[1].lower()}", value)
+    return re.sub(r"\$\{(\w+):\?[^}]*\}", lambda found: f"a-{found[1].lower()}-{'0' * 16}", value)
 
 
 @pytest.fixture
@@ -184,11 +185,23 @@ def host(tmp_path: Path, postgres_server: PostgresServer, redis_url: str, s3_ser
 
 
 def test_every_service_has_a_health_check_and_waits_for_what_it_needs():
-    assert set(SERVICES) == {*SERVERS, *OURS}
-    assert all(service["healthcheck"]["test"][0] == "CMD" for service in SERVICES.values())
+    assert set(SERVICES) == {*SERVERS, *OURS, ONCE}
+    checks = [service["healthcheck"]["test"] for name, service in SERVICES.items() if name != ONCE]
+    assert all(check[0] == "CMD" for check in checks)
+    assert SERVICES[ONCE]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
     for name in OURS:
         needed = SERVICES[name]["depends_on"]
-        assert needed == {server: {"condition": "service_healthy"} for server in SERVERS}
+        made = {ONCE: {"condition": "service_completed_successfully"}}
+        assert needed == made | {server: {"condition": "service_healthy"} for server in SERVERS}
+
+
+def test_each_process_logs_in_as_a_role_of_its_own_and_a_worker_holds_no_key():
+    for name in OURS:
+        url = _filled(SERVICES[name]["environment"]["INCUMBENT_DATABASE_URL"])
+        assert urlsplit(url).username == f"incumbent_{name}"
+    held = {name: {key for key in SERVICES[name]["environment"] if "KEY" in key} for name in OURS}
+    assert held["worker"] == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    assert "INCUMBENT_SIGNING_KEY" in held["controller"] & held["api"]
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -207,7 +220,9 @@ def test_our_containers_have_no_rights_and_write_nowhere_but_into_their_own_fold
 def test_no_password_stands_in_the_file_and_only_this_machine_reaches_the_page():
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 
-    for name in ("POSTGRES_PASSWORD", "S3_SECRET_KEY", "INCUMBENT_PAGE_KEY"):
+    passwords = ("POSTGRES", "CONTROLLER", "API", "WORKER")
+    keys = ("S3_SECRET_KEY", "INCUMBENT_PAGE_KEY", "INCUMBENT_SIGNING_KEY")
+    for name in (*(f"{one}_PASSWORD" for one in passwords), *keys):
         assert f"${{{name}:?" in text
         assert f"${{{name}:-" not in text
     published = [port for service in SERVICES.values() for port in service.get("ports", ())]
@@ -216,7 +231,7 @@ def test_no_password_stands_in_the_file_and_only_this_machine_reaches_the_page()
 
 
 def _champion(host: Host) -> Any:
-    return next((v for v in host.ask("worker", "versions", "tiny") or () if v["champion"]), None)
+    return next((v for v in host.ask("api", "versions", "tiny") or () if v["champion"]), None)
 
 
 @pytest.mark.long
@@ -226,6 +241,8 @@ def test_the_services_commands_run_on_real_servers_and_a_controller_takes_over(h
     def said() -> str:
         return "".join(map(host.log, containers))
 
+    made = host.run(ONCE, *SERVICES[ONCE]["command"])
+    assert made.returncode == 0, made.stderr
     with ExitStack() as stack:
         running = {name: stack.enter_context(host.container(name)) for name in containers}
         for name in containers:
