@@ -13,9 +13,11 @@ from tests.support.stores import (
     sqlite_url,
     store,
 )
+from tests.support.told import copied, told
 
 __all__ = [
     "bench",
+    "copied",
     "database",
     "player",
     "postgres_server",
@@ -24,4 +26,5 @@ __all__ = [
     "sqlite_template",
     "sqlite_url",
     "store",
+    "told",
 ]

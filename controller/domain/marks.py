@@ -35,6 +35,7 @@ SPOKEN = frozenset(
         SignalKind.ARCHIVE,
         SignalKind.RESTORE,
         SignalKind.RETAIN,
+        SignalKind.DISMISS,
     }
 )
 """Kinds that say what is to happen; they need a mark whoever is named as their actor."""

@@ -72,11 +72,13 @@ _APPENDED = frozenset({"outbox", "signals"})
 """Where the API adds rows and changes none: what becomes of them is the controller's."""
 
 _WORKER_READS: Mapping[str, tuple[str, ...]] = {
+    "active_rules": (),
     "alembic_version": (),
     "batches": (),
     "chain_head": (),
     "data_sources": (),
     "models": (),
+    "rule_texts": (),
     "run_journal": (),
     "runs": (),
     "signals": ("id", "model", "status"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, Text, func, select, type_coerce, update
 
-from controller.adapters.sql.marking import mark_of, proof_of
+from controller.adapters.sql.marking import mark_of, mark_problem, proof_of
 from controller.adapters.sql.session import Session
 from controller.adapters.sql.tables import signals
 from controller.adapters.sql.types import is_one_of, storable, written
@@ -92,12 +93,20 @@ class SqlSignals:
             .order_by(signals.c.id)
             .limit(limit + 1)
         )
-        found = self._read(statement)
+        found = self._believed(statement)
         if len(found) <= limit:
             return tuple(found)
         causes = signals.c.kind.in_([kind.value for kind in CAUSES])
-        found = self._read(statement.order_by(None).order_by(causes, signals.c.id).limit(limit))
+        found = self._believed(statement.order_by(None).order_by(causes, signals.c.id).limit(limit))
         return tuple(sorted(found, key=lambda signal: signal.id))
+
+    def _believed(self, statement: Select[Any]) -> list[Signal]:
+        """As read, except that who is named without proof has said nothing."""
+        found = []
+        for row in self._session.execute(statement).all():
+            signal, forged = _signal(row), mark_problem(self._session, row)
+            found.append(replace(signal, payload={}, problem=forged) if forged else signal)
+        return found
 
     def answer(self, answers: Sequence[SignalAnswer], decision: int) -> None:
         alike: dict[tuple[SignalStatus, str], list[int]] = {}
@@ -160,10 +169,8 @@ class SqlSignals:
         return int(self._session.execute(statement).scalar_one())
 
     def proofs(self, numbers: Collection[int]) -> list[SignalProof]:
-        payload = type_coerce(signals.c.payload, Text).label("payload")
-        columns = [column for column in signals.c if column.name != "payload"]
         rows = self._session.execute(
-            select(*columns, payload).where(signals.c.id.in_(numbers)).order_by(signals.c.id)
+            select(*_COLUMNS).where(signals.c.id.in_(numbers)).order_by(signals.c.id)
         )
         return [proof_of(self._session, row) for row in rows]
 
