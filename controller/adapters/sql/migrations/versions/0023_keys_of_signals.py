@@ -7,14 +7,14 @@ import re
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0022"
-down_revision = "0021"
+revision = "0023"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 
 NAME = "uq_signals_model_key_kind_actor"
 COLUMNS = ["model", "key", "kind", "actor"]
-_NEW = "signals_of_0022"
+_NEW = "signals_of_0023"
 _KEY = re.compile(r'CONSTRAINT uq_signals_key UNIQUE \("?key"?\)')
 _GUARD = "SELECT 1 FROM signals WHERE key = NEW.key"
 _WIDER = " AND ".join(
