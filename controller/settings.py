@@ -120,6 +120,11 @@ class Settings(BaseSettings):
         description="Who may do what: viewer, reviewer, operator or admin, or ROLE@OWNER for the models of one"
         " owner; as names, group:NAME, or * for everybody who is logged in.",
     )
+    isolation: Literal["none", "owner"] = Field(
+        "none",
+        description="owner: who has roles for some owners' models only reads those models only; none: everybody who"
+        " has a role reads all models.",
+    )
     url: str | None = Field(
         None,
         description="Address of a server: commands that read or say something work on it over its API.",

@@ -6,13 +6,14 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import Depends, Request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
+from starlette.concurrency import run_in_threadpool
 
 from controller.adapters.oidc import OpenIdConfig, OpenIdProvider
 from controller.domain.errors import ConfigurationError, NotFound, NotLoggedIn
@@ -27,8 +28,10 @@ from controller.service.access import (
     person_of,
     standing_in,
 )
+from controller.service.isolation import IsolatedStore, Sight, is_isolated
 from controller.service.links import MessageLinks
 from controller.service.observe.observer import Observer
+from controller.service.owners import Owners
 from controller.service.tracing import Tracing
 from controller.service.words import Word, speak
 from controller.settings import Settings
@@ -209,9 +212,34 @@ def desk_of(request: Request) -> Desk:
     return desk
 
 
+def desk_for(request: Request, person: Person) -> Desk:
+    """The desk as ``person`` sees it: where the server isolates owners, with their models only."""
+    desk = desk_of(request)
+    if not is_isolated(person, desk.settings.isolation):
+        return desk
+    store = IsolatedStore(desk.store, Sight(person, Owners(desk.parse, desk.owned)))
+    return replace(desk, store=store, memory={})
+
+
 async def _at(request: Request) -> Desk:
     # It waits for nothing; FastAPI would hand a plain function to another thread.
-    return desk_of(request)
+    desk = desk_of(request)
+    if desk.settings.isolation == "none":
+        return desk
+    person = await run_in_threadpool(_anybody, request)
+    return desk if person is None else desk_for(request, person)
+
+
+def _anybody(request: Request) -> Person | None:
+    """Who asks, if anybody can be told; the route itself says what it thinks of nobody."""
+    from controller.entrypoints.api.caller import caller
+    from controller.entrypoints.web.session import session_of
+
+    try:
+        return caller(request)
+    except NotLoggedIn:
+        session = session_of(request)
+        return session.person if session else None
 
 
 At = Annotated[Desk, Depends(_at)]

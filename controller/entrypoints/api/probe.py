@@ -6,7 +6,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from controller.entrypoints.api.caller import Caller
+from controller.entrypoints.api.desk import desk_of
 from controller.entrypoints.observe import Answer, Probes
+from controller.service.isolation import is_isolated
 
 router = APIRouter(
     include_in_schema=False
@@ -37,4 +39,6 @@ def readyz(request: Request) -> Response:
 @router.get("/metrics")
 def metrics(request: Request, person: Caller) -> Response:
     """In the exposition format, from memory; the age of what it says is one of the metrics."""
+    if is_isolated(person, desk_of(request).settings.isolation):
+        person.must("read", None)
     return _told(_probes(request).metrics())

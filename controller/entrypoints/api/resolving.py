@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from controller.domain.errors import IncumbentError
 from controller.entrypoints.api.caller import reader
-from controller.entrypoints.api.desk import Desk, desk_of
+from controller.entrypoints.api.desk import desk_for, desk_of
 from controller.entrypoints.api.problems import refused
 from controller.entrypoints.api.read import told
 from controller.service.use import LEASE, LONGEST, SHORTEST, Answer, Ask, look, resolve
@@ -94,16 +94,18 @@ async def resolved(request: Request, ask: Ask) -> Response:
     """
     desk = desk_of(request)
     if desk.near:
-        whole = replace(ask, actor=reader(request).actor)
+        person = reader(request)
+        desk, whole = desk_for(request, person), replace(ask, actor=person.actor)
         seen = look(desk.store, whole, desk.clock.now())
         if isinstance(seen, Answer):
             return _told(request, seen)
     here = asyncio.get_running_loop()
-    return await here.run_in_executor(desk.lanes, _asked, request, desk, ask)
+    return await here.run_in_executor(desk_of(request).lanes, _asked, request, ask)
 
 
-def _asked(request: Request, desk: Desk, ask: Ask) -> Response:
-    whole = replace(ask, actor=reader(request).actor)
+def _asked(request: Request, ask: Ask) -> Response:
+    person = reader(request)
+    desk, whole = desk_for(request, person), replace(ask, actor=person.actor)
     return _told(request, resolve(desk.store, whole, desk.clock.now()))
 
 

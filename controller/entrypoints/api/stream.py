@@ -13,9 +13,10 @@ from starlette.responses import StreamingResponse
 from starlette.types import Send
 
 from controller.entrypoints.api.caller import Caller
-from controller.entrypoints.api.desk import At, Desk, desk_of
+from controller.entrypoints.api.desk import At, Desk
 from controller.entrypoints.api.problems import READ_ERRORS
 from controller.entrypoints.api.watch import Listener, Watch, look
+from controller.service.isolation import IsolatedStore
 
 router = APIRouter(prefix="/v1", responses=READ_ERRORS)
 
@@ -73,17 +74,17 @@ def stream(
     watch: Watch = request.app.state.watch
     watch.enter()
     start = int(last) if last else after
-    body = _events(request, model, start, watch, once=once)
+    body = _events(request, desk, model, start, watch, once=once)
     return Events(body, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
 async def _events(
-    request: Request, model: str | None, after: int | None, watch: Watch, *, once: bool
+    request: Request, desk: Desk, model: str | None, after: int | None, watch: Watch, *, once: bool
 ) -> AsyncIterator[bytes]:
     with watch.place():
         yield b"retry: 2000\n\n"
         async with watch.listening(model) as listener:
-            async for part in _told(desk_of(request), model, after, listener, once=once):
+            async for part in _told(desk, model, after, listener, once=once):
                 if not await watch.may_read(request):
                     return  # logged out, or the token was revoked, since the stream began
                 yield part
@@ -104,5 +105,7 @@ async def _told(
             continue
         # What the first look told already is not told again.
         fresh = [one for one in listener.take() if not 0 < one.decision <= told]
+        if isinstance(desk.store, IsolatedStore):
+            fresh = await run_in_threadpool(desk.store.seen, fresh)
         if fresh:
             yield b"".join(one.text for one in fresh)

@@ -24,7 +24,7 @@ from controller.domain.errors import (
 )
 from controller.domain.signals import SignalStatus
 from controller.entrypoints.api.caller import caller
-from controller.entrypoints.api.desk import Desk, desk_of, proven
+from controller.entrypoints.api.desk import Desk, desk_for, desk_of, proven
 from controller.entrypoints.mlflow.files import answer_file, answer_listing
 from controller.entrypoints.mlflow.methods import METHODS, READING, Call, alias_word
 from controller.entrypoints.mlflow.shapes import error_body
@@ -62,8 +62,7 @@ async def _file(request: Request) -> Response:
 
 def _told(request: Request, answer: Any) -> Response:
     try:
-        _person(request).must("read", None)
-        found: Response = answer(request, desk_of(request))
+        found: Response = answer(request, desk_for(request, _reader(request)))
     except IncumbentError as error:
         return _refusal(error)
     return found
@@ -88,11 +87,12 @@ _NOTES = frozenset({"set-tag", "delete-tag", "update"})
 
 
 def _do(request: Request, key: tuple[str, str], raw: bytes) -> dict[str, Any]:
-    person, desk = _person(request), desk_of(request)
+    person = _person(request)
+    desk = desk_for(request, person)
     arguments = _arguments(request, raw)
     reading = key in READING
     if reading:
-        person.must("read", None)
+        _may_read(person)
     else:
         _must(desk, person, key, arguments)
     now, free = desk.clock.now(), desk.settings.mlflow == "free"
@@ -169,6 +169,17 @@ def _person(request: Request) -> Person:
     except (binascii.Error, UnicodeDecodeError):
         raise NotLoggedIn("The basic credentials cannot be read.") from None
     return proven(request, desk_of(request).bearer(digest_of(password)))
+
+
+def _reader(request: Request) -> Person:
+    return _may_read(_person(request))
+
+
+def _may_read(person: Person) -> Person:
+    """As everywhere: reading takes a role, for all models or for those of one owner."""
+    if not person.roles:
+        person.must("read", None)
+    return person
 
 
 def _place(request: Request, desk: Desk, version: CatalogVersion) -> str:

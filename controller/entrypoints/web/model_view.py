@@ -14,11 +14,11 @@ from controller.domain.rollout import RolloutView
 from controller.domain.versions import Reign, Version, VersionState
 from controller.entrypoints.api.desk import Desk
 from controller.entrypoints.web.charts import Mark, spark_svg, timeline_svg
-from controller.entrypoints.web.model_filters import Owners
 from controller.ports import Query, Transaction
 from controller.service.access import Person
 from controller.service.explain import summary
 from controller.service.overview import model_at_a_glance
+from controller.service.owners import Owners
 from controller.service.words import owner_of
 
 _CONSUMERS = 50

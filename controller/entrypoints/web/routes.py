@@ -25,7 +25,7 @@ from controller.entrypoints.web.charts import curve_svg
 from controller.entrypoints.web.decision.export import whole
 from controller.entrypoints.web.decision.view import decision_view
 from controller.entrypoints.web.lineage import provenance_view
-from controller.entrypoints.web.model_filters import STATES, Owners, Wanted, filtered, owners
+from controller.entrypoints.web.model_filters import STATES, Wanted, filtered, owners
 from controller.entrypoints.web.model_view import model_rows, model_view
 from controller.entrypoints.web.render import STATIC, page
 from controller.entrypoints.web.session import Session
@@ -37,6 +37,7 @@ from controller.service.drift_report import drift_view
 from controller.service.explain import find_decision, summary
 from controller.service.other_writes import other_writes
 from controller.service.overview import inbox, model_names
+from controller.service.owners import Owners
 from controller.service.talk import calls, page_of
 from controller.service.words import owner_of
 

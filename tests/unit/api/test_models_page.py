@@ -10,8 +10,8 @@ import pytest
 
 from controller.domain.decisions import RulesRef
 from controller.domain.signals import SignalKind
-from controller.entrypoints.web.model_filters import Owners
 from controller.ports import ActiveRules
+from controller.service.owners import Owners
 from tests.support.command import POLICY
 from tests.support.house import MODEL, START
 from tests.support.page import ASKS, Office
