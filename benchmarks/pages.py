@@ -22,9 +22,15 @@ from sqlalchemy import create_engine, insert, text
 from controller.adapters.memory.clock import SystemClock
 from controller.adapters.sql.schema import migrate
 from controller.adapters.sql.store import SqlStore
-from controller.adapters.sql.tables import active_rules, decisions, models, rule_texts, signals
-from controller.entrypoints.api.app import create_app, open_desk
-from controller.entrypoints.api.desk import LoginLinks
+from controller.adapters.sql.tables import (
+    active_rules_table,
+    decisions_table,
+    models_table,
+    rule_texts_table,
+    signals_table,
+)
+from controller.entrypoints.api.app import create_app, open_app_context
+from controller.entrypoints.api.context import LoginLinks
 from controller.entrypoints.api.serve import Server
 from controller.settings import load_settings
 from tests.support.page import Office
@@ -47,14 +53,16 @@ def fill(url: str, count: int, names: list[str], home: Path) -> None:
         texts = {r.rules.blob: tx.rules.text(r.rules.blob) for r in records}
     engine = create_engine(url)
     with engine.begin() as session:
-        session.execute(insert(rule_texts), [{"blob": b, "text": t} for b, t in texts.items()])
         session.execute(
-            insert(models), [{"model": n, "rejections": [], "last_fired": {}} for n in names]
+            insert(rule_texts_table), [{"blob": b, "text": t} for b, t in texts.items()]
+        )
+        session.execute(
+            insert(models_table), [{"model": n, "rejections": [], "last_fired": {}} for n in names]
         )
         rules = {"path": "rules/a.yaml", "blob": records[-1].rules.blob, "reviewers": []}
         at = office.house.clock.now()
         session.execute(
-            insert(active_rules), [{"model": n, "activated_at": at, **rules} for n in names]
+            insert(active_rules_table), [{"model": n, "activated_at": at, **rules} for n in names]
         )
         for start in range(0, count, CHUNK):
             rows = []
@@ -69,8 +77,8 @@ def fill(url: str, count: int, names: list[str], home: Path) -> None:
                         "prev_hash": f"{number - 1:064x}", "hash": f"{number:064x}",
                     }
                 )  # fmt: skip
-            session.execute(insert(decisions), rows)
-            session.execute(insert(signals), [_signal(row, names, at) for row in rows])
+            session.execute(insert(decisions_table), rows)
+            session.execute(insert(signals_table), [_signal(row, names, at) for row in rows])
         # Signals are entered open and answered by a decision: the database sees to it.
         answered = "status = 'handled', reason = 'nothing is due', decision = id"
         session.execute(text(f"UPDATE signals SET {answered}"))
@@ -126,7 +134,7 @@ def main(count: int = 100_000, many: int = 5_000) -> None:
         fill(url, count, names, home)
         store = SqlStore(url)
         settings = load_settings(home=home, api_rate=1e6)
-        app = create_app(open_desk(settings, store, clock=SystemClock(), key="k"))
+        app = create_app(open_app_context(settings, store, clock=SystemClock(), key="k"))
         client = TestClient(app, base_url="http://127.0.0.1")
         client.post("/go", data={"key": LoginLinks.new("k", "person:ana")})
         print(f"{count:,} decisions, {many:,} models, SQLite; median of {ROUNDS}")

@@ -49,9 +49,9 @@ CHANGES = {
 
 def recorded() -> list[DecisionRecord]:
     """Some hundred decisions of a model's life."""
-    desk = Desk()
-    desk.enforce(POLICY)
-    house = desk.house
+    app_context = Desk()
+    app_context.enforce(POLICY)
+    house = app_context.house
     for month in range(60):
         outcome = (PASSES, FAILS, UNDECIDED)[month % 3]
         house.data(8_000, f"early-{month}")

@@ -67,9 +67,9 @@ log = logging.getLogger(__name__)
 
 def parse_rules(text: str, path: str) -> Policy:
     """A policy's text as rules."""
-    from controller.rulefmt import load
+    from controller.rulefmt import load_policy
 
-    return load(text, path)
+    return load_policy(text, path)
 
 
 def open_store(settings: Settings | None = None, *, create: bool = False) -> Store:
@@ -102,7 +102,7 @@ def sqlite_file(settings: Settings) -> Path | None:
     return Path(rest.removeprefix("/")) if rest.startswith("/") else Path(rest)
 
 
-def open_artifacts(settings: Settings) -> ArtifactStore:
+def artifact_store_of(settings: Settings) -> ArtifactStore:
     """Where models and predictions are kept."""
     from controller.adapters.artifacts import open_artifacts as opened
 
@@ -297,7 +297,7 @@ def git_rules(review: ReviewSettings, store: Store, clock: Clock) -> GitRules:
     return GitRules(review, store, clock, lambda files: check_revision(files, MemoryStore))
 
 
-def open_source(settings: Settings) -> OpenSource:
+def source_of_policy(settings: Settings) -> OpenSource:
     """From an address to where data arrive; relative paths start at the folder that holds the code."""
     from controller.adapters.sources.open import open_source
 
@@ -393,7 +393,7 @@ def build_controller(
         store,
         clock,
         parse_rules,
-        open_source(settings),
+        source_of_policy(settings),
         KeptHealth(store),
         PollConfig(inbox=settings.inbox),
     )
@@ -463,7 +463,7 @@ def open_team_registry(settings: Settings, place: str) -> TeamRegistry:
 def build_packer(settings: Settings) -> Packer:
     """What packs a version for another registry."""
     page = (settings.page_url or f"http://{settings.host}:{settings.port}").rstrip("/") + "/"
-    return Packer(open_artifacts(settings), settings.home.resolve() / "spool" / "registry", page)
+    return Packer(artifact_store_of(settings), settings.home.resolve() / "spool" / "registry", page)
 
 
 def build_publisher(settings: Settings, store: Store, clock: Clock) -> Publisher | None:

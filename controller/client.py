@@ -4,6 +4,6 @@
 >>> client.word("hold", "flight-delay", "holidays")         # doctest: +SKIP
 """
 
-from controller.adapters.remote.client import Accepted, Client, Event
+from controller.adapters.remote.client import AcceptedSignal, Client, StreamEvent
 
-__all__ = ["Accepted", "Client", "Event"]
+__all__ = ["AcceptedSignal", "Client", "StreamEvent"]

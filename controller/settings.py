@@ -22,14 +22,14 @@ from pydantic_settings import (
 
 from controller.domain.errors import ConfigurationError
 
-PREFIX = "INCUMBENT_"
+ENV_PREFIX = "INCUMBENT_"
 
 
 class Settings(BaseSettings):
     """What an operator decides, as opposed to what a team reviews in a policy."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
+        env_prefix=ENV_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
     )
 
     home: Path = Field(
@@ -296,17 +296,20 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """The same settings as environment variables, for a child process of ours."""
-        values = {PREFIX + name.upper(): _text(value) for name, value in self if value is not None}
-        return values | {PREFIX + "HOME": str(self.home.resolve())}
+        values = {
+            ENV_PREFIX + name.upper(): _text(value) for name, value in self if value is not None
+        }
+        return values | {ENV_PREFIX + "HOME": str(self.home.resolve())}
 
 
 def config_file() -> Path | None:
     """The settings file in force, None if there is none."""
-    named = os.environ.get(PREFIX + "CONFIG")
+    named = os.environ.get(ENV_PREFIX + "CONFIG")
     if named:
         if not Path(named).is_file():
             raise ConfigurationError(
-                f"{PREFIX}CONFIG names {named}, which is not there.", hint="Correct or unset it."
+                f"{ENV_PREFIX}CONFIG names {named}, which is not there.",
+                hint="Correct or unset it.",
             )
         return Path(named)
     local = Path("incumbent.toml")
@@ -333,7 +336,7 @@ def _hint(name: str, problem: str) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - only when something is wrong
 
     if problem != "extra_forbidden":
-        return f"It comes from a flag, {PREFIX}{name.upper()} or the settings file."
+        return f"It comes from a flag, {ENV_PREFIX}{name.upper()} or the settings file."
     near = get_close_matches(name, Settings.model_fields, n=1)
     return f"Did you mean {near[0]}?" if near else "`incumbent config` lists the settings."
 
@@ -343,14 +346,14 @@ class _SecretFiles(PydanticBaseSettingsSource):
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
         del field
-        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        path = os.environ.get(f"{ENV_PREFIX}{field_name.upper()}_FILE")
         if path is None:
             return None, field_name, False
         try:
             return Path(path).read_text(encoding="utf-8").strip(), field_name, False
         except OSError as error:
             raise ConfigurationError(
-                f"{PREFIX}{field_name.upper()}_FILE names {path}, which cannot be read: {error.strerror}."
+                f"{ENV_PREFIX}{field_name.upper()}_FILE names {path}, which cannot be read: {error.strerror}."
             ) from None
 
     def __call__(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from controller.adapters.celery.settings import (
 from controller.adapters.memory.clock import SystemClock
 from controller.adapters.sql.store import SqlStore
 from controller.domain.errors import IncumbentError
-from controller.domain.tracing import Place, read_header
+from controller.domain.tracing import SpanContext, read_header
 from workers.draining import Drain
 from workers.execute import execute
 from workers.launching import Nursery
@@ -57,7 +57,7 @@ def hear(
     run: str,
     fence: int,
     *,
-    parent: Place | None = None,
+    parent: SpanContext | None = None,
 ) -> None:
     """One doorbell. Whatever goes wrong is one line; it never ends this process in an error.
 

@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from workers.chance import seed_chance
-from workers.contract import Events
+from workers.contract import EventPipe
 from workers.failure import FULL, Failure
 from workers.jobs import Job, read_job, write_answer
 from workers.preload import may_be_learned
+from workers.seeding import seed_chance
 
 
 def main(folder: Path) -> int:
@@ -31,7 +31,7 @@ def main(folder: Path) -> int:
     try:
         write_answer(folder, answer)
     except OSError:  # the disk is full, or the folder is gone: the pipe is still there
-        Events.from_environment().send(answer=answer)
+        EventPipe.from_environment().send(answer=answer)
     return 0
 
 
@@ -62,19 +62,19 @@ def _step(job: Job) -> Callable[[Job, Path], Mapping[str, Any]]:
 
         return train
     if job.task == "prepare":
-        from workers.prepare import prepare
+        from workers.prepare import prepare_holdout
 
-        return prepare
+        return prepare_holdout
     if job.task == "predict":
         from workers.predict import predict
 
         return predict
     if job.task == "judge":
-        from workers.judge import judge
+        from workers.judge import judge_sides
 
-        return judge
+        return judge_sides
     if job.task == "since":
-        from workers.since import since
+        from workers.incremental import since
 
         return since
     if job.task == "decay":
@@ -86,9 +86,9 @@ def _step(job: Job) -> Callable[[Job, Path], Mapping[str, Any]]:
 
         return skew
     if job.task == "profile":
-        from workers.look import look
+        from workers.evaluate_batches import evaluate_batches
 
-        return look
+        return evaluate_batches
     raise Failure(
         f"this worker cannot do a run of the kind {job.task}: its version is older than the controller's."
     )

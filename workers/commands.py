@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from controller.domain.canonical import to_plain
-from workers.contract import Events, last_metrics
+from workers.contract import EventPipe, last_metrics
 from workers.failure import Failure
 from workers.jobs import Job
 from workers.models import store_saved
@@ -45,7 +45,7 @@ def command_environment(
     }
 
 
-def run_command(
+def run_user_command(
     command: tuple[str, ...], environment: Mapping[str, str], code: str, what: str
 ) -> None:
     """Run a user's command to its end; a Failure says how it failed."""
@@ -69,7 +69,7 @@ class TrainingTask:
     job: Job
     folder: Path
     split: Split
-    events: Events
+    events: EventPipe
 
 
 def train_by_command(task: TrainingTask, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def train_by_command(task: TrainingTask, params: Mapping[str, Any]) -> dict[str,
     }
     command = job.spec.command or ()
     task.events.send(phase="training")
-    run_command(command, environment, job.code, "training")
+    run_user_command(command, environment, job.code, "training")
     saved = _found_model(folder)
     metrics = _found_metrics(folder, task.events)
     stored = folder / STORED
@@ -117,8 +117,8 @@ def trial_of_command(
         "INCUMBENT_VALIDATION": str(validation),
         "INCUMBENT_FEATURES": json.dumps(list(parts.fit.features)),
     }
-    run_command(job.spec.command or (), environment, job.code, "training")
-    return Fitted(metrics=_found_metrics(place, Events(None)))
+    run_user_command(job.spec.command or (), environment, job.code, "training")
+    return Fitted(metrics=_found_metrics(place, EventPipe(None)))
 
 
 def _found_model(folder: Path) -> Path:
@@ -132,7 +132,7 @@ def _found_model(folder: Path) -> Path:
     return found[0]
 
 
-def _found_metrics(folder: Path, events: Events) -> dict[str, float]:
+def _found_metrics(folder: Path, events: EventPipe) -> dict[str, float]:
     try:
         held = json.loads((folder / "metrics.json").read_text())
     except FileNotFoundError:

@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from workers.snapshot import Split
 
 
-class Events:
+class EventPipe:
     """The pipe to the worker: one JSON object a line. Where there is none (a try by hand) nothing is sent."""
 
     def __init__(self, descriptor: int | None) -> None:
         self._descriptor = descriptor
 
     @classmethod
-    def from_environment(cls) -> Events:
+    def from_environment(cls) -> EventPipe:
         text = os.environ.get("INCUMBENT_EVENTS_FD")
         return cls(int(text) if text else None)
 
@@ -105,7 +105,7 @@ class TrainingRun:
     """One training, as its function sees it."""
 
     def __init__(
-        self, split: Split, order: Mapping[str, Any], folder: Path, events: Events
+        self, split: Split, order: Mapping[str, Any], folder: Path, events: EventPipe
     ) -> None:
         self.data = TrainingData(split.training)
         self.features: tuple[str, ...] = split.features

@@ -18,16 +18,16 @@ from controller.domain.versions import Version
 from controller.ports import RunEnd
 from workers.failure import Failure
 from workers.jobs import Candidate
-from workers.steps import Steps
+from workers.steps import RunSteps
 from workers.training import lineage_of, store_lineage
 
 
-def evaluate_run(steps: Steps) -> RunEnd:
+def evaluate_run(steps: RunSteps) -> RunEnd:
     """Done with an :class:`Evaluation` in its plain form, whatever it says about the challenger."""
     spec = steps.run.spec
     candidates = _candidates(steps)
     prepared = steps.do("prepare", steps.job(task="prepare", candidates=candidates), quiet=True)
-    sides = {c.role: ask(steps, c, candidates, prepared) for c in candidates}
+    sides = {c.role: ask_version(steps, c, candidates, prepared) for c in candidates}
     judged = steps.do(
         "judge",
         steps.job(
@@ -80,11 +80,11 @@ def evaluate_run(steps: Steps) -> RunEnd:
     )
 
 
-def verify_run(steps: Steps) -> RunEnd:
+def verify_run(steps: RunSteps) -> RunEnd:
     """Load one version in a fresh process and let it answer for the newest holdout rows."""
     candidates = _candidates(steps)
     prepared = steps.do("prepare", steps.job(task="prepare", candidates=candidates), quiet=True)
-    side = ask(steps, candidates[0], candidates, prepared)
+    side = ask_version(steps, candidates[0], candidates, prepared)
     if side.get("problem"):
         raise Failure(f"{side['name']} does not serve: {side['problem']}")
     return RunEnd(
@@ -99,7 +99,7 @@ def verify_run(steps: Steps) -> RunEnd:
     )
 
 
-def _candidates(steps: Steps) -> tuple[Candidate, ...]:
+def _candidates(steps: RunSteps) -> tuple[Candidate, ...]:
     """Challenger, champion and anchor; a version in two roles is asked once, in the first of them."""
     spec = steps.run.spec
     with steps.place.store.read() as tx:
@@ -119,7 +119,7 @@ def _candidates(steps: Steps) -> tuple[Candidate, ...]:
     return tuple(found)
 
 
-def candidate_of(steps: Steps, role: str, version: Version) -> Candidate:
+def candidate_of(steps: RunSteps, role: str, version: Version) -> Candidate:
     """A version ready to be asked: its artifact is fetched, or ``problem`` says why it is not."""
     artifacts, target = steps.place.artifacts, steps.folder / f"{role}.model"
     lineage: Mapping[str, Any] = {}
@@ -141,8 +141,8 @@ def candidate_of(steps: Steps, role: str, version: Version) -> Candidate:
     )
 
 
-def ask(
-    steps: Steps,
+def ask_version(
+    steps: RunSteps,
     candidate: Candidate,
     candidates: tuple[Candidate, ...],
     prepared: Mapping[str, Any],
@@ -196,7 +196,7 @@ def _measured(candidate: Candidate, answer: Mapping[str, Any], memory: int) -> d
     return found
 
 
-def _needs_probabilities(steps: Steps) -> bool:
+def _needs_probabilities(steps: RunSteps) -> bool:
     kinds = {PredictionType.PROBABILITY, PredictionType.SCORE}
     found = (find_metric(gate.metric) for gate in steps.run.spec.gates)
     return any(metric is not None and metric.prediction in kinds for metric in found)

@@ -13,15 +13,15 @@ from pathlib import Path
 from controller.crashpoints import reach
 from controller.domain.errors import IncumbentError, StorageFull, Unavailable
 from controller.domain.redact import redact
-from controller.domain.runs import FORMAT, Run, RunKind, RunState
+from controller.domain.runs import RUN_FORMAT, Run, RunKind, RunState
 from controller.ports import RunEnd
 from workers.evaluating import evaluate_run, verify_run
 from workers.failure import Failure
 from workers.observing import decay_run, skew_run
 from workers.profiling import profile_run
 from workers.reporting import Reporter, report_end
-from workers.steps import Interrupted, Steps, Workplace
-from workers.supervise import Stop
+from workers.steps import Interrupted, RunSteps, Workplace
+from workers.supervise import StopReason
 from workers.tracing import RunTrace
 from workers.training import lineage_of, store_lineage, train_run
 
@@ -37,10 +37,10 @@ def execute(
     lease = timedelta(seconds=place.settings.lease)
     with place.store.begin() as tx:
         run = tx.runs.claim(run_id, fence, worker=place.settings.name, lease=lease)
-        if run is not None and run.format > FORMAT:
+        if run is not None and run.format > RUN_FORMAT:
             # Raised inside, so that the claim is taken back: the run waits for a worker that can read it.
             raise Unavailable(
-                f"Its order has format {run.format}, and this worker reads up to {FORMAT}.",
+                f"Its order has format {run.format}, and this worker reads up to {RUN_FORMAT}.",
                 hint="A worker of the newer version does it.",
             )
     if run is None:
@@ -74,7 +74,7 @@ def _perform(place: Workplace, run: Run, reporter: Reporter, claimed: float) -> 
         folder.mkdir(parents=True, exist_ok=True)
         with place.store.read() as tx:
             batches = tuple(tx.data.batches(run.spec.model, run.spec.data_through))
-        steps = Steps(
+        steps = RunSteps(
             place=place,
             run=run,
             folder=folder,
@@ -96,7 +96,7 @@ def _perform(place: Workplace, run: Run, reporter: Reporter, claimed: float) -> 
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _guarded(steps: Steps) -> RunEnd | None:
+def _guarded(steps: RunSteps) -> RunEnd | None:
     try:
         return _kind(steps.run)(steps)
     except Interrupted as interrupted:
@@ -118,17 +118,17 @@ def _guarded(steps: Steps) -> RunEnd | None:
         )
 
 
-def _interrupted(steps: Steps, why: Stop) -> RunEnd | None:
-    if why is Stop.LOST:
+def _interrupted(steps: RunSteps, why: StopReason) -> RunEnd | None:
+    if why is StopReason.LOST:
         return None
-    if why is Stop.DRAIN:
+    if why is StopReason.DRAIN:
         steps.reporter.give_back(counts=False)
         return None
     asked = steps.run.reason or _cancel_reason(steps)
     return _ended(steps, RunState.CANCELLED, f"was cancelled{': ' + asked if asked else ''}")
 
 
-def _worth_another_try(steps: Steps, error: IncumbentError) -> bool:
+def _worth_another_try(steps: RunSteps, error: IncumbentError) -> bool:
     """Something of ours does not answer: not the training's fault, as long as the run has a try left."""
     ours = isinstance(error, Unavailable) and not isinstance(error, StorageFull)
     return ours and steps.run.tries <= steps.run.spec.retries
@@ -140,7 +140,7 @@ def _unusable(folder: Path, error: OSError) -> str:
     return f"the worker could not use {folder}: {error.strerror or error}"
 
 
-def _kind(run: Run) -> Callable[[Steps], RunEnd]:
+def _kind(run: Run) -> Callable[[RunSteps], RunEnd]:
     kinds = {
         RunKind.TRAIN: train_run,
         RunKind.EVALUATE: evaluate_run,
@@ -154,7 +154,7 @@ def _kind(run: Run) -> Callable[[Steps], RunEnd]:
     raise Failure(f"this worker cannot do a run of the kind {run.spec.kind.value}")
 
 
-def _cancel_reason(steps: Steps) -> str:
+def _cancel_reason(steps: RunSteps) -> str:
     try:
         with steps.place.store.read() as tx:
             held = tx.runs.get(steps.run.id)
@@ -163,7 +163,7 @@ def _cancel_reason(steps: Steps) -> str:
     return held.reason if held else ""
 
 
-def _ended(steps: Steps, state: RunState, reason: str) -> RunEnd:
+def _ended(steps: RunSteps, state: RunState, reason: str) -> RunEnd:
     """A bad end still tells what ran and what it printed, if there is room to store that."""
     reason = redact(reason)
     try:

@@ -53,7 +53,7 @@ class _Wanted:
         return cls(**known, token_file=str(params.get("token_file") or ""))  # type: ignore[arg-type]
 
 
-def train(run: TrainingRun) -> None:
+def train_from_mlflow(run: TrainingRun) -> None:
     """Bring the version's files and hand them over as the model; Failure says what is missing."""
     from controller.adapters.mlflow.client import MlflowServer
     from controller.domain.errors import IncumbentError
@@ -77,7 +77,7 @@ def train(run: TrainingRun) -> None:
     run.save_model(target)
 
 
-def load(path: Path) -> Any:
+def load_model(path: Path) -> Any:
     """The model in a folder of MLflow, as an object with ``predict``."""
     try:
         pyfunc = importlib.import_module("mlflow.pyfunc")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from controller.domain.canonical import to_plain
-from controller.domain.codec import load
+from controller.domain.codec import load_value
 from controller.domain.errors import IntegrityError
 from controller.domain.runs import RunSpec
 from controller.ports import Batch
@@ -58,13 +58,13 @@ def write_job(folder: Path, job: Job) -> None:
 
 def read_job(folder: Path) -> Job:
     """From ``job.json``."""
-    return load(Job, (folder / "job.json").read_bytes())
+    return load_value(Job, (folder / "job.json").read_bytes())
 
 
 def warm() -> None:
     """Build the reader of jobs now: it takes a tenth of a second, which no child should spend."""
     with contextlib.suppress(IntegrityError):
-        load(Job, b"{}")
+        load_value(Job, b"{}")
 
 
 def write_answer(folder: Path, answer: Mapping[str, Any]) -> None:

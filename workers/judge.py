@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 
 from controller.domain.canonical import to_plain
 from controller.evidence.panel import panel
-from controller.evidence.scored import Scored, Side
+from controller.evidence.scored import Scored, ScoredSide
 from controller.evidence.stored import evidence_from, read_scored, write_scored
 from workers.jobs import Job
 
 SCORED = "scored.parquet"
 
 
-def judge(job: Job, folder: Path) -> Mapping[str, Any]:
+def judge_sides(job: Job, folder: Path) -> Mapping[str, Any]:
     """``details`` of the job: ``rows`` (the holdout's file), ``baseline``, and ``sides`` by role as they answered."""
     rows = pq.read_table(str(job.details["rows"]))
     sides = {role: read_side(held) for role, held in dict(job.details["sides"]).items()}
@@ -48,15 +48,15 @@ def _groups(job: Job, rows: pa.Table) -> dict[str, pa.ChunkedArray]:
     return {name: rows[name] for name in by if name in rows.column_names}
 
 
-def read_side(held: Mapping[str, Any]) -> Side:
+def read_side(held: Mapping[str, Any]) -> ScoredSide:
     """One version's answers as the step ``predict`` left them."""
     if held.get("problem"):
-        return Side(name=str(held["name"]), problem=str(held["problem"]))
+        return ScoredSide(name=str(held["name"]), problem=str(held["problem"]))
     answers = pq.read_table(str(held["predictions"]))
     columns = [name for name in answers.column_names if name[:1] == "p" and name[1:].isdigit()]
     matrix = np.column_stack([numbers_of(answers[name]) for name in columns]) if columns else None
     classes = held.get("classes")
-    return Side(
+    return ScoredSide(
         name=str(held["name"]),
         values=numbers_of(answers["prediction"]),
         probabilities=matrix,
@@ -73,7 +73,7 @@ def numbers_of(column: pa.ChunkedArray) -> Any:
 # --- metrics, by scikit-learn ---------------------------------------------------------------------------------
 
 
-def _metrics(scored: Scored, side: Side) -> dict[str, float]:
+def _metrics(scored: Scored, side: ScoredSide) -> dict[str, float]:
     """The usual metrics of the task, and what was measured; what cannot be computed is left out."""
     if side.problem or side.values is None:
         return {}

@@ -11,20 +11,20 @@ from typing import Any
 
 from controller.domain.codec import load_plain
 from controller.domain.data import served_stream
-from controller.domain.decay import Watch
+from controller.domain.decay import MetricWatch
 from controller.domain.runs import RunKind, RunState
 from controller.ports import Batch, Query, RunEnd
-from workers.evaluating import ask, candidate_of
+from workers.evaluating import ask_version, candidate_of
 from workers.failure import Failure
 from workers.jobs import Candidate
 from workers.profiling import known_reference, plain_batches
-from workers.steps import Steps
+from workers.steps import RunSteps
 
 
-def decay_run(steps: Steps) -> RunEnd:
+def decay_run(steps: RunSteps) -> RunEnd:
     """Done with an answer to each watch, and with when more labels come due."""
     spec = steps.run.spec
-    watches = load_plain(tuple[Watch, ...], spec.details["watches"])
+    watches = load_plain(tuple[MetricWatch, ...], spec.details["watches"])
     candidates = _candidates(steps, watches)
     logged = _served(steps) if spec.data.served and spec.data.served.prediction else ()
     found = steps.do(
@@ -87,7 +87,7 @@ def decay_run(steps: Steps) -> RunEnd:
     )
 
 
-def _candidates(steps: Steps, watches: tuple[Watch, ...]) -> tuple[Candidate, ...]:
+def _candidates(steps: RunSteps, watches: tuple[MetricWatch, ...]) -> tuple[Candidate, ...]:
     """The champion, and whom the policy holds it against on the same rows."""
     spec = steps.run.spec
     asked = {watch.worse_than for watch in watches}
@@ -105,19 +105,19 @@ def _candidates(steps: Steps, watches: tuple[Watch, ...]) -> tuple[Candidate, ..
 
 
 def _answers(
-    steps: Steps,
+    steps: RunSteps,
     candidates: tuple[Candidate, ...],
     found: Mapping[str, Any],
 ) -> dict[str, Any]:
     prepared = {"rows": found["path"], "features": found["features"]}
     return {
-        candidate.role: ask(steps, candidate, candidates, prepared, optional=True)
+        candidate.role: ask_version(steps, candidate, candidates, prepared, optional=True)
         for candidate in candidates
         if not (found["logged"] and candidate.role == "champion")
     }
 
 
-def _served(steps: Steps, after: int = 0) -> tuple[Batch, ...]:
+def _served(steps: RunSteps, after: int = 0) -> tuple[Batch, ...]:
     """The serving log's batches beyond ``after``, as far as the order says."""
     through = int(steps.run.spec.details.get("served_through") or 0)
     with steps.place.store.read() as tx:
@@ -125,7 +125,7 @@ def _served(steps: Steps, after: int = 0) -> tuple[Batch, ...]:
     return tuple(batch for batch in found if batch.sequence > after)
 
 
-def _estimated_before(steps: Steps) -> set[str]:
+def _estimated_before(steps: RunSteps) -> set[str]:
     """Metrics whose estimate was beyond its limit in the look before, of the same version."""
     query = Query(
         model=steps.run.model,
@@ -144,7 +144,7 @@ def _estimated_before(steps: Steps) -> set[str]:
     }
 
 
-def skew_run(steps: Steps) -> RunEnd:
+def skew_run(steps: RunSteps) -> RunEnd:
     """Done with each feature's distance between training and serving, and its rate of mismatch where a key allows."""
     details = steps.run.spec.details
     through = int(details.get("reference_through", 0))

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workers.commands import command_environment, run_command
+from workers.commands import command_environment, run_user_command
 from workers.contract import to_form
 from workers.failure import Failure, described
 from workers.jobs import Candidate, Job
@@ -169,7 +169,7 @@ def _by_command(candidate: Candidate, job: Job, folder: Path, rows: pa.Table) ->
         "INCUMBENT_PREDICTIONS": str(target),
     }
     began = time.perf_counter()
-    run_command(tuple(candidate.lineage["command"]), environment, job.code, "predicting")
+    run_user_command(tuple(candidate.lineage["command"]), environment, job.code, "predicting")
     each = (time.perf_counter() - began) * 1e3 / max(1, rows.num_rows)
     try:
         answers = pq.read_table(target)

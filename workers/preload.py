@@ -7,7 +7,7 @@ from collections.abc import Iterable
 FORK_SAFE = frozenset({"joblib", "numpy", "pandas", "pyarrow", "scipy", "sklearn"})
 """Libraries that may be imported before a fork: they start no threads then, or mend them after it."""
 
-OURS = frozenset({"workers.train", "workers.prepare", "workers.predict", "workers.judge"})
+OUR_JOBS = frozenset({"workers.train", "workers.prepare", "workers.predict", "workers.judge"})
 """Our own steps; of what weighs something they import those libraries only."""
 
 
@@ -16,6 +16,6 @@ def may_be_learned(modules: Iterable[str]) -> list[str]:
     return sorted(
         name
         for name in modules
-        if name in OURS
+        if name in OUR_JOBS
         or (name.partition(".")[0] in FORK_SAFE and "._" not in name and name.count(".") < 2)
     )

@@ -19,7 +19,7 @@ from workers.snapshot import Request, load_split
 ROWS = "rows.parquet"
 
 
-def prepare(job: Job, folder: Path) -> Mapping[str, Any]:
+def prepare_holdout(job: Job, folder: Path) -> Mapping[str, Any]:
     """Writes the holdout rows; returns their description and what a constant guess would be."""
     also = dict.fromkeys(name for c in job.candidates for name in c.lineage.get("features") or ())
     by = [name for gate in job.spec.gates if gate.slices for name in gate.slices.by]

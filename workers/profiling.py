@@ -14,14 +14,14 @@ from typing import Any
 from controller.domain.runs import Run, RunKind, RunState
 from controller.ports import Batch, Query, RunEnd
 from workers.failure import Failure
-from workers.steps import Steps
+from workers.steps import RunSteps
 from workers.windows import window_of
 
 _EARLIER = 40
 """Runs that are looked through for a reference, for profiles and for a history."""
 
 
-def profile_run(steps: Steps) -> RunEnd:
+def profile_run(steps: RunSteps) -> RunEnd:
     """Done with what broke its expectations, and each column's distances from each reference."""
     details = steps.run.spec.details
     after, through = int(details.get("after", 0)), int(details.get("reference_through", 0))
@@ -49,7 +49,7 @@ def profile_run(steps: Steps) -> RunEnd:
     return RunEnd(state=RunState.DONE, result=_result(steps, looked, through))
 
 
-def _result(steps: Steps, looked: Mapping[str, Any], through: int) -> dict[str, Any]:
+def _result(steps: RunSteps, looked: Mapping[str, Any], through: int) -> dict[str, Any]:
     store = steps.place.artifacts
     kept: dict[str, Any] = {"reference_through": through}
     if looked.get("reference") is not None:
@@ -83,7 +83,7 @@ def _result(steps: Steps, looked: Mapping[str, Any], through: int) -> dict[str, 
     }
 
 
-def known_reference(steps: Steps, through: int) -> Mapping[str, Any] | None:
+def known_reference(steps: RunSteps, through: int) -> Mapping[str, Any] | None:
     """The reference that an earlier run made for the same training data."""
     kinds = (RunKind.PROFILE.value, RunKind.SKEW.value)
     for run in _earlier(steps, kinds):
@@ -94,7 +94,7 @@ def known_reference(steps: Steps, through: int) -> Mapping[str, Any] | None:
     return None
 
 
-def _earlier(steps: Steps, kinds: tuple[str, ...] = (RunKind.PROFILE.value,)) -> list[Run]:
+def _earlier(steps: RunSteps, kinds: tuple[str, ...] = (RunKind.PROFILE.value,)) -> list[Run]:
     query = Query(model=steps.run.model, kinds=kinds, states=(RunState.DONE.value,), limit=_EARLIER)
     with steps.place.store.read() as tx:
         return tx.runs.find(query)
@@ -115,7 +115,7 @@ def _history(earlier: Sequence[Run], name: str, through: int) -> dict[str, list[
 
 
 def _window(
-    steps: Steps, name: str, fresh: Sequence[Batch], earlier: Sequence[Run]
+    steps: RunSteps, name: str, fresh: Sequence[Batch], earlier: Sequence[Run]
 ) -> dict[str, Any]:
     """The batches of a reference, with the profiles that are kept of them."""
     older = [b for b in steps.batches if b.sequence < fresh[0].sequence]

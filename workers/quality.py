@@ -16,7 +16,7 @@ import duckdb
 from controller.domain.errors import UserError
 from controller.domain.layouts import ColumnKind, Layout
 from controller.domain.quality import CheckResult, QualityReport, SchemaChange, SchemaChangeKind
-from workers.profiles.batches import BatchData, Engine, Scan, open_batch
+from workers.profiles.batches import BatchData, Scan, ScanEngine, open_batch
 from workers.profiles.counting import profile_scan
 from workers.profiles.expressions import (
     has_time_zone,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from controller.domain.profiles import Profile
     from controller.domain.rules import Expectation
 
-EXAMPLES = 5
+BROKEN_EXAMPLES = 5
 LONGEST_EXAMPLE = 80
 
 COLUMN_CHECKS = ("type", "max_null_rate", "min", "max", "allowed", "unique", "max_age")
@@ -54,7 +54,7 @@ def check_batch(
     *,
     now: datetime,
     layout: Layout | None = None,
-    engine: Engine | None = None,
+    engine: ScanEngine | None = None,
 ) -> QualityReport:
     """The batch against its expectations, and against the layout's columns if one is given.
 
@@ -62,7 +62,7 @@ def check_batch(
         UserError: the batch cannot be read, or an expectation makes no sense.
         NotFound: a file of it is not there.
     """
-    with open_batch(data, engine or Engine(), _text_columns(layout)) as scan:
+    with open_batch(data, engine or ScanEngine(), _text_columns(layout)) as scan:
         return _check_scan(scan, expectations, now, layout)
 
 
@@ -72,10 +72,10 @@ def check_and_profile(
     *,
     now: datetime,
     layout: Layout,
-    engine: Engine | None = None,
+    engine: ScanEngine | None = None,
 ) -> tuple[QualityReport, Profile]:
     """Both from one scan: text formats are parsed once."""
-    with open_batch(data, engine or Engine(), _text_columns(layout)) as scan:
+    with open_batch(data, engine or ScanEngine(), _text_columns(layout)) as scan:
         return _check_scan(scan, expectations, now, layout), profile_scan(scan, layout)
 
 
@@ -392,7 +392,7 @@ class _Checker:
     def _with_examples(self, found: CheckResult, query: str, order: str | None) -> CheckResult:
         ordered = f" ORDER BY {order}" if order else ""
         cursor = self.scan.connection.execute(
-            f"SELECT COLUMNS(*)::VARCHAR FROM ({query}{ordered} LIMIT {EXAMPLES})"
+            f"SELECT COLUMNS(*)::VARCHAR FROM ({query}{ordered} LIMIT {BROKEN_EXAMPLES})"
         )
         names = [column[0] for column in cursor.description or ()]
         return replace(

@@ -21,7 +21,7 @@ from controller.domain.runs import Run, RunState
 from controller.ports import JournalEntry, Pulse, RunEnd, Store, Transaction
 from workers.draining import Drain
 from workers.settings import WorkerSettings
-from workers.supervise import Stop
+from workers.supervise import StopReason
 
 log = logging.getLogger(__name__)
 
@@ -62,13 +62,13 @@ class Reporter:
         self._done.set()
         self._thread.join(self._settings.lease)
 
-    def stop(self) -> Stop | None:
+    def stop(self) -> StopReason | None:
         """Why the work should end now; None: go on."""
         if self._lost.is_set() or time.monotonic() > self._lease_ends:
-            return Stop.LOST
+            return StopReason.LOST
         if self._cancel.is_set():
-            return Stop.CANCEL
-        return Stop.DRAIN if self._drain.due else None
+            return StopReason.CANCEL
+        return StopReason.DRAIN if self._drain.due else None
 
     def now(self) -> datetime:
         """The decision clock as this worker knows it."""

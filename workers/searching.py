@@ -21,7 +21,7 @@ from controller.domain.metrics import PredictionType, find_metric, is_lower_bett
 from controller.domain.rules import DataSection, Search
 from controller.evidence.inputs import Unusable
 from controller.evidence.scores import score
-from workers.contract import Events, to_form
+from workers.contract import EventPipe, to_form
 from workers.failure import Failure, described
 from workers.snapshot import Split
 
@@ -71,7 +71,7 @@ class Order:
     data: DataSection
 
 
-def search_parameters(order: Order, split: Split, fit: Fit, events: Events) -> Found:
+def search_parameters(order: Order, split: Split, fit: Fit, events: EventPipe) -> Found:
     """Try ``order.search.trials`` parameter sets; Failure if none of them could be ranked."""
     optuna = _optuna()
     search = order.search

@@ -17,16 +17,16 @@ from controller.domain.drift import DriftReport, DriftVerdict
 from controller.domain.errors import IncumbentError
 from controller.domain.layouts import Layout
 from controller.domain.profiles import Profile
-from controller.evidence.drift import DriftOptions, compare
+from controller.evidence.drift import DriftOptions, compare_profiles
 from controller.evidence.inputs import Unusable
 from controller.evidence.skew import row_skew
 from controller.ports import Batch
+from workers.evaluate_batches import columns_of, judged_of, reference_of
 from workers.failure import Failure
 from workers.files import read_columns, read_schema
+from workers.incremental import served_rows
 from workers.jobs import Job
-from workers.look import columns_of, judged_of, reference_of
-from workers.profiles import BatchData, Engine, make_profile
-from workers.since import served_rows
+from workers.profiles import BatchData, ScanEngine, make_profile
 from workers.snapshot import local_file
 
 MISMATCH = "mismatch_rate"
@@ -44,7 +44,7 @@ def skew(job: Job, folder: Path) -> Mapping[str, Any]:
 
 
 def _skew(job: Job, folder: Path) -> Mapping[str, Any]:
-    engine = Engine(threads=min(2, os.cpu_count() or 1), directory=folder)
+    engine = ScanEngine(threads=min(2, os.cpu_count() or 1), directory=folder)
     reference = reference_of(job, folder, engine)
     if reference is None:
         raise Failure("there is no training data to compare with")
@@ -52,7 +52,7 @@ def _skew(job: Job, folder: Path) -> Mapping[str, Any]:
     features = _features(job, reference[0], files)
     layout, before = narrowed(*reference, features)
     current = make_profile(BatchData.of(*files), layout, engine)
-    report = compare(layout, before, current, DriftOptions())
+    report = compare_profiles(layout, before, current, DriftOptions())
     rows, problem = _by_row(job, folder, features)
     columns, judged = columns_of(report), judged_of(report)
     reasons, verdict = list(report.reasons), report.verdict

@@ -65,7 +65,7 @@ def load_split(request: Request) -> Split:
     return _split(request, table, features)
 
 
-def summary(batches: Sequence[Batch]) -> list[dict[str, Any]]:
+def files_summary(batches: Sequence[Batch]) -> list[dict[str, Any]]:
     """The files as the lineage names them."""
     return [
         {"uri": b.uri, "digest": b.digest, "size": b.size, "rows": b.rows, "sequence": b.sequence}

@@ -18,13 +18,13 @@ from workers.jobs import Job, read_answer, write_job
 from workers.launching import Nursery
 from workers.reporting import Reporter
 from workers.settings import WorkerSettings, clean_environment
-from workers.supervise import Ended, Limits, Listeners, Stop, run_child
+from workers.supervise import Ended, Listeners, ProcessLimits, StopReason, run_child
 
 
 class Interrupted(Exception):
     """The run must not go on: it was cancelled, or its token is no longer good."""
 
-    def __init__(self, why: Stop) -> None:
+    def __init__(self, why: StopReason) -> None:
         super().__init__(why.value)
         self.why = why
 
@@ -56,7 +56,7 @@ class Usage:
 
 
 @dataclass(kw_only=True, slots=True)
-class Steps:
+class RunSteps:
     """A claimed run at work. ``deadline`` is a time of the monotonic clock."""
 
     place: Workplace
@@ -99,7 +99,7 @@ class Steps:
             folder,
             self._environment(folder),
             self.place.settings.code,
-            Limits(
+            ProcessLimits(
                 deadline=self.deadline,
                 memory=self.run.spec.memory,
                 grace=self.place.settings.grace,
@@ -136,13 +136,13 @@ class Steps:
     def _answer(
         self, folder: Path, ended: Ended, told: list[Mapping[str, Any]]
     ) -> Mapping[str, Any]:
-        if ended.stopped in {Stop.LOST, Stop.CANCEL, Stop.DRAIN}:
+        if ended.stopped in {StopReason.LOST, StopReason.CANCEL, StopReason.DRAIN}:
             raise Interrupted(ended.stopped)
-        if ended.stopped is Stop.TIMEOUT:
+        if ended.stopped is StopReason.TIMEOUT:
             raise Failure(
                 f"ran past its limit of {_duration(self.run.spec.timeout.total_seconds())}"
             )
-        if ended.stopped is Stop.MEMORY:
+        if ended.stopped is StopReason.MEMORY:
             limit = self.run.spec.memory or 0
             raise Failure(
                 f"used {_bytes(ended.peak_memory)} of memory, its limit is {_bytes(limit)}"

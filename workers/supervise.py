@@ -31,7 +31,7 @@ _LAST_WORDS = 1.0
 _LONGEST_EVENT = 1 << 20
 
 
-class Stop(StrEnum):
+class StopReason(StrEnum):
     """Why we ended a user process."""
 
     TIMEOUT = "timeout"
@@ -42,7 +42,7 @@ class Stop(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class ProcessLimits:
     """What a user process may use. ``deadline`` is a time of the monotonic clock; ``memory`` is in bytes."""
 
     deadline: float
@@ -56,7 +56,7 @@ class Listeners:
 
     on_line: Callable[[str], None]
     on_event: Callable[[Mapping[str, Any]], None]
-    stop: Callable[[], Stop | None]
+    stop: Callable[[], StopReason | None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,18 +68,18 @@ class Ended:
     peak_memory: int
     output: bytes
     last_line: str
-    stopped: Stop | None = None
+    stopped: StopReason | None = None
 
 
 @dataclass(slots=True)
 class _Watch:
     child: Child
-    limits: Limits
+    limits: ProcessLimits
     listeners: Listeners
     output: Output
     events: bytes = b""
     exit: Exit | None = None
-    stopped: Stop | None = None
+    stopped: StopReason | None = None
     kill_at: float | None = None
     peak: int = 0
     next_look: float = 0.0
@@ -124,21 +124,23 @@ class _Watch:
             return
         wish = self.listeners.stop()
         if wish is None and now >= self.limits.deadline:
-            wish = Stop.TIMEOUT
+            wish = StopReason.TIMEOUT
         if wish is None and now >= self.next_look:
             self.next_look = now + _MEMORY_TICK
             self.peak = max(self.peak, used := _resident(self.child.pid))
             if self.limits.memory is not None and used > self.limits.memory:
-                wish = Stop.MEMORY
+                wish = StopReason.MEMORY
         if wish:
             self.stop(wish, now)
 
-    def stop(self, why: Stop, now: float) -> None:
+    def stop(self, why: StopReason, now: float) -> None:
         """Politely where there is time for it: a lost lease or memory that runs out has none."""
         self.stopped = why
-        polite = why in {Stop.CANCEL, Stop.TIMEOUT, Stop.DRAIN}
+        polite = why in {StopReason.CANCEL, StopReason.TIMEOUT, StopReason.DRAIN}
         self.child.kill(signal.SIGTERM if polite else signal.SIGKILL)
-        grace = min(self.limits.grace, _LAST_WORDS) if why is Stop.DRAIN else self.limits.grace
+        grace = (
+            min(self.limits.grace, _LAST_WORDS) if why is StopReason.DRAIN else self.limits.grace
+        )
         self.kill_at = now + grace if polite else None
 
 
@@ -147,7 +149,7 @@ def run_child(
     folder: Path,
     environment: Mapping[str, str],
     cwd: Path,
-    limits: Limits,
+    limits: ProcessLimits,
     listeners: Listeners,
 ) -> Ended:
     """Run the job in ``folder`` to its end; nothing of it is left when this returns."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from controller.domain.errors import IncumbentError
 from controller.domain.runs import Run, RunState
-from controller.domain.tracing import Place, Span, SpanKind, place_of
+from controller.domain.tracing import Span, SpanContext, SpanKind, place_of
 from controller.ports import RunEnd, Tracer
 from workers.settings import WorkerSettings
 
@@ -22,7 +22,7 @@ class RunTrace:
     """Where the span of a run goes, and which span rang for it."""
 
     tracer: Tracer
-    parent: Place
+    parent: SpanContext
     worker: str
 
     def tell(self, run: Run, started: datetime, end: RunEnd | None) -> None:
@@ -52,7 +52,7 @@ class RunTrace:
 
 
 @contextmanager
-def tracing_run(settings: WorkerSettings, parent: Place | None) -> Iterator[RunTrace | None]:
+def tracing_run(settings: WorkerSettings, parent: SpanContext | None) -> Iterator[RunTrace | None]:
     """What tells of the run within the block; None where nobody hears it. All is sent when the block ends.
 
     The process of a run ends without a word when it is done, so nothing may wait for later.

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from controller.domain.canonical import to_plain
-from workers.chance import seed_chance
 from workers.commands import STORED, TrainingTask, train_by_command, trial_of_command
-from workers.contract import Events, TrainingRun, last_metrics
+from workers.contract import EventPipe, TrainingRun, last_metrics
 from workers.failure import FULL, Failure, described
 from workers.jobs import Job
 from workers.models import PICKLED, find_function, store_object, store_saved
+from workers.seeding import seed_chance
 from workers.snapshot import Request, load_split
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def train(job: Job, folder: Path) -> Mapping[str, Any]:
     """Returns where the model lies, its format, the last metrics, and what the lineage needs to know."""
-    events = Events.from_environment()
+    events = EventPipe.from_environment()
     events.send(phase="reading data")
     split = load_split(_request(job, folder))
     task = TrainingTask(job=job, folder=folder, split=split, events=events)
@@ -113,7 +113,7 @@ def _trial_of_function(
 
     place = task.folder / f"trial-{number}"
     place.mkdir()
-    run = TrainingRun(parts.fit, _order(task.job, params), place, Events(None))
+    run = TrainingRun(parts.fit, _order(task.job, params), place, EventPipe(None))
     model = _call(function, run)
     return Fitted(metrics=last_metrics(run.metrics), model=model, form=run.data.form)
 

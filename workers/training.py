@@ -11,13 +11,13 @@ from controller.domain.runs import RunState
 from controller.ports import RunEnd
 from workers.failure import Failure
 from workers.lineage import code_facts, packages, platform_facts
-from workers.steps import Steps
+from workers.steps import RunSteps
 
 LINEAGE_FORMAT = 1
 _MOST_POINTS = 10_000
 
 
-def train_run(steps: Steps) -> RunEnd:
+def train_run(steps: RunSteps) -> RunEnd:
     """Done with the model's digest; Failure carries why not."""
     started = steps.reporter.now()
     answer = steps.do("train", steps.job(task="train"))
@@ -62,7 +62,7 @@ def train_run(steps: Steps) -> RunEnd:
     )
 
 
-def lineage_of(steps: Steps) -> dict[str, Any]:
+def lineage_of(steps: RunSteps) -> dict[str, Any]:
     """What is known of any run, whatever came of it."""
     run, spec = steps.run, steps.run.spec
     return {
@@ -105,12 +105,12 @@ def lineage_of(steps: Steps) -> dict[str, Any]:
     }
 
 
-def store_lineage(steps: Steps, facts: Mapping[str, Any]) -> str:
+def store_lineage(steps: RunSteps, facts: Mapping[str, Any]) -> str:
     """The document's digest in the artifact store."""
     return steps.place.artifacts.put_bytes(canonical_json(to_plain(facts)).encode())
 
 
-def _artifacts(steps: Steps, answer: Mapping[str, Any]) -> dict[str, Any]:
+def _artifacts(steps: RunSteps, answer: Mapping[str, Any]) -> dict[str, Any]:
     kept = {}
     for name, place in dict(answer.get("artifacts") or {}).items():
         path = Path(str(place))

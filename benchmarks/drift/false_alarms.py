@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.drift.report import publish, table
 from benchmarks.drift.rules import COLUMN_RULES, Prepared, prepare, profiles
 from controller.domain.drift import DriftVerdict
-from controller.evidence.drift import compare
+from controller.evidence.drift import compare_profiles
 
 REFERENCE = 20_000
 SIZES = {500: 0.5, 2_000: 0.35, 10_000: 0.13, 100_000: 0.02}
@@ -53,7 +53,7 @@ def run(batches: int) -> tuple[Counter[tuple[str, int, str]], Counter[int]]:
         size = int(generator.choice(list(SIZES), p=list(SIZES.values())))
         batch = draw(generator, size)
         seen[size] += 1
-        report = compare(*profiles(columns, list(batch.values())))
+        report = compare_profiles(*profiles(columns, list(batch.values())))
         for verdict, title in (
             (DriftVerdict.ALERT, "Incumbent, alert"),
             (DriftVerdict.WARN, "Incumbent, warn or alert"),

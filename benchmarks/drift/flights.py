@@ -16,7 +16,7 @@ from benchmarks.drift.report import publish, table
 from controller.domain.drift import DriftReport, DriftVerdict
 from controller.domain.layouts import Layout
 from controller.domain.profiles import Profile
-from controller.evidence.drift import compare
+from controller.evidence.drift import compare_profiles
 from examples.flights.data import COLUMNS, PLAN, TARGET, WEATHER, write_months
 from workers.profiles import BatchData, LayoutOptions, make_layout, make_profile
 
@@ -45,7 +45,7 @@ def main() -> None:
         layout = make_layout(BatchData.of(months[0]), LayoutOptions(columns=WATCHED))
         before = make_profile(BatchData.of(months[0]), layout)
         reports = [
-            compare(layout, before, make_profile(BatchData.of(month), layout))
+            compare_profiles(layout, before, make_profile(BatchData.of(month), layout))
             for month in months[1:]
         ]
         rows = [[column, *(marked(report, column) for report in reports)] for column in WATCHED]
@@ -77,7 +77,7 @@ def storms(months: list[Path], before: Profile, layout: Layout) -> list[list[str
             of_day = f"SELECT * FROM '{month}' WHERE time_hour::DATE = '{day}'"
             rows = connection.execute(of_day).to_arrow_table()
             profile = make_profile(BatchData(table=rows), layout)
-            delay = compare(layout, before, profile).column(TARGET)
+            delay = compare_profiles(layout, before, profile).column(TARGET)
             if "null_rate" in delay.firing and delay.verdict is DriftVerdict.ALERT:
                 missing = profile.by_name[TARGET].null_rate or 0.0
                 moved = delay.values.get("wasserstein")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.drift.report import publish, table
 from benchmarks.drift.rules import COLUMN_RULES, prepare, profiles
 from controller.domain.drift import DriftVerdict
-from controller.evidence.drift import compare
+from controller.evidence.drift import compare_profiles
 
 REFERENCE = 20_000
 Draw = Callable[[np.random.Generator, int], NDArray[Any]]
@@ -79,7 +79,7 @@ def rates(change: str, size: int, batches: int) -> list[str]:
     for number in range(batches):
         column = prepare("x", before(generator, REFERENCE), number)
         rows = now(generator, size)
-        verdict = compare(*profiles([column], [rows])).verdict
+        verdict = compare_profiles(*profiles([column], [rows])).verdict
         found = [verdict is DriftVerdict.ALERT, verdict in (DriftVerdict.ALERT, DriftVerdict.WARN)]
         hits += [*found, *(rule(column.rows, rows) for rule in COLUMN_RULES.values())]
     return [f"{share:.0%}" for share in hits / batches]

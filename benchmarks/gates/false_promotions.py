@@ -17,7 +17,7 @@ from benchmarks.gates.world import (
     rules_of_comparison,
     start,
 )
-from controller.evidence.compare import Need, Options, Question, compare
+from controller.evidence.compare import Need, Options, Question, compare_models
 
 STREAMS, RETRAININGS, ROWS, SEED = 1000, 200, 2000, 20
 WORSE = 0.01
@@ -51,7 +51,7 @@ def check_against_raw_rows() -> float:
     for p, table in zip(mcnemar_p(counts), counts.table, strict=True):
         rows = np.repeat(np.array(list(np.ndindex(2, 2, 2))), table.reshape(-1), axis=0)
         truth = np.arange(len(rows)) % 2
-        evidence = compare(
+        evidence = compare_models(
             truth,
             truth ^ rows[:, 2],
             truth ^ rows[:, 1],

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from benchmarks.gates.report import publish, table
 from controller.domain.evidence import GateEvidence
-from controller.evidence.compare import Options, Question, compare
+from controller.evidence.compare import Options, Question, compare_models
 from controller.evidence.need import Need
 from controller.policy.wealth import next_level
 
@@ -136,7 +136,7 @@ def _evidence(case: Case, rows: slice, challenger: Any, champion: Any) -> GateEv
     blocks = None if case.block is None else np.arange(len(y)) // case.block
     question = Question(metric=case.metric, need=Need.SUPERIORITY)
     options = Options(blocks=blocks, seed=2013)
-    return compare(y, challenger.predict(x), champion.predict(x), question, options)
+    return compare_models(y, challenger.predict(x), champion.predict(x), question, options)
 
 
 def _loss(case: Case, rows: slice, model: Any) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.gates import report
-from controller.evidence.compare import Need, Options, Question, compare
+from controller.evidence.compare import Need, Options, Question, compare_models
 
 SEED = 23
 QUESTION = Question(metric="mae", need=Need.SUPERIORITY)
@@ -34,7 +34,7 @@ def ours(rows: int, resamples: int, test: str) -> dict[str, Any]:
     y, new, old = data(rows)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     begun = time.perf_counter()
-    found = compare(
+    found = compare_models(
         y, new, old, QUESTION, Options(test=test, seed=SEED, resamples=resamples, confidence=0.975)
     )
     taken = time.perf_counter() - begun

@@ -35,11 +35,11 @@ from controller.adapters.sql.engine import make_engine, read_url
 from controller.adapters.sql.free_tables import free_aliases, free_models, free_versions
 from controller.adapters.sql.schema import migrate
 from controller.adapters.sql.store import SqlStore
-from controller.adapters.sql.tables import models, versions
+from controller.adapters.sql.tables import models_table, versions_table
 from controller.domain.decisions import MoveVersion, SetChampion
 from controller.domain.errors import Conflict, StaleGeneration
 from controller.domain.versions import VersionState
-from controller.service.use import Ask, resolve
+from controller.service.use import ResolveRequest, resolve_name
 from tests.support.makers import decide, seat
 from tests.support.mlflow import MlflowServer, mlflow_python
 from tests.support.postgres import PostgresServer
@@ -69,7 +69,7 @@ def fill_ours(url: str, plan: dict[str, int]) -> None:
     now = datetime.now(UTC)
     with engine.begin() as session:
         session.execute(
-            insert(models), [{"model": n, "rejections": [], "last_fired": {}} for n in plan]
+            insert(models_table), [{"model": n, "rejections": [], "last_fired": {}} for n in plan]
         )
         for name, count in plan.items():
             for start in range(1, count + 1, CHUNK):
@@ -90,7 +90,7 @@ def fill_ours(url: str, plan: dict[str, int]) -> None:
                     }
                     for n in range(start, min(start + CHUNK, count + 1))
                 ]
-                session.execute(insert(versions), rows)
+                session.execute(insert(versions_table), rows)
         for place, (name, size) in enumerate(FREE.items(), 1):
             fill_free(session, place, name, plan[size])
     engine.dispose()
@@ -295,7 +295,7 @@ def resolving(store: SqlStore, model: str) -> Callable[[int], Callable[[], None]
 
     def client(_: int) -> Callable[[], None]:
         def call() -> None:
-            resolve(store, Ask(model=model), datetime.now(UTC))
+            resolve_name(store, ResolveRequest(model=model), datetime.now(UTC))
 
         return call
 

@@ -18,8 +18,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from controller.domain.records import Record, Span, add, figure
-from controller.policy.record import Ask, judge, upper_bar
+from controller.domain.records import Record, WindowSums, add_figure, figure
+from controller.policy.record import HarmQuestion, judge_record, upper_bar
 
 ROWS, FIGURES, WINDOWS, BEFORE = 200, 24, 21, 20_000
 ALPHA = 0.05
@@ -60,21 +60,21 @@ def reign(
     reference = upper_bar(
         figure(0, value, BEFORE, std), ALPHA / 2, higher_is_worse=True, bounded=kind.share
     )
-    ask = Ask(
+    ask = HarmQuestion(
         bar=reference * (1 + margin),
         alpha=ALPHA / 2,
         higher_is_worse=True,
         bounded=kind.share,
         min_samples=1000,
     )
-    spans: tuple[Span, ...] = ()
+    spans: tuple[WindowSums, ...] = ()
     first = begins * FIGURES
     for number in range(WINDOWS * FIGURES):
         mean = kind.mean * (1 + worse) if number >= first else kind.mean
         value, std = draw(rng, kind, mean, ROWS)
-        spans = add(spans, figure(number // FIGURES, value, ROWS, std))
+        spans = add_figure(spans, figure(number // FIGURES, value, ROWS, std))
         record = Record(version=2, metric=kind.name, window=86_400.0, since=SINCE, spans=spans)
-        if judge(record, ask).bad:
+        if judge_record(record, ask).bad:
             return (number + 1 - (first if worse else 0)) * ROWS
     return None
 

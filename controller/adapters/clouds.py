@@ -55,7 +55,8 @@ def open_url(url: str, purpose: str, **options: Any) -> tuple[Any, str]:
     except ImportError as error:
         hint = f"pip install 'incumbent[{extra}]'." if extra else "Install its driver of fsspec."
         raise ConfigurationError(
-            f"{purpose} {name} need a library that is not installed: {said(error)}.", hint=hint
+            f"{purpose} {name} need a library that is not installed: {foreign_sentence(error)}.",
+            hint=hint,
         ) from error
     except (ValueError, OSError) as error:
         raise ConfigurationError(
@@ -98,7 +99,7 @@ def _check_google_file(name: str, purpose: str) -> None:
 
 
 def _opening(error: Exception) -> str:
-    text = said(error)
+    text = foreign_sentence(error)
     if "connection_string or account_name" in text:
         return "no storage account is named"
     return text
@@ -116,14 +117,14 @@ def without_secrets(url: str) -> str:
     return f"{scheme}{mark}{tail if at else place}"
 
 
-def said(error: Exception) -> str:
+def foreign_sentence(error: Exception) -> str:
     """A foreign error as a short piece of one line, without secrets."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = _SECRET.sub(r"\1***", lines[0]) if lines else ""
     return (text if len(text) <= 200 else text[:199] + "…").rstrip(".") or type(error).__name__
 
 
-def refused(error: Exception, name: str, action: str) -> Unavailable | None:
+def refused_by_cloud(error: Exception, name: str, action: str) -> Unavailable | None:
     """The error for a bucket that is not there or that does not let us in; None for any other."""
     scheme, _, rest = name.partition("://")
     extra = EXTRAS.get(scheme, "")
@@ -162,6 +163,6 @@ def _status(error: BaseException) -> int | None:
 def _words(error: BaseException) -> str:
     """What the cloud says; gcsfs puts the address of the request on a line before."""
     lines = str(error).splitlines()
-    return said(
+    return foreign_sentence(
         OSError(lines[1] if len(lines) > 1 and lines[0].startswith("Forbidden:") else str(error))
     )

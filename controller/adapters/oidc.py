@@ -60,7 +60,7 @@ class Begun:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Identity:
+class LoginIdentity:
     """Who logged in, and the groups that the provider knows them in."""
 
     actor: str
@@ -86,7 +86,7 @@ class OpenIdProvider:
             )
         return Begun(url=url, state=state, nonce=nonce, verifier=verifier)
 
-    def finish(self, begun: Begun, callback: str, redirect_uri: str) -> Identity:
+    def finish(self, begun: Begun, callback: str, redirect_uri: str) -> LoginIdentity:
         """Who came back to ``callback``; NotLoggedIn if the provider or its token says otherwise."""
         from authlib.integrations.base_client import OAuthError
 
@@ -192,7 +192,7 @@ class OpenIdProvider:
         same = isinstance(found, dict) and found.get("sub") == claims["sub"]
         return found if same else {}
 
-    def _identity(self, claims: Mapping[str, Any]) -> Identity:
+    def _identity(self, claims: Mapping[str, Any]) -> LoginIdentity:
         name = claims.get(self._config.name_claim)
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
             raise NotLoggedIn(
@@ -210,7 +210,7 @@ class OpenIdProvider:
             if isinstance(groups, list)
             else []
         )
-        return Identity(actor=f"person:{name.strip()}", groups=tuple(found[:200]))
+        return LoginIdentity(actor=f"person:{name.strip()}", groups=tuple(found[:200]))
 
     def _metadata(self) -> Mapping[str, Any]:
         place = f"{self._config.issuer.rstrip('/')}/.well-known/openid-configuration"

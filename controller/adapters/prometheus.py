@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from controller import __version__
 from controller.domain.errors import ConfigurationError
 from controller.service.observe.catalogue import (
-    METRICS,
+    EXPORTED_METRICS,
     MOST_CHANNELS,
     MOST_DRIFTING,
-    MOST_MODELS,
+    MOST_LABELS,
     OTHER,
     RUN_BUCKETS,
 )
-from controller.service.observe.figures import Figures
+from controller.service.observe.figures import ProcessFigures
 from controller.service.observe.observer import Observer
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Exposition:
                 "Metrics need the extra `telemetry`.", hint="pip install 'incumbent[telemetry]'"
             )
         self._observer = observer
-        self._model = Bounded(MOST_MODELS)
+        self._model = Bounded(MOST_LABELS)
         self._channel = Bounded(MOST_CHANNELS)
         self._column = Bounded(MOST_DRIFTING)
         self._waits, self._durations = _Histogram(), _Histogram()
@@ -109,7 +109,7 @@ class Exposition:
             "incumbent_run_wait_seconds": self._waits,
             "incumbent_run_duration_seconds": self._durations,
         }
-        for metric in METRICS:
+        for metric in EXPORTED_METRICS:
             said, labels = f"{metric.meaning}.", list(metric.labels)
             if metric.kind == "histogram":
                 histogram = HistogramMetricFamily(metric.name, said, labels=labels)
@@ -123,7 +123,7 @@ class Exposition:
                 family.add_metric(list(key), value)
             yield family
 
-    def _add_up(self, found: Figures) -> None:
+    def _add_up(self, found: ProcessFigures) -> None:
         for run in found.ended:
             if run.waited is not None:
                 self._waits.add((run.kind,), max(run.waited, 0.0))
@@ -150,7 +150,7 @@ class Exposition:
             self._from_books(seen.value, held)
         return held
 
-    def _from_books(self, found: Figures, held: _Values) -> None:
+    def _from_books(self, found: ProcessFigures, held: _Values) -> None:
         now = found.now
         assert now is not None  # noqa: S101 - the caller looked
         for (model, verdict), number in found.verdicts.items():
@@ -168,7 +168,7 @@ class Exposition:
         self._models(found, held, now)
         self._data(found, held, now)
 
-    def _models(self, found: Figures, held: _Values, now: datetime) -> None:
+    def _models(self, found: ProcessFigures, held: _Values, now: datetime) -> None:
         for state in found.models:
             model = self._model(state.model)
             if model == OTHER:
@@ -183,7 +183,7 @@ class Exposition:
             held["incumbent_challengers_waiting"][model,] = number
             held["incumbent_challenger_wait_seconds"][model,] = (now - since).total_seconds()
 
-    def _data(self, found: Figures, held: _Values, now: datetime) -> None:
+    def _data(self, found: ProcessFigures, held: _Values, now: datetime) -> None:
         for (name, column, distance), value in found.drift.items():
             if self._column(f"{name}\n{column}") != OTHER:
                 key = (self._model(name), column[:_LONGEST], distance)

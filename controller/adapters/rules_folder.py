@@ -10,11 +10,11 @@ from controller.domain.errors import Unavailable
 from controller.ports import RuleText
 from controller.rulefmt import blob_id
 
-LARGEST = 1 << 20
+LARGEST_RULES_FILE = 1 << 20
 """Bytes. A policy has a few hundred; what is larger is not read at all."""
 
-ENDINGS = (".yaml", ".yml")
-TESTS = (".test.yaml", ".test.yml")
+RULES_SUFFIXES = (".yaml", ".yml")
+TEST_SUFFIXES = (".test.yaml", ".test.yml")
 
 
 class RulesFolder:
@@ -44,7 +44,9 @@ class RulesFolder:
             found += [
                 Path(folder, name)
                 for name in names
-                if name.endswith(ENDINGS) and not name.endswith(TESTS) and not name.startswith(".")
+                if name.endswith(RULES_SUFFIXES)
+                and not name.endswith(TEST_SUFFIXES)
+                and not name.startswith(".")
             ]
         return sorted(found)
 
@@ -59,12 +61,14 @@ class RulesFolder:
                 held = os.fstat(file.fileno())
                 if not stat.S_ISREG(held.st_mode):
                     return _refused(name, "it is not a regular file")
-                content = file.read(LARGEST + 1)
+                content = file.read(LARGEST_RULES_FILE + 1)
         except OSError as error:
             return _refused(name, f"it cannot be read ({error.strerror})")
-        if len(content) > LARGEST:
+        if len(content) > LARGEST_RULES_FILE:
             size = max(held.st_size, len(content))
-            return _refused(name, f"it has {size:,} bytes, a policy has at most {LARGEST:,}")
+            return _refused(
+                name, f"it has {size:,} bytes, a policy has at most {LARGEST_RULES_FILE:,}"
+            )
         return rule_text(name, content)
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from controller.domain.errors import NotFound, UserError
-from controller.rulefmt.series import Row, read_rows
+from controller.rulefmt.series import SeriesRow, read_rows
 
 
-def read_series(path: Path) -> list[Row]:
+def read_series(path: Path) -> list[SeriesRow]:
     """All rows, in order; UserError with file, row and column for one that cannot be used."""
     if not path.is_file():
         raise NotFound(f"There is no file {path}.")

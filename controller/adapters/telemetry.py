@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from controller import __version__
 from controller.domain.errors import ConfigurationError
-from controller.domain.tracing import Place, Span, SpanKind
+from controller.domain.tracing import Span, SpanContext, SpanKind
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 _PATIENCE = 3.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_place: ContextVar[Place] = ContextVar("place")
+_place: ContextVar[SpanContext] = ContextVar("place")
 
 
 class OtelTracer:
@@ -108,7 +108,7 @@ def open_tracer(url: str, service: str, *, at_once: bool = False) -> OtelTracer:
     )
 
 
-def _remote(place: Place) -> Any:
+def _remote(place: SpanContext) -> Any:
     from opentelemetry.trace import SpanContext, TraceFlags
 
     return SpanContext(
@@ -117,7 +117,7 @@ def _remote(place: Place) -> Any:
     )  # fmt: skip
 
 
-def _context(parent: Place | None) -> Any:
+def _context(parent: SpanContext | None) -> Any:
     from opentelemetry.context import Context
     from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 

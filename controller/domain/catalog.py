@@ -13,7 +13,7 @@ from typing import Literal
 
 from controller.domain.versions import VersionState
 
-CHAMPION = "champion"
+CHAMPION_ALIAS = "champion"
 """The alias that only a decision moves."""
 
 NO_STAGE, STAGING, PRODUCTION, ARCHIVED = "None", "Staging", "Production", "Archived"
@@ -30,7 +30,7 @@ STAGE_OF_STATE: Mapping[VersionState, str] = {
 STATE_TAG = "incumbent.state"
 """The tag under which a governed version's state can be read and searched."""
 
-Kind = Literal["free", "governed"]
+CatalogKind = Literal["free", "governed"]
 Op = Literal["=", "!=", "LIKE", "ILIKE", "IN", "NOT IN", ">", ">=", "<", "<="]
 Field = Literal["name", "number", "run", "source", "created", "updated", "tag"]
 
@@ -49,7 +49,7 @@ class CatalogVersion:
 
     model: str
     number: int
-    kind: Kind
+    kind: CatalogKind
     stage: str
     created_at: datetime
     updated_at: datetime
@@ -70,7 +70,7 @@ class CatalogModel:
     """A model as it is listed; ``latest`` has the newest version of each stage."""
 
     name: str
-    kind: Kind
+    kind: CatalogKind
     created_at: datetime
     updated_at: datetime
     description: str = ""
@@ -98,7 +98,7 @@ class Ordering:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Search:
+class CatalogSearch:
     """What is looked for. ``after`` holds the values of ``order`` of the last row that was given (exclusive)."""
 
     clauses: tuple[Clause, ...] = ()

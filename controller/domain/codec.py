@@ -17,7 +17,7 @@ def _adapter(shape: Any) -> TypeAdapter[Any]:
     return TypeAdapter(shape)
 
 
-def load(shape: type[T], text: str | bytes) -> T:
+def load_value(shape: type[T], text: str | bytes) -> T:
     """``text`` (JSON) as a value of ``shape``; raises :class:`IntegrityError` if it does not have that shape."""
     try:
         value: T = _adapter(shape).validate_json(text)  # type: ignore[arg-type]

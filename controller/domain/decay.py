@@ -113,7 +113,7 @@ class SkewReport:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Watch:
+class MetricWatch:
     """One question about the champion's metric since it was judged: is it worse than its reference?
 
     ``asked_by`` is ``trigger`` or ``rollback``, ``name`` that of the trigger or condition. ``worse_than`` is
@@ -136,7 +136,7 @@ class Watch:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecayReading:
-    """The answer to one :class:`Watch`, as it stands in the signal of a finished run.
+    """The answer to one :class:`MetricWatch`, as it stands in the signal of a finished run.
 
     ``value`` is over the newest window, ``n`` its labels; ``p_worse`` holds at any number of looks. ``problem`` says
     why there is no answer.

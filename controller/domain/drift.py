@@ -163,7 +163,7 @@ class DriftReport:
         raise NotFound(f"the drift report has no column {name!r}")
 
 
-def worst(verdicts: Sequence[DriftVerdict]) -> DriftVerdict:
+def worst_verdict(verdicts: Sequence[DriftVerdict]) -> DriftVerdict:
     """An alert outweighs a warning, which outweighs missing data, which outweighs calm."""
     for verdict in (DriftVerdict.ALERT, DriftVerdict.WARN, DriftVerdict.NOT_ENOUGH_DATA):
         if verdict in verdicts:

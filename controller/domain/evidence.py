@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-TESTS: Final[Mapping[str, str]] = {
+STATISTICAL_TESTS: Final[Mapping[str, str]] = {
     "auto": "chosen from the data",
     "bootstrap": "paired BCa bootstrap",
     "t": "paired jackknife against Student's t",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PROFILE_VERSION = 1
 """The version of the JSON form; raised when a field changes its meaning."""
 
-EXAMPLES = 5
+UNSEEN_EXAMPLES = 5
 """How many values never seen before are kept as examples."""
 
 
@@ -107,7 +107,7 @@ class ColumnProfile:
         seen: dict[str, int] = {}
         for value, rows in (*self.examples, *other.examples):
             seen[value] = seen.get(value, 0) + rows
-        best = sorted(seen.items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]
+        best = sorted(seen.items(), key=lambda item: (-item[1], item[0]))[:UNSEEN_EXAMPLES]
         return ColumnProfile(
             name=self.name,
             kind=self.kind,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Span:
+class WindowSums:
     """Sums over the figures of one window, the ``index``-th since the version took the seat.
 
     ``rows`` is the sum of n, ``total`` that of n times the value, ``within`` that of n times the variance of one row
@@ -23,9 +23,9 @@ class Span:
     plain: float = 0.0
     squares: float = 0.0
 
-    def plus(self, other: Span) -> Span:
+    def plus(self, other: WindowSums) -> WindowSums:
         """Both together, under the index of this one."""
-        return Span(
+        return WindowSums(
             index=self.index,
             figures=self.figures + other.figures,
             rows=self.rows + other.rows,
@@ -37,9 +37,9 @@ class Span:
         )
 
 
-def figure(index: int, value: float, rows: int, std: float | None) -> Span:
+def figure(index: int, value: float, rows: int, std: float | None) -> WindowSums:
     """One figure: a mean over ``rows`` rows, and the standard deviation of one row where it is known."""
-    return Span(
+    return WindowSums(
         index=index,
         figures=1,
         rows=rows,
@@ -59,30 +59,30 @@ class Record:
     metric: str
     window: float
     since: datetime
-    spans: tuple[Span, ...] = ()
+    spans: tuple[WindowSums, ...] = ()
 
     def index_of(self, at: datetime) -> int:
         """Which window a moment lies in."""
         return max(int((at - self.since).total_seconds() // self.window), 0)
 
-    def whole(self) -> Span:
+    def whole(self) -> WindowSums:
         """Everything since it took the seat."""
-        found = Span(index=0)
+        found = WindowSums(index=0)
         for span in self.spans:
             found = found.plus(span)
         return found
 
-    def since_window(self) -> list[Span]:
+    def since_window(self) -> list[WindowSums]:
         """For each window the sums from it on, the oldest first."""
-        found: list[Span] = []
-        rest: Span | None = None
+        found: list[WindowSums] = []
+        rest: WindowSums | None = None
         for span in reversed(self.spans):
             rest = span if rest is None else span.plus(rest)
             found.append(rest)
         return found[::-1]
 
 
-def add(spans: tuple[Span, ...], new: Span) -> tuple[Span, ...]:
+def add_figure(spans: tuple[WindowSums, ...], new: WindowSums) -> tuple[WindowSums, ...]:
     """``spans`` with one more figure in its window."""
     known = {span.index: span for span in spans}
     before = known.get(new.index)
@@ -90,7 +90,7 @@ def add(spans: tuple[Span, ...], new: Span) -> tuple[Span, ...]:
     return tuple(known[index] for index in sorted(known))
 
 
-def bounded(spans: tuple[Span, ...], most: int) -> tuple[Span, ...]:
+def bounded(spans: tuple[WindowSums, ...], most: int) -> tuple[WindowSums, ...]:
     """At most ``most`` windows: the oldest ones are one, under the index of the first."""
     if len(spans) <= most:
         return spans

@@ -10,7 +10,7 @@ from typing import Any
 
 from controller.domain.rules import DataSection, Gate, Search
 
-FORMAT = 1
+RUN_FORMAT = 1
 """Version of what an order says. A worker that meets a higher one leaves the run to a newer worker."""
 
 
@@ -144,7 +144,7 @@ class Run:
     reason: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
     handed_back: int = 0
-    format: int = FORMAT
+    format: int = RUN_FORMAT
     """The version of the order, as it was when it was written."""
 
     @property

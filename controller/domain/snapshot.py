@@ -15,7 +15,7 @@ from controller.domain.runs import RunView
 from controller.domain.signals import Signal
 from controller.domain.versions import Reign, VersionState, VersionView
 
-FORMAT = 3
+SNAPSHOT_FORMAT = 3
 """Version of the snapshot's shape; a reader that meets a higher one refuses instead of guessing."""
 
 
@@ -214,7 +214,7 @@ class Snapshot:
     """Signals that this decision does not look into."""
     resting: str = ""
     """Why the model rests in error; only what a person wants urgently is decided then, one signal at a time."""
-    format: int = FORMAT
+    format: int = SNAPSHOT_FORMAT
 
     @property
     def champion(self) -> VersionView | None:

@@ -33,7 +33,7 @@ class SpanKind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class SpanContext:
     """A span by its ids: 32 and 16 hexadecimal digits."""
 
     trace: str
@@ -50,13 +50,13 @@ class Span:
     """Something that took time, told after it ended. ``error`` is the sentence why it failed, empty if it did not."""
 
     name: str
-    place: Place
-    parent: Place | None
+    place: SpanContext
+    parent: SpanContext | None
     start: datetime
     end: datetime
     kind: SpanKind = SpanKind.INTERNAL
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    links: tuple[Place, ...] = ()
+    links: tuple[SpanContext, ...] = ()
     error: str = ""
 
 
@@ -70,17 +70,17 @@ def trace_named(name: object) -> str:
     return _digest(f"trace:{name}")[:32]
 
 
-def place_of(trace: str, kind: str, name: object) -> Place:
+def place_of(trace: str, kind: str, name: object) -> SpanContext:
     """The span of a thing within a trace: ``signal`` and its number, ``decision``, ``ring``, ``run`` and its fence."""
-    return Place(trace=trace, span=_digest(f"{trace}:{kind}:{name}")[:16])
+    return SpanContext(trace=trace, span=_digest(f"{trace}:{kind}:{name}")[:16])
 
 
-def read_header(text: str | None) -> Place | None:
+def read_header(text: str | None) -> SpanContext | None:
     """The place that a ``traceparent`` names; None if it is none."""
     found = _HEADER.fullmatch(text or "")
     if found is None or int(found[1], 16) == 0 or int(found[2], 16) == 0:
         return None
-    return Place(trace=found[1], span=found[2])
+    return SpanContext(trace=found[1], span=found[2])
 
 
 def _digest(text: str) -> str:

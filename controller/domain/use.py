@@ -14,12 +14,12 @@ from datetime import datetime
 from controller.domain.errors import UserError
 from controller.domain.versions import Reign, Version, VersionState, VersionView
 
-CHAMPION = "champion"
+RESERVED_ALIAS = "champion"
 """The name of the seat. It resolves like an alias, and only a decision about the seat moves it."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
 _VERSION = re.compile(r"[vV]?[0-9]+")
-_RESERVED = {CHAMPION, "latest"}
+_RESERVED = {RESERVED_ALIAS, "latest"}
 
 UNALIASED = frozenset({VersionState.ARCHIVED, VersionState.REJECTED, VersionState.FAILED})
 """States of a version that no alias may point at."""
@@ -132,7 +132,7 @@ def check_alias(name: str) -> str:
     if name in _RESERVED or _VERSION.fullmatch(name):
         why = (
             "the champion moves by promotion and rollback only"
-            if name == CHAMPION
+            if name == RESERVED_ALIAS
             else "it would be taken for a version"
         )
         raise UserError(f"No alias can be called {name}: {why}.", hint="Choose another name.")
@@ -155,7 +155,7 @@ def ways_back(history: Sequence[Reign], versions: Iterable[Version | VersionView
     return found | {view.number for view in [v for v in seated if v.verified][:1]}
 
 
-def live(leases: Iterable[Consumer], now: datetime) -> list[Consumer]:
+def live_leases(leases: Iterable[Consumer], now: datetime) -> list[Consumer]:
     """The leases that have time left."""
     return [lease for lease in leases if lease.until > now]
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from controller.service.drift_report import ColumnMoves, Comparison, DriftView
+from controller.service.drift_report import ColumnMoves, DriftComparison, DriftView
 
 _STYLE = """
 :root{color-scheme:light dark;--line:#8884;--soft:#777;--bad:#b3261e;--warn:#9a6700;--good:#1a7f37}
@@ -28,7 +28,7 @@ _WIDTH, _HEIGHT = 120, 24
 _MOST_COLUMNS = 200
 
 
-def document(view: DriftView, at: datetime) -> str:
+def drift_document(view: DriftView, at: datetime) -> str:
     """The whole file."""
     made = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return (
@@ -65,7 +65,7 @@ def _verdict(word: str) -> str:
     return f'<span class="{kind}">{escape(word.replace("_", " "))}</span>'
 
 
-def _comparison(found: Comparison, looks: int) -> Iterator[str]:
+def _comparison(found: DriftComparison, looks: int) -> Iterator[str]:
     name = "the training data" if found.reference == "training" else found.reference
     yield f"<h2>Against {escape(name.replace('_', ' '))}: {_verdict(found.verdict)}</h2>"
     before = f" against {found.reference_rows:,}" if found.reference_rows else ""

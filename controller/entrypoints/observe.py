@@ -22,7 +22,7 @@ JSON = "application/json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What is sent back."""
 
     status: int
@@ -44,13 +44,13 @@ class Probes:
         except ConfigurationError as error:
             self._refusal = error.sentence()
 
-    def health(self) -> Answer:
+    def health(self) -> HttpAnswer:
         """Whether the process is worth keeping. A database that does not answer is no reason to restart it."""
         stuck = self._observer.stuck()
         body = {"alive": not stuck, "stuck": stuck}
-        return Answer(status=500 if stuck else 200, body=_json(body))
+        return HttpAnswer(status=500 if stuck else 200, body=_json(body))
 
-    def readiness(self) -> Answer:
+    def readiness(self) -> HttpAnswer:
         """Whether it can do its work now, and each condition by name."""
         found = self._observer.conditions()
         holds = bool(found) and ready(found)
@@ -65,17 +65,17 @@ class Probes:
             for one in found
         ]
         body = {"ready": holds, "leads": self._observer.leads(), "conditions": rows}
-        return Answer(status=200 if holds else 503, body=_json(body))
+        return HttpAnswer(status=200 if holds else 503, body=_json(body))
 
-    def metrics(self) -> Answer:
+    def metrics(self) -> HttpAnswer:
         """The exposition for Prometheus."""
         from controller.adapters.prometheus import CONTENT_TYPE
 
         if self._exposition is None:
-            return Answer(status=501, body=f"{self._refusal}\n".encode(), kind="text/plain")
-        return Answer(status=200, body=self._exposition.text(), kind=CONTENT_TYPE)
+            return HttpAnswer(status=501, body=f"{self._refusal}\n".encode(), kind="text/plain")
+        return HttpAnswer(status=200, body=self._exposition.text(), kind=CONTENT_TYPE)
 
-    def at(self, path: str) -> Callable[[], Answer] | None:
+    def at(self, path: str) -> Callable[[], HttpAnswer] | None:
         """The probe of an address."""
         known = {"/healthz": self.health, "/readyz": self.readiness, "/metrics": self.metrics}
         return known.get(path.partition("?")[0])
@@ -102,7 +102,7 @@ class ObserveServer:
 
             def do_GET(self) -> None:
                 probe = probes.at(self.path)
-                answer = probe() if probe else Answer(status=404, body=b"{}\n")
+                answer = probe() if probe else HttpAnswer(status=404, body=b"{}\n")
                 self.send_response(answer.status)
                 self.send_header("content-type", answer.kind)
                 self.send_header("content-length", str(len(answer.body)))

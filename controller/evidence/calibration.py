@@ -53,7 +53,7 @@ class Calibration:
     from_batches: bool
 
 
-def calibrate(
+def calibrate_thresholds(
     layout: Layout,
     reference: Profile | Sequence[Profile],
     plan: CalibrationPlan,

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from scipy import special
 
-from controller.domain.evidence import TESTS, GateEvidence
+from controller.domain.evidence import STATISTICAL_TESTS, GateEvidence
 from controller.domain.metrics import (
     Metric,
     PredictionType,
@@ -26,10 +26,10 @@ from controller.domain.metrics import (
 from controller.evidence.aggregates import Moments, Weighted, aggregate
 from controller.evidence.blocks import blocks_by_time
 from controller.evidence.bootstrap import Statistic, statistic_of
-from controller.evidence.inputs import RawRows, Rows, Unusable, prepare
+from controller.evidence.inputs import RawRows, Rows, Unusable, prepare_inputs
 from controller.evidence.losses import Array
 from controller.evidence.need import Need, Question, check_question
-from controller.evidence.paired_tests import Answer, Sample, choose_test, run_test
+from controller.evidence.paired_tests import PairedAnswer, Sample, choose_test, run_test
 
 POWER: Final = 0.8
 """Probability of finding the difference for which ``needed_n`` and ``detectable`` are given."""
@@ -57,7 +57,7 @@ class Options:
     resamples: int | None = None
 
 
-def compare(
+def compare_models(
     y_true: Any,
     challenger: Any,
     reference: Any | None,
@@ -78,7 +78,7 @@ def compare(
     try:
         metric = _metric(question.metric)
         check_question(question, reference, options.test, options.confidence)
-        rows = prepare(metric, _raw(y_true, challenger, reference, question, options))
+        rows = prepare_inputs(metric, _raw(y_true, challenger, reference, question, options))
     except Unusable as error:
         dropped = {
             "dropped_labels": error.dropped_labels,
@@ -216,7 +216,7 @@ def _unanswerable(metric: Metric, rows: Rows, values: Array, test: str) -> str |
 
 
 def _with_answer(
-    evidence: GateEvidence, sample: Sample, answer: Answer, chosen: str, reason: str
+    evidence: GateEvidence, sample: Sample, answer: PairedAnswer, chosen: str, reason: str
 ) -> GateEvidence:
     details = {**evidence.details, "test": chosen, **answer.details}
     if answer.problem is not None:
@@ -244,7 +244,7 @@ def _with_answer(
     )
 
 
-def _needed(evidence: GateEvidence, answer: Answer, level: float, reach: float) -> int | None:
+def _needed(evidence: GateEvidence, answer: PairedAnswer, level: float, reach: float) -> int | None:
     """Rows that would have decided an inconclusive test, were theta what it seems to be."""
     if answer.p_less is None or answer.p_greater is None or answer.standard_error is None:
         return None
@@ -254,4 +254,12 @@ def _needed(evidence: GateEvidence, answer: Answer, level: float, reach: float) 
     return max(evidence.n + 1, math.ceil(needed)) if needed < 1e12 else None
 
 
-__all__ = ["TESTS", "GateEvidence", "Need", "Options", "Question", "Statistic", "compare"]
+__all__ = [
+    "STATISTICAL_TESTS",
+    "GateEvidence",
+    "Need",
+    "Options",
+    "Question",
+    "Statistic",
+    "compare_models",
+]

@@ -20,7 +20,7 @@ from controller.domain.decay import DecayReport, DecayVerdict, MetricPoint
 from controller.domain.metrics import find_metric, unknown_metric_sentence
 from controller.evidence.inputs import Unusable
 from controller.evidence.scores import score
-from controller.evidence.sequence import Running, observe, sequence_interval
+from controller.evidence.sequence import RunningMoments, add_observation, sequence_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -206,13 +206,13 @@ def _tested(
     proven: datetime | None = None
     latest: datetime | None = None
     p_worse = 1.0
-    state, start, number = Running(), points[0].start, 1
+    state, start, number = RunningMoments(), points[0].start, 1
     alpha = _share(plan, number)
     for point in points:
         if point.start - start >= plan.window:
-            state, start, number = Running(), point.start, number + 1
+            state, start, number = RunningMoments(), point.start, number + 1
             alpha = _share(plan, number)
-        state = observe(state, sign * (point.value or 0.0))
+        state = add_observation(state, sign * (point.value or 0.0))
         low, high = _bounds(state, alpha)
         if state.n < FEWEST_BLOCKS:
             continue
@@ -256,7 +256,7 @@ def alpha_share(number: int) -> float:
     return (math.pi * number) ** 2 / 6.0
 
 
-def _p_worse(state: Running, worst: float, alpha: float) -> float:
+def _p_worse(state: RunningMoments, worst: float, alpha: float) -> float:
     """The p-value of "the mean is not above ``worst``", valid at any look; the dual of ``_bounds``."""
     if state.variance <= 0.0:
         return 0.0 if state.mean > worst else 1.0
@@ -264,7 +264,7 @@ def _p_worse(state: Running, worst: float, alpha: float) -> float:
     return sequence_interval(moved, 1.0 - alpha, optimal_rows=TIGHTEST_BLOCKS).p_greater
 
 
-def _bounds(state: Running, alpha: float) -> tuple[float, float]:
+def _bounds(state: RunningMoments, alpha: float) -> tuple[float, float]:
     found = sequence_interval(state, 1.0 - alpha, optimal_rows=TIGHTEST_BLOCKS)
     if state.n >= FEWEST_BLOCKS and state.variance <= 0.0:
         return state.mean, state.mean  # the same value in every block: nothing varies

@@ -25,7 +25,7 @@ from controller.domain.drift import (
     DriftVerdict,
     MovedBin,
     Threshold,
-    worst,
+    worst_verdict,
 )
 from controller.domain.errors import UserError
 from controller.domain.layouts import ColumnKind
@@ -69,7 +69,7 @@ class DriftOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ColumnMeasures:
     """The numbers of one column before any verdict. ``p_value`` is None where nothing could be tested."""
 
     values: dict[str, float]
@@ -77,7 +77,7 @@ class Measured:
     moved: tuple[MovedBin, ...]
 
 
-def compare(
+def compare_profiles(
     layout: Layout, reference: Profile, current: Profile, options: DriftOptions | None = None
 ) -> DriftReport:
     """How far ``current`` is from ``reference``; both are profiles of ``layout``.
@@ -100,7 +100,7 @@ def compare(
             column, reference.by_name[column.name], current.by_name[column.name], options
         )
         if enough
-        else Measured({}, None, ())
+        else ColumnMeasures({}, None, ())
         for column in layout.columns
     }
     significant = _significant(measured, options.false_discovery_rate)
@@ -116,7 +116,7 @@ def compare(
     )
     deciding = [found for found in columns if found.column in critical]
     return DriftReport(
-        verdict=worst([found.verdict for found in deciding]),
+        verdict=worst_verdict([found.verdict for found in deciding]),
         reference_rows=reference.rows,
         rows=current.rows,
         layout=layout.digest,
@@ -148,7 +148,7 @@ def _critical(layout: Layout, options: DriftOptions) -> tuple[str, ...]:
     return options.critical
 
 
-def _significant(measured: Mapping[str, Measured], rate: float) -> set[str]:
+def _significant(measured: Mapping[str, ColumnMeasures], rate: float) -> set[str]:
     tested = [
         (name, found.p_value) for name, found in measured.items() if found.p_value is not None
     ]
@@ -164,7 +164,7 @@ def measure(
     reference: ColumnProfile,
     current: ColumnProfile,
     options: DriftOptions | None = None,
-) -> Measured:
+) -> ColumnMeasures:
     """All metrics of one column that apply to its kind and have enough values.
 
     The p-value is the smallest of the column's tests, times their number (Bonferroni).
@@ -174,7 +174,7 @@ def measure(
     p_values: list[float] = []
     _measure_nulls(reference, current, values, p_values)
     if column.kind not in _SHAPED:
-        return Measured(values, _combined(p_values), ())
+        return ColumnMeasures(values, _combined(p_values), ())
     before = reference_counts(column, reference, training=options.training_reference)
     now = bin_counts(column, current)
     groups = _groups(column, before, min(before.sum(), now.sum()))
@@ -197,7 +197,7 @@ def measure(
         excess, p_value = _unseen(column, reference, current, training=options.training_reference)
         values[DriftMetric.UNSEEN_RATE] = excess
         p_values.append(p_value)
-    return Measured(
+    return ColumnMeasures(
         {str(k): float(v) for k, v in values.items()},
         _combined(p_values),
         _moved(column, before, now),
@@ -346,7 +346,7 @@ def _moved(
 def _judge(
     column: ColumnLayout,
     pair: tuple[ColumnProfile, ColumnProfile],
-    measured: Measured,
+    measured: ColumnMeasures,
     options: DriftOptions,
     *,
     significant: bool,
@@ -372,7 +372,7 @@ def _judge(
 def _verdict(
     column: ColumnLayout,
     pair: tuple[ColumnProfile, ColumnProfile],
-    measured: Measured,
+    measured: ColumnMeasures,
     options: DriftOptions,
     *,
     significant: bool,
@@ -383,7 +383,7 @@ def _verdict(
     if rows < options.min_rows:
         side = "the batch" if current.rows <= reference.rows else "the reference"
         reasons.append(f"{side} has {rows} rows, and below {options.min_rows} nothing can be said")
-        return worst([*verdicts, DriftVerdict.NOT_ENOUGH_DATA]), [], reasons
+        return worst_verdict([*verdicts, DriftVerdict.NOT_ENOUGH_DATA]), [], reasons
     firing: list[str] = []
     for threshold in options.calibrated.get(column.name, options.thresholds):
         found = _fires(threshold, pair, measured)
@@ -400,7 +400,7 @@ def _verdict(
         firing.append(threshold.metric.value)
         limit = threshold.alert if found is DriftVerdict.ALERT else threshold.warn
         reasons.append(f"{threshold.metric.value} {value:.3g} is over {limit:.3g}")
-    return worst([*verdicts, DriftVerdict.OK]), firing, reasons
+    return worst_verdict([*verdicts, DriftVerdict.OK]), firing, reasons
 
 
 def _problems(current: ColumnProfile) -> tuple[list[DriftVerdict], list[str]]:
@@ -419,7 +419,7 @@ def _problems(current: ColumnProfile) -> tuple[list[DriftVerdict], list[str]]:
 
 
 def _fires(
-    threshold: Threshold, pair: tuple[ColumnProfile, ColumnProfile], measured: Measured
+    threshold: Threshold, pair: tuple[ColumnProfile, ColumnProfile], measured: ColumnMeasures
 ) -> DriftVerdict:
     value = measured.values.get(threshold.metric)
     if value is None or value < threshold.warn:

@@ -74,7 +74,7 @@ class Rows:
         return self.n if self.block is None else int(self.block.max()) + 1 if self.n else 0
 
 
-def prepare(metric: Metric, raw: RawRows) -> Rows:
+def prepare_inputs(metric: Metric, raw: RawRows) -> Rows:
     """Check and convert; raises `Unusable` with the sentence to show.
 
     Rows without a label are dropped and counted. A row without a prediction is an error: a

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from controller.domain.evidence import TESTS
+from controller.domain.evidence import STATISTICAL_TESTS
 from controller.domain.metrics import Metric
 from controller.evidence.inputs import Unusable
 from controller.evidence.losses import Array, row_loss
@@ -95,8 +95,10 @@ def check_question(question: Question, reference: Any | None, test: str, confide
         raise Unusable(
             f"The confidence must lie between 0.5 and 1, such as 0.95; found {confidence}."
         )
-    if test not in TESTS:
-        raise Unusable(f"The test {test!r} is not known: use one of {', '.join(TESTS)}.")
+    if test not in STATISTICAL_TESTS:
+        raise Unusable(
+            f"The test {test!r} is not known: use one of {', '.join(STATISTICAL_TESTS)}."
+        )
     if not (_number(question.margin) and question.margin >= 0.0):
         raise Unusable(
             f"The margin must be a number that is not negative; found {question.margin}."

@@ -30,7 +30,7 @@ from controller.evidence.inputs import Rows, Unusable
 from controller.evidence.losses import Array
 from controller.evidence.mcnemar import McNemar, mcnemar_exact, mcnemar_interval
 from controller.evidence.need import Need, Question
-from controller.evidence.sequence import Running, sequence_interval
+from controller.evidence.sequence import RunningMoments, sequence_interval
 
 MANY_UNITS: Final = 1_000_000
 RESAMPLES: Final = 10_000
@@ -64,7 +64,7 @@ class Sample:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class PairedAnswer:
     """What a test says. Bounds ``low``/``high`` are of the difference, the p-values of theta."""
 
     title: str
@@ -99,7 +99,7 @@ def choose_test(sample: Sample, wanted: str) -> tuple[str, str]:
     return "bootstrap", ""
 
 
-def run_test(sample: Sample, test: str) -> Answer:
+def run_test(sample: Sample, test: str) -> PairedAnswer:
     """Run the test called ``test``; raises `Unusable` if it cannot be run on this sample."""
     answer = _TESTS[test](sample)
     pairs = _hard_classes(sample)
@@ -109,8 +109,10 @@ def run_test(sample: Sample, test: str) -> Answer:
     return replace(answer, details={**answer.details, **beside})
 
 
-def _from_intervals(title: str, shown: Interval, tested: Interval, resamples: int | None) -> Answer:
-    return Answer(
+def _from_intervals(
+    title: str, shown: Interval, tested: Interval, resamples: int | None
+) -> PairedAnswer:
+    return PairedAnswer(
         title=title,
         low=shown.low,
         high=shown.high,
@@ -124,7 +126,7 @@ def _from_intervals(title: str, shown: Interval, tested: Interval, resamples: in
     )
 
 
-def _bootstrap(sample: Sample) -> Answer:
+def _bootstrap(sample: Sample) -> PairedAnswer:
     statistic = sample.statistic
     heavy = isinstance(statistic, WeightStatistic) and sample.rows.n > SORTED_ROWS
     resamples = sample.resamples or (RESAMPLES_SORTED if heavy else RESAMPLES)
@@ -139,25 +141,25 @@ def _bootstrap(sample: Sample) -> Answer:
 
 def _over_jackknife(
     sample: Sample, interval: Callable[[float, Array, float], Interval], title: str
-) -> Answer:
+) -> PairedAnswer:
     values, left_out = sample.statistic.estimate(), sample.statistic.jackknife()
     shown, tested = (interval(float(values[i]), left_out[i], sample.coverage) for i in (2, 3))
     return _from_intervals(title, shown, tested, None)
 
 
-def _student(sample: Sample) -> Answer:
+def _student(sample: Sample) -> PairedAnswer:
     groups = sample.statistic.jackknife().shape[1]
     title = f"paired jackknife of {sample.rows.units:,} {sample.unit}, Student's t({groups - 1})"
     return _over_jackknife(sample, jackknife_interval, title)
 
 
-def _normal(sample: Sample) -> Answer:
+def _normal(sample: Sample) -> PairedAnswer:
     title = f"paired normal interval, {sample.rows.units:,} {sample.unit}"
     return _over_jackknife(sample, normal_interval, title)
 
 
-def _point(_sample: Sample) -> Answer:
-    return Answer(title="bare numbers, no test")
+def _point(_sample: Sample) -> PairedAnswer:
+    return PairedAnswer(title="bare numbers, no test")
 
 
 def _row_values(sample: Sample, test: str) -> tuple[Array, Array]:
@@ -170,18 +172,18 @@ def _row_values(sample: Sample, test: str) -> tuple[Array, Array]:
     return values
 
 
-def _diebold_mariano(sample: Sample) -> Answer:
+def _diebold_mariano(sample: Sample) -> PairedAnswer:
     difference, theta = _row_values(sample, "diebold_mariano")
     horizon = sample.horizon or 1
     shown, tested = diebold_mariano(difference, horizon), diebold_mariano(theta, horizon)
     title = f"Diebold-Mariano, horizon {horizon}, {sample.rows.n:,} rows in time"
     problem = tested.problem or shown.problem
     if problem is not None:
-        return Answer(title=title, problem=problem)
+        return PairedAnswer(title=title, problem=problem)
     low, high = shown.interval(sample.coverage)
     theta_low, theta_high = tested.interval(sample.coverage)
     note = "The plain variance was not positive: Bartlett weights were used."
-    return Answer(
+    return PairedAnswer(
         title=title,
         low=low,
         high=high,
@@ -195,7 +197,7 @@ def _diebold_mariano(sample: Sample) -> Answer:
     )
 
 
-def _wild_cluster(sample: Sample) -> Answer:
+def _wild_cluster(sample: Sample) -> PairedAnswer:
     difference, theta = _row_values(sample, "wild_cluster")
     block = sample.rows.block
     if block is None:
@@ -216,7 +218,7 @@ def _wild_cluster(sample: Sample) -> Answer:
     return _from_intervals(title, shown, tested, resamples)
 
 
-def _confidence_sequence(sample: Sample) -> Answer:
+def _confidence_sequence(sample: Sample) -> PairedAnswer:
     shown_rows, tested_rows = _row_values(sample, "confidence_sequence")
     shown, tested = (
         sequence_interval(_running(sample, column), sample.coverage)
@@ -225,8 +227,10 @@ def _confidence_sequence(sample: Sample) -> Answer:
     state = _running(sample, tested_rows)
     title = f"confidence sequence over {state.n:,} {sample.unit}, valid at every look"
     if not np.isfinite(tested.low):
-        return Answer(title=title, problem="The losses do not vary yet: more rows are needed.")
-    return Answer(
+        return PairedAnswer(
+            title=title, problem="The losses do not vary yet: more rows are needed."
+        )
+    return PairedAnswer(
         title=title,
         low=shown.low,
         high=shown.high,
@@ -238,7 +242,7 @@ def _confidence_sequence(sample: Sample) -> Answer:
     )
 
 
-def _running(sample: Sample, column: Array) -> Running:
+def _running(sample: Sample, column: Array) -> RunningMoments:
     """The state after all rows, or after all blocks by their share of the mean."""
     block = sample.rows.block
     if block is not None:
@@ -246,7 +250,7 @@ def _running(sample: Sample, column: Array) -> Running:
         mean = float(np.mean(column))
         column = mean + (np.bincount(block, weights=column) - mean * sizes) / np.mean(sizes)
     mean = float(np.mean(column))
-    return Running(len(column), mean, float(np.sum(np.square(column - mean))))
+    return RunningMoments(len(column), mean, float(np.sum(np.square(column - mean))))
 
 
 # --- classes ----------------------------------------------------------------------------------
@@ -268,7 +272,7 @@ def _mcnemar_details(pairs: tuple[int, int]) -> dict[str, float | int | str | No
     return {"mcnemar_b": found.b, "mcnemar_c": found.c, "mcnemar_p": found.p_value}
 
 
-def _mcnemar(sample: Sample) -> Answer:
+def _mcnemar(sample: Sample) -> PairedAnswer:
     pairs = _hard_classes(sample)
     if pairs is None:
         raise Unusable(
@@ -281,10 +285,12 @@ def _mcnemar(sample: Sample) -> Answer:
     b, c, n = found.b, found.c, sample.rows.n
     title = f"exact McNemar test of {b + c:,} rows on which one of both is right"
     if b + c == 0:
-        return Answer(title=title, problem="Both models are right and wrong on the same rows.")
+        return PairedAnswer(
+            title=title, problem="Both models are right and wrong on the same rows."
+        )
     low, high = mcnemar_interval(b, c, n, sample.coverage)  # of the error rate: theta
     turned = (low, high) if sample.metric.lower_is_better else (-high, -low)
-    return Answer(
+    return PairedAnswer(
         title=title,
         low=turned[0],
         high=turned[1],
@@ -297,7 +303,7 @@ def _mcnemar(sample: Sample) -> Answer:
     )
 
 
-_TESTS: Final[Mapping[str, Callable[[Sample], Answer]]] = {
+_TESTS: Final[Mapping[str, Callable[[Sample], PairedAnswer]]] = {
     "bootstrap": _bootstrap,
     "t": _student,
     "normal": _normal,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from controller.evidence.scored import Scored, Side
+from controller.evidence.scored import Scored, ScoredSide
 
 BINS = 20
 GROUPS = 10
@@ -45,7 +45,7 @@ def _numeric(values: npt.NDArray[Any] | None) -> bool:
     return values is not None and values.dtype.kind in "fiu"
 
 
-def _spread(y: npt.NDArray[Any], sides: Mapping[str, Side]) -> dict[str, Any]:
+def _spread(y: npt.NDArray[Any], sides: Mapping[str, ScoredSide]) -> dict[str, Any]:
     columns = {"label": y.astype(np.float64)} | {
         role: np.asarray(side.values, dtype=np.float64) for role, side in sides.items()
     }
@@ -62,7 +62,7 @@ def _spread(y: npt.NDArray[Any], sides: Mapping[str, Side]) -> dict[str, Any]:
     return {"edges": _rounded(edges), "shares": shares}
 
 
-def _numbers(y: npt.NDArray[Any], sides: Mapping[str, Side]) -> dict[str, Any]:
+def _numbers(y: npt.NDArray[Any], sides: Mapping[str, ScoredSide]) -> dict[str, Any]:
     label = y.astype(np.float64)
     return {
         role: _groups(np.asarray(side.values, dtype=np.float64), label)
@@ -82,7 +82,7 @@ def _groups(answer: npt.NDArray[np.float64], label: npt.NDArray[np.float64]) -> 
     ]
 
 
-def _of_classes(y: npt.NDArray[Any], sides: Mapping[str, Side]) -> dict[str, Any]:
+def _of_classes(y: npt.NDArray[Any], sides: Mapping[str, ScoredSide]) -> dict[str, Any]:
     names, counts = np.unique(y.astype(str), return_counts=True)
     shown = names[np.argsort(-counts, kind="stable")][:_CLASSES]
     shares = {"label": _shares(y, shown)} | {

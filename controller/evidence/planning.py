@@ -13,7 +13,7 @@ from enum import StrEnum
 from scipy import special
 
 
-class Adaptivity(StrEnum):
+class HoldoutAdaptivity(StrEnum):
     """What the trainer learns from each evaluation on the same holdout."""
 
     NONE = "none"
@@ -33,9 +33,9 @@ def _z(probability: float) -> float:
     return float(special.ndtri(probability))
 
 
-def log_hypotheses(steps: int, adaptivity: Adaptivity) -> float:
+def log_hypotheses(steps: int, adaptivity: HoldoutAdaptivity) -> float:
     """Log of the number of events a budget of ``steps`` evaluations must cover."""
-    return steps * math.log(2.0) if adaptivity is Adaptivity.FULL else math.log(steps)
+    return steps * math.log(2.0) if adaptivity is HoldoutAdaptivity.FULL else math.log(steps)
 
 
 def hoeffding_rows(
@@ -44,7 +44,7 @@ def hoeffding_rows(
     *,
     value_range: float = 1.0,
     steps: int = 1,
-    adaptivity: Adaptivity = Adaptivity.NONE,
+    adaptivity: HoldoutAdaptivity = HoldoutAdaptivity.NONE,
 ) -> float:
     """Rows for a one-sided tolerance ``epsilon`` on a mean of values spanning ``value_range``.
 
@@ -60,7 +60,7 @@ def hoeffding_sum_rows(
     *,
     coefficients: tuple[float, ...],
     steps: int = 1,
-    adaptivity: Adaptivity = Adaptivity.NONE,
+    adaptivity: HoldoutAdaptivity = HoldoutAdaptivity.NONE,
 ) -> float:
     """Rows for a tolerance on a weighted sum of accuracies: each term gets delta / k.
 
@@ -83,7 +83,7 @@ def bennett_rows(
     *,
     disagreement: float,
     steps: int = 1,
-    adaptivity: Adaptivity = Adaptivity.NONE,
+    adaptivity: HoldoutAdaptivity = HoldoutAdaptivity.NONE,
 ) -> float:
     """Rows for a difference of two models that disagree on fewer than ``disagreement`` of rows.
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from controller.domain.evidence import GateEvidence
 from controller.domain.metrics import Metric, PredictionType, find_metric
 from controller.domain.rules import Comparison, Gate, Reference
-from controller.evidence.compare import Options, compare
+from controller.evidence.compare import Options, compare_models
 from controller.evidence.need import Need, Question
 
 CHANGE_TOLERANCE = 0.1
@@ -32,7 +32,7 @@ _NEEDS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
+class ScoredSide:
     """One version's answers, a row each. ``probabilities`` has a column for each of ``classes``."""
 
     name: str
@@ -53,7 +53,7 @@ class Scored:
 
     run: str
     y: npt.NDArray[Any]
-    sides: Mapping[str, Side]
+    sides: Mapping[str, ScoredSide]
     baseline: Mapping[str, Any]
     time: npt.NDArray[Any] | None = None
     groups: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
@@ -76,7 +76,7 @@ def gate_evidence(scored: Scored, gate: Gate) -> GateEvidence:
     return replace(whole, slices=_slices(scored, gate, reference))
 
 
-def _reference(scored: Scored, gate: Gate) -> Side | None:
+def _reference(scored: Scored, gate: Gate) -> ScoredSide | None:
     """Whom the challenger is held against; an empty seat is replaced by the best constant guess."""
     if gate.reference is None:
         return None
@@ -86,20 +86,20 @@ def _reference(scored: Scored, gate: Gate) -> Side | None:
             return scored.sides[role]
     if gate.reference in {Reference.CHAMPION, Reference.ANCHOR, Reference.BASELINE}:
         return _constant(scored, gate)
-    return Side(
+    return ScoredSide(
         name=gate.reference.value,
         problem=f"a gate cannot be held against {gate.reference.value}, which has no predictions here",
     )
 
 
-def _constant(scored: Scored, gate: Gate) -> Side:
+def _constant(scored: Scored, gate: Gate) -> ScoredSide:
     held, rows = scored.baseline, len(scored.y)
     if gate.test == "diebold_mariano" and "last" in held:
-        return Side(name="last training value", values=np.full(rows, held["last"]))
+        return ScoredSide(name="last training value", values=np.full(rows, held["last"]))
     return constant_guess(scored, find_metric(gate.metric), rows)
 
 
-def constant_guess(scored: Scored, metric: Metric | None, rows: int) -> Side:
+def constant_guess(scored: Scored, metric: Metric | None, rows: int) -> ScoredSide:
     """The guess that is best for the metric among constants: median, mean, majority, frequencies; ``rows`` times."""
     held = scored.baseline
     kind = metric.prediction if metric else PredictionType.VALUE
@@ -107,21 +107,23 @@ def constant_guess(scored: Scored, metric: Metric | None, rows: int) -> Side:
         pairs = sorted(held["shares"], key=lambda pair: (str(type(pair[0])), pair[0]))
         shares = np.tile([share for _, share in pairs], (rows, 1)).astype(np.float64)
         classes = tuple(value for value, _ in pairs)
-        return Side(name="training frequencies", probabilities=shares, classes=classes)
+        return ScoredSide(name="training frequencies", probabilities=shares, classes=classes)
     if kind is PredictionType.LABEL and "majority" in held:
-        return Side(name="training majority", values=np.full(rows, held["majority"]))
+        return ScoredSide(name="training majority", values=np.full(rows, held["majority"]))
     absolute = {"mae", "median_absolute_error", "mape", "smape", "wape", "pinball"}
     named = metric.name if metric else ""
     name = "mean" if named not in absolute and "mean" in held else "median"
     if name in held:
-        return Side(name=f"training {name}", values=np.full(rows, float(held[name])))
-    return Side(name="baseline", problem="the training labels give no constant to compare with")
+        return ScoredSide(name=f"training {name}", values=np.full(rows, float(held[name])))
+    return ScoredSide(
+        name="baseline", problem="the training labels give no constant to compare with"
+    )
 
 
 def _compared(
     scored: Scored,
     gate: Gate,
-    reference: Side | None,
+    reference: ScoredSide | None,
     chosen: npt.NDArray[np.bool_],
     seed_name: str,
 ) -> GateEvidence:
@@ -149,7 +151,7 @@ def _compared(
         seed=seed_of(scored.run, seed_name),
     )
     rows = [None if answer is None else answer[chosen] for answer in answers]
-    found = compare(scored.y[chosen], rows[0], rows[1], question, options)
+    found = compare_models(scored.y[chosen], rows[0], rows[1], question, options)
     return replace(found, gate=gate.name, reference_name=named)
 
 
@@ -161,7 +163,7 @@ def _wants_probabilities(gate: Gate) -> bool:
     }
 
 
-def _answers(gate: Gate, side: Side) -> npt.NDArray[Any] | None:
+def _answers(gate: Gate, side: ScoredSide) -> npt.NDArray[Any] | None:
     return side.probabilities if _wants_probabilities(gate) else side.values
 
 
@@ -179,7 +181,7 @@ def _nothing(gate: Gate, reference: str, problem: str) -> GateEvidence:
 # --- slices -------------------------------------------------------------------------------------------------
 
 
-def _slices(scored: Scored, gate: Gate, reference: Side | None) -> tuple[GateEvidence, ...]:
+def _slices(scored: Scored, gate: Gate, reference: ScoredSide | None) -> tuple[GateEvidence, ...]:
     """One piece of evidence for each value (or pair of values), the worst first; small ones are only counted."""
     if gate.slices is None:
         return ()
@@ -207,7 +209,7 @@ def _badness(part: GateEvidence) -> tuple[bool, float]:
 # --- what is measured, not computed from labels --------------------------------------------------------------
 
 
-def _operational(scored: Scored, gate: Gate, reference: Side | None) -> GateEvidence:
+def _operational(scored: Scored, gate: Gate, reference: ScoredSide | None) -> GateEvidence:
     challenger = scored.sides["challenger"]
     named = reference.name if reference else ""
     if challenger.problem:

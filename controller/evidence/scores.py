@@ -11,7 +11,7 @@ import numpy as np
 
 from controller.domain.metrics import PredictionType, find_metric, unknown_metric_sentence
 from controller.evidence.aggregates import Moments, aggregate
-from controller.evidence.inputs import RawRows, Unusable, prepare
+from controller.evidence.inputs import RawRows, Unusable, prepare_inputs
 
 
 def score(
@@ -33,7 +33,7 @@ def score(
     if metric.prediction is PredictionType.NONE:
         raise Unusable(f"{name} is measured on the model, not computed from predictions.")
     raw = RawRows(y_true=y_true, challenger=y_pred, weights=weights, classes=classes)
-    rows = prepare(metric, raw)
+    rows = prepare_inputs(metric, raw)
     side = aggregate(metric, rows.y, rows.challenger, rows.weights, rows.classes)
     if isinstance(side, Moments):
         return float(side.value(side.columns.sum(axis=1)[:, None])[0])

@@ -5,7 +5,7 @@ together (Howard, Ramdas, McAuliffe & Sekhon 2021, "Time-uniform, nonparametric,
 nonasymptotic confidence sequences", normal mixtures, section 3.2). With the variance
 estimated they are the asymptotic confidence sequences of Waudby-Smith et al. (2024).
 
-A running count, sum and sum of squares is all the state there is: `Running`, a frozen fold.
+A running count, sum and sum of squares is all the state there is: `RunningMoments`, a frozen fold.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def one_sided_bound(v: float, alpha: float, rho: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningMoments:
     """Count, mean and sum of squared deviations of a stream: the whole state of a sequence."""
 
     n: int = 0
@@ -64,23 +64,23 @@ class Running:
         return self.squares / (self.n - 1) if self.n > 1 else 0.0
 
 
-def observe(state: Running, value: float) -> Running:
+def add_observation(state: RunningMoments, value: float) -> RunningMoments:
     """The state after one more value (Welford's update)."""
     n = state.n + 1
     delta = value - state.mean
     mean = state.mean + delta / n
-    return Running(n, mean, state.squares + delta * (value - mean))
+    return RunningMoments(n, mean, state.squares + delta * (value - mean))
 
 
-def merge(left: Running, right: Running) -> Running:
+def merge(left: RunningMoments, right: RunningMoments) -> RunningMoments:
     """The state of both streams together, so that batches may be folded apart."""
     n = left.n + right.n
     if n == 0:
-        return Running()
+        return RunningMoments()
     delta = right.mean - left.mean
     mean = left.mean + delta * right.n / n
     squares = left.squares + right.squares + delta * delta * left.n * right.n / n
-    return Running(n, mean, squares)
+    return RunningMoments(n, mean, squares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class SequenceInterval:
 
 
 def sequence_interval(
-    state: Running, confidence: float, *, optimal_rows: float = OPTIMAL_ROWS
+    state: RunningMoments, confidence: float, *, optimal_rows: float = OPTIMAL_ROWS
 ) -> SequenceInterval:
     """Two-sided bounds on the mean; each side spends half of 1 - ``confidence``.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-EXAMPLES = 3
+MISMATCH_EXAMPLES = 3
 
 
 def row_skew(
@@ -111,7 +111,9 @@ def _compare(
         rows=int(keys.size),
         mismatches=int(wrong.size),
         rate=float(wrong.size / keys.size) if keys.size else None,
-        examples=tuple((str(keys[at]), str(left[at]), str(right[at])) for at in wrong[:EXAMPLES]),
+        examples=tuple(
+            (str(keys[at]), str(left[at]), str(right[at])) for at in wrong[:MISMATCH_EXAMPLES]
+        ),
     )
 
 

@@ -24,9 +24,9 @@ from controller.domain.canonical import canonical_json, to_plain
 from controller.domain.errors import IntegrityError
 from controller.domain.evidence import Evaluation, GateEvidence
 from controller.domain.rules import SERVABLE, Gate
-from controller.evidence.scored import Scored, Side, all_evidence
+from controller.evidence.scored import Scored, ScoredSide, all_evidence
 
-FORMAT = 1
+STORED_FORMAT = 1
 _FACTS = b"incumbent"
 _SLICE = "slice_"
 
@@ -35,7 +35,7 @@ def write_scored(
     path: Path,
     rows: Mapping[str, pa.ChunkedArray],
     groups: Mapping[str, pa.ChunkedArray],
-    facts: tuple[str, Mapping[str, Side], Mapping[str, Any]],
+    facts: tuple[str, Mapping[str, ScoredSide], Mapping[str, Any]],
 ) -> None:
     """Write the file. ``rows`` has ``y`` and may have ``key`` and ``time``; ``facts`` are run, sides and baseline."""
     run, sides, baseline = facts
@@ -49,7 +49,7 @@ def write_scored(
                 columns[f"{role}_p{index}"] = pa.array(side.probabilities[:, index])
     columns |= {_SLICE + name: column for name, column in groups.items()}
     kept = {
-        "format": FORMAT,
+        "format": STORED_FORMAT,
         "run": run,
         "baseline": baseline,
         "sides": {
@@ -73,9 +73,9 @@ def read_scored(content: bytes) -> Scored:
         facts = json.loads((table.schema.metadata or {})[_FACTS])
     except (pa.ArrowInvalid, KeyError, ValueError) as error:
         raise IntegrityError(f"the stored predictions cannot be read: {error}.") from error
-    if facts.get("format") != FORMAT:
+    if facts.get("format") != STORED_FORMAT:
         raise IntegrityError(
-            f"the stored predictions have the format {facts.get('format')}; this version reads {FORMAT}."
+            f"the stored predictions have the format {facts.get('format')}; this version reads {STORED_FORMAT}."
         )
     sides = {role: _side(table, role, held) for role, held in facts["sides"].items()}
     return Scored(
@@ -92,11 +92,11 @@ def read_scored(content: bytes) -> Scored:
     )
 
 
-def _side(table: pa.Table, role: str, held: Mapping[str, Any]) -> Side:
+def _side(table: pa.Table, role: str, held: Mapping[str, Any]) -> ScoredSide:
     names = [name for name in table.column_names if name.startswith(f"{role}_p")]
     ordered = sorted(names, key=lambda name: int(name.removeprefix(f"{role}_p")))
     classes = held.get("classes")
-    return Side(
+    return ScoredSide(
         name=str(held["name"]),
         problem=str(held.get("problem") or ""),
         values=_values(table[role]) if role in table.column_names else None,
@@ -120,7 +120,7 @@ def _times(column: pa.ChunkedArray) -> npt.NDArray[Any]:
     return _values(column)
 
 
-def servable_evidence(challenger: Side) -> GateEvidence:
+def servable_evidence(challenger: ScoredSide) -> GateEvidence:
     """The gate that is always on: loaded in a fresh process, answered for every row of the holdout."""
     return GateEvidence(
         gate=SERVABLE,

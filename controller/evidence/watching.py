@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from controller.domain.canonical import to_plain
-from controller.domain.decay import DecayReading, DecayVerdict, MetricPoint, Watch
+from controller.domain.decay import DecayReading, DecayVerdict, MetricPoint, MetricWatch
 from controller.domain.errors import ConfigurationError
 from controller.domain.metrics import Metric, PredictionType, find_metric, unknown_metric_sentence
 from controller.evidence.decay import DecayPlan, LabelledRows, judge_decay, metrics_by_window
 from controller.evidence.estimates import estimate_classifier, estimate_regressor
-from controller.evidence.inputs import RawRows, Unusable, prepare
+from controller.evidence.inputs import RawRows, Unusable, prepare_inputs
 from controller.evidence.losses import row_loss
-from controller.evidence.scored import Scored, Side, constant_guess
+from controller.evidence.scored import Scored, ScoredSide, constant_guess
 from controller.evidence.scores import score
 from controller.evidence.streams import Detector, stream_alarms
 
@@ -35,7 +35,7 @@ MOST_STREAMED = 200_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Since:
+class RowsSince:
     """Rows since the champion was judged. ``sides`` by role, a prediction a row; ``labelled`` says which have a label
     that is due. ``record`` is its evaluation; ``slices`` a column of values by name.
     """
@@ -43,13 +43,13 @@ class Since:
     truth: npt.NDArray[Any]
     times: npt.NDArray[Any]
     labelled: npt.NDArray[np.bool_]
-    sides: Mapping[str, Side]
+    sides: Mapping[str, ScoredSide]
     record: Scored
     version: int
     slices: Mapping[str, npt.NDArray[Any]]
 
 
-def answer(since: Since, watch: Watch) -> DecayReading:
+def answer_watch(since: RowsSince, watch: MetricWatch) -> DecayReading:
     """The champion's metric against its reference, tested so that it may be looked at every day."""
     blank = DecayReading(
         name=watch.name,
@@ -66,7 +66,7 @@ def answer(since: Since, watch: Watch) -> DecayReading:
         return replace(blank, problem=error.sentence().rstrip("."))
 
 
-def _answer(since: Since, watch: Watch, blank: DecayReading) -> DecayReading:
+def _answer(since: RowsSince, watch: MetricWatch, blank: DecayReading) -> DecayReading:
     metric = _metric(watch.metric)
     rows = _rows(since, metric, "champion")
     labels = len(rows.truth)
@@ -92,7 +92,7 @@ def _answer(since: Since, watch: Watch, blank: DecayReading) -> DecayReading:
     return _sequential(rows, plan, against, found)
 
 
-def _plan(watch: Watch, reference: float) -> DecayPlan:
+def _plan(watch: MetricWatch, reference: float) -> DecayPlan:
     window = timedelta(seconds=watch.window)
     return DecayPlan(
         metric=watch.metric,
@@ -155,7 +155,7 @@ def _verdict_words(verdict: DecayVerdict) -> str:
 
 
 def _reference(
-    since: Since, watch: Watch, metric: Metric, window: npt.NDArray[np.bool_]
+    since: RowsSince, watch: MetricWatch, metric: Metric, window: npt.NDArray[np.bool_]
 ) -> float | None:
     if watch.worse_than == "training":
         record = since.record
@@ -169,14 +169,14 @@ def _reference(
     return _score(watch.metric, _rows(since, metric, watch.worse_than), window)
 
 
-def _against(since: Since, watch: Watch, metric: Metric) -> Any:
+def _against(since: RowsSince, watch: MetricWatch, metric: Metric) -> Any:
     """The other's predictions of the labelled rows; None where the reference is a number."""
     if watch.worse_than == "training":
         return None
     return _rows(since, metric, watch.worse_than).prediction
 
 
-def _rows(since: Since, metric: Metric, role: str) -> LabelledRows:
+def _rows(since: RowsSince, metric: Metric, role: str) -> LabelledRows:
     side = _side(since, role, metric)
     prediction = answers_of(side, metric)
     return LabelledRows(
@@ -187,7 +187,7 @@ def _rows(since: Since, metric: Metric, role: str) -> LabelledRows:
     )
 
 
-def _side(since: Since, role: str, metric: Metric) -> Side:
+def _side(since: RowsSince, role: str, metric: Metric) -> ScoredSide:
     if role == "baseline":
         return constant_guess(since.record, metric, len(since.truth))
     side = since.sides.get(role)
@@ -198,7 +198,7 @@ def _side(since: Since, role: str, metric: Metric) -> Side:
     return side
 
 
-def answers_of(side: Side, metric: Metric) -> npt.NDArray[Any]:
+def answers_of(side: ScoredSide, metric: Metric) -> npt.NDArray[Any]:
     """What the metric reads of a version's answers.
 
     Raises:
@@ -226,7 +226,9 @@ def _metric(name: str) -> Metric:
 # --- streams --------------------------------------------------------------------------------------------------
 
 
-def _streamed(since: Since, watch: Watch, metric: Metric, found: DecayReading) -> DecayReading:
+def _streamed(
+    since: RowsSince, watch: MetricWatch, metric: Metric, found: DecayReading
+) -> DecayReading:
     """A detector over the losses: those of its evaluation first, then those that came. It must rise, and beyond the
     margin.
     """
@@ -253,7 +255,7 @@ def _streamed(since: Since, watch: Watch, metric: Metric, found: DecayReading) -
 
 def _losses(
     truth: npt.NDArray[Any],
-    side: Side,
+    side: ScoredSide,
     metric: Metric,
     chosen: npt.NDArray[np.bool_] | None = None,
 ) -> npt.NDArray[np.float64]:
@@ -264,7 +266,7 @@ def _losses(
     raw = RawRows(
         y_true=truth[kept], challenger=answers_of(side, metric)[kept], classes=side.classes
     )
-    rows = prepare(metric, raw)
+    rows = prepare_inputs(metric, raw)
     sign = 1.0 if metric.lower_is_better else -1.0
     return np.asarray(sign * function(rows.y, rows.challenger), dtype=np.float64)
 
@@ -272,8 +274,8 @@ def _losses(
 # --- by time and slice, and before labels come ----------------------------------------------------------------
 
 
-def history(
-    since: Since, watches: Sequence[Watch]
+def metric_history(
+    since: RowsSince, watches: Sequence[MetricWatch]
 ) -> dict[str, dict[str, tuple[MetricPoint, ...]]]:
     """Each metric of the watches by day, by window, and by window and slice, with its labels; what cannot be computed
     is left out.
@@ -298,7 +300,7 @@ def history(
     return found
 
 
-def estimates(since: Since, watches: Sequence[Watch]) -> list[dict[str, Any]]:
+def estimates(since: RowsSince, watches: Sequence[MetricWatch]) -> list[dict[str, Any]]:
     """What the metrics will be on the rows whose labels have not come, with whether that is beyond the limit."""
     waiting = ~since.labelled
     found = []
@@ -321,7 +323,7 @@ def estimates(since: Since, watches: Sequence[Watch]) -> list[dict[str, Any]]:
     return found
 
 
-def _estimate(since: Since, metric: Metric, waiting: npt.NDArray[np.bool_]) -> Any:
+def _estimate(since: RowsSince, metric: Metric, waiting: npt.NDArray[np.bool_]) -> Any:
     record, side = since.record.sides["challenger"], since.sides["champion"]
     if record.probabilities is not None and side.probabilities is not None:
         classes = record.classes or ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from controller.domain.rules import ErrorBudget
 from controller.domain.snapshot import BudgetView, HoldoutUse
 from controller.policy.holdout_budget import HoldoutBudget, HoldoutState, holdout_state
-from controller.policy.phrase import number, percent
+from controller.policy.phrase import format_number, percent
 from controller.policy.wealth import next_level, wealth
 
 
@@ -41,9 +41,9 @@ def _holdout(budget: ErrorBudget) -> HoldoutBudget:
 def wealth_words(budget: ErrorBudget | None, book: BudgetView, level: float) -> str:
     """``judged at α = 0.0087; wealth 0.031 of a budget of 5 %``, as the reviewer reads it."""
     if budget is None:
-        return f"judged at α = {number(level)}"
+        return f"judged at α = {format_number(level)}"
     left = wealth(budget.false_promotions, book.tests, book.rejections).left
     return (
-        f"judged at α = {number(level)}; wealth {number(left)} "
+        f"judged at α = {format_number(level)}; wealth {format_number(left)} "
         f"of a budget of {percent(budget.false_promotions)}"
     )

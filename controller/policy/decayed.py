@@ -12,22 +12,22 @@ from typing import Any
 from controller.domain.runs import RunKind
 from controller.domain.signals import Signal
 from controller.domain.versions import SEATED_BEFORE
-from controller.policy.case import Case
+from controller.policy.context import DecisionContext
 from controller.policy.reasons.profile import finished
 
 
-def decay_figures(case: Case) -> tuple[Signal, ...]:
+def decay_figures(context: DecisionContext) -> tuple[Signal, ...]:
     """A figure for each condition that a worker has proven, under the number of the run's signal.
 
     None where nobody could take the seat back: then the report is left to the triggers.
     """
-    champion = case.champion
-    if champion is None or not _may_return(case, champion.number):
+    champion = context.champion
+    if champion is None or not _may_return(context, champion.number):
         return ()
-    asked = {c.name for c in case.policy.rollback.when if c.worse_than is not None}
+    asked = {c.name for c in context.policy.rollback.when if c.worse_than is not None}
     return tuple(
         replace(signal, payload=_figure(held))
-        for signal in finished(case, RunKind.DECAY)
+        for signal in finished(context, RunKind.DECAY)
         for held in signal.payload.get("readings") or ()
         if held.get("asked_by") == "rollback"
         and held.get("name") in asked
@@ -36,8 +36,8 @@ def decay_figures(case: Case) -> tuple[Signal, ...]:
     )
 
 
-def _may_return(case: Case, champion: int) -> bool:
-    views = (case.snapshot.version(reign.version) for reign in case.snapshot.history)
+def _may_return(context: DecisionContext, champion: int) -> bool:
+    views = (context.snapshot.version(reign.version) for reign in context.snapshot.history)
     return any(v is not None and v.state in SEATED_BEFORE and v.number != champion for v in views)
 
 

@@ -21,49 +21,49 @@ from controller.domain.rules import Mode, Policy
 from controller.domain.signals import SignalAnswer, SignalStatus
 from controller.domain.snapshot import Snapshot
 from controller.policy.aliases import tidy
-from controller.policy.case import Case, Finding, earliest
+from controller.policy.context import DecisionContext, ReasonResult, earliest
 from controller.policy.reasons.admit import admit
-from controller.policy.reasons.curate import curate
 from controller.policy.reasons.dismiss import dismiss
-from controller.policy.reasons.give_turn import give_turn
 from controller.policy.reasons.isolate import isolate
+from controller.policy.reasons.next_recipe import next_recipe
 from controller.policy.reasons.observe import observe
+from controller.policy.reasons.person_commands import person_commands
 from controller.policy.reasons.profile import profile
 from controller.policy.reasons.promote import promote
 from controller.policy.reasons.report import report
-from controller.policy.reasons.restrain import restrain
+from controller.policy.reasons.resolve_foreign_move import resolve_foreign_move
 from controller.policy.reasons.retire import retire
-from controller.policy.reasons.roll_back import drill, roll_back
-from controller.policy.reasons.settle import settle
+from controller.policy.reasons.roll_back import order_drill, roll_back
 from controller.policy.reasons.train import train
+from controller.policy.reasons.version_commands import version_commands
 from controller.policy.reasons.watch_rollout import watch_rollout
 
 CODE = "5"
 """Version of the deciding code; raised whenever the same snapshot and rules could be decided otherwise."""
 
-Reason = Callable[[Case], Finding | None]
+Reason = Callable[[DecisionContext], ReasonResult | None]
 
 REASONS: tuple[Reason, ...] = (
     isolate,  # what cannot be decided must stop nothing else
     dismiss,  # nor what a person takes back
-    restrain,  # a person's hold, release, cancel or reject outranks every automatism
+    person_commands,  # a person's hold, release, cancel or reject outranks every automatism
     roll_back,  # a bad champion harms now
     watch_rollout,  # so does a bad challenger that answers requests already
-    curate,  # then a person's word about one version
-    settle,  # then what somebody else did to the champion in the team's own registry
+    version_commands,  # then a person's word about one version
+    resolve_foreign_move,  # then what somebody else did to the champion in the team's own registry
     promote,  # then evidence that is there is used
     retire,  # then what has left the seat is tidied up
     admit,  # a finished training becomes a candidate
     report,  # a failed one gets its sentence
     profile,  # new data are looked at before they are believed
     observe,  # and the champion is held against what came since
-    drill,  # the way back is proven before it is needed
-    give_turn,  # a recipe that brings nothing makes way before it is trained again
+    order_drill,  # the way back is proven before it is needed
+    next_recipe,  # a recipe that brings nothing makes way before it is trained again
     train,  # and only then new work is ordered
 )
 """Every reason to act, the most urgent first. The first that wants to act decides; the others wait a tick."""
 
-_AT_REST: tuple[Reason, ...] = (isolate, dismiss, restrain, roll_back)
+_AT_REST: tuple[Reason, ...] = (isolate, dismiss, person_commands, roll_back)
 """What is decided of a model that rests in error: its own rules or state may be why it rests."""
 
 _KEPT_IN_AUDIT = (RegisterVersion, RecordEvaluation, RecordFigure, Notify)
@@ -81,65 +81,69 @@ def decide(snapshot: Snapshot, rules: Policy, now: datetime) -> Decision:
     Returns:
         A decision for every call. One that ``changes`` nothing need not be written down.
     """
-    case = Case(snapshot, rules, now)
-    findings: list[Finding] = []
+    context = DecisionContext(snapshot, rules, now)
+    findings: list[ReasonResult] = []
     for reason in _AT_REST if snapshot.resting else REASONS:
-        finding = reason(case)
+        finding = reason(context)
         if finding is None:
             continue
         findings.append(finding)
         if finding.verdict is not None:
             break
-    decision = _compose(case, findings)
+    decision = _compose(context, findings)
     return _audited(decision) if rules.mode is Mode.AUDIT else decision
 
 
-def _compose(case: Case, findings: list[Finding]) -> Decision:
+def _compose(context: DecisionContext, findings: list[ReasonResult]) -> Decision:
     acting = next((f for f in findings if f.verdict is not None), None)
-    sitting = case.champion.number if case.champion else None
+    sitting = context.champion.number if context.champion else None
     after = sitting
     if acting is not None and acting.champion_after is not None:
         after = acting.champion_after
     return Decision(
-        model=case.snapshot.model,
+        model=context.snapshot.model,
         verdict=acting.verdict if acting and acting.verdict else Verdict.NONE,
-        reason=_reason(case, findings, acting),
-        tree=_tree(case, findings, acting),
-        decided_at=case.now,
+        reason=_reason(context, findings, acting),
+        tree=_tree(context, findings, acting),
+        decided_at=context.now,
         code=CODE,
         champion_before=sitting,
         champion_after=after,
         challenger=acting.challenger if acting else None,
-        actions=tidy(case, acting.actions) if acting else (),
-        answers=_news(case, findings),
+        actions=tidy(context, acting.actions) if acting else (),
+        answers=_news(context, findings),
         wake_at=earliest(*(f.wake_at for f in findings)),
     )
 
 
-def _reason(case: Case, findings: list[Finding], acting: Finding | None) -> str:
+def _reason(
+    context: DecisionContext, findings: list[ReasonResult], acting: ReasonResult | None
+) -> str:
     if acting is not None:
         return acting.node.sentence
     if findings:
         return findings[-1].node.sentence
-    return f"nothing has happened; {case.seat_stays}"
+    return f"nothing has happened; {context.seat_stays}"
 
 
-def _tree(case: Case, findings: list[Finding], acting: Finding | None) -> Outcome:
+def _tree(
+    context: DecisionContext, findings: list[ReasonResult], acting: ReasonResult | None
+) -> Outcome:
     return Outcome(
         name="decide",
         result=acting.node.result if acting else Result.IDLE,
-        sentence=_reason(case, findings, acting),
-        values={"champion": case.champion.number if case.champion else None},
+        sentence=_reason(context, findings, acting),
+        values={"champion": context.champion.number if context.champion else None},
         children=tuple(f.node for f in findings),
     )
 
 
-def _news(case: Case, findings: list[Finding]) -> tuple[SignalAnswer, ...]:
+def _news(context: DecisionContext, findings: list[ReasonResult]) -> tuple[SignalAnswer, ...]:
     """Only answers that differ from what a signal was told before; no signal stays without one."""
-    told = {s.id: (s.status, s.reason) for s in case.snapshot.signals}
+    told = {s.id: (s.status, s.reason) for s in context.snapshot.signals}
     answers = {a.signal: a for f in findings for a in f.answers}
     if not any(f.verdict is not None for f in findings):
-        for signal in case.snapshot.signals:
+        for signal in context.snapshot.signals:
             if signal.status is SignalStatus.OPEN and signal.id not in answers:
                 reason = f"no rule of the policy asks for a signal of kind {signal.kind.value}"
                 answers[signal.id] = SignalAnswer(

@@ -9,7 +9,7 @@ from controller.domain.decisions import Outcome, Result
 from controller.domain.evidence import Evaluation, GateEvidence
 from controller.domain.metrics import is_lower_better
 from controller.domain.rules import SERVABLE, Comparison, Gate, Reference
-from controller.policy.phrase import need, number, percent
+from controller.policy.phrase import format_number, need, percent
 
 _ORDER = (Result.ERROR, Result.FAIL, Result.INCONCLUSIVE, Result.PASS)
 """The worst first: what several results come to together."""
@@ -28,7 +28,7 @@ class GateVerdict:
         return self.outcome.result
 
 
-def worst(results: list[Result]) -> Result:
+def worst_result(results: list[Result]) -> Result:
     """What several results come to: error before fail before inconclusive before pass."""
     return next((result for result in _ORDER if result in results), Result.PASS)
 
@@ -76,7 +76,7 @@ def judge_gate(gate: Gate, evidence: GateEvidence | None, level: float | None = 
         return _missing(gate, f"no slice by {' and '.join(gate.slices.by)} was reported")
     children = tuple(_judge_slice(gate, part, level) for part in evidence.slices)
     counted = [child.result for child in children if child.result is not Result.SKIPPED]
-    result = worst([whole.result, *counted]) if counted else Result.INCONCLUSIVE
+    result = worst_result([whole.result, *counted]) if counted else Result.INCONCLUSIVE
     bad = [child for child in children if child.result not in {Result.PASS, Result.SKIPPED}]
     tail = (
         f"; {len(bad)} of {len(counted)} slices do not pass, worst: {bad[0].name}"
@@ -144,7 +144,7 @@ def _judge_threshold(gate: Gate, evidence: GateEvidence) -> Outcome:
         return _outcome(gate, evidence, Result.ERROR, f"{gate.metric} has no value to compare")
     met = value <= threshold if gate.comparison is Comparison.AT_MOST else value >= threshold
     result = Result.PASS if met else Result.FAIL
-    return _outcome(gate, evidence, result, f"{gate.metric} {number(value)}")
+    return _outcome(gate, evidence, result, f"{gate.metric} {format_number(value)}")
 
 
 def _judge_point(gate: Gate, evidence: GateEvidence) -> Outcome:
@@ -174,14 +174,14 @@ def _judge_test(gate: Gate, evidence: GateEvidence, level: float | None) -> Outc
 def _against(gate: Gate, evidence: GateEvidence) -> str:
     """``mae 14.21 against 14.63 (champion v2) on the same 18,422 rows: better by 0.42, 95 % bounds …``."""
     text = (
-        f"{gate.metric} {number(evidence.challenger)} against {number(evidence.reference)} "
+        f"{gate.metric} {format_number(evidence.challenger)} against {format_number(evidence.reference)} "
         f"({evidence.reference_name or gate.reference}) on the same {evidence.n:,} rows"
     )
     if evidence.difference is None:
         return text
     lower_is_better = is_lower_better(gate.metric, higher_is_better=gate.higher_is_better)
     gain = -evidence.difference if lower_is_better else evidence.difference
-    text += f": {'better' if gain >= 0 else 'worse'} by {number(abs(gain))}"
+    text += f": {'better' if gain >= 0 else 'worse'} by {format_number(abs(gain))}"
     if evidence.interval_low is None or evidence.interval_high is None:
         return text
     ends = sorted(
@@ -191,7 +191,7 @@ def _against(gate: Gate, evidence: GateEvidence) -> str:
     )
     return (
         f"{text}, {percent(evidence.confidence)} bounds of the gain "
-        f"{number(ends[0])} and {number(ends[1])}"
+        f"{format_number(ends[0])} and {format_number(ends[1])}"
     )
 
 

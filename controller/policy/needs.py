@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from controller.domain.use import ways_back
 from controller.domain.versions import VersionView
-from controller.policy.case import Case
+from controller.policy.context import DecisionContext
 
 SERVING, CONSUMERS, HOLD, WAY_BACK = "serving", "consumers", "hold", "rollback_target"
 _FIRM = frozenset({CONSUMERS, HOLD, WAY_BACK})
 """Needs that stop archiving whatever the policy says: the database refuses too. An alias can be taken away."""
 
 
-def needs(case: Case, version: VersionView) -> list[str]:
+def needs(context: DecisionContext, version: VersionView) -> list[str]:
     """Each need as ``kind: who``."""
-    snapshot, found = case.snapshot, list(version.blockers)
+    snapshot, found = context.snapshot, list(version.blockers)
     found += [
         f"{SERVING}: alias {alias.name}"
         for alias in snapshot.aliases
@@ -40,11 +40,11 @@ def stops_archiving(need: str, unless: tuple[str, ...]) -> bool:
     return kind in unless or kind in _FIRM
 
 
-def served_consumers(case: Case, version: VersionView) -> tuple[str, ...]:
+def served_consumers(context: DecisionContext, version: VersionView) -> tuple[str, ...]:
     """The names of who uses the version, as far as the snapshot lists them."""
     return tuple(
         name
-        for use in case.snapshot.uses
+        for use in context.snapshot.uses
         if use.version == version.number
         for name in use.consumers
     )

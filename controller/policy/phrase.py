@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from controller.domain.rules import Comparison, Gate, Margin
 
 
-def number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """Four significant digits, thousands separated: ``14.21``, ``336,776``, ``0.0087``."""
     if value is None:
         return "no value"
@@ -25,13 +25,13 @@ def percent(fraction: float) -> str:
     return f"{fraction * 100:.4g} %"
 
 
-def moment(at: datetime) -> str:
+def format_time_utc(at: datetime) -> str:
     """``2013-02-01 00:00 UTC``; seconds only where they are not zero."""
     utc = at.astimezone(UTC)
     return utc.strftime("%Y-%m-%d %H:%M:%S UTC" if utc.second else "%Y-%m-%d %H:%M UTC")
 
 
-def duration(span: timedelta) -> str:
+def format_duration(span: timedelta) -> str:
     """``6h``, ``2d``, ``1h30m``; zero is ``0s``."""
     seconds = int(span.total_seconds())
     parts = []
@@ -56,15 +56,15 @@ def count(quantity: int, noun: str) -> str:
 
 def margin(allowed: Margin) -> str:
     """``2 %`` or ``0.5``."""
-    return percent(allowed.value) if allowed.relative else number(allowed.value)
+    return percent(allowed.value) if allowed.relative else format_number(allowed.value)
 
 
 def need(gate: Gate) -> str:
     """What a gate asks for, in words."""
     if gate.comparison is Comparison.AT_MOST:
-        return f"at most {number(gate.threshold)}"
+        return f"at most {format_number(gate.threshold)}"
     if gate.comparison is Comparison.AT_LEAST:
-        return f"at least {number(gate.threshold)}"
+        return f"at least {format_number(gate.threshold)}"
     if gate.comparison is Comparison.BETTER_THAN:
         return f"better by {margin(gate.margin)}" if gate.margin.value else "better at all"
     return (

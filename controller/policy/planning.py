@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-POWER = 0.8
+PLANNED_POWER = 0.8
 """The chance that a real improvement of the margin's size is seen, where nobody says otherwise."""
 
 
-def rows_needed(spread: float, margin: float, *, confidence: float, power: float = POWER) -> int:
+def paired_rows_needed(
+    spread: float, margin: float, *, confidence: float, power: float = PLANNED_POWER
+) -> int:
     """Rows of a paired comparison that can tell ``margin`` from nothing.
 
     n = ((z_confidence + z_power) · spread / margin)², rounded up: the one-sided normal approximation.
@@ -24,8 +26,10 @@ def rows_needed(spread: float, margin: float, *, confidence: float, power: float
     return math.ceil((z * spread / margin) ** 2)
 
 
-def difference_seen(spread: float, rows: int, *, confidence: float, power: float = POWER) -> float:
-    """The smallest difference that ``rows`` rows can tell from nothing; the inverse of :func:`rows_needed`."""
+def difference_seen(
+    spread: float, rows: int, *, confidence: float, power: float = PLANNED_POWER
+) -> float:
+    """The smallest difference that ``rows`` rows can tell from nothing; the inverse of :func:`paired_rows_needed`."""
     return (_quantile(confidence) + _quantile(power)) * spread / math.sqrt(rows)
 
 

@@ -18,17 +18,17 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from controller.domain.records import Record, Span
+from controller.domain.records import Record, WindowSums
 from controller.policy.unimproving import mixture_bound
 
-FEW = 10
+FEWEST_ROWS = 10
 """Figures that are needed before their own spread can be told."""
 _RATIOS = (1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 """How many times the bar the rates are that the likelihood ratio bets on, in equal parts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ask:
+class HarmQuestion:
     """What is asked of a record. ``bar`` is where harm begins; ``bounded`` says that values are shares in [0, 1]."""
 
     bar: float
@@ -39,7 +39,7 @@ class Ask:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class HarmFinding:
     """Whether harm is shown, since which window, on how many rows, and by how much.
 
     ``edge`` is what the mean truly is at least (at most, where higher is better); None where odds were compared.
@@ -60,7 +60,9 @@ def level_of(window: int, alpha: float) -> float:
     return alpha * 6.0 / (math.pi**2 * (window + 1) ** 2)
 
 
-def upper_bar(reference: Span, alpha: float, *, higher_is_worse: bool, bounded: bool) -> float:
+def upper_bar(
+    reference: WindowSums, alpha: float, *, higher_is_worse: bool, bounded: bool
+) -> float:
     """How bad the reference's own mean may be, by its record: the bar must not be luck of the previous champion."""
     mean = reference.total / reference.rows
     variance = _row_variance(reference, mean, bounded=bounded)
@@ -68,10 +70,10 @@ def upper_bar(reference: Span, alpha: float, *, higher_is_worse: bool, bounded: 
     return mean + room if higher_is_worse else mean - room
 
 
-def judge(record: Record, ask: Ask) -> Finding:
+def judge_record(record: Record, ask: HarmQuestion) -> HarmFinding:
     """The strongest of the tests that began with each window; the whole reign where none shows harm."""
     whole = record.whole()
-    best: Finding | None = None
+    best: HarmFinding | None = None
     for span in record.since_window():
         if span.rows < ask.min_samples:
             break  # later windows have fewer
@@ -82,7 +84,7 @@ def judge(record: Record, ask: Ask) -> Finding:
     if best is not None:
         return best
     value = whole.total / whole.rows if whole.rows else math.nan
-    return Finding(
+    return HarmFinding(
         bad=False,
         window=0,
         rows=whole.rows,
@@ -92,7 +94,7 @@ def judge(record: Record, ask: Ask) -> Finding:
     )
 
 
-def _test(span: Span, whole: Span, ask: Ask) -> Finding:
+def _test(span: WindowSums, whole: WindowSums, ask: HarmQuestion) -> HarmFinding:
     level = level_of(span.index, ask.alpha)
     if ask.bounded and span.spread_rows == 0:
         return _odds(span, ask, level)
@@ -103,12 +105,12 @@ def _test(span: Span, whole: Span, ask: Ask) -> Finding:
     return _between(span, whole, ask, level)
 
 
-def _odds(span: Span, ask: Ask, level: float) -> Finding:
+def _odds(span: WindowSums, ask: HarmQuestion, level: float) -> HarmFinding:
     """Failures against the bar: the mean of likelihood ratios, which passes 1 / level by luck at most so often."""
     value = span.total / span.rows
     share, bar = (value, ask.bar) if ask.higher_is_worse else (1.0 - value, 1.0 - ask.bar)
     odds = _mean_ratio(share * span.rows, span.rows, bar)
-    return Finding(
+    return HarmFinding(
         bad=odds >= -math.log(level),
         window=span.index,
         rows=span.rows,
@@ -131,44 +133,50 @@ def _mean_ratio(failures: float, rows: int, bar: float) -> float:
     return top + math.log(sum(math.exp(one - top) for one in logs) / len(logs))
 
 
-def _bound(span: Span, ask: Ask, level: float, sums: tuple[float, float, float, float]) -> Finding:
+def _bound(
+    span: WindowSums, ask: HarmQuestion, level: float, sums: tuple[float, float, float, float]
+) -> HarmFinding:
     count, total, clock, target = sums
     value = total / count
     room = mixture_bound(clock, target, level) / count
     edge = value - room if ask.higher_is_worse else value + room
     bad = edge > ask.bar if ask.higher_is_worse else edge < ask.bar
-    return Finding(bad=bad, window=span.index, rows=span.rows, value=value, level=level, edge=edge)
+    return HarmFinding(
+        bad=bad, window=span.index, rows=span.rows, value=value, level=level, edge=edge
+    )
 
 
-def _between(span: Span, whole: Span, ask: Ask, level: float) -> Finding:
+def _between(span: WindowSums, whole: WindowSums, ask: HarmQuestion, level: float) -> HarmFinding:
     value = span.plain / span.figures
     mean = whole.plain / whole.figures
     spread = whole.squares / whole.figures - mean * mean
-    if whole.figures < FEW or spread <= 0:
-        return Finding(
+    if whole.figures < FEWEST_ROWS or spread <= 0:
+        return HarmFinding(
             bad=False,
             window=span.index,
             rows=span.rows,
             value=value,
             level=level,
             why_not="without a standard deviation luck cannot be told from harm"
-            f" before there are {FEW} figures",
+            f" before there are {FEWEST_ROWS} figures",
         )
     variance = spread * whole.figures / (whole.figures - 1)
-    sums = (span.figures, span.plain, span.figures * variance, FEW * variance)
+    sums = (span.figures, span.plain, span.figures * variance, FEWEST_ROWS * variance)
     return _bound(span, ask, level, sums)
 
 
-def _count(span: Span) -> int:
-    return span.rows if span.spread_rows == span.rows or span.figures < FEW else span.figures
+def _count(span: WindowSums) -> int:
+    return (
+        span.rows if span.spread_rows == span.rows or span.figures < FEWEST_ROWS else span.figures
+    )
 
 
-def _row_variance(span: Span, mean: float, *, bounded: bool) -> float:
+def _row_variance(span: WindowSums, mean: float, *, bounded: bool) -> float:
     if span.spread_rows:
         return span.within / span.spread_rows
     if bounded:
         return mean * (1 - mean) * _count(span) / span.rows
-    if span.figures < FEW:
+    if span.figures < FEWEST_ROWS:
         return 0.0
     plain = span.plain / span.figures
     return max(span.squares / span.figures - plain * plain, 0.0)

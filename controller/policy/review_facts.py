@@ -1,7 +1,7 @@
 """What was gathered about a revision of the rules, as frozen data; :mod:`controller.policy.review` judges it.
 
 A *person* is an entry of the server's list. Accounts, e-mail addresses and key names are what a person is known by;
-they are compared without regard to case.
+they are compared without regard to context.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ReviewRules:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Identity:
+class CommitIdentity:
     """Who stands in a commit: name and address as written there, and the account that the provider links to it."""
 
     name: str
@@ -54,9 +54,9 @@ class CommitFact:
     """A commit, with the rules files that it changes."""
 
     sha: str
-    author: Identity
-    committer: Identity
-    co_authors: tuple[Identity, ...] = ()
+    author: CommitIdentity
+    committer: CommitIdentity
+    co_authors: tuple[CommitIdentity, ...] = ()
     touches: tuple[str, ...] = ()
     merge: bool = False
 

@@ -20,9 +20,9 @@ from controller.domain.rules import (
 )
 from controller.domain.runs import RunKind
 from controller.domain.signals import Signal, SignalKind
-from controller.policy.case import Case
+from controller.policy.context import DecisionContext
 from controller.policy.decayed import decay_figures
-from controller.policy.phrase import count, duration, moment, number
+from controller.policy.phrase import count, format_duration, format_number, format_time_utc
 from controller.policy.reasons.profile import finished
 
 MANUAL = "manual"
@@ -67,10 +67,10 @@ class TriggerVerdict:
         )
 
 
-def judge_triggers(case: Case) -> tuple[TriggerVerdict, ...]:
+def judge_triggers(context: DecisionContext) -> tuple[TriggerVerdict, ...]:
     """Every trigger of the policy in its order, then ``manual``."""
-    verdicts = [judge_trigger(case, trigger) for trigger in case.policy.triggers]
-    asked = case.signals(SignalKind.MANUAL)
+    verdicts = [judge_trigger(context, trigger) for trigger in context.policy.triggers]
+    asked = context.signals(SignalKind.MANUAL)
     if asked:
         who = ", ".join(sorted({signal.actor for signal in asked}))
         verdicts.append(
@@ -81,12 +81,12 @@ def judge_triggers(case: Case) -> tuple[TriggerVerdict, ...]:
     return tuple(verdicts)
 
 
-def judge_trigger(case: Case, trigger: Trigger) -> TriggerVerdict:
+def judge_trigger(context: DecisionContext, trigger: Trigger) -> TriggerVerdict:
     """One trigger against the signals that are meant for it."""
-    told = case.signals(SignalKind(trigger.kind), *_ALSO.get(trigger.kind, ()))
-    measured = finished(case, _MEASURED[trigger.kind]) if trigger.kind in _MEASURED else ()
+    told = context.signals(SignalKind(trigger.kind), *_ALSO.get(trigger.kind, ()))
+    measured = finished(context, _MEASURED[trigger.kind]) if trigger.kind in _MEASURED else ()
     if trigger.kind == "decay":
-        demanded = {figure.id for figure in decay_figures(case)}
+        demanded = {figure.id for figure in decay_figures(context)}
         measured = tuple(signal for signal in measured if signal.id not in demanded)
     told = tuple(sorted((*told, *measured), key=lambda signal: signal.id))
     signals = tuple(s for s in told if _meant(s, trigger))
@@ -96,7 +96,7 @@ def judge_trigger(case: Case, trigger: Trigger) -> TriggerVerdict:
         return _schedule(trigger, signals)
     if isinstance(trigger, WebhookTrigger):
         return _webhook(trigger, signals)
-    return _watched(case, trigger, signals)
+    return _watched(context, trigger, signals)
 
 
 def _meant(signal: Signal, trigger: Trigger) -> bool:
@@ -162,17 +162,19 @@ class _Reading:
 
 
 def _watched(
-    case: Case, trigger: DriftTrigger | DecayTrigger | SkewTrigger, signals: tuple[Signal, ...]
+    context: DecisionContext,
+    trigger: DriftTrigger | DecayTrigger | SkewTrigger,
+    signals: tuple[Signal, ...],
 ) -> TriggerVerdict:
     """``for`` and ``keep_firing_for`` as Prometheus means them, over the readings in order."""
     readings = [_read(trigger, signal) for signal in signals]
     if not readings:
         return _state(trigger, Result.INACTIVE, "no reading yet", ())
-    fired = case.snapshot.last_fired.get(trigger.name)
+    fired = context.snapshot.last_fired.get(trigger.name)
     if fired is not None and trigger.keep_firing_for is not None:
         until = fired + trigger.keep_firing_for
-        if case.now < until:
-            words = f"still the alarm of {moment(fired)}, which lasts until {moment(until)}"
+        if context.now < until:
+            words = f"still the alarm of {format_time_utc(fired)}, which lasts until {format_time_utc(until)}"
             return _state(trigger, Result.FIRING, words, (), spent=signals)
     newest = readings[-1]
     if trigger.of_batches:
@@ -181,7 +183,7 @@ def _watched(
     spent = tuple(r.signal for r in readings if r not in streak)
     if not streak:
         return _state(trigger, Result.INACTIVE, newest.words, (), spent=spent, reading=newest)
-    lasted = case.now - streak[0].signal.occurred_at
+    lasted = context.now - streak[0].signal.occurred_at
     needed = trigger.for_duration or timedelta(0)
     held = tuple(r.signal for r in streak)
     if len(streak) < trigger.for_batches:
@@ -190,8 +192,8 @@ def _watched(
     if lasted < needed:
         wake = streak[0].signal.occurred_at + needed
         words = (
-            f"{newest.words} since {moment(streak[0].signal.occurred_at)}, "
-            f"must hold for {duration(needed)}"
+            f"{newest.words} since {format_time_utc(streak[0].signal.occurred_at)}, "
+            f"must hold for {format_duration(needed)}"
         )
         pending = _state(trigger, Result.PENDING, words, held, spent=spent, reading=newest)
         return replace(pending, wake_at=wake)
@@ -284,7 +286,7 @@ def _read_distance(trigger: DriftTrigger | SkewTrigger, signal: Signal) -> _Read
     alarms = {name: _alarm(trigger, values[name], judged.get(name) or {}) for name in values}
     worst = max(values, key=lambda name: (alarms[name][0], values[name]))
     above, why = alarms[worst]
-    words = f"{trigger.metric} of {worst} is {number(values[worst])}, {why}"
+    words = f"{trigger.metric} of {worst} is {format_number(values[worst])}, {why}"
     found: dict[str, Any] = {"values": values, "above": trigger.above}
     if payload.get("n") is not None:
         found["rows"] = payload["n"]
@@ -301,13 +303,13 @@ def _alarm(
         alert = judged.get("verdict") == "alert"
         return alert, "an alert" if alert else "no alert"
     if value <= trigger.above:
-        return False, f"not above {number(trigger.above)}"
-    over = f"above {number(trigger.above)}"
+        return False, f"not above {format_number(trigger.above)}"
+    over = f"above {format_number(trigger.above)}"
     if judged.get("significant") is False:
         return False, f"{over}, and chance may do that"
     ceiling = (judged.get("ceiling") or {}).get(trigger.metric)
     if ceiling is not None and value <= ceiling:
-        return False, f"{over}, and within its history (up to {number(ceiling)})"
+        return False, f"{over}, and within its history (up to {format_number(ceiling)})"
     return True, over
 
 
@@ -351,7 +353,7 @@ def _read_sent(trigger: DecayTrigger, signal: Signal) -> _Reading:
     p_worse = payload.get("p_worse")
     above = worse_by > allowed and (p_worse is None or p_worse <= 0.05)
     words = (
-        f"{trigger.metric} {number(value)} against {number(reference)} "
+        f"{trigger.metric} {format_number(value)} against {format_number(reference)} "
         f"({trigger.worse_than.value}) on {labels:,} labels"
     )
     values = {

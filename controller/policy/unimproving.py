@@ -19,7 +19,7 @@ _ALPHA = 0.05
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
+class RetrainingProgress:
     """What the last trials say: their mean gain, and the most that it may truly be."""
 
     trials: int
@@ -32,7 +32,9 @@ class Progress:
         return self.trials >= section.after and self.upper < section.smallest_useful
 
 
-def progress(trials: Sequence[Trial], after: int, alpha: float = _ALPHA) -> Progress | None:
+def mean_gain_bound(
+    trials: Sequence[Trial], after: int, alpha: float = _ALPHA
+) -> RetrainingProgress | None:
     """The upper confidence bound of the mean gain over ``trials`` (oldest first); None without any.
 
     The mixture is tuned for the clock that ``after`` trials as exact as the first one would reach, so the tuning
@@ -47,7 +49,7 @@ def progress(trials: Sequence[Trial], after: int, alpha: float = _ALPHA) -> Prog
     upper = (
         mean if clock <= 0 or target <= 0 else mean + mixture_bound(clock, target, alpha) / count
     )
-    return Progress(
+    return RetrainingProgress(
         trials=count, mean=mean, upper=upper, seconds=sum(trial.seconds for trial in trials)
     )
 

@@ -14,13 +14,13 @@ from typing import Any
 
 from controller.domain.decisions import Outcome, RecordFigure, Result, Verdict
 from controller.domain.metrics import find_metric, is_lower_better
-from controller.domain.records import Record, add, figure
+from controller.domain.records import Record, add_figure, figure
 from controller.domain.rules import Reference, RollbackCondition
 from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
 from controller.policy import record as records
-from controller.policy.case import Case, Finding
-from controller.policy.phrase import margin, number, percent
-from controller.policy.record import Ask, judge, upper_bar
+from controller.policy.context import DecisionContext, ReasonResult
+from controller.policy.phrase import format_number, margin, percent
+from controller.policy.record import HarmQuestion, judge_record, upper_bar
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +35,7 @@ class Reading:
 
 
 def readings(
-    case: Case, figures: tuple[Signal, ...], version: int | None
+    context: DecisionContext, figures: tuple[Signal, ...], version: int | None
 ) -> tuple[list[Reading], tuple[RecordFigure, ...]]:
     """What the figures say about each condition, each added to the version's record; and what to book of them.
 
@@ -45,14 +45,14 @@ def readings(
     a worker has tested it.
     """
     found: list[Reading] = []
-    for condition in case.policy.rollback.when:
-        record = _record(case, condition, version)
+    for condition in context.policy.rollback.when:
+        record = _record(context, condition, version)
         for signal in figures:
             if not _is_asked(condition, signal):
                 continue
             record = _with(record, condition, signal)
-            found.append(_read(case, condition, signal, record))
-    metrics = {condition.metric for condition in case.policy.rollback.when}
+            found.append(_read(context, condition, signal, record))
+    metrics = {condition.metric for condition in context.policy.rollback.when}
     return found, tuple(_booked(figures, metrics, version))
 
 
@@ -67,7 +67,7 @@ def nothing_bad(
     found: list[Reading],
     booked: tuple[RecordFigure, ...],
     ignored: Callable[[Signal], str] = unasked,
-) -> Finding:
+) -> ReasonResult:
     """Each figure is answered with what it says, or why it is ignored; it decides only where something is booked."""
     said = {reading.signal.id: reading.sentence for reading in found}
     answers = tuple(
@@ -82,7 +82,7 @@ def nothing_bad(
     nodes = tuple(reading_node(reading) for reading in found)
     node = Outcome(name=name, result=Result.IDLE, sentence=sentence, children=nodes)
     verdict = Verdict.NONE if booked else None
-    return Finding(node=node, verdict=verdict, actions=booked, answers=answers)
+    return ReasonResult(node=node, verdict=verdict, actions=booked, answers=answers)
 
 
 def _is_asked(condition: RollbackCondition, signal: Signal) -> bool:
@@ -90,12 +90,14 @@ def _is_asked(condition: RollbackCondition, signal: Signal) -> bool:
     return signal.payload.get("metric") == condition.metric and named in {None, condition.name}
 
 
-def _record(case: Case, condition: RollbackCondition, version: int | None) -> Record | None:
+def _record(
+    context: DecisionContext, condition: RollbackCondition, version: int | None
+) -> Record | None:
     window = condition.window.total_seconds()
     return next(
         (
             record
-            for record in case.snapshot.records
+            for record in context.snapshot.records
             if (record.version, record.metric, record.window) == (version, condition.metric, window)
         ),
         None,
@@ -116,17 +118,17 @@ def _with(record: Record | None, condition: RollbackCondition, signal: Signal) -
             since=signal.occurred_at,
         )
     new = figure(record.index_of(signal.occurred_at), value, rows, _std(payload))
-    return replace(record, spans=add(record.spans, new))
+    return replace(record, spans=add_figure(record.spans, new))
 
 
 def _read(
-    case: Case, condition: RollbackCondition, signal: Signal, record: Record | None
+    context: DecisionContext, condition: RollbackCondition, signal: Signal, record: Record | None
 ) -> Reading:
     payload = signal.payload
     value, rows = _number(payload.get("value")), _rows(payload)
     if value is None or (record is None and payload.get("p_worse") is None):
         return _reading(condition, signal, None, f"{condition.metric} has no value", {})
-    found = _bar(case, condition, payload)
+    found = _bar(context, condition, payload)
     if found is None:
         words = f"there is no record of {condition.worse_than} to compare {condition.metric} with"
         return _reading(condition, signal, None, words, {"value": value, "n": rows})
@@ -135,14 +137,14 @@ def _read(
     if p_worse is not None or record is None:
         return _proven(condition, signal, (value, rows, bar, alpha), p_worse or 0.0)
     higher_is_worse = _lower_is_better(condition)
-    ask = Ask(
+    ask = HarmQuestion(
         bar=bar,
         alpha=alpha,
         higher_is_worse=higher_is_worse,
         bounded=_is_share(condition.metric),
         min_samples=condition.min_samples,
     )
-    return _said(condition, signal, ask, judge(record, ask))
+    return _said(condition, signal, ask, judge_record(record, ask))
 
 
 def _proven(
@@ -156,19 +158,19 @@ def _proven(
     if rows < condition.min_samples:
         words = f"{rows:,} samples, at least {condition.min_samples:,} are needed"
         return _reading(condition, signal, None, words, {"value": value, "n": rows})
-    words = f"{condition.metric} {number(value)} on {rows:,} samples, the bar is {number(bar)}"
+    words = f"{condition.metric} {format_number(value)} on {rows:,} samples, the bar is {format_number(bar)}"
     values = {"value": value, "bar": bar, "n": rows, "alpha": alpha, "p_worse": p_worse}
     return _reading(condition, signal, p_worse <= alpha, words, values)
 
 
 def _said(
-    condition: RollbackCondition, signal: Signal, ask: Ask, found: records.Finding
+    condition: RollbackCondition, signal: Signal, ask: HarmQuestion, found: records.HarmFinding
 ) -> Reading:
     values: dict[str, Any] = {"bar": ask.bar, "n": found.rows, "alpha": found.level}
     if math.isfinite(found.value):
         values["value"] = found.value
-    words = f"{condition.metric} {number(found.value)} on {found.rows:,} samples"
-    words += f", the bar is {number(ask.bar)}"
+    words = f"{condition.metric} {format_number(found.value)} on {found.rows:,} samples"
+    words += f", the bar is {format_number(ask.bar)}"
     if found.why_not:
         words = found.why_not if "needed" in found.why_not else f"{words}; {found.why_not}"
         return _reading(condition, signal, None, words, values)
@@ -178,17 +180,18 @@ def _said(
     if found.edge is not None:
         values["edge"] = found.edge
         side = "at least" if ask.higher_is_worse else "at most"
-        words += f"; it is truly {side} {number(found.edge)} ({percent(1 - found.level)})"
+        words += f"; it is truly {side} {format_number(found.edge)} ({percent(1 - found.level)})"
     elif found.odds is not None:
         values["odds"] = math.exp(min(found.odds, 700.0))
         sign = ">=" if found.bad else "<"
-        words += f"; the odds that it is beyond are {number(values['odds'])} {sign} {number(1 / found.level)}"
+        odds, limit = format_number(values["odds"]), format_number(1 / found.level)
+        words += f"; the odds that it is beyond are {odds} {sign} {limit}"
     good = found.value <= ask.bar if ask.higher_is_worse else found.value >= ask.bar
     return _reading(condition, signal, found.bad if found.bad or good else None, words, values)
 
 
 def _bar(
-    case: Case, condition: RollbackCondition, payload: Mapping[str, Any]
+    context: DecisionContext, condition: RollbackCondition, payload: Mapping[str, Any]
 ) -> tuple[float, float] | None:
     """Where harm begins, and the level that is left: half of it is spent where the reference is a record."""
     alpha = round(1.0 - condition.confidence, 12)
@@ -196,7 +199,7 @@ def _bar(
         return condition.threshold, alpha
     reference = _number(payload.get("reference"))
     if reference is None and condition.worse_than is Reference.PREVIOUS:
-        reference = _previous(case, condition, alpha / 2)
+        reference = _previous(context, condition, alpha / 2)
         alpha /= 2
     if reference is None:
         return None
@@ -205,10 +208,10 @@ def _bar(
     return bar, alpha
 
 
-def _previous(case: Case, condition: RollbackCondition, alpha: float) -> float | None:
+def _previous(context: DecisionContext, condition: RollbackCondition, alpha: float) -> float | None:
     """The previous champion's record, as bad as it may truly be."""
-    before = next((reign.version for reign in case.snapshot.history[1:]), None)
-    record = _record(case, condition, before)
+    before = next((reign.version for reign in context.snapshot.history[1:]), None)
+    record = _record(context, condition, before)
     whole = record.whole() if record else None
     if whole is None or whole.rows < condition.min_samples:
         return None
@@ -261,10 +264,10 @@ def _lower_is_better(condition: RollbackCondition) -> bool:
     return is_lower_better(condition.metric, higher_is_better=condition.higher_is_better)
 
 
-def describe(condition: RollbackCondition) -> str:
+def describe_condition(condition: RollbackCondition) -> str:
     """The condition in words."""
     if condition.threshold is not None:
-        return f"{condition.metric} beyond {number(condition.threshold)}"
+        return f"{condition.metric} beyond {format_number(condition.threshold)}"
     return f"{condition.metric} worse than {condition.worse_than} by {margin(condition.margin)}"
 
 

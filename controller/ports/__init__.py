@@ -10,12 +10,12 @@ heartbeats are measured by the store's own clock (the database's on PostgreSQL),
 from __future__ import annotations
 
 from controller.ports.artifacts import ArtifactStore
-from controller.ports.catalog import Catalog, FreeBook
+from controller.ports.catalog import Catalog, FreeModelRepository
 from controller.ports.clock import Clock
 from controller.ports.controllers import (
     FORGOTTEN,
     LEAD,
-    ControllerBook,
+    ControllerRepository,
     ControllerRow,
     Counters,
 )
@@ -30,33 +30,33 @@ from controller.ports.data import (
 )
 from controller.ports.decisions import DecisionLog, NewDecision
 from controller.ports.delivery import DOORBELL, Dispatcher, Letter, Outbox, doorbell_key
-from controller.ports.figures import FigureBook, RunFigure
+from controller.ports.figures import FigureRepository, RunFigure
 from controller.ports.leases import FARTHEST, Lease, Leases
 from controller.ports.notices import (
     Delivery,
-    DeliveryBook,
     DeliveryQuery,
+    DeliveryRepository,
     DeliveryState,
     Message,
     Notice,
     Sender,
     Senders,
     Silence,
-    SilenceBook,
+    SilenceRepository,
 )
 from controller.ports.people import (
     Comment,
-    CommentBook,
+    CommentRepository,
     Delegation,
-    DelegationBook,
+    DelegationRepository,
     NonceRepository,
     Token,
-    TokenBook,
+    TokenRepository,
 )
 from controller.ports.query import Query
 from controller.ports.registry import (
     FactLog,
-    ModelBook,
+    ModelRepository,
     ModelState,
     Registry,
     Waiting,
@@ -64,8 +64,8 @@ from controller.ports.registry import (
 )
 from controller.ports.rules import (
     ActiveRules,
-    ReviewBook,
     ReviewRecord,
+    ReviewRepository,
     RevisionSource,
     RevisionTexts,
     RuleQuery,
@@ -81,19 +81,19 @@ from controller.ports.runs import (
     RunEnd,
     RunJournal,
     RunStore,
-    WorkerBook,
+    WorkerRepository,
     WorkerRow,
 )
 from controller.ports.signals import Accepted, SignalInbox, SignalProof
 from controller.ports.store import Store, Transaction
 from controller.ports.tracing import Tracer
 from controller.ports.use import (
-    AliasBook,
-    ConsumerBook,
-    KeepBook,
-    MeasureBook,
-    NoteBook,
+    AliasRepository,
+    ConsumerRepository,
+    MeasureRepository,
+    NoteRepository,
     Resolved,
+    RetentionHoldRepository,
     Tag,
 )
 
@@ -104,43 +104,42 @@ __all__ = [
     "LEAD",
     "Accepted",
     "ActiveRules",
-    "AliasBook",
+    "AliasRepository",
     "ArtifactStore",
     "Batch",
     "Catalog",
     "Clock",
     "Comment",
-    "CommentBook",
-    "ConsumerBook",
-    "ControllerBook",
+    "CommentRepository",
+    "ConsumerRepository",
+    "ControllerRepository",
     "ControllerRow",
     "Counters",
     "DataCatalog",
     "DataSource",
     "DecisionLog",
     "Delegation",
-    "DelegationBook",
+    "DelegationRepository",
     "Delivery",
-    "DeliveryBook",
     "DeliveryQuery",
+    "DeliveryRepository",
     "DeliveryState",
     "Dispatcher",
     "FactLog",
-    "FigureBook",
-    "FreeBook",
+    "FigureRepository",
+    "FreeModelRepository",
     "JournalEntry",
     "JournalLine",
-    "KeepBook",
     "Lease",
     "Leases",
     "Letter",
-    "MeasureBook",
+    "MeasureRepository",
     "Message",
-    "ModelBook",
+    "ModelRepository",
     "ModelState",
     "NewDecision",
     "NonceRepository",
-    "NoteBook",
+    "NoteRepository",
     "Notice",
     "Outbox",
     "Poll",
@@ -148,8 +147,9 @@ __all__ = [
     "Query",
     "Registry",
     "Resolved",
-    "ReviewBook",
+    "RetentionHoldRepository",
     "ReviewRecord",
+    "ReviewRepository",
     "RevisionSource",
     "RevisionTexts",
     "RuleQuery",
@@ -166,19 +166,19 @@ __all__ = [
     "SignalInbox",
     "SignalProof",
     "Silence",
-    "SilenceBook",
+    "SilenceRepository",
     "SourceHealth",
     "SourceHints",
     "SourceState",
     "Store",
     "Tag",
     "Token",
-    "TokenBook",
+    "TokenRepository",
     "Tracer",
     "Transaction",
     "Waiting",
     "Within",
-    "WorkerBook",
+    "WorkerRepository",
     "WorkerRow",
     "doorbell_key",
 ]

@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
-from controller.domain.catalog import CatalogModel, CatalogVersion, Kind, NewFreeVersion, Search
+from controller.domain.catalog import (
+    CatalogKind,
+    CatalogModel,
+    CatalogSearch,
+    CatalogVersion,
+    NewFreeVersion,
+)
 
 
 class Catalog(Protocol):
     """Reads governed and free models alike. Whatever was deleted is not there."""
 
-    def kind(self, name: str) -> Kind | None:
+    def kind(self, name: str) -> CatalogKind | None:
         """Whether the name is governed or free; None if nobody knows it."""
         ...
 
@@ -24,16 +30,16 @@ class Catalog(Protocol):
         """The version that an alias points at, in one statement whatever the number of versions."""
         ...
 
-    def models(self, search: Search) -> list[CatalogModel]:
+    def models(self, search: CatalogSearch) -> list[CatalogModel]:
         """Models by name where the search does not say otherwise."""
         ...
 
-    def versions(self, search: Search) -> list[CatalogVersion]:
+    def versions(self, search: CatalogSearch) -> list[CatalogVersion]:
         """Versions, those changed last first where the search does not say otherwise."""
         ...
 
 
-class FreeBook(Protocol):
+class FreeModelRepository(Protocol):
     """Models without a policy. A number is never given twice, not even after its model was deleted and made anew.
 
     Every method raises NotFound for a model or version that is not there.

@@ -29,7 +29,7 @@ class ControllerRow:
     seen_at: datetime | None = None
 
 
-class ControllerBook(Protocol):
+class ControllerRepository(Protocol):
     """Which controllers live. Who leads is a matter of the lease :data:`LEAD`, not of this book."""
 
     def beat(self, controller: ControllerRow) -> None:

@@ -23,7 +23,7 @@ class RunFigure:
     """Seconds since the order, by the clock of the question."""
 
 
-class FigureBook(Protocol):
+class FigureRepository(Protocol):
     """Each question names what the asker knows already, so that asking often costs little."""
 
     def verdicts(self, after: int = 0) -> tuple[int, Mapping[tuple[str, str], int]]:

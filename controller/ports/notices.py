@@ -83,7 +83,7 @@ class DeliveryQuery:
     decision: int | None = None
 
 
-class DeliveryBook(Protocol):
+class DeliveryRepository(Protocol):
     """The delivery log. ``now``, ``due_at`` and the rest are times of the decision clock."""
 
     def open(self, channel: str, address: str, lane: str) -> Delivery | None:
@@ -132,7 +132,7 @@ class Silence:
         )
 
 
-class SilenceBook(Protocol):
+class SilenceRepository(Protocol):
     """Silences, past ones too: who silenced what and why stays known."""
 
     def add(self, silence: Silence) -> Silence:

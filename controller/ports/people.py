@@ -29,7 +29,7 @@ class Token:
     id: int = 0
 
 
-class TokenBook(Protocol):
+class TokenRepository(Protocol):
     """Who may call. A revoked token stays, so that what it did has a name."""
 
     def issue(self, token: Token) -> Token:
@@ -79,7 +79,7 @@ class Delegation:
         return self.revoked_at is None and self.since <= now < self.until
 
 
-class DelegationBook(Protocol):
+class DelegationRepository(Protocol):
     """Who approves in whose place. A delegation that was taken back stays, so that what it allowed has a name."""
 
     def add(self, delegation: Delegation) -> Delegation:
@@ -114,7 +114,7 @@ class Comment:
     id: int = 0
 
 
-class CommentBook(Protocol):
+class CommentRepository(Protocol):
     """What people say beside decisions, runs and versions. Nothing is decided by it, nothing is taken out."""
 
     def add(self, comment: Comment) -> Comment: ...

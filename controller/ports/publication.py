@@ -71,7 +71,7 @@ class TeamRegistry(Protocol):
         ...
 
 
-class PublicationBook(Protocol):
+class PublicationRepository(Protocol):
     """What was published, and what was found there."""
 
     def get(self, model: str) -> Publication | None: ...

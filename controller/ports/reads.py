@@ -52,7 +52,7 @@ WALKED = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Question:
+class ReadQuestion:
     """One question: the names and types of its arguments in order, and the type of its answer."""
 
     book: str
@@ -63,7 +63,7 @@ class Question:
 
 
 @cache
-def question(book: str, name: str) -> Question:
+def read_question(book: str, name: str) -> ReadQuestion:
     """The question ``name`` of ``book``; NotFound if it may not be asked."""
     if name not in READS.get(book, frozenset()):
         raise NotFound(f"There is no question {book}.{name}.")
@@ -74,7 +74,7 @@ def question(book: str, name: str) -> Question:
     if walks:
         answer = list[get_args(answer)[0]]  # type: ignore[misc]
     arguments = {argument: _as_json(shape) for argument, shape in hints.items()}
-    return Question(book=book, name=name, arguments=arguments, answer=answer, walks=walks)
+    return ReadQuestion(book=book, name=name, arguments=arguments, answer=answer, walks=walks)
 
 
 def _as_json(shape: Any) -> Any:

@@ -135,7 +135,7 @@ class Waiting:
     since: datetime
 
 
-class ModelBook(Protocol):
+class ModelRepository(Protocol):
     """One control row a model, and what is booked against it."""
 
     def state(self, model: str) -> ModelState:

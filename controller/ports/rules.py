@@ -123,7 +123,7 @@ class ReviewRecord:
     evidence: str
 
 
-class ReviewBook(Protocol):
+class ReviewRepository(Protocol):
     """Evidence of reviews, by digest. What was written is never changed: old decisions cite it."""
 
     def put(self, record: ReviewRecord) -> None:

@@ -134,7 +134,7 @@ class WorkerRow:
     seen_at: datetime | None = None
 
 
-class WorkerBook(Protocol):
+class WorkerRepository(Protocol):
     """Which workers live. A row that has not been renewed for a while is of one that does not."""
 
     def beat(self, worker: WorkerRow) -> None:

@@ -15,7 +15,7 @@ from controller.domain.decisions import (
     SetAlias,
     SetSunset,
 )
-from controller.domain.records import Span
+from controller.domain.records import WindowSums
 from controller.domain.rollout import RolloutView
 from controller.domain.use import Alias, AliasMove, Consumer, Keep, Removal
 from controller.domain.versions import Version
@@ -32,7 +32,7 @@ class Resolved:
     """Of the champion: the challenger that answers a share of its requests, and which share."""
 
 
-class AliasBook(Protocol):
+class AliasRepository(Protocol):
     """Names that point at versions. ``champion`` resolves here too and is moved by the registry alone."""
 
     def resolve(self, model: str, name: str) -> Resolved | None:
@@ -58,7 +58,7 @@ class AliasBook(Protocol):
         ...
 
 
-class ConsumerBook(Protocol):
+class ConsumerRepository(Protocol):
     """Leases of consumers on versions. Times are of the decision clock."""
 
     def renew(self, lease: Consumer, *, downloads: int = 0) -> Consumer:
@@ -78,7 +78,7 @@ class ConsumerBook(Protocol):
         ...
 
 
-class KeepBook(Protocol):
+class RetentionHoldRepository(Protocol):
     """Holds on versions, sunsets, and artifacts that are gone. Each follows from a decision."""
 
     def keep(self, model: str, action: KeepVersion, *, decision: int, at: datetime) -> None: ...
@@ -120,7 +120,7 @@ class Tag:
     at: datetime
 
 
-class NoteBook(Protocol):
+class NoteRepository(Protocol):
     """Tags and descriptions of models (version 0) and versions."""
 
     def tag(self, tag: Tag) -> None:
@@ -150,13 +150,13 @@ class NoteBook(Protocol):
         ...
 
 
-class MeasureBook(Protocol):
+class MeasureRepository(Protocol):
     """What figures from service add up to, hour by hour."""
 
     def add(self, model: str, action: RecordFigure, *, decision: int) -> None:
         """Add one figure to the hour that it is of."""
         ...
 
-    def of(self, model: str, version: int, metric: str) -> list[Span]:
+    def of(self, model: str, version: int, metric: str) -> list[WindowSums]:
         """The sums of each hour that has figures, oldest first; ``index`` is the hour since 1970."""
         ...

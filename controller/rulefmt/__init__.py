@@ -5,7 +5,7 @@ Format and runtime stay apart: nothing here decides anything, and nothing that d
 
 from __future__ import annotations
 
-from controller.rulefmt.parse import ParsedPolicy, blob_id, load, parse, read_policy_text
+from controller.rulefmt.parse import ParsedPolicy, blob_id, load_policy, parse, read_policy_text
 from controller.rulefmt.problems import Problem
 
-__all__ = ["ParsedPolicy", "Problem", "blob_id", "load", "parse", "read_policy_text"]
+__all__ = ["ParsedPolicy", "Problem", "blob_id", "load_policy", "parse", "read_policy_text"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from controller.rulefmt.lints import Finding, Linted, lint, lint_together
+from controller.rulefmt.lints import Linted, LintFinding, lint, lint_together
 from controller.rulefmt.parse import parse
 from controller.rulefmt.problems import Problem
 
@@ -37,7 +37,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckReport:
     """The outcome of a check over ``files`` files; ``policies`` are those that parse."""
 
     files: int
@@ -53,7 +53,7 @@ class Checked:
         return sum(1 for note in self.notes if note.level == level and not note.silenced)
 
 
-def check_texts(texts: Iterable[tuple[str, bytes]]) -> Checked:
+def check_texts(texts: Iterable[tuple[str, bytes]]) -> CheckReport:
     """Check policies given as ``(path, bytes)``; order of the files is kept, notes are in order of the text."""
     notes: list[Note] = []
     policies: list[Linted] = []
@@ -67,7 +67,7 @@ def check_texts(texts: Iterable[tuple[str, bytes]]) -> Checked:
             policies.append(linted)
             notes += [_lint_note(f) for f in lint(parsed.policy, linted.text, path)]
     notes += [_lint_note(finding) for finding in lint_together(policies)]
-    return Checked(files, tuple(notes), tuple(policies))
+    return CheckReport(files, tuple(notes), tuple(policies))
 
 
 def _problem_note(problem: Problem) -> Note:
@@ -82,7 +82,7 @@ def _problem_note(problem: Problem) -> Note:
     )
 
 
-def _lint_note(found: Finding) -> Note:
+def _lint_note(found: LintFinding) -> Note:
     return Note(
         found.path,
         found.line,

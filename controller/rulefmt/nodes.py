@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import yaml
 
-from controller.rulefmt.problems import Place, Placed, Problems, quoted
+from controller.rulefmt.problems import Placed, Position, Problems, quoted
 
 LARGEST_FILE = 256 * 1024
 """Bytes of a rules file. The longest honest policy that we know of has 6 KB."""
@@ -28,14 +28,14 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _LEADING_TAB = re.compile(r"^ *\t", re.MULTILINE)
 
-Kind = Literal["scalar", "list", "mapping"]
+NodeKind = Literal["scalar", "list", "mapping"]
 
 
 @dataclass(slots=True)
 class Node:
     """A scalar (``text``, ``plain`` when unquoted), a list (``items``) or a mapping (``pairs``)."""
 
-    kind: Kind
+    kind: NodeKind
     line: int
     col: int
     text: str = ""
@@ -87,7 +87,7 @@ def _decode(text: bytes | str, problems: Problems) -> str | None:
     """Text without a byte order mark, or None when it cannot be read at all."""
     if len(text) > LARGEST_FILE:
         problems.add(
-            Place(),
+            Position(),
             "too-large",
             f"the file has {len(text):,} bytes, a rules file has at most {LARGEST_FILE:,}",
         )
@@ -97,7 +97,10 @@ def _decode(text: bytes | str, problems: Problems) -> str | None:
         return None
     if decoded.startswith("\ufeff"):
         problems.add(
-            Place(), "byte-order-mark", "the file begins with a byte order mark", "save it without"
+            Position(),
+            "byte-order-mark",
+            "the file begins with a byte order mark",
+            "save it without",
         )
         decoded = decoded[1:]
     text = decoded.replace("\r\n", "\n")
@@ -125,21 +128,21 @@ def _decode_utf8(text: bytes, problems: Problems) -> str | None:
         return None
 
 
-def _place_at(text: str, offset: int) -> Place:
+def _place_at(text: str, offset: int) -> Position:
     line = text.count("\n", 0, offset) + 1
-    return Place(line, offset - (text.rfind("\n", 0, offset) + 1) + 1)
+    return Position(line, offset - (text.rfind("\n", 0, offset) + 1) + 1)
 
 
 def _report_syntax(error: yaml.YAMLError, text: str, problems: Problems) -> None:
     mark = getattr(error, "problem_mark", None)
     if mark is None:
-        problems.add(Place(), "syntax", f"not YAML: {error}".split("\n", 1)[0])
+        problems.add(Position(), "syntax", f"not YAML: {error}".split("\n", 1)[0])
         return
     lines = text.split("\n")
     line = lines[mark.line] if mark.line < len(lines) else ""
     if "\t" in line[: mark.column + 1]:
         places = [_place_at(text, m.end() - 1) for m in _LEADING_TAB.finditer(text)]
-        for place in places[:_TAB_LINES_SHOWN] or [Place(mark.line + 1, mark.column + 1)]:
+        for place in places[:_TAB_LINES_SHOWN] or [Position(mark.line + 1, mark.column + 1)]:
             problems.add(place, "tab", "a tab where YAML wants spaces", "indent with spaces")
         return
     said = getattr(error, "problem", None) or "not YAML"
@@ -147,7 +150,9 @@ def _report_syntax(error: yaml.YAMLError, text: str, problems: Problems) -> None
     began = getattr(error, "context_mark", None)
     where = f" {context}" if context else ""
     since = f" that begins on line {began.line + 1}" if began and began.line != mark.line else ""
-    problems.add(Place(mark.line + 1, mark.column + 1), "syntax", f"not YAML: {said}{where}{since}")
+    problems.add(
+        Position(mark.line + 1, mark.column + 1), "syntax", f"not YAML: {said}{where}{since}"
+    )
 
 
 @dataclass(slots=True)
@@ -164,7 +169,7 @@ class _Builder:
 
     def take(self, event: Any) -> None:
         """Add one event to the tree."""
-        place = Place(event.start_mark.line + 1, event.start_mark.column + 1)
+        place = Position(event.start_mark.line + 1, event.start_mark.column + 1)
         if isinstance(event, yaml.DocumentStartEvent):
             self._begin_document(event, place)
         elif isinstance(event, yaml.AliasEvent):
@@ -181,7 +186,7 @@ class _Builder:
             self._attach(Node("scalar", place.line, place.col, text=event.value, plain=plain))
         elif isinstance(event, yaml.CollectionStartEvent):
             self._check_properties(event, place)
-            kind: Kind = "mapping" if isinstance(event, yaml.MappingStartEvent) else "list"
+            kind: NodeKind = "mapping" if isinstance(event, yaml.MappingStartEvent) else "list"
             node = Node(kind, place.line, place.col)
             self._attach(node)
             self._open(node)
@@ -190,7 +195,7 @@ class _Builder:
             self.keys.pop()
             self.seen.pop()
 
-    def _begin_document(self, event: Any, place: Place) -> None:
+    def _begin_document(self, event: Any, place: Position) -> None:
         self.documents += 1
         if event.version or event.tags:
             self.problems.add(place, "directive", "a % directive is not allowed", "delete the line")

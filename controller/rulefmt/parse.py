@@ -11,7 +11,7 @@ from controller.domain.errors import NotFound, PolicyInvalid
 from controller.domain.rules import Policy
 from controller.rulefmt.build import build_policy
 from controller.rulefmt.nodes import LARGEST_FILE, read_nodes
-from controller.rulefmt.problems import Place, Problem, Problems
+from controller.rulefmt.problems import Position, Problem, Problems
 from controller.rulefmt.schema.policy import POLICY
 from controller.rulefmt.types import BAD
 
@@ -31,7 +31,7 @@ def parse(text: bytes | str, path: str) -> ParsedPolicy:
     if root is None or root.empty:
         if not problems.found:
             hint = "write one with `incumbent init`"
-            problems.add(Place(), "empty", "the file is empty, it must hold a policy", hint)
+            problems.add(Position(), "empty", "the file is empty, it must hold a policy", hint)
         return ParsedPolicy(None, problems.sorted())
     values = POLICY.read(root, "", problems)
     if values is BAD or not whole or problems.found:
@@ -39,7 +39,7 @@ def parse(text: bytes | str, path: str) -> ParsedPolicy:
     return ParsedPolicy(build_policy(values), ())
 
 
-def load(text: bytes | str, path: str) -> Policy:
+def load_policy(text: bytes | str, path: str) -> Policy:
     """Like :func:`parse`; raises :class:`PolicyInvalid` with ``details["problems"]`` where it has any."""
     parsed = parse(text, path)
     if parsed.policy is not None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-MOST_PROBLEMS = 100
+MOST_LISTED_PROBLEMS = 100
 """After so many problems of one file the rest is only counted: a hostile file must not cost a long answer."""
 
 _LONGEST_QUOTE = 60
@@ -29,7 +29,7 @@ class Placed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """A line and a column, both 1-based."""
 
     line: int = 1
@@ -65,7 +65,7 @@ class Problem:
 
 @dataclass(slots=True)
 class Problems:
-    """Collects the problems of one file, up to :data:`MOST_PROBLEMS`."""
+    """Collects the problems of one file, up to :data:`MOST_LISTED_PROBLEMS`."""
 
     path: str
     found: list[Problem] = field(default_factory=list)
@@ -82,7 +82,7 @@ class Problems:
     @property
     def full(self) -> bool:
         """True when further problems are only counted."""
-        return len(self.found) >= MOST_PROBLEMS
+        return len(self.found) >= MOST_LISTED_PROBLEMS
 
     def sorted(self) -> tuple[Problem, ...]:
         """All problems in the order of the text; the last one says how many were left out."""

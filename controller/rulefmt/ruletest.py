@@ -12,17 +12,17 @@ from typing import Any
 
 from controller.domain.rules import SERVABLE, DecayTrigger, Policy
 from controller.rulefmt.nodes import read_nodes
-from controller.rulefmt.problems import Place, Problem, Problems, did_you_mean, one_of
+from controller.rulefmt.problems import Position, Problem, Problems, did_you_mean, one_of
 from controller.rulefmt.schema.ruletest import RULE_TEST, SIGNALS
 from controller.rulefmt.sections import Values
 from controller.rulefmt.testcases import (
     Against,
-    Candidate,
-    Event,
-    Expectation,
     Given,
-    Measured,
     RuleTest,
+    RuleTestCandidate,
+    RuleTestEvent,
+    RuleTestExpectation,
+    RuleTestMetric,
     RuleTests,
     SliceMeasured,
 )
@@ -48,7 +48,7 @@ def parse_tests(text: bytes | str, path: str) -> ParsedTests:
     root, whole = read_nodes(text, problems)
     if root is None or root.empty:
         if not problems.found:
-            problems.add(Place(), "empty", "the file is empty, it must hold rule tests")
+            problems.add(Position(), "empty", "the file is empty, it must hold rule tests")
         return ParsedTests(None, problems.sorted())
     values = RULE_TEST.read(root, "", problems)
     if values is not BAD:
@@ -66,21 +66,21 @@ def check_names(tests: RuleTests, policy: Policy, path: str) -> tuple[Problem, .
     metrics = {gate.metric for gate in policy.promote}
     for test in tests.tests:
         for expected in test.expectations:
-            place = Place(expected.line)
+            place = Position(expected.line)
             _known(expected.triggers, [*triggers, "manual"], "trigger", place, problems)
             _known(expected.gates, [*gates, SERVABLE], "gate", place, problems)
         for candidate in test.candidates:
-            place = Place(candidate.line)
+            place = Position(candidate.line)
             _known(candidate.metrics, metrics, "metric of a gate", place, problems)
             for part in candidate.slices:
-                _known(part.metrics, metrics, "metric of a gate", Place(part.line), problems)
+                _known(part.metrics, metrics, "metric of a gate", Position(part.line), problems)
         for event in test.events:
             _check_event(event, policy, problems)
     return problems.sorted()
 
 
 def _known(
-    names: Iterable[str], known: Iterable[str], noun: str, at: Place, problems: Problems
+    names: Iterable[str], known: Iterable[str], noun: str, at: Position, problems: Problems
 ) -> None:
     listed = sorted(set(known))
     for name in names:
@@ -89,17 +89,17 @@ def _known(
             problems.add(at, "unknown-name", f"the policy has no {noun} `{name}`", hint)
 
 
-def _check_event(event: Event, policy: Policy, problems: Problems) -> None:
+def _check_event(event: RuleTestEvent, policy: Policy, problems: Problems) -> None:
     """A signal that no rule of the policy listens to shows nothing."""
     kinds = {trigger.kind for trigger in policy.triggers}
     listened = {"new_data", "drift", "decay", "skew", "webhook"}
     if event.kind in listened and event.kind not in kinds:
         message = f"the policy has no {event.kind} trigger, so this signal shows nothing"
-        problems.add(Place(event.line or 1), "unknown-name", message)
+        problems.add(Position(event.line or 1), "unknown-name", message)
     metrics = {t.metric for t in policy.triggers if isinstance(t, DecayTrigger)}
     if event.kind == "decay" and metrics and event.payload.get("metric") not in metrics:
         message = f"the decay trigger looks at {one_of(sorted(metrics))}"
-        problems.add(Place(event.line or 1), "unknown-name", message)
+        problems.add(Position(event.line or 1), "unknown-name", message)
 
 
 def _check_tests(values: Values, problems: Problems) -> None:
@@ -159,10 +159,10 @@ def _test(values: Values) -> RuleTest:
     )
 
 
-def _series(test: Values) -> list[Event]:
+def _series(test: Values) -> list[RuleTestEvent]:
     """The signals of all series; columns that are measured at the same step come in one signal."""
-    events: list[Event] = []
-    distances: dict[tuple[str, timedelta], Event] = {}
+    events: list[RuleTestEvent] = []
+    distances: dict[tuple[str, timedelta], RuleTestEvent] = {}
     last = test["expect"][-1]["at"]
     for series in test["series"] or ():
         for step, value in enumerate(series["new_data"] or series["values"]):
@@ -171,7 +171,9 @@ def _series(test: Values) -> list[Event]:
                 continue
             if series.has("new_data"):
                 payload: dict[str, Any] = {"rows": int(value)}
-                events.append(Event(at=at, kind="new_data", payload=payload, line=series.line))
+                events.append(
+                    RuleTestEvent(at=at, kind="new_data", payload=payload, line=series.line)
+                )
             elif series.has("decay"):
                 payload = {
                     "metric": series["decay"],
@@ -179,27 +181,27 @@ def _series(test: Values) -> list[Event]:
                     "reference": float(series["reference"]),
                     "labels": series["labels"],
                 }
-                events.append(Event(at=at, kind="decay", payload=payload, line=series.line))
+                events.append(RuleTestEvent(at=at, kind="decay", payload=payload, line=series.line))
             else:
                 _add_distance(distances, series, at, value)
     return [*events, *distances.values()]
 
 
 def _add_distance(
-    events: dict[tuple[str, timedelta], Event], series: Values, at: timedelta, value: float
+    events: dict[tuple[str, timedelta], RuleTestEvent], series: Values, at: timedelta, value: float
 ) -> None:
     kind = "drift" if series.has("drift") else "skew"
     event = events.setdefault(
-        (kind, at), Event(at=at, kind=kind, payload={"columns": {}}, line=series.line)
+        (kind, at), RuleTestEvent(at=at, kind=kind, payload={"columns": {}}, line=series.line)
     )
     columns: dict[str, dict[str, float]] = event.payload["columns"]
     columns.setdefault(series[kind], {})[series["distance"]] = value
 
 
-def _signal(values: Values) -> Event:
+def _signal(values: Values) -> RuleTestEvent:
     kind = next(name for name in SIGNALS if values.has(name))
     person = values["by"] or ("somebody" if kind in _PEOPLE else None)
-    return Event(
+    return RuleTestEvent(
         at=values["at"],
         kind=kind,
         payload=values[kind],
@@ -208,8 +210,8 @@ def _signal(values: Values) -> Event:
     )
 
 
-def _candidate(values: Values) -> Candidate:
-    return Candidate(
+def _candidate(values: Values) -> RuleTestCandidate:
+    return RuleTestCandidate(
         takes=values["takes"],
         fails=values["fails"] or "",
         servable=values["servable"],
@@ -222,11 +224,11 @@ def _candidate(values: Values) -> Candidate:
     )
 
 
-def _metrics(found: Mapping[str, Values]) -> dict[str, Measured]:
+def _metrics(found: Mapping[str, Values]) -> dict[str, RuleTestMetric]:
     return {name: _measured(values) for name, values in found.items()}
 
 
-def _measured(values: Values) -> Measured:
+def _measured(values: Values) -> RuleTestMetric:
     against = {}
     for name in _REFERENCES:
         reference = values[name]
@@ -237,7 +239,7 @@ def _measured(values: Values) -> Measured:
                 interval=(float(interval[0]), float(interval[1])) if interval else None,
             )
     value = values["value"]
-    return Measured(
+    return RuleTestMetric(
         value=None if value is None else float(value),
         rows=values["rows"],
         against=against,
@@ -245,10 +247,10 @@ def _measured(values: Values) -> Measured:
     )
 
 
-def _expectation(values: Values) -> Expectation:
+def _expectation(values: Values) -> RuleTestExpectation:
     decisions = values["decision"]
     champion = values["champion"]
-    return Expectation(
+    return RuleTestExpectation(
         at=values["at"],
         triggers=values["triggers"] or {},
         gates=values["gates"] or {},

@@ -106,14 +106,14 @@ def is_null(text: str) -> bool:
     return text in _NULLS
 
 
-def number(text: str) -> int | float | None:
+def read_number(text: str) -> int | float | None:
     """The number that every reader of YAML sees, or None."""
     if len(text) > _MOST_DIGITS or not SAFE_NUMBER.fullmatch(text):
         return None
     return float(text) if any(c in text for c in ".eE") else int(text)
 
 
-def duration(text: str) -> timedelta | None:
+def read_duration(text: str) -> timedelta | None:
     """``1h30m`` as a timedelta; None for anything else, or beyond a hundred years. Units: w d h m s."""
     if len(text) > _MOST_DIGITS or not _DURATION.fullmatch(text):
         return None
@@ -126,7 +126,7 @@ def duration(text: str) -> timedelta | None:
 
 
 def duration_text(value: timedelta) -> str:
-    """A timedelta in the format's own spelling: ``1h30m``; the inverse of :func:`duration`."""
+    """A timedelta in the format's own spelling: ``1h30m``; the inverse of :func:`read_duration`."""
     rest, parts = int(value.total_seconds()), []
     for unit, seconds in _UNIT_SECONDS.items():
         count, rest = divmod(rest, seconds)
@@ -139,7 +139,7 @@ def percentage(text: str) -> float | None:
     """``3%`` as 0.03; None if there is no percent sign."""
     if not text.endswith("%"):
         return None
-    value = number(text[:-1].rstrip(" "))
+    value = read_number(text[:-1].rstrip(" "))
     return None if value is None else float(f"{value}e-2")
 
 

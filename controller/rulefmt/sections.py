@@ -12,7 +12,7 @@ from typing import Any
 
 from controller.rulefmt.nodes import Node
 from controller.rulefmt.problems import Problems, nearest, one_of, quoted
-from controller.rulefmt.types import BAD, Json, Type
+from controller.rulefmt.types import BAD, JsonSchema, Type
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Values:
         return self.node.line
 
 
-Check = Callable[[Values, str, Problems], None]
+SectionCheck = Callable[[Values, str, Problems], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class Section:
     keys: tuple[Key, ...]
     one_of: tuple[str, ...] = ()
     only_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    checks: tuple[Check, ...] = ()
+    checks: tuple[SectionCheck, ...] = ()
     label: str = "section"
     defaults: dict[str, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
 
@@ -172,14 +172,18 @@ class Section:
             if key.required and not values.has(key.name) and values[key.name] is not BAD
         ]
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         properties = {}
         for key in self.keys:
             shape = {"description": key.doc, **key.type.json()}
             if key.default is not None:
                 shape["default"] = _json_default(key)
             properties[key.name] = shape
-        result: Json = {"type": "object", "properties": properties, "additionalProperties": False}
+        result: JsonSchema = {
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": False,
+        }
         required = [key.name for key in self.keys if key.required]
         if required:
             result["required"] = required

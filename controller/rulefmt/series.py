@@ -27,7 +27,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from controller.domain.errors import UserError
-from controller.rulefmt.testcases import Against, Candidate, Event, Measured
+from controller.rulefmt.testcases import Against, RuleTestCandidate, RuleTestEvent, RuleTestMetric
 
 _REFERENCES = ("champion", "anchor", "previous", "baseline")
 _TAILS: Mapping[str, frozenset[str]] = {
@@ -42,22 +42,22 @@ _KNOWN = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class SeriesRow:
     """One time of a series. ``candidate`` is what trainings bring that start from now on, None: as before."""
 
     at: datetime
-    events: tuple[Event, ...] = ()
-    candidate: Candidate | None = None
+    events: tuple[RuleTestEvent, ...] = ()
+    candidate: RuleTestCandidate | None = None
 
 
-def read_rows(name: str, table: Iterable[Mapping[str, Any]], first: int) -> list[Row]:
+def read_rows(name: str, table: Iterable[Mapping[str, Any]], first: int) -> list[SeriesRow]:
     """Rows in order; ``first`` is the number of the first one. UserError with row and column for what is wrong."""
     rows = list(table)
     if not rows:
         raise UserError(f"{name} has no rows.", hint="A series needs at least one.")
     columns = list(rows[0])
     _check_columns(name, columns)
-    found: list[Row] = []
+    found: list[SeriesRow] = []
     for number, cells in enumerate(rows, start=first):
         row = _row(_Cells(name, number, cells), columns)
         if found and row.at < found[-1].at:
@@ -128,15 +128,15 @@ class _Cells:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _row(cells: _Cells, columns: list[str]) -> Row:
-    return Row(
+def _row(cells: _Cells, columns: list[str]) -> SeriesRow:
+    return SeriesRow(
         at=cells.time(),
         events=tuple(_events(cells, columns)),
         candidate=_candidate(cells, columns),
     )
 
 
-def _events(cells: _Cells, columns: list[str]) -> Iterator[Event]:
+def _events(cells: _Cells, columns: list[str]) -> Iterator[RuleTestEvent]:
     rows = cells.number("new_data")
     if rows is not None:
         yield _event("new_data", {"rows": int(rows)})
@@ -164,11 +164,11 @@ def _tails(cells: _Cells, name: str, kind: str) -> dict[str, Any]:
     return {k: int(v) if k in whole else v for k, v in found.items() if v is not None}
 
 
-def _event(kind: str, payload: Mapping[str, Any]) -> Event:
-    return Event(at=timedelta(0), kind=kind, payload=payload)
+def _event(kind: str, payload: Mapping[str, Any]) -> RuleTestEvent:
+    return RuleTestEvent(at=timedelta(0), kind=kind, payload=payload)
 
 
-def _candidate(cells: _Cells, columns: list[str]) -> Candidate | None:
+def _candidate(cells: _Cells, columns: list[str]) -> RuleTestCandidate | None:
     names = {n.split(".")[1] for n in columns if n.startswith("candidate.")} - {"takes"}
     metrics = {
         name: measured
@@ -178,10 +178,10 @@ def _candidate(cells: _Cells, columns: list[str]) -> Candidate | None:
     if not metrics:
         return None
     takes = timedelta(hours=cells.number("candidate.takes") or 0.0)
-    return Candidate(takes=takes, metrics=metrics)
+    return RuleTestCandidate(takes=takes, metrics=metrics)
 
 
-def _measured(cells: _Cells, name: str) -> Measured | None:
+def _measured(cells: _Cells, name: str) -> RuleTestMetric | None:
     value = cells.number(name)
     if value is None:
         return None
@@ -193,4 +193,4 @@ def _measured(cells: _Cells, name: str) -> Measured | None:
         if (reference := cells.number(f"{name}.{who}")) is not None
     }
     rows = cells.number(f"{name}.rows")
-    return Measured(value=value, rows=1000 if rows is None else int(rows), against=against)
+    return RuleTestMetric(value=value, rows=1000 if rows is None else int(rows), against=against)

@@ -18,7 +18,7 @@ class Given:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
+class RuleTestEvent:
     """One signal ``at`` a time after the start. ``kind`` is a kind of signal, ``actor`` who caused it."""
 
     at: timedelta
@@ -38,7 +38,7 @@ class Against:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
+class RuleTestMetric:
     """One metric of a candidate; ``value`` None means that it could not be computed."""
 
     value: float | None
@@ -52,24 +52,24 @@ class SliceMeasured:
     """Metrics on the rows of one slice."""
 
     where: Mapping[str, str]
-    metrics: Mapping[str, Measured]
+    metrics: Mapping[str, RuleTestMetric]
     line: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Candidate:
+class RuleTestCandidate:
     """What the next training brings after ``takes``; with ``fails`` it brings nothing but this reason."""
 
     takes: timedelta = timedelta(0)
     fails: str = ""
     servable: bool = True
-    metrics: Mapping[str, Measured] = field(default_factory=dict)
+    metrics: Mapping[str, RuleTestMetric] = field(default_factory=dict)
     slices: tuple[SliceMeasured, ...] = ()
     line: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Expectation:
+class RuleTestExpectation:
     """What must hold at a time. None means that nothing is said about it.
 
     ``decisions`` are the verdicts since the expectation before, without those that changed nothing. ``champion`` 0
@@ -92,9 +92,9 @@ class RuleTest:
 
     name: str
     given: Given
-    events: tuple[Event, ...]
-    candidates: tuple[Candidate, ...]
-    expectations: tuple[Expectation, ...]
+    events: tuple[RuleTestEvent, ...]
+    candidates: tuple[RuleTestCandidate, ...]
+    expectations: tuple[RuleTestExpectation, ...]
     line: int = 0
 
 

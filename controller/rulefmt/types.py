@@ -20,7 +20,7 @@ from controller.rulefmt.problems import Problems, did_you_mean, one_of, quoted
 BAD: Final = object()
 """Stands for a value that could not be read; its problem has been reported."""
 
-Json = dict[str, Any]
+JsonSchema = dict[str, Any]
 
 
 class Type(Protocol):
@@ -29,7 +29,7 @@ class Type(Protocol):
     @property
     def label(self) -> str: ...
     def read(self, node: Node, where: str, problems: Problems) -> Any: ...
-    def json(self) -> Json: ...
+    def json(self) -> JsonSchema: ...
 
 
 def _wrong(node: Node, where: str, wanted: str, problems: Problems, hint: str = "") -> Any:
@@ -65,7 +65,7 @@ class Text:
             if _trapped(node, where, problems, hint=f'quote it: "{node.text}"'):
                 return BAD
             other = scalars.truth(node.text) is not None or scalars.is_null(node.text)
-            if other or scalars.number(node.text) is not None:
+            if other or scalars.read_number(node.text) is not None:
                 return _wrong(
                     node, where, self.says, problems, f'quote it if you mean text: "{node.text}"'
                 )
@@ -81,13 +81,13 @@ class Text:
             return _wrong(node, where, self.says, problems)
         return node.text
 
-    def json(self) -> Json:
-        shape: Json = {"type": "string", "minLength": 1, "maxLength": self.longest}
+    def json(self) -> JsonSchema:
+        shape: JsonSchema = {"type": "string", "minLength": 1, "maxLength": self.longest}
         return {**shape, "pattern": f"^(?:{self.pattern})$"} if self.pattern else shape
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChoiceType:
     """One of a few words."""
 
     words: tuple[str, ...]
@@ -102,7 +102,7 @@ class Choice:
         hint = did_you_mean(node.text, self.words) if node.kind == "scalar" else ""
         return _wrong(node, where, one_of(self.words), problems, hint)
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         return {"enum": list(self.words)}
 
 
@@ -123,12 +123,12 @@ class Boolean:
         )
         return _wrong(node, where, "true or false", problems, hint)
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         return {"type": "boolean"}
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class NumberType:
     """A finite number between bounds (inclusive); ``whole`` asks for an integer."""
 
     least: float | None = None
@@ -146,7 +146,7 @@ class Number:
 
     def read(self, node: Node, where: str, problems: Problems) -> Any:
         wanted = f"a {self.label}"
-        value = scalars.number(node.text) if node.kind == "scalar" else None
+        value = scalars.read_number(node.text) if node.kind == "scalar" else None
         if node.kind != "scalar" or not node.plain:
             hint = "remove the quotes" if value is not None else ""
             return _wrong(node, where, wanted, problems, hint)
@@ -164,8 +164,8 @@ class Number:
             return BAD
         return value
 
-    def json(self) -> Json:
-        shape: Json = {"type": "integer" if self.whole else "number"}
+    def json(self) -> JsonSchema:
+        shape: JsonSchema = {"type": "integer" if self.whole else "number"}
         if self.least is not None:
             shape["minimum"] = self.least
         if self.most is not None:
@@ -178,7 +178,7 @@ def _number_hint(text: str) -> str:
     if share is not None:
         return f"write {share:g} for {text}"
     plain = text.replace(",", "").replace("_", "")
-    return f"write {plain}" if scalars.number(plain) is not None else ""
+    return f"write {plain}" if scalars.read_number(plain) is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ class Share:
             return _wrong(node, where, "a percentage such as 3%", problems)
         value = scalars.percentage(node.text)
         if value is None:
-            bare = scalars.number(node.text) if node.plain else None
+            bare = scalars.read_number(node.text) if node.plain else None
             if bare is None:
                 if _trapped(node, where, problems):
                     return BAD
@@ -211,7 +211,7 @@ class Share:
             return BAD
         return value
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         percent = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?%$"}
         return {"anyOf": [percent, {"type": "number", "minimum": 0, "exclusiveMaximum": 1}]}
 
@@ -227,7 +227,9 @@ class Amount:
         if node.kind != "scalar":
             return _wrong(node, where, wanted, problems)
         share = scalars.percentage(node.text)
-        value = share if share is not None else scalars.number(node.text) if node.plain else None
+        value = (
+            share if share is not None else scalars.read_number(node.text) if node.plain else None
+        )
         if value is None:
             if _trapped(node, where, problems):
                 return BAD
@@ -238,7 +240,7 @@ class Amount:
             return BAD
         return float(value), share is not None
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         percent = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?%$"}
         return {"anyOf": [percent, {"type": "number", "minimum": 0}]}
 
@@ -254,7 +256,7 @@ class Duration:
         wanted = "a duration such as 45s, 1h30m, 2d or 1w"
         if node.kind != "scalar":
             return _wrong(node, where, wanted, problems)
-        value = scalars.duration(node.text)
+        value = scalars.read_duration(node.text)
         if value is None:
             if _trapped(node, where, problems):
                 return BAD
@@ -264,7 +266,7 @@ class Duration:
             return BAD
         return value
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         return {
             "type": "string",
             "pattern": "^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$",
@@ -273,7 +275,7 @@ class Duration:
 
 
 def _duration_hint(text: str) -> str:
-    value = scalars.number(text)
+    value = scalars.read_number(text)
     if isinstance(value, int) and value >= 0:
         return f"add a unit: {text}s, {text}m, {text}h, {text}d or {text}w"
     match = re.fullmatch(r"([0-9]{1,6}) ?(w|d|h|m|s)[a-z]*", text.lower())
@@ -297,11 +299,11 @@ class Size:
         if value:
             return value
         hint = ""
-        if node.kind == "scalar" and scalars.number(node.text) is not None:
+        if node.kind == "scalar" and scalars.read_number(node.text) is not None:
             hint = f"add a unit: {node.text}MiB or {node.text}GiB"
         return _wrong(node, where, "a size such as 512MiB or 2GiB", problems, hint)
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         return {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$"}
 
 
@@ -325,16 +327,16 @@ class Hold:
         match = re.fullmatch(r"([1-9][0-9]{0,2}) of ([1-9][0-9]{0,2}) batches", node.text)
         if match and int(match[1]) <= int(match[2]):
             return int(match[1]), int(match[2])
-        value = scalars.duration(node.text)
+        value = scalars.read_duration(node.text)
         if value:
             return value
         if _trapped(node, where, problems):
             return BAD
-        count = scalars.number(node.text)
+        count = scalars.read_number(node.text)
         hint = f"write `{node.text} batches` or {node.text}h" if isinstance(count, int) else ""
         return _wrong(node, where, wanted, problems, hint)
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         batches = "[1-9][0-9]* batch(es)?|[1-9][0-9]* of [1-9][0-9]* batches"
         return {"type": "string", "pattern": f"^({batches}|([0-9]+[wdhms])+)$"}
 
@@ -365,7 +367,7 @@ class ReferenceWindow:
             return BAD
         return f"{days[0].isoformat()}/{days[1].isoformat()}"
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         day = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
         return {"type": "string", "pattern": f"^({'|'.join(_REFERENCES)}|{day}/{day})$"}
 
@@ -388,7 +390,7 @@ class Cron:
         problems.add(node, "bad-cron", message)
         return BAD
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         return {"type": "string", "pattern": r"^\S+( +\S+){4}$"}
 
 
@@ -414,7 +416,7 @@ class TimeZone:
             hint = did_you_mean(node.text, zoneinfo.available_timezones())
         return _wrong(node, where, "a time zone such as Europe/Berlin", problems, hint)
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         return {"type": "string", "examples": ["UTC", "Europe/Berlin"]}
 
 
@@ -471,8 +473,8 @@ class ListOf:
             seen.add(value)
         return found
 
-    def json(self) -> Json:
-        shape: Json = {"type": "array", "items": self.item.json(), "maxItems": self.most}
+    def json(self) -> JsonSchema:
+        shape: JsonSchema = {"type": "array", "items": self.item.json(), "maxItems": self.most}
         if self.least:
             shape["minItems"] = self.least
         if self.unique:
@@ -505,7 +507,7 @@ class MapOf:
                 read[name] = item
         return read if good else BAD
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         return {
             "type": "object",
             "propertyNames": self.key.json(),
@@ -534,10 +536,10 @@ class Anything:
         value = scalars.truth(node.text)
         if value is not None:
             return value
-        found = scalars.number(node.text)
+        found = scalars.read_number(node.text)
         return node.text if found is None else found
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         return {}
 
 
@@ -562,5 +564,5 @@ class Checked:
             return BAD
         return value
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         return self.inner.json()

@@ -19,9 +19,9 @@ from controller.ports import Token, Transaction
 
 ANYBODY = "*"
 """Everybody who is logged in; as an owner: every model."""
-PREFIX = "inc_"
+MARK_OF_TOKENS = "inc_"
 """What a token begins with, so that scanners for leaked secrets can know it."""
-LONGEST = timedelta(days=366)
+LONGEST_TOKEN = timedelta(days=366)
 
 
 class Role(IntEnum):
@@ -175,9 +175,11 @@ def issue_token(tx: Transaction, order: TokenOrder, now: datetime) -> tuple[str,
     if not order.name.strip():
         raise UserError("A token needs a name.", hint="Say what it is for, such as `ci`.")
     check_actor(order.actor)
-    if not timedelta(0) < order.lasts <= LONGEST:
-        raise UserError(f"A token lasts up to {LONGEST.days} days.", hint="Say --expires 30d.")
-    secret = PREFIX + secrets.token_urlsafe(32)
+    if not timedelta(0) < order.lasts <= LONGEST_TOKEN:
+        raise UserError(
+            f"A token lasts up to {LONGEST_TOKEN.days} days.", hint="Say --expires 30d."
+        )
+    secret = MARK_OF_TOKENS + secrets.token_urlsafe(32)
     row = Token(
         name=order.name.strip(),
         digest=digest_of(secret),

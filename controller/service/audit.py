@@ -55,7 +55,7 @@ class Seat:
     """Who moved the champion elsewhere during the reign, and how each move was settled by which decision."""
 
 
-def audit(tx: Transaction, model: str, at: datetime | None = None) -> list[Seat]:
+def reigns_of_model(tx: Transaction, model: str, at: datetime | None = None) -> list[Seat]:
     """Every reign, newest first; with ``at`` the one at that moment. NotFound if nobody sat there then."""
     facts, moves = tx.facts.of(model), list(settled_moves(tx, model))
     seats = [
@@ -171,7 +171,7 @@ def as_csv(seats: Iterable[Seat]) -> str:
     return out.getvalue()
 
 
-def as_markdown(seats: Iterable[Seat]) -> str:
+def audit_as_markdown(seats: Iterable[Seat]) -> str:
     """A document for people: one section a reign."""
     lines: list[str] = []
     for seat in seats:
@@ -203,7 +203,7 @@ def _cell(value: Any) -> str:
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
-def lineage(tx: Transaction, model: str, number: int) -> dict[str, Any]:
+def lineage_of(tx: Transaction, model: str, number: int) -> dict[str, Any]:
     """Where a version comes from and what became of it: its run, data, causes, evaluation, moves."""
     found = tx.registry.versions(model, numbers=(number,))
     if not found:

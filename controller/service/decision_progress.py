@@ -11,14 +11,14 @@ from controller.domain.rules import Policy
 from controller.domain.signals import SignalKind
 from controller.domain.versions import Reign, VersionFact, VersionState
 from controller.policy.approvals import agreed, standing
-from controller.policy.phrase import count, duration
+from controller.policy.phrase import count, format_duration
 from controller.ports import Query, Transaction
 
 _SEEN = (SignalKind.DRIFT, SignalKind.DECAY, SignalKind.SKEW, SignalKind.METRIC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stage:
+class ProgressStage:
     """One stage. ``state`` is done, now, next, stopped or skipped; ``note`` says who or why in a few words."""
 
     name: str
@@ -27,9 +27,9 @@ class Stage:
     at: datetime | None = None
 
 
-def progress(
+def decision_progress(
     tx: Transaction, record: DecisionRecord, policy: Policy | None, now: datetime
-) -> list[Stage]:
+) -> list[ProgressStage]:
     """The stages of a decision about a challenger; empty for one that judged nobody."""
     body = json.loads(record.decision)
     verdict, challenger = Verdict(body["verdict"]), body["challenger"]
@@ -42,22 +42,31 @@ def progress(
     seated = next((f for f in facts if f.after is VersionState.CHAMPION), None)
     sent_away = next((f for f in facts if f.after is VersionState.REJECTED), None)
     first = facts[0] if facts else None
-    proposed = Stage(
-        name="proposed", state="done", at=first.at if first else record.decided_at,
+    proposed = ProgressStage(
+        name="proposed",
+        state="done",
+        at=first.at if first else record.decided_at,
         note=f"v{challenger} was trained",
-    )  # fmt: skip
+    )
     approved = _approved(tx, record.model, challenger, policy, seated or sent_away)
     if seated is None:
         if sent_away is None:
             later = "when it takes the seat"
-            return [proposed, approved, Stage(name="applied", state="next", note=later),
-                    Stage(name="observed", state="next"), Stage(name="settled", state="next")]  # fmt: skip
-        gone = Stage(
+            return [
+                proposed,
+                approved,
+                ProgressStage(name="applied", state="next", note=later),
+                ProgressStage(name="observed", state="next"),
+                ProgressStage(name="settled", state="next"),
+            ]
+        gone = ProgressStage(
             name="applied", state="stopped", at=sent_away.at, note=f"v{challenger} was rejected"
         )
-        rest = [Stage(name=name, state="skipped") for name in ("observed", "settled")]
+        rest = [ProgressStage(name=name, state="skipped") for name in ("observed", "settled")]
         return [proposed, approved, gone, *rest]
-    applied = Stage(name="applied", state="done", at=seated.at, note=f"v{challenger} took the seat")
+    applied = ProgressStage(
+        name="applied", state="done", at=seated.at, note=f"v{challenger} took the seat"
+    )
     return [proposed, approved, applied, *_after(tx, record.model, challenger, policy, now)]
 
 
@@ -67,73 +76,86 @@ def _approved(
     challenger: int,
     policy: Policy | None,
     ended: VersionFact | None,
-) -> Stage:
+) -> ProgressStage:
     words = [w for w in tx.models.approvals(model) if w.version == challenger]
     given = standing(words)
     people = sorted({f"{w.actor} for {w.behalf}" if w.behalf else w.actor for w in given})
     needed = policy.approval.count if policy and policy.approval.when != "never" else 0
     at = words[-1].at if words else None
     if people and (ended is not None or agreed(words) >= needed):
-        return Stage(name="approved", state="done", at=at, note=", ".join(people))
+        return ProgressStage(name="approved", state="done", at=at, note=", ".join(people))
     if ended is not None:
         by_hand = ended.actor if ended.actor != "system" else ""
         note = f"by hand: {by_hand}" if by_hand else "nobody was asked"
-        return Stage(name="approved", state="done" if by_hand else "skipped", note=note)
+        return ProgressStage(name="approved", state="done" if by_hand else "skipped", note=note)
     if needed:
         note = f"{agreed(words)} of {count(needed, 'approval')}"
-        return Stage(name="approved", state="now", at=at, note=note)
-    return Stage(name="approved", state="now", note="waits for proof or a person")
+        return ProgressStage(name="approved", state="now", at=at, note=note)
+    return ProgressStage(name="approved", state="now", note="waits for proof or a person")
 
 
 def _after(
     tx: Transaction, model: str, version: int, policy: Policy | None, now: datetime
-) -> list[Stage]:
+) -> list[ProgressStage]:
     """What was seen of it as champion, and whether anything can still take it back."""
     reign = next((r for r in tx.registry.history(model, 1000) if r.version == version), None)
     if reign is None:
-        return [Stage(name="observed", state="next"), Stage(name="settled", state="next")]
+        return [
+            ProgressStage(name="observed", state="next"),
+            ProgressStage(name="settled", state="next"),
+        ]
     kinds = tuple(kind.value for kind in _SEEN)
     looks = tx.signals.find(
         Query(model=model, kinds=kinds, since=reign.since, until=reign.until, limit=100)
     )
-    observed = Stage(
-        name="observed", state="done" if looks else "now",
+    observed = ProgressStage(
+        name="observed",
+        state="done" if looks else "now",
         at=looks[0].received_at if looks else None,
         note=f"{count(len(looks), 'measurement')} since" if looks else "nothing was measured yet",
-    )  # fmt: skip
+    )
     return [observed, _settled(reign, policy, now)]
 
 
-def _settled(reign: Reign, policy: Policy | None, now: datetime) -> Stage:
+def _settled(reign: Reign, policy: Policy | None, now: datetime) -> ProgressStage:
     if reign.ended_by == "rollback":
-        return Stage(name="settled", state="stopped", at=reign.until, note="it was rolled back")
+        return ProgressStage(
+            name="settled", state="stopped", at=reign.until, note="it was rolled back"
+        )
     if reign.until is not None:
-        return Stage(name="settled", state="done", at=reign.until, note="a better one followed")
+        return ProgressStage(
+            name="settled", state="done", at=reign.until, note="a better one followed"
+        )
     watched = [condition.window for condition in policy.rollback.when] if policy else []
     if not watched:
         note = "nothing would take it back by itself"
-        return Stage(name="settled", state="done", at=reign.since, note=note)
+        return ProgressStage(name="settled", state="done", at=reign.since, note=note)
     ends = reign.since + max(watched)
     if now >= ends:
-        note = f"{duration(max(watched))} passed without a reason to roll back"
-        return Stage(name="settled", state="done", at=ends, note=note)
-    return Stage(name="settled", state="next", at=ends, note="while it is watched for a rollback")
+        note = f"{format_duration(max(watched))} passed without a reason to roll back"
+        return ProgressStage(name="settled", state="done", at=ends, note=note)
+    return ProgressStage(
+        name="settled", state="next", at=ends, note="while it is watched for a rollback"
+    )
 
 
-def _rolled_back(tx: Transaction, record: DecisionRecord, back: int | None) -> list[Stage]:
+def _rolled_back(tx: Transaction, record: DecisionRecord, back: int | None) -> list[ProgressStage]:
     state = tx.models.state(record.model)
     hold = state.hold
     stages = [
-        Stage(name="proposed", state="done", at=record.decided_at, note=record.actor),
-        Stage(
-            name="approved", state="skipped" if record.actor == "system" else "done",
+        ProgressStage(name="proposed", state="done", at=record.decided_at, note=record.actor),
+        ProgressStage(
+            name="approved",
+            state="skipped" if record.actor == "system" else "done",
             note="the policy's own condition" if record.actor == "system" else record.actor,
         ),
-        Stage(name="applied", state="done", at=record.decided_at, note=f"v{back} sits again"),
-    ]  # fmt: skip
+        ProgressStage(
+            name="applied", state="done", at=record.decided_at, note=f"v{back} sits again"
+        ),
+    ]
     if hold is not None:
-        rests = Stage(name="observed", state="now", note="automatic promotion rests")
-        later = Stage(name="settled", state="next", note="when a person lifts the hold")
+        rests = ProgressStage(name="observed", state="now", note="automatic promotion rests")
+        later = ProgressStage(name="settled", state="next", note="when a person lifts the hold")
         return [*stages, rests, later]
-    lifted = Stage(name="settled", state="done", note="the hold is lifted")
-    return [*stages, Stage(name="observed", state="done"), lifted]
+    lifted = ProgressStage(name="settled", state="done", note="the hold is lifted")
+    return [*stages, ProgressStage(name="observed", state="done"), lifted]

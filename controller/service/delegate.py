@@ -10,7 +10,7 @@ from controller.domain.errors import Conflict, Forbidden, NotFound, UserError
 from controller.ports import Delegation, Transaction
 from controller.service.access import Person, Role
 
-LONGEST = timedelta(days=90)
+LONGEST_DELEGATION = timedelta(days=90)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +23,7 @@ class Wish:
     key: str | None = None
 
 
-def delegate(tx: Transaction, person: Person, wish: Wish, now: datetime) -> Delegation:
+def add_delegation(tx: Transaction, person: Person, wish: Wish, now: datetime) -> Delegation:
     """Let somebody approve in the place of ``person``; UserError, Forbidden or Conflict if that cannot be."""
     if not any(role >= Role.REVIEWER for role in person.roles.values()):
         person.must("delegate", None)
@@ -45,8 +45,8 @@ def delegate(tx: Transaction, person: Person, wish: Wish, now: datetime) -> Dele
         raise UserError("Name somebody else to approve in your place.")
     if not new.reason:
         raise UserError("A delegation needs a reason.", hint="Say why, for the log.")
-    if not now < wish.until <= now + LONGEST:
-        raise UserError(f"A delegation ends in the future, within {LONGEST.days} days.")
+    if not now < wish.until <= now + LONGEST_DELEGATION:
+        raise UserError(f"A delegation ends in the future, within {LONGEST_DELEGATION.days} days.")
     if any(d.actor == person.actor and d.holds(now) for d in tx.delegations.to(name)):
         raise Conflict(f"{name} approves in your place already.", hint="Take that back first.")
     return tx.delegations.add(new)

@@ -34,7 +34,7 @@ def document_if_there(artifacts: ArtifactStore | None, digest: object) -> dict[s
         return {}
 
 
-def part(kept: Mapping[str, Any], name: str) -> dict[str, Any]:
+def mapping_part(kept: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A part of the document that is a mapping; empty where it is none."""
     found = kept.get(name)
     return found if isinstance(found, dict) else {}

@@ -19,7 +19,7 @@ from controller.service.documents import document_if_there
 LOOKS = 30
 """Batches that a history shows."""
 
-SHOWN = DriftMetric.JENSEN_SHANNON.value
+SHOWN_METRIC = DriftMetric.JENSEN_SHANNON.value
 """The effect that stands for a column: it exists for every kind of column."""
 
 
@@ -36,7 +36,7 @@ class BatchLook:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ColumnMoves:
-    """A column in the newest look, with its effect (``SHOWN``) in the looks before, oldest first.
+    """A column in the newest look, with its effect (``SHOWN_METRIC``) in the looks before, oldest first.
 
     ``moved`` are the bins that moved most, as (label, share before, share now); ``ceiling`` is what the history of
     accepted batches allows, by metric.
@@ -56,11 +56,11 @@ class ColumnMoves:
     @property
     def effect(self) -> float | None:
         """The distance that stands for the column."""
-        return self.values.get(SHOWN)
+        return self.values.get(SHOWN_METRIC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Comparison:
+class DriftComparison:
     """The newest rows held against one reference. ``problem`` says why there is nothing to see."""
 
     reference: str
@@ -78,7 +78,7 @@ class SkewView:
 
     run: str
     at: datetime
-    comparison: Comparison
+    comparison: DriftComparison
     matched: int = 0
     mismatches: tuple[Mapping[str, Any], ...] = ()
     problem: str = ""
@@ -115,7 +115,7 @@ class DriftView:
 
     model: str
     looks: tuple[BatchLook, ...] = ()
-    comparisons: tuple[Comparison, ...] = ()
+    comparisons: tuple[DriftComparison, ...] = ()
     skew: SkewView | None = None
     decay: DecayView | None = None
     quarantined: tuple[QuarantinedBatch, ...] = ()
@@ -157,7 +157,7 @@ def _look(run: Run) -> BatchLook:
 # --- drift ----------------------------------------------------------------------------------------------------
 
 
-def _comparisons(runs: Sequence[Run], artifacts: ArtifactStore | None) -> Iterator[Comparison]:
+def _comparisons(runs: Sequence[Run], artifacts: ArtifactStore | None) -> Iterator[DriftComparison]:
     if not runs:
         return
     newest = runs[-1]
@@ -176,11 +176,11 @@ def _told(run: Run, reference: str) -> Mapping[str, Any]:
     return (run.result.get("against") or {}).get(reference) or {}
 
 
-def _comparison(name: str, runs: Sequence[Run], report: Mapping[str, Any]) -> Comparison:
+def _comparison(name: str, runs: Sequence[Run], report: Mapping[str, Any]) -> DriftComparison:
     told = _told(runs[-1], name)
     past = [_told(run, name).get("columns") or {} for run in runs]
     columns = _columns(told, report)
-    return Comparison(
+    return DriftComparison(
         reference=name,
         verdict=str(told.get("verdict") or "not enough data"),
         rows=int(told.get("n") or 0),
@@ -188,7 +188,7 @@ def _comparison(name: str, runs: Sequence[Run], report: Mapping[str, Any]) -> Co
         reasons=tuple(str(reason) for reason in told.get("reasons") or ()),
         problem=told.get("problem"),
         columns=tuple(
-            replace(c, history=tuple((p.get(c.column) or {}).get(SHOWN) for p in past))
+            replace(c, history=tuple((p.get(c.column) or {}).get(SHOWN_METRIC) for p in past))
             for c in columns
         ),
     )

@@ -92,7 +92,7 @@ class Engine:
         decisions = conflicts = poisoned = 0
         for model in due:
             try:
-                decisions += self._settle(model, now)
+                decisions += self._decide_until_idle(model, now)
                 self._refused.pop(model, None)
             except Conflict as conflict:
                 conflicts += 1
@@ -108,9 +108,9 @@ class Engine:
             models=len(due), decisions=decisions, conflicts=conflicts, poisoned=poisoned
         )
 
-    def settle(self, model: str) -> int:
+    def decide_until_idle(self, model: str) -> int:
         """Decide for one model until nothing changes; how many decisions were written."""
-        return self._settle(model, self._clock.now())
+        return self._decide_until_idle(model, self._clock.now())
 
     # --- what cannot be decided ---------------------------------------------------------------------------------
 
@@ -155,7 +155,7 @@ class Engine:
             tries = search.tries
             written += self._end(model, View(only=frozenset(), ended=search.found), now)
             try:
-                return written + self._settle(model, now)
+                return written + self._decide_until_idle(model, now)
             except (Conflict, Unavailable):
                 raise
             except Exception as another:  # noqa: BLE001 - as in the tick itself
@@ -258,7 +258,7 @@ class Engine:
 
     # --- deciding -----------------------------------------------------------------------------------------------
 
-    def _settle(self, model: str, now: datetime) -> int:
+    def _decide_until_idle(self, model: str, now: datetime) -> int:
         try:
             for step in range(_STEPS):
                 if not self._decide_once(model, ALL, now):
@@ -302,7 +302,7 @@ class Engine:
         must_fit(tx, decision, limit=self._config.outbox)
         if decision.changes:
             # What cannot be read back could not be verified. A payload may be nested deeper than a reader goes.
-            codec.load(Snapshot, canonical_json(snapshot))
+            codec.load_value(Snapshot, canonical_json(snapshot))
         record = apply_decision(tx, snapshot, decision) if decision.changes else None
         if not view.resting:
             # More may follow from what was just written. Whoever dies before the next look leaves a model that is due.

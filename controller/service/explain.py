@@ -36,7 +36,7 @@ class Explanation:
     quotes: Mapping[int, str]
 
 
-def summary(record: DecisionRecord) -> dict[str, Any]:
+def decision_summary(record: DecisionRecord) -> dict[str, Any]:
     """A decision as a row of a list: what was decided about whom, why, by which rules, and its place in the chain."""
     body = json.loads(record.decision)
     return {
@@ -78,7 +78,7 @@ def find_decision(tx: Transaction, name: str) -> DecisionRecord:
     )
 
 
-def explain(tx: Transaction, record: DecisionRecord) -> Explanation:
+def explain_decision(tx: Transaction, record: DecisionRecord) -> Explanation:
     """Put together what belongs to a decision."""
     body, snapshot = json.loads(record.decision), json.loads(record.snapshot)
     answers = {answer["signal"]: answer for answer in body["answers"]}
@@ -91,7 +91,7 @@ def explain(tx: Transaction, record: DecisionRecord) -> Explanation:
     lines = text.splitlines()
     quotes = {n: lines[n - 1].strip() for n in sorted(_lines(body["tree"])) if n <= len(lines)}
     return Explanation(
-        decision=summary(record),
+        decision=decision_summary(record),
         tree=body["tree"],
         signals=signals,
         actions=tuple(body["actions"]),
@@ -174,7 +174,7 @@ def _led_by(tx: Transaction, signals: Iterable[Mapping[str, Any]]) -> tuple[Mapp
                 "decision": run.decision,
                 "run": run.id,
                 "kind": run.spec.kind.value,
-                "reason": summary(record)["reason"],
+                "reason": decision_summary(record)["reason"],
             }
             run = _trained(tx, run)
     return tuple(found[number] for number in sorted(found))

@@ -21,7 +21,7 @@ from controller.domain.rules import Comparison, Gate, Margin, Policy
 from controller.domain.signals import SignalKind
 from controller.domain.snapshot import Snapshot
 from controller.policy.decide import decide
-from controller.policy.phrase import listing, margin, number, percent
+from controller.policy.phrase import format_number, listing, margin, percent
 
 _NUDGE = 1e-9
 
@@ -57,7 +57,7 @@ def flips(record: DecisionRecord, policy: Policy) -> list[Flip]:
     Empty where the decision judged nobody, or cannot be read.
     """
     try:
-        snapshot = codec.load(Snapshot, record.snapshot)
+        snapshot = codec.load_value(Snapshot, record.snapshot)
         actual = decide(snapshot, policy, record.decided_at)
     except (IncumbentError, ValueError):
         return []
@@ -169,7 +169,7 @@ def _threshold(gate: Gate, value: float, *, passes: bool) -> _Change:
         gate=gate,
         passes=passes,
         setting="threshold",
-        words=f"{word}: {number(now)} → {side}{number(value)}",
+        words=f"{word}: {format_number(now)} → {side}{format_number(value)}",
         far=abs(value - now) / (abs(now) or 1.0),
         at=replace(gate, threshold=beyond),
     )

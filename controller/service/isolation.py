@@ -134,7 +134,7 @@ class _IsolatedTransaction:
         return found.model if found else _NOBODY
 
     def model_of_subject(self, subject: str) -> str:
-        from controller.service.talk import subject_model  # noqa: PLC0415 - it asks the books itself
+        from controller.service.comments import subject_model  # noqa: PLC0415 - it asks the books itself
 
         try:
             return subject_model(self._tx, subject)

@@ -13,7 +13,7 @@ MOST = 1_000
 """Tags that a model or a version may bear: beyond, somebody writes a log into them."""
 LONGEST_NAME, LONGEST_VALUE, LONGEST_TEXT = 250, 8_000, 20_000
 
-Subject = tuple[str, int]
+NoteSubject = tuple[str, int]
 """A model and a version's number; 0 is the model itself."""
 
 
@@ -24,7 +24,7 @@ def show_tags(tx: Transaction, model: str, number: int) -> dict[str, str]:
 
 def set_tags(
     store: Store,
-    subject: Subject,
+    subject: NoteSubject,
     tags: Iterable[str],
     remove: Iterable[str],
     actor: str,
@@ -52,7 +52,9 @@ def set_tags(
             )))  # fmt: skip
 
 
-def set_description(store: Store, subject: Subject, text: str, actor: str, now: datetime) -> None:
+def set_description(
+    store: Store, subject: NoteSubject, text: str, actor: str, now: datetime
+) -> None:
     """Set the description; an empty one takes it away."""
     if len(text) > LONGEST_TEXT:
         raise UserError(f"A description has up to {LONGEST_TEXT:,} characters.")
@@ -68,6 +70,6 @@ def _checked(tag: Tag) -> Tag:
     return tag
 
 
-def _named(subject: Subject) -> str:
+def _named(subject: NoteSubject) -> str:
     model, number = subject
     return f"{model} v{number}" if number else model

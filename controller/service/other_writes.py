@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from controller.policy.phrase import moment
+from controller.policy.phrase import format_time_utc
 from controller.ports import Transaction
 
 
@@ -35,14 +35,14 @@ def _all(tx: Transaction, limit: int) -> Iterator[Write]:
                 at=token.revoked_at, actor="", what=f"token {token.id} ({token.name}) was revoked"
             )
     for given in tx.delegations.all(limit):
-        said = f"lets {given.to} approve until {moment(given.until)}: {given.reason}"
+        said = f"lets {given.to} approve until {format_time_utc(given.until)}: {given.reason}"
         yield Write(at=given.since, actor=given.actor, what=said)
         if given.revoked_at is not None:
             said = f"delegation {given.id} to {given.to} was taken back"
             yield Write(at=given.revoked_at, actor=given.actor, what=said)
     for silence in tx.silences.find(limit):
         about = silence.model or silence.event or silence.channel or "everything"
-        said = f"silenced {about} until {moment(silence.ends_at)}: {silence.reason}"
+        said = f"silenced {about} until {format_time_utc(silence.ends_at)}: {silence.reason}"
         yield Write(at=silence.created_at, actor=silence.created_by, what=said)
     for comment in tx.comments.latest(limit):
         said = f"said of {comment.subject}: {comment.text[:200]}"

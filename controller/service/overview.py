@@ -12,7 +12,7 @@ from controller.domain.runs import RunState
 from controller.domain.versions import VersionState
 from controller.policy.approvals import deciders, escalated, standing
 from controller.ports import Query, Transaction
-from controller.service.explain import summary
+from controller.service.explain import decision_summary
 
 Parse = Callable[[str, str], Policy]
 _RUNNING = (RunState.QUEUED.value, RunState.RUNNING.value)
@@ -61,7 +61,7 @@ def model_at_a_glance(tx: Transaction, name: str) -> dict[str, Any]:
         ],
         "wake_at": to_plain(state.wake_at),
         "last_decisions": [
-            summary(record) for record in tx.decisions.find(Query(model=name, limit=3))
+            decision_summary(record) for record in tx.decisions.find(Query(model=name, limit=3))
         ],
         "rules": to_plain(rules.ref) if rules else None,
         "problems": _problems(

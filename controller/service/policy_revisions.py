@@ -10,12 +10,12 @@ from controller.domain.decisions import RulesRef
 from controller.domain.errors import NotFound, PolicyInvalid, UserError
 from controller.domain.rules import Policy
 from controller.ports import ActiveRules, Query, RevisionTexts, RuleText, Transaction
-from controller.service.plan import Plan, Sides, changes_between, make_plan
+from controller.service.plan import PlanReport, Sides, changes_between, make_plan
 
 Parse = Callable[[str, str], Policy]
 LOOKED_BACK = 1000
 """Decisions of the model that are read."""
-LONGEST = 200_000
+LONGEST_TEXT = 200_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +56,7 @@ def revisions(tx: Transaction, model: str) -> list[Revision]:
 
 def plan_text(
     tx: Transaction, parse: Parse, blob_id: Callable[[bytes], str], model: str, text: str
-) -> Plan:
+) -> PlanReport:
     """What ``text`` would have decided instead of the policy in force, over the model's last decisions.
 
     Raises PolicyInvalid with every problem of the text, UserError if it is another model's or nothing differs.
@@ -64,8 +64,8 @@ def plan_text(
     active = tx.rules.active(model)
     if active is None:
         raise NotFound(f"No policy is in force for {model}.")
-    if len(text) > LONGEST:
-        raise UserError(f"A policy has up to {LONGEST:,} characters.")
+    if len(text) > LONGEST_TEXT:
+        raise UserError(f"A policy has up to {LONGEST_TEXT:,} characters.")
     text = text.replace("\r\n", "\n")
     blob = blob_id(text.encode())
     if blob == active.ref.blob:
@@ -78,7 +78,7 @@ def plan_text(
     )
 
 
-def plan_revision(tx: Transaction, parse: Parse, model: str, found: RevisionTexts) -> Plan:
+def plan_revision(tx: Transaction, parse: Parse, model: str, found: RevisionTexts) -> PlanReport:
     """The same for the model's policy as ``found`` has it, whoever reviewed it.
 
     Raises PolicyInvalid with every problem of the text, UserError if there is none or nothing differs.
@@ -156,7 +156,7 @@ def changes_at(tx: Transaction, parse: Parse, found: RevisionTexts) -> Changes:
 
 def _plan(
     tx: Transaction, parse: Parse, active: ActiveRules, head: RuleText, head_name: str
-) -> Plan:
+) -> PlanReport:
     model = active.model
     last = tx.decisions.find(Query(model=model, limit=LOOKED_BACK))
     sides = Sides(

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 Parse = Callable[[str, str], Policy]
 
 
-class Figures(Protocol):
+class FigureSource(Protocol):
     """Where figures come from."""
 
     def ask(self, query: str, at: datetime) -> float | None:
@@ -44,7 +44,7 @@ class FigureReport:
 class PollFigures:
     """One round asks for every figure whose span has ended since the round before."""
 
-    def __init__(self, store: Store, clock: Clock, parse: Parse, figures: Figures) -> None:
+    def __init__(self, store: Store, clock: Clock, parse: Parse, figures: FigureSource) -> None:
         self._store = store
         self._clock = clock
         self._parse = parse

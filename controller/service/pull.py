@@ -13,12 +13,12 @@ from pathlib import Path
 
 from controller.domain.errors import IntegrityError, StorageFull, Unavailable, UserError
 
-CHUNK = 1 << 20
+PULL_CHUNK = 1 << 20
 Bytes = Callable[[int], Iterator[bytes]]
 """From an offset to the bytes from there on."""
 
 
-def pull(digest: str, size: int, read: Bytes, target: Path) -> int:
+def pull_artifact(digest: str, size: int, read: Bytes, target: Path) -> int:
     """Bring the artifact to ``target``; how many bytes had to come.
 
     Raises IntegrityError (and takes the part away) if the bytes are not those of ``digest``, Unavailable where the
@@ -95,7 +95,7 @@ def from_bytes(content: bytes) -> Bytes:
     """Bytes that are here, in chunks."""
 
     def read(offset: int) -> Iterator[bytes]:
-        for start in range(offset, len(content), CHUNK):
-            yield content[start : start + CHUNK]
+        for start in range(offset, len(content), PULL_CHUNK):
+            yield content[start : start + PULL_CHUNK]
 
     return read

@@ -23,7 +23,7 @@ LEAST_ROOM = 64 << 20
 _NAMED = 10
 """Models at rest that are named; of more only their number is said."""
 
-SILENT = 60.0
+SILENT_SECONDS = 60.0
 """Seconds without a good round after which a loop counts as stuck, whether or not it said why."""
 
 
@@ -154,10 +154,10 @@ def _rooms(folders: Sequence[Path]) -> Iterator[Condition]:
 
 def _loops(health: Sequence[Health]) -> Iterator[Condition]:
     for loop in health:
-        stuck = loop.silent_for > SILENT
+        stuck = loop.silent_for > SILENT_SECONDS
         if not loop.error and not stuck:
             continue
         sentence = loop.error or f"has had no good round for {loop.silent_for:.0f} s."
         yield Condition(name=f"loop {loop.name}", ok=False, sentence=sentence)
-    if not any(loop.error or loop.silent_for > SILENT for loop in health):
+    if not any(loop.error or loop.silent_for > SILENT_SECONDS for loop in health):
         yield Condition(name="loops", ok=True, sentence=f"{len(health)} run")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from controller.domain.records import Record, Span, add, bounded
+from controller.domain.records import Record, WindowSums, add_figure, bounded
 from controller.domain.rules import Policy
 from controller.domain.signals import Signal, SignalKind
 from controller.domain.versions import Reign, Version
@@ -40,13 +40,13 @@ def read_records(
 
 
 def _record(
-    version: Version, metric: str, frame: tuple[float, datetime], hours: list[Span]
+    version: Version, metric: str, frame: tuple[float, datetime], hours: list[WindowSums]
 ) -> Record:
     window, since = frame
     empty = Record(version=version.number, metric=metric, window=window, since=since)
-    spans: tuple[Span, ...] = ()
+    spans: tuple[WindowSums, ...] = ()
     for index, span in _placed(empty, hours):
-        spans = add(spans, Span(index=index).plus(span))
+        spans = add_figure(spans, WindowSums(index=index).plus(span))
     return Record(
         version=version.number,
         metric=metric,
@@ -56,6 +56,6 @@ def _record(
     )
 
 
-def _placed(record: Record, hours: list[Span]) -> Iterator[tuple[int, Span]]:
+def _placed(record: Record, hours: list[WindowSums]) -> Iterator[tuple[int, WindowSums]]:
     for span in hours:
         yield record.index_of(datetime.fromtimestamp(span.index * 3600, UTC)), span

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Leaving:
+class LeavingArtifact:
     """A version whose artifact would leave. ``shared`` says that another version still needs the bytes."""
 
     version: int
@@ -32,11 +32,11 @@ class Leaving:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class RetentionPlan:
     """What would leave of one model, and the digest by which it is carried out."""
 
     model: str
-    leaving: tuple[Leaving, ...] = ()
+    leaving: tuple[LeavingArtifact, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -49,7 +49,7 @@ class Plan:
         return sum(one.size for one in self.leaving if not one.shared)
 
 
-def plan_retention(tx: Transaction, model: str, after: timedelta, now: datetime) -> Plan:
+def plan_retention(tx: Transaction, model: str, after: timedelta, now: datetime) -> RetentionPlan:
     """The archived versions whose artifact may leave: archived ``after`` ago, needed by nobody, not gone yet."""
     gone = {removal.version for removal in tx.keeps.removals(model)}
     needed = needs_of(tx, model, now)
@@ -62,10 +62,10 @@ def plan_retention(tx: Transaction, model: str, after: timedelta, now: datetime)
             continue
         found.append(version)
     leaving = {(model, version.number) for version in found}
-    return Plan(
+    return RetentionPlan(
         model=model,
         leaving=tuple(
-            Leaving(
+            LeavingArtifact(
                 version=version.number,
                 digest=version.digest,
                 size=version.size,

@@ -29,7 +29,7 @@ _CHUNK = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
+class SearchFilters:
     """What is looked for; everything that is said must hold.
 
     ``metrics`` are comparisons such as ``mae<15``; ``tags`` map a name to a value, or to None for any.
@@ -48,7 +48,7 @@ class Wanted:
     limit: int = 100
 
 
-def search(tx: Transaction, wanted: Wanted) -> list[dict[str, Any]]:
+def search(tx: Transaction, wanted: SearchFilters) -> list[dict[str, Any]]:
     """Versions as rows, newest first within a model; each with its metrics, tags, aliases and description."""
     tests = [_comparison(text) for text in wanted.metrics]
     found: list[dict[str, Any]] = []
@@ -85,7 +85,7 @@ def _comparison(text: str) -> _Test:
     return holds
 
 
-def _models(tx: Transaction, wanted: Wanted) -> list[str]:
+def _models(tx: Transaction, wanted: SearchFilters) -> list[str]:
     """All that are asked for; with a tag only those that bear it anywhere."""
     names = list(wanted.models) or [state.model for state in tx.models.all()]
     for name, value in wanted.tags.items():
@@ -95,7 +95,7 @@ def _models(tx: Transaction, wanted: Wanted) -> list[str]:
 
 
 def _versions(
-    tx: Transaction, model: str, wanted: Wanted, tests: list[_Test], limit: int
+    tx: Transaction, model: str, wanted: SearchFilters, tests: list[_Test], limit: int
 ) -> list[Version]:
     """No more than are shown are read whole; of the rest, where a metric is asked for, the metrics alone."""
     numbers = _numbers(tx, model, wanted)
@@ -143,7 +143,7 @@ def _rows(tx: Transaction, model: str, versions: list[Version]) -> list[dict[str
     ]
 
 
-def _numbers(tx: Transaction, model: str, wanted: Wanted) -> set[int] | None:
+def _numbers(tx: Transaction, model: str, wanted: SearchFilters) -> set[int] | None:
     found: set[int] | None = None
     for name, value in wanted.tags.items():
         bearing = {number for owner, number in tx.notes.tagged(name, value) if owner == model}

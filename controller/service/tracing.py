@@ -16,7 +16,7 @@ from controller.domain.decisions import Decision, DecisionRecord, StartRun
 from controller.domain.errors import IncumbentError
 from controller.domain.runs import Run
 from controller.domain.signals import Signal, SignalKind, SignalStatus
-from controller.domain.tracing import Place, Span, SpanKind, place_of, trace_named, trace_of
+from controller.domain.tracing import Span, SpanContext, SpanKind, place_of, trace_named, trace_of
 from controller.ports import Clock, Store, Tracer, Transaction
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class Arrival:
     name: str
     start: datetime
     end: datetime
-    sender: Place | None = None
+    sender: SpanContext | None = None
 
 
 def trace_of_signal(tx: Transaction, signal: Signal) -> str:
@@ -154,7 +154,7 @@ def _of_decision(tx: Transaction, record: DecisionRecord, decision: Decision) ->
     answered = [answer.signal for answer in decision.answers]
     new = _open_before(record) & set(answered)
     spans: list[Span] = []
-    parents: list[Place] = []
+    parents: list[SpanContext] = []
     for number in list(dict.fromkeys([*ordered, *answered]))[:_MOST_SIGNALS]:
         signal = tx.signals.get(number)
         if signal is not None:

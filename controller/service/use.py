@@ -14,7 +14,7 @@ from email.utils import format_datetime
 from controller.domain.canonical import to_plain
 from controller.domain.errors import Conflict, NotFound, UserError
 from controller.domain.rollout import goes_to_challenger
-from controller.domain.use import CHAMPION, Consumer, Needs, live, ways_back
+from controller.domain.use import RESERVED_ALIAS, Consumer, Needs, live_leases, ways_back
 from controller.domain.versions import VersionState
 from controller.ports import Resolved, Store, Transaction
 
@@ -26,11 +26,11 @@ _NAME = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ask:
+class ResolveRequest:
     """Who wants what: ``selector`` is ``champion``, an alias, or a version's number."""
 
     model: str
-    selector: str = CHAMPION
+    selector: str = RESERVED_ALIAS
     consumer: str | None = None
     actor: str = ""
     lease: timedelta = LEASE
@@ -40,7 +40,7 @@ class Ask:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Resolution:
     """What the name stands for, and the caller's lease if it gave its name."""
 
     resolved: Resolved
@@ -106,37 +106,37 @@ class Answer:
 def parse_selector(text: str) -> tuple[str, str]:
     """``flight-delay@canary`` as model and selector; the champion where none is named."""
     model, _, selector = text.partition("@")
-    return model, selector or CHAMPION
+    return model, selector or RESERVED_ALIAS
 
 
-def resolve(store: Store, ask: Ask, now: datetime) -> Answer:
+def resolve_name(store: Store, ask: ResolveRequest, now: datetime) -> Resolution:
     """What the name stands for at ``now``; NotFound if nothing, Conflict where a firm sunset is over.
 
     With a consumer's name its lease is taken or renewed.
     """
-    seen = look(store, ask, now)
-    if isinstance(seen, Answer):
+    seen = look_up(store, ask, now)
+    if isinstance(seen, Resolution):
         return seen
     with store.begin() as tx:
         kept = tx.consumers.renew(_wanted(ask, seen, now), downloads=1 if ask.download else 0)
-    return Answer(resolved=seen, lease=kept)
+    return Resolution(resolved=seen, lease=kept)
 
 
-def look(store: Store, ask: Ask, now: datetime) -> Answer | Resolved:
-    """As :func:`resolve`, without writing: not yet an answer where a lease is to be taken or renewed."""
+def look_up(store: Store, ask: ResolveRequest, now: datetime) -> Resolution | Resolved:
+    """As :func:`resolve_name`, without writing: not yet an answer where a lease is to be taken or renewed."""
     # A single look: what a rollout or a lease asks beyond it compares generations, and needs no snapshot.
     with store.read(snapshot=False) as tx:
         found = _routed(tx, ask, _found(tx, ask, now))
         lease = _held(tx, ask, found)
     if ask.consumer is None:
-        return Answer(resolved=found)
+        return Resolution(resolved=found)
     wanted = _wanted(ask, found, now)
     if lease is not None and not ask.download and _is_fresh(lease, wanted, now):
-        return Answer(resolved=found, lease=lease)
+        return Resolution(resolved=found, lease=lease)
     return found
 
 
-def _found(tx: Transaction, ask: Ask, now: datetime) -> Resolved:
+def _found(tx: Transaction, ask: ResolveRequest, now: datetime) -> Resolved:
     found = tx.aliases.resolve(ask.model, ask.selector)
     if found is None:
         raise NotFound(_nothing(tx, ask), hint=f"`incumbent versions {ask.model}` lists them.")
@@ -154,7 +154,7 @@ def _found(tx: Transaction, ask: Ask, now: datetime) -> Resolved:
     return found
 
 
-def _routed(tx: Transaction, ask: Ask, found: Resolved) -> Resolved:
+def _routed(tx: Transaction, ask: ResolveRequest, found: Resolved) -> Resolved:
     """During a rollout: whose request it is. A rollout whose version has ended is over, and not told."""
     rollout = found.rollout
     if rollout is None:
@@ -168,8 +168,8 @@ def _routed(tx: Transaction, ask: Ask, found: Resolved) -> Resolved:
     return found
 
 
-def _nothing(tx: Transaction, ask: Ask) -> str:
-    if ask.selector == CHAMPION:
+def _nothing(tx: Transaction, ask: ResolveRequest) -> str:
+    if ask.selector == RESERVED_ALIAS:
         if tx.registry.versions(ask.model, limit=1):
             return f"{ask.model} has versions, and no champion yet."
         return f"{ask.model} has no version."
@@ -178,7 +178,7 @@ def _nothing(tx: Transaction, ask: Ask) -> str:
     return f"{ask.model} has no alias called {ask.selector}."
 
 
-def _held(tx: Transaction, ask: Ask, found: Resolved) -> Consumer | None:
+def _held(tx: Transaction, ask: ResolveRequest, found: Resolved) -> Consumer | None:
     if ask.consumer is None:
         return None
     number = found.version.number
@@ -196,7 +196,7 @@ def check_consumer(name: str) -> str:
     return name
 
 
-def _wanted(ask: Ask, found: Resolved, now: datetime) -> Consumer:
+def _wanted(ask: ResolveRequest, found: Resolved, now: datetime) -> Consumer:
     if not SHORTEST <= ask.lease <= LONGEST:
         raise UserError("A lease lasts from one minute to 90 days.")
     version, until = found.version, now + ask.lease
@@ -222,7 +222,7 @@ def _is_fresh(lease: Consumer, wanted: Consumer, now: datetime) -> bool:
 
 def needs_of(tx: Transaction, model: str, now: datetime) -> dict[int, Needs]:
     """Who needs which version now; versions that nobody needs are left out."""
-    leases = live(tx.consumers.of(model, live_at=now), now)
+    leases = live_leases(tx.consumers.of(model, live_at=now), now)
     aliases, keeps = tx.aliases.of(model), tx.keeps.of(model)
     history = tx.registry.history(model, 1000)
     seated = tx.registry.versions(model, numbers={reign.version for reign in history})
@@ -240,7 +240,7 @@ def needs_of(tx: Transaction, model: str, now: datetime) -> dict[int, Needs]:
     }
 
 
-def release(store: Store, model: str, consumer: str, now: datetime) -> int:
+def release_consumer(store: Store, model: str, consumer: str, now: datetime) -> int:
     """The consumer is gone: end its leases; how many there were. Conflict if there were none."""
     with store.begin() as tx:
         ended = tx.consumers.release(model, consumer, now)

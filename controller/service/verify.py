@@ -22,7 +22,7 @@ from controller.domain.chain import break_at
 from controller.domain.decisions import Decision, DecisionRecord
 from controller.domain.errors import IncumbentError, NotFound
 from controller.domain.rules import Policy
-from controller.domain.snapshot import FORMAT, Covers, Snapshot
+from controller.domain.snapshot import SNAPSHOT_FORMAT, Covers, Snapshot
 from controller.policy.decide import CODE, decide
 from controller.ports import Transaction
 from controller.service.anchor import cut_off
@@ -37,7 +37,7 @@ BlobId = Callable[[bytes], str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Difference:
+class VerifyDifference:
     """What is wrong with one decision, in one sentence. ``finding``: newer code decides otherwise, no tampering.
 
     ``place`` is where the derived decision differs, with both values; empty where it could not be derived.
@@ -56,8 +56,8 @@ class Verification:
     """``checked`` decisions were derived again. ``first`` is the first that differs, None if none does."""
 
     checked: int
-    first: Difference | None = None
-    findings: tuple[Difference, ...] = ()
+    first: VerifyDifference | None = None
+    findings: tuple[VerifyDifference, ...] = ()
     head: str = GENESIS
     covered_since: int | None = None
     """The first decision whose record covers signals, answers and comments too; None if none does."""
@@ -92,7 +92,7 @@ class Verifier:
         previous = GENESIS if number == 1 else before.hash if before else ""
         problem = _broken(record, number, previous)
         if problem is None and after is not None and after.prev_hash != record.hash:
-            problem = Difference(
+            problem = VerifyDifference(
                 decision=number,
                 sentence=f"Decision {number} was replaced: decision {number + 1} follows another one.",
             )
@@ -106,7 +106,7 @@ class Verifier:
         """
         last, head = self._tx.decisions.head()
         checked, before, replay, covered = 0, GENESIS, Replay(), Covered()
-        findings: list[Difference] = []
+        findings: list[VerifyDifference] = []
         for record in self._records():
             checked += 1
             problem = _broken(record, checked, before) or self.derive(record)
@@ -125,7 +125,7 @@ class Verifier:
                 progress(checked, last)
         first = None
         if (checked, before) != (last, head):
-            first = Difference(
+            first = VerifyDifference(
                 decision=last,
                 sentence=f"The log ends at decision {checked}, but its head names decision {last}.",
             )
@@ -144,16 +144,16 @@ class Verifier:
     def _records(self) -> Iterator[DecisionRecord]:
         yield from self._tx.decisions.walk()
 
-    def derive(self, record: DecisionRecord) -> Difference | None:
+    def derive(self, record: DecisionRecord) -> VerifyDifference | None:
         """Decide once more from the stored snapshot and rules; None if the same bytes come out."""
         try:
             stored = json.loads(record.decision)
             derived = self._decide_again(record)
         except _Unlike as unlike:
-            return Difference(decision=record.id, sentence=f"Decision {record.id} {unlike}")
+            return VerifyDifference(decision=record.id, sentence=f"Decision {record.id} {unlike}")
         except (IncumbentError, ValueError) as error:
             said = error.message if isinstance(error, IncumbentError) else str(error)
-            return Difference(
+            return VerifyDifference(
                 decision=record.id,
                 sentence=f"Decision {record.id} cannot be derived again: {said.rstrip('.')}.",
             )
@@ -168,7 +168,7 @@ class Verifier:
             if newer
             else f"Decision {record.id} differs from what its snapshot and rules give"
         )
-        return Difference(
+        return VerifyDifference(
             decision=record.id,
             sentence=f"{words}: {place} is {_short(recorded)}, derived {_short(found)}.",
             finding=newer,
@@ -178,11 +178,11 @@ class Verifier:
         )
 
     def _decide_again(self, record: DecisionRecord) -> Decision:
-        snapshot = codec.load(Snapshot, record.snapshot)
+        snapshot = codec.load_value(Snapshot, record.snapshot)
         self._covers = snapshot.covers
-        if snapshot.format > FORMAT:
+        if snapshot.format > SNAPSHOT_FORMAT:
             raise _Unlike(
-                f"has a snapshot of format {snapshot.format}, and this version reads up to {FORMAT}."
+                f"has a snapshot of format {snapshot.format}, and this version reads up to {SNAPSHOT_FORMAT}."
             )
         if snapshot.rules != record.rules:
             raise _Unlike("names other rules than its snapshot.")
@@ -200,8 +200,12 @@ class Verifier:
         return self._policies[blob]
 
 
-def _stray(found: Stray | Uncovered | None) -> Difference | None:
-    return None if found is None else Difference(decision=found.decision, sentence=found.sentence)
+def _stray(found: Stray | Uncovered | None) -> VerifyDifference | None:
+    return (
+        None
+        if found is None
+        else VerifyDifference(decision=found.decision, sentence=found.sentence)
+    )
 
 
 def _not_checked(tx: Transaction, covered: Covered) -> Iterator[str]:
@@ -215,11 +219,11 @@ def _not_checked(tx: Transaction, covered: Covered) -> Iterator[str]:
         yield f"{waiting:,} comments wait for the next decision, whose record will cover them."
 
 
-def _broken(record: DecisionRecord, number: int, before: str) -> Difference | None:
+def _broken(record: DecisionRecord, number: int, before: str) -> VerifyDifference | None:
     found = break_at(record, number, before)
     if found is None:
         return None
-    return Difference(decision=found.decision, sentence=found.sentence)
+    return VerifyDifference(decision=found.decision, sentence=found.sentence)
 
 
 def first_difference(stored: Any, derived: Any, place: str = "") -> tuple[str, Any, Any]:
@@ -240,7 +244,7 @@ class _Unlike(Exception):
     """Half a sentence about a record that cannot be derived again."""
 
 
-def _sum_up(checked: int, problem: Difference | None, head: str) -> Verification:
+def _sum_up(checked: int, problem: VerifyDifference | None, head: str) -> Verification:
     if problem is not None and problem.finding:
         return Verification(checked=checked, findings=(problem,), head=head)
     return Verification(checked=checked, first=problem, head=head)

@@ -13,8 +13,8 @@ from controller.service.poll_sources import PollSources
 log = logging.getLogger(__name__)
 
 
-class Watcher(Protocol):
-    """What :class:`controller.adapters.sources.watch.Watcher` offers."""
+class FolderWatcher(Protocol):
+    """What :class:`controller.adapters.sources.watch.FolderWatcher` offers."""
 
     def follow(self, paths: Iterable[Path]) -> None:
         """Watch these folders from now on, and miss nothing in those that were watched before."""
@@ -33,7 +33,7 @@ class WatchSources:
     def __init__(
         self,
         sources: PollSources,
-        open_watcher: Callable[[], Watcher],
+        open_watcher: Callable[[], FolderWatcher],
         wake: Callable[[], None],
         *,
         look_for_new_roots: float = 1.0,
@@ -66,7 +66,7 @@ class WatchSources:
         finally:
             watcher.close()
 
-    def follow_roots(self, watcher: Watcher) -> None:
+    def follow_roots(self, watcher: FolderWatcher) -> None:
         """Watch what the sources have come to read, and give up what they read no more."""
         now = self._sources.roots()
         if now == self._roots:

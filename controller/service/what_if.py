@@ -59,7 +59,7 @@ def otherwise(
 def decide_again(record: DecisionRecord, policy: Policy) -> tuple[str, int | None] | None:
     """Verdict and champion that ``policy`` gives on the record's snapshot; None if it cannot be read."""
     try:
-        snapshot = codec.load(Snapshot, record.snapshot)
+        snapshot = codec.load_value(Snapshot, record.snapshot)
         decision = decide(snapshot, policy, record.decided_at)
     except (IncumbentError, ValueError):
         return None
@@ -87,7 +87,7 @@ def _under(
 def _ask(
     record: DecisionRecord, policy: Policy, actual: tuple[str, int | None], name: str, asked: str
 ) -> Otherwise:
-    snapshot = codec.load(Snapshot, record.snapshot)
+    snapshot = codec.load_value(Snapshot, record.snapshot)
     try:
         decision = decide(snapshot, policy, record.decided_at)
     except IncumbentError as error:

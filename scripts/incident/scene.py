@@ -25,9 +25,9 @@ from controller.adapters.telemetry import OtelTracer, open_tracer
 from controller.domain.decisions import Decision, DecisionRecord
 from controller.domain.rules import SourceKey
 from controller.domain.runs import Run, RunKind
-from controller.domain.tracing import Place, Span, SpanKind, place_of, read_header
+from controller.domain.tracing import Span, SpanContext, SpanKind, place_of, read_header
 from controller.entrypoints.cli.main import main
-from controller.entrypoints.cli.session import Session
+from controller.entrypoints.cli.session import CliSession
 from controller.ports import Batch
 from controller.service.engine import Engine
 from controller.service.links import MessageLinks
@@ -109,8 +109,8 @@ class Scene:
         house.engine = Engine(self.store, self.clock, house.parse, decided=self._decided)
         house.relay = Relay(self.store, house.dispatcher, announce=self.tracing.rung)
         house.rescuer = Rescuer(self.store, self.clock)
-        self.desk = Desk(house=house)
-        self.desk.enforce(RULES)
+        self.app_context = Desk(house=house)
+        self.app_context.enforce(RULES)
         config = PollConfig(timer=self.timer)
         self.poll = PollSources(
             self.store, self.clock, house.parse, self._open, KeptHealth(self.store), config
@@ -218,7 +218,7 @@ class Scene:
 
     def command(self, *words: str, actor: str = "ana", code: int = 0) -> str:
         """`incumbent words...`, as a person types it; what it prints."""
-        session = Session(given=self.store, clock=self.clock)
+        session = CliSession(given=self.store, clock=self.clock)
         session.decides_here = False  # the controller decides, as it does elsewhere
         session.settings = load_settings(actor=actor, groups={"leads": ["ana"]})
         result = CliRunner().invoke(main, list(words), obj=session)
@@ -240,7 +240,7 @@ class Scene:
         return int(links.read(found[1], self.clock.now()).rpartition("/")[2])
 
 
-def _span(run: Run, parent: Place, began: datetime, ended: datetime) -> Span:
+def _span(run: Run, parent: SpanContext, began: datetime, ended: datetime) -> Span:
     return Span(
         name=f"run {run.spec.kind.value}",
         place=place_of(parent.trace, "run", f"{run.id}:{run.fence}"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from controller.adapters.memory import MemoryStore
-from controller.entrypoints.api.app import create_app, open_desk
+from controller.entrypoints.api.app import create_app, open_app_context
 from controller.settings import Settings
 from scripts.reference.tables import MADE, code, table
 
@@ -35,7 +35,7 @@ def document() -> dict[str, Any]:
         **{name: field.get_default() for name, field in Settings.model_fields.items()}
         | {"page_key": None}
     )
-    app = create_app(open_desk(settings, MemoryStore(), key="none", artifacts=None))
+    app = create_app(open_app_context(settings, MemoryStore(), key="none", artifacts=None))
     found: dict[str, Any] = app.openapi()
     return found
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from controller.settings import PREFIX, Settings
+from controller.settings import ENV_PREFIX, Settings
 from scripts.reference.tables import MADE, code, table
 
 _INTRODUCTION = f"""\
@@ -41,7 +41,7 @@ def settings_page() -> str:
 def _row(name: str, field: FieldInfo) -> tuple[str, ...]:
     return (
         code(name),
-        code(PREFIX + name.upper()),
+        code(ENV_PREFIX + name.upper()),
         _type(field.annotation) + _bounds(field),
         _default(field),
         field.description or "",

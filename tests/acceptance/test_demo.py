@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.rulefmt import load
+from controller.rulefmt import load_policy
 
 PATIENCE = 420.0
 """Seconds for one command. The year takes one to three minutes; a busy machine may be slower."""
@@ -169,7 +169,7 @@ def test_decisions_can_be_read_by_programs(reader: Checkout):
 
 def test_the_readmes_policy_is_whole_and_short():
     (text,) = blocks("yaml")
-    assert load(text, "README.md").model == "flight-delay"
+    assert load_policy(text, "README.md").model == "flight-delay"
     assert len(text.splitlines()) <= 10
 
 

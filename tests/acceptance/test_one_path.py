@@ -99,8 +99,8 @@ def test_every_decision_can_be_derived_again_byte_for_byte():
     records = house.records()
     assert len(records) >= 12
     for record in records:
-        snapshot = codec.load(Snapshot, record.snapshot)
-        stored = codec.load(Decision, record.decision)
+        snapshot = codec.load_value(Snapshot, record.snapshot)
+        stored = codec.load_value(Decision, record.decision)
         again = decide(snapshot, house.rules, stored.decided_at)
         assert canonical_json(again) == record.decision
     assert find_break(records) is None

@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from controller.entrypoints.api.desk import LoginLinks
+from controller.entrypoints.api.context import LoginLinks
 from controller.entrypoints.api.serve import Server
 from tests.support.house import MODEL
 from tests.support.page import Office
@@ -56,7 +56,7 @@ def server(office: Office) -> Iterator[Server]:
     house = office.house
     with Server(
         office.settings, house.store, clock=house.clock, parse=house.parse, key=KEY,
-        settle=house.engine.settle, artifacts=office.artifacts,
+        settle=house.engine.decide_until_idle, artifacts=office.artifacts,
     ) as running:  # fmt: skip
         yield running
 

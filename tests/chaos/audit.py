@@ -61,7 +61,7 @@ def read_books(
 ) -> Books:
     """All of it on one snapshot."""
     with store.read() as tx:
-        records = [(r, codec.load(Decision, r.decision)) for r in tx.decisions.walk()]
+        records = [(r, codec.load_value(Decision, r.decision)) for r in tx.decisions.walk()]
         states = {state.model: state for state in tx.models.all()}
         return Books(
             signals=tx.signals.find(Query(limit=_ALL)),

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from controller.adapters.sql.engine import read_url
-from controller.adapters.sql.tables import runs, signals
+from controller.adapters.sql.tables import runs_table, signals_table
 from controller.domain.canonical import canonical_json
 from controller.domain.errors import IncumbentError
 from tests.chaos.audit import Books, Findings, examine, read_books, verify_all
@@ -71,10 +71,10 @@ class Watch:
         """When, after ``moment``, a signal that came later was answered, and a run that was claimed later ended."""
         at = datetime.fromtimestamp(moment, UTC)
         answered = select(func.count()).where(
-            signals.c.received_at > at, signals.c.decision.is_not(None)
+            signals_table.c.received_at > at, signals_table.c.decision.is_not(None)
         )
-        ended = select(func.min(runs.c.ended_at)).where(
-            runs.c.started_at > at, runs.c.state == "done"
+        ended = select(func.min(runs_table.c.ended_at)).where(
+            runs_table.c.started_at > at, runs_table.c.state == "done"
         )
         with self._engine.connect() as connection:
             first = connection.execute(ended).scalar()

@@ -119,7 +119,7 @@ def books() -> tuple[Books, Seen]:
 
 
 def decision_of(record: DecisionRecord) -> Decision:
-    return codec.load(Decision, record.decision)
+    return codec.load_value(Decision, record.decision)
 
 
 def test_a_world_in_order_has_no_findings(books: tuple[Books, Seen]):

@@ -11,10 +11,10 @@ from controller.domain.catalog import (
     PRODUCTION,
     STAGING,
     STATE_TAG,
+    CatalogSearch,
     Clause,
     NewFreeVersion,
     Ordering,
-    Search,
 )
 from controller.domain.errors import AlreadyExists, Conflict, NotFound
 from controller.ports import Store, Transaction
@@ -109,7 +109,7 @@ def test_a_number_is_never_given_twice(store: Store):
         assert tx.catalog.version(FREE, 1) is None
         add(tx)
         assert version(tx) == 4
-        assert [v.number for v in tx.catalog.versions(Search())] == [4]
+        assert [v.number for v in tx.catalog.versions(CatalogSearch())] == [4]
 
 
 def test_an_import_brings_numbers_of_its_own(store: Store):
@@ -230,8 +230,8 @@ def test_governed_versions_are_listed_beside(store: Store):
         assert (champion.aliases, champion.tags[STATE_TAG]) == (("champion",), "champion")
         assert champion.source == "sha256:d2"
         assert catalog.by_alias(MODEL, "blue") is None
-        assert [m.name for m in catalog.models(Search())] == [FREE, MODEL]
-        order = [(v.model, v.number) for v in catalog.versions(Search())]
+        assert [m.name for m in catalog.models(CatalogSearch())] == [FREE, MODEL]
+        order = [(v.model, v.number) for v in catalog.versions(CatalogSearch())]
     assert order == [(MODEL, 2), (MODEL, 1), (FREE, 1)]
 
 
@@ -240,7 +240,7 @@ def test_a_name_with_a_control_row_alone_is_nobodys(store: Store):
         tx.models.state("asked-for")
     with store.read() as tx:
         assert tx.catalog.kind("asked-for") is None
-        assert tx.catalog.models(Search()) == []
+        assert tx.catalog.models(CatalogSearch()) == []
 
 
 CLAUSES = {
@@ -274,7 +274,7 @@ def test_versions_are_searched(store: Store, clause: Clause, names: list[str]):
         version(tx, "b1", run="r7", team="x")
         version(tx, "B2", run="r8", team="y")
     with store.read() as tx:
-        search = Search(clauses=(clause,), order=(Ordering(field="name"),))
+        search = CatalogSearch(clauses=(clause,), order=(Ordering(field="name"),))
         assert [v.model for v in tx.catalog.versions(search)] == names
 
 
@@ -303,13 +303,13 @@ def test_pages_of_a_search_are_its_whole(store: Store, order: tuple[Ordering, ..
             version(tx, name, at=AT + MINUTE)
             version(tx, name, at=AT)
     with store.read() as tx:
-        whole = tx.catalog.versions(Search(order=order))
+        whole = tx.catalog.versions(CatalogSearch(order=order))
         assert len(whole) == 9
         given = order or (Ordering(field="updated", descending=True),)
         fields = [o.field for o in given]
         fields += [f for f in ("name", "number") if f not in fields]
         paged, after = [], None
-        while page := tx.catalog.versions(Search(order=order, limit=2, after=after)):
+        while page := tx.catalog.versions(CatalogSearch(order=order, limit=2, after=after)):
             paged += page
             after = tuple(VALUES[f](page[-1]) for f in fields)
     assert paged == whole
@@ -319,10 +319,13 @@ def test_models_are_searched_by_tag_and_page(store: Store):
     with store.begin() as tx:
         for name in ("c", "a", "b", "d"):
             add(tx, name, tags={"mlflow.prompt.is_prompt": "true"} if name == "d" else {"t": name})
-        search = Search(
+        search = CatalogSearch(
             clauses=(Clause(field="tag", op="!=", key="mlflow.prompt.is_prompt", value="true"),)
         )
         assert [m.name for m in tx.catalog.models(search)] == ["a", "b", "c"]
-        assert [m.name for m in tx.catalog.models(Search(limit=2, after=("b",)))] == ["c", "d"]
-        tagged = Search(clauses=(Clause(field="tag", op="=", key="t", value="b"),))
+        assert [m.name for m in tx.catalog.models(CatalogSearch(limit=2, after=("b",)))] == [
+            "c",
+            "d",
+        ]
+        tagged = CatalogSearch(clauses=(Clause(field="tag", op="=", key="t", value="b"),))
         assert [m.name for m in tx.catalog.models(tagged)] == ["b"]

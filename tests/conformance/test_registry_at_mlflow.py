@@ -23,7 +23,7 @@ from controller.domain.versions import Reign, Version, VersionState
 from controller.ports import Store, Within
 from controller.ports.publication import NewRemote, RemoteVersion
 from controller.service.mlflow.publish import PublishConfig, Publisher
-from controller.service.mlflow.records import version_of
+from controller.service.mlflow.records import version_from_tags
 from tests.conformance import test_registry as suite
 from tests.support.mlflow import MlflowServer
 from tests.support.postgres import PostgresServer
@@ -87,7 +87,7 @@ class ReadThere:
         within: Within | None = None,
         limit: int | None = None,
     ) -> list[Version]:
-        found = [version_of(remote) for remote in reversed(self._there(model))]
+        found = [version_from_tags(remote) for remote in reversed(self._there(model))]
         return [
             v
             for v in found

@@ -9,7 +9,7 @@ import pytest
 from psycopg import sql
 
 from controller.adapters.memory import SimulatedClock
-from controller.adapters.sql.grants import grants
+from controller.adapters.sql.grants import grant_statements
 from controller.adapters.sql.schema import migrate
 from controller.adapters.sql.store import SqlStore
 from controller.domain.use import Consumer
@@ -30,7 +30,7 @@ def url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str
         known = session.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone()
         if known is None:
             session.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(ROLE)))
-        for statement in grants(ROLE):
+        for statement in grant_statements(ROLE):
             session.execute(statement.encode())
     scheme, rest = owner.split("://", 1)
     yield f"{scheme}://{ROLE}@{rest.split('@', 1)[1]}"

@@ -12,7 +12,7 @@ from controller.adapters.sql.grants import Process
 from controller.adapters.sql.store import SqlStore
 from controller.domain.signals import NewSignal, SignalKind, SignalStatus
 from controller.ports import Query
-from controller.rulefmt import load
+from controller.rulefmt import load_policy
 from controller.service.engine import Engine
 from tests.support.house import MODEL, START
 from tests.support.postgres import PostgresServer
@@ -29,7 +29,7 @@ INSERT = (
 def decide(store: SqlStore) -> None:
     """What a controller does with what waits."""
     clock = SimulatedClock(START + timedelta(days=60))
-    assert Engine(store, clock, load).run_once().poisoned == 0
+    assert Engine(store, clock, load_policy).run_once().poisoned == 0
 
 
 MARKS = {

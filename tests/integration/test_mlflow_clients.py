@@ -23,7 +23,7 @@ from controller.domain.decisions import RegisterVersion, RulesRef
 from controller.domain.publication import Publication
 from controller.entrypoints.api.serve import Server
 from controller.ports import ActiveRules
-from controller.rulefmt import blob_id, load
+from controller.rulefmt import blob_id, load_policy
 from controller.service.engine import Engine
 from controller.service.mlflow.package import Packer
 from controller.service.mlflow.publish import PublishConfig, Publisher, PublishReport
@@ -177,7 +177,7 @@ def test_a_move_by_hand_and_a_lost_database_at_a_real_server(store: SqlStore, tm
         config = PublishConfig(owner="test", settle="restore", watch=timedelta(0))
         publisher = Publisher(store, team, SystemClock(), config)
 
-        engine = Engine(store, SystemClock(), load)
+        engine = Engine(store, SystemClock(), load_policy)
 
         def look() -> Publication:
             """A look, what the engine says to it, and the look that obeys."""
@@ -244,7 +244,7 @@ def test_a_webhook_of_a_real_server_brings_the_look_forward(store: SqlStore, tmp
         team = MlflowTeamRegistry(Client(server.place, timeout=60))
         config = PublishConfig(owner="test", settle="restore", watch=timedelta(hours=1))
         publisher = Publisher(store, team, SystemClock(), config)
-        engine = Engine(store, SystemClock(), load)
+        engine = Engine(store, SystemClock(), load_policy)
         govern(store)
         assert publisher.run_once().published == 2
         assert publisher.run_once() == PublishReport()

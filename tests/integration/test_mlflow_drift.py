@@ -38,15 +38,15 @@ def server() -> Iterator[MlflowServer]:
 
 
 class Office:
-    """A desk whose second version is champion, published to the server under a name of its own."""
+    """A app_context whose second version is champion, published to the server under a name of its own."""
 
     def __init__(self, server: MlflowServer, asked: str) -> None:
         self.server = server
         self.model = f"flight-delay-{next(_NAMES)}"
-        self.desk = Desk()
-        house = self.desk.house
+        self.app_context = Desk()
+        house = self.app_context.house
         text = POLICY.replace("flight-delay", self.model)
-        self.desk.enforce(f"{text}registry:\n  moved_elsewhere: {asked}\n")
+        self.app_context.enforce(f"{text}registry:\n  moved_elsewhere: {asked}\n")
         house.rules = house.policies[f"{text}registry:\n  moved_elsewhere: {asked}\n"]
         for name in ("jan", "feb"):
             house.clock.advance(timedelta(days=31))
@@ -59,9 +59,9 @@ class Office:
 
     def look(self) -> None:
         """A round of the publisher, and what the engine says to it."""
-        self.desk.house.clock.advance(timedelta(seconds=6))
+        self.app_context.house.clock.advance(timedelta(seconds=6))
         assert self.publisher.run_once().failed == 0
-        self.desk.house.tick()
+        self.app_context.house.tick()
 
     @property
     def alias(self) -> int | None:
@@ -72,7 +72,7 @@ class Office:
         """How each foreign move was settled."""
         return [
             action["how"]
-            for record in self.desk.house.records()
+            for record in self.app_context.house.records()
             for action in json.loads(record.decision)["actions"]
             if action["kind"] == "settle_move"
         ]
@@ -89,13 +89,13 @@ def test_a_move_by_mlflows_client_is_settled_by_policy(
     assert office.alias == 1
     for _ in range(3):
         office.look()
-    assert (office.desk.house.champion, office.alias) == (champion, alias)
+    assert (office.app_context.house.champion, office.alias) == (champion, alias)
     assert office.decisions() == [asked]
-    said = " ".join(office.desk.run("explain", office.model).stdout.split())
+    said = " ".join(office.app_context.run("explain", office.model).stdout.split())
     assert f"10 | moved_elsewhere: {asked}" in said
     assert f"at {server.place} points at version 1 instead of version 2" in said
-    assert f"{asked}: The alias champion" in office.desk.run("audit", office.model).stdout
-    office.desk.run("verify", "--all")
+    assert f"{asked}: The alias champion" in office.app_context.run("audit", office.model).stdout
+    office.app_context.run("verify", "--all")
 
 
 @pytest.mark.parametrize("asked", ["restore", "adopt"])
@@ -126,7 +126,7 @@ print(found.version)
     )
     for _ in range(3):
         office.look()
-    assert (office.desk.house.champion, office.alias) == (2, int(theirs.split()[-1]))
+    assert (office.app_context.house.champion, office.alias) == (2, int(theirs.split()[-1]))
     assert office.decisions() == ["hold"]
-    said = " ".join(office.desk.run("explain", office.model).stdout.split())
+    said = " ".join(office.app_context.run("explain", office.model).stdout.split())
     assert "but version 3 over there is none of ours" in said

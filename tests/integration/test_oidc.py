@@ -74,7 +74,7 @@ def test_a_person_logs_in_and_approves_with_the_role_that_the_claims_give(office
 
 
 def test_the_role_is_for_the_models_of_one_owner(office: Office):
-    office.desk.enforce(ASKS.replace("arrivals-team", "others"))
+    office.app_context.enforce(ASKS.replace("arrivals-team", "others"))
     ana = browser(office)
     log_in(ana)
     text = ana.get(f"/decisions/{HELD}").text

@@ -39,11 +39,11 @@ class Team:
         file.write_text(text)
 
     def _record(self) -> None:
-        desk = history(PASSES, FAILS)
+        app_context = history(PASSES, FAILS)
         url = f"sqlite:///{self.home / 'incumbent.db'}"
         migrate(url)
         store = SqlStore(url, SystemClock())
-        records = desk.house.records()
+        records = app_context.house.records()
         self.count = len(records)
         with store.begin() as tx:
             for r in records:

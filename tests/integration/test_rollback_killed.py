@@ -70,7 +70,7 @@ def go_through(store: Store, model: str) -> None:
     with store.begin() as tx:
         tx.signals.append([asked], AT)
     for _ in range(6):
-        Engine(store, SimulatedClock(AT), parse).settle(model)
+        Engine(store, SimulatedClock(AT), parse).decide_until_idle(model)
         work(store, model)
 
 

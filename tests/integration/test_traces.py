@@ -19,7 +19,7 @@ import pytest
 from controller.adapters import telemetry
 from controller.adapters.telemetry import open_tracer
 from controller.domain.errors import ConfigurationError
-from controller.domain.tracing import Place, Span, place_of, read_header
+from controller.domain.tracing import Span, SpanContext, place_of, read_header
 from controller.service.tracing import Tracing
 from tests.support.collector import Collected, collecting
 from tests.support.house import UNDECIDED, House
@@ -214,5 +214,5 @@ def test_what_is_no_traceparent_is_ignored(header: str | None):
 
 
 def test_a_header_is_read_as_it_is_written():
-    place = Place(trace="a" * 32, span="b" * 16)
+    place = SpanContext(trace="a" * 32, span="b" * 16)
     assert read_header(place.header) == place

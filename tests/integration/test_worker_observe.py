@@ -16,12 +16,12 @@ from click.testing import CliRunner
 from controller.domain.canonical import format_time, to_plain
 from controller.domain.codec import load_plain
 from controller.domain.data import served_stream
-from controller.domain.decay import Watch
+from controller.domain.decay import MetricWatch
 from controller.domain.evidence import Evaluation
 from controller.domain.rules import Comparison, DataSection, Gate, Reference, Served, Slices
 from controller.domain.runs import Run, RunKind, RunState
 from controller.entrypoints.cli.main import main
-from controller.entrypoints.cli.session import Session
+from controller.entrypoints.cli.session import CliSession
 from controller.ports import Batch
 from tests.support.workplace import DATA, MODEL, START, Workplace, rows_of
 
@@ -32,7 +32,7 @@ GATE = Gate(
     reference=Reference.CHAMPION,
     slices=Slices(by=("place",)),
 )
-WATCH = Watch(
+WATCH = MetricWatch(
     name="decay",
     asked_by="trigger",
     metric="mae",
@@ -66,7 +66,7 @@ class Post(Workplace):
             tx.data.quarantine(MODEL, batch.sequence, "it is a log")
             return tx.data.add(served_stream(MODEL), [replace(batch, sequence=0)], START)[0]
 
-    def look(self, *watches: Watch, data: DataSection = DATA, **details: Any) -> Run:
+    def look(self, *watches: MetricWatch, data: DataSection = DATA, **details: Any) -> Run:
         """A decay run; Done."""
         assert self.judged.holdout is not None
         assert self.judged.holdout.end is not None
@@ -89,7 +89,7 @@ class Post(Workplace):
 
     def command(self, *words: str) -> str:
         """What the command prints about this workplace."""
-        result = CliRunner().invoke(main, list(words), env=self.environment, obj=Session())
+        result = CliRunner().invoke(main, list(words), env=self.environment, obj=CliSession())
         assert result.exit_code == 0, result.output
         return result.stdout
 

@@ -75,8 +75,8 @@ def _check_log(records, ledger: Ledger, rules: Policy) -> None:
         _must(record.prev_hash == ledger.head, f"decision {record.id} forks the chain")
         _must(record.hash == hash_of(record), f"decision {record.id} has another hash")
         ledger.decision, ledger.head = record.id, record.hash
-        decision = codec.load(Decision, record.decision)
-        again = decide(codec.load(Snapshot, record.snapshot), rules, decision.decided_at)
+        decision = codec.load_value(Decision, record.decision)
+        again = decide(codec.load_value(Snapshot, record.snapshot), rules, decision.decided_at)
         _must(
             canonical_json(again) == record.decision, f"decision {record.id} is not derived again"
         )

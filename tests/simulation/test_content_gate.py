@@ -13,7 +13,7 @@ import pytest
 
 from controller.adapters.memory.models import MemoryModels
 from controller.domain.signals import NewSignal, SignalKind
-from controller.policy.case import Case
+from controller.policy.context import DecisionContext
 from controller.policy.reasons import train as training
 from controller.policy.triggers import judge_triggers
 from controller.ports import Query
@@ -51,7 +51,7 @@ def _statuses(house: House) -> dict[int, str]:
         return {signal.id: signal.status.value for signal in tx.signals.find(Query(limit=100))}
 
 
-def _fail_of_itself(case: Case) -> Any:
+def _fail_of_itself(case: DecisionContext) -> Any:
     if case.snapshot.model == MODEL:
         raise ZeroDivisionError("its budget is zero")
     return judge_triggers(case)

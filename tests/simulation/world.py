@@ -127,7 +127,7 @@ class World:
             self.broker.step += 1
             self.step(self.rng.choice(self.actors))
         self.rng.seed(self.seed)
-        self.settle()
+        self.decide_until_idle()
 
     def step(self, actor: Callable[[], None]) -> None:
         """One step of one actor; a crash ends only that step. The invariants are checked after it.
@@ -176,7 +176,7 @@ class World:
             self.depth -= 1
         self.note("wakes up")
 
-    def settle(self, rounds: int = 400) -> None:
+    def decide_until_idle(self, rounds: int = 400) -> None:
         """The faults stop: lease, re-send and one training later all is drained."""
         self.note("the faults stop")
         for name, value in vars(Chances.none()).items():

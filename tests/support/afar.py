@@ -7,7 +7,7 @@ from contextlib import closing
 from click.testing import CliRunner, Result
 
 from controller.entrypoints.cli.main import main
-from controller.entrypoints.cli.session import Session
+from controller.entrypoints.cli.session import CliSession
 from controller.settings import load_settings
 from tests.support.page import Office
 
@@ -29,7 +29,7 @@ class Afar:
 
     def run(self, *words: str, code: int = 0) -> Result:
         """`incumbent words...`; fails the test if it ends with another exit code."""
-        session = Session(clock=self._office.house.clock)
+        session = CliSession(clock=self._office.house.clock)
         session.settings = self._settings
         with closing(session):
             result = CliRunner().invoke(main, list(words), obj=session)

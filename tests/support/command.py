@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 from controller.domain.decisions import RulesRef
 from controller.domain.rules import Policy
 from controller.entrypoints.cli.main import main
-from controller.entrypoints.cli.session import Session
+from controller.entrypoints.cli.session import CliSession
 from controller.ports import ActiveRules
-from controller.rulefmt import blob_id, load
+from controller.rulefmt import blob_id, load_policy
 from controller.settings import load_settings
 from tests.support.house import House
 
@@ -34,7 +34,7 @@ class Loaded(dict[str, Policy]):
     """What is not known is parsed, as in the wired system."""
 
     def __missing__(self, text: str) -> Policy:
-        return load(text, PATH)
+        return load_policy(text, PATH)
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Desk:
 
     def enforce(self, text: str, **proof: Any) -> None:
         """Put the policy `text` in force; `proof` are fields of its reference (revision, review, reviewers)."""
-        self.house.rules = self.house.policies[text] = load(text, PATH)
+        self.house.rules = self.house.policies[text] = load_policy(text, PATH)
         ref = RulesRef(path=PATH, blob=blob_id(text.encode()), **proof)
         with self.house.store.begin() as tx:
             tx.rules.activate(
@@ -72,7 +72,7 @@ class Desk:
 
     def invoke(self, *words: str, answer: str | None = None) -> Result:
         """`incumbent words...`, however it ends."""
-        session = Session(given=self.house.store, clock=self.house.clock)
+        session = CliSession(given=self.house.store, clock=self.house.clock)
         session.settings = load_settings(actor=self.actor, groups=self.groups, roles=self.roles)
         return CliRunner().invoke(main, list(words), obj=session, input=answer)
 

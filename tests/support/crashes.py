@@ -42,7 +42,7 @@ from workers import execute as executing
 from workers.draining import Drain
 from workers.launching import Nursery
 from workers.settings import WorkerSettings
-from workers.steps import Steps, Workplace
+from workers.steps import RunSteps, Workplace
 
 MODEL = "toy"
 LEASE = 1.0
@@ -161,7 +161,7 @@ def labour(home: str, url: str, armed: str, log: str) -> None:
             executing.execute(place, *heard)
 
 
-def _perform(steps: Steps) -> RunEnd:
+def _perform(steps: RunSteps) -> RunEnd:
     run = steps.run
     with (steps.place.settings.home / "effects").open("a") as ledger:
         ledger.write(f"{run.id} {run.fence}\n")

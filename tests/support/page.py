@@ -14,8 +14,8 @@ from controller.adapters.memory.artifacts import MemoryArtifacts
 from controller.bootstrap import revision_source
 from controller.domain.evidence import GateEvidence
 from controller.entrypoints.api.app import create_app
-from controller.entrypoints.api.desk import Desk as Served
-from controller.entrypoints.api.desk import LoginLinks
+from controller.entrypoints.api.context import AppContext as Served
+from controller.entrypoints.api.context import LoginLinks
 from controller.ports import Store
 from controller.rulefmt import blob_id
 from controller.service.access import TokenOrder, issue_token, parse_role
@@ -32,15 +32,15 @@ GROUPS = {"leads": ["ana", "ben"]}
 
 @dataclass
 class Office:
-    """A desk at the command line whose house is also served."""
+    """A app_context at the command line whose house is also served."""
 
     home: Path
     changes: dict[str, Any] = field(default_factory=dict)
     given: Store | None = None
 
     def __post_init__(self) -> None:
-        self.desk = Desk(House(given=self.given), groups=GROUPS)
-        self.house = self.desk.house
+        self.app_context = Desk(House(given=self.given), groups=GROUPS)
+        self.house = self.app_context.house
         self.settings: Settings = load_settings(home=self.home, groups=GROUPS, **self.changes)
         self.artifacts = MemoryArtifacts()
         self.served = Served(
@@ -50,7 +50,7 @@ class Office:
             parse=self.house.parse,
             blob_id=blob_id,
             key="a key of the test",
-            settle=self.house.engine.settle,
+            decide_until_idle=self.house.engine.decide_until_idle,
             artifacts=self.artifacts,
             open_revisions=lambda: revision_source(self.settings),
         )
@@ -58,7 +58,7 @@ class Office:
 
     def held(self) -> None:
         """v1 sits in the seat, v2 waits for approval."""
-        self.desk.enforce(ASKS)
+        self.app_context.enforce(ASKS)
         self.house.data(30_000, "jan")
         self.house.work()
         self.house.clock.advance(timedelta(days=31))

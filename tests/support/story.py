@@ -72,13 +72,13 @@ approval: {when: inconclusive, from: [leads], count: 1, expires: 3d}
 
 def tell(office: Office) -> None:
     """Live through it. The newest decision holds v5."""
-    house, desk = office.house, office.desk
-    desk.enforce(BEFORE)
+    house, app_context = office.house, office.app_context
+    app_context.enforce(BEFORE)
     for month, mae in enumerate((15.9, 15.2, 14.9, 14.6), 1):
         house.clock.advance(timedelta(days=24))
         house.data(27_000 + month, f"2013-{month:02}.parquet")
         _work(office, mae, certain=True)
-    desk.enforce(RULES, **reviewed(office))
+    app_context.enforce(RULES, **reviewed(office))
     house.clock.advance(timedelta(days=10))
     house.data(3_000, "2013-05-a.parquet")
     house.tick()

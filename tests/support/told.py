@@ -17,9 +17,9 @@ from click.testing import CliRunner, Result
 from controller.adapters.sql.store import SqlStore
 from controller.domain.marks import SigningKeys
 from controller.entrypoints.cli.main import main
-from controller.entrypoints.cli.session import Session
+from controller.entrypoints.cli.session import CliSession
 from controller.ports import Comment
-from controller.rulefmt import load
+from controller.rulefmt import load_policy
 from controller.settings import load_settings
 from tests.support.command import POLICY, Desk
 from tests.support.house import MODEL, START, UNDECIDED, House
@@ -70,7 +70,7 @@ class Told:
 
     def run(self, *words: str, keys: SigningKeys | None = KEYS) -> Result:
         store = self.store(keys)
-        session = Session(given=store, parse=load)
+        session = CliSession(given=store, parse=load_policy)
         session.settings = load_settings(actor="ana")
         try:
             return CliRunner().invoke(main, list(words), obj=session)
@@ -81,13 +81,13 @@ class Told:
 def tell(url: str) -> None:
     """A champion by its gates, one by ana's approval, a comment, and a decision that covers it."""
     store = SqlStore(url, None, KEYS)
-    desk = Desk(house=House(given=store))
-    desk.enforce(ASKS)
-    desk.house.data(30_000, "jan")
-    desk.house.work()
-    desk.house.clock.advance(timedelta(days=28))
-    desk.house.data(30_000, "feb")
-    desk.house.work(UNDECIDED)
+    app_context = Desk(house=House(given=store))
+    app_context.enforce(ASKS)
+    app_context.house.data(30_000, "jan")
+    app_context.house.work()
+    app_context.house.clock.advance(timedelta(days=28))
+    app_context.house.data(30_000, "feb")
+    app_context.house.work(UNDECIDED)
     with store.begin() as tx:
         for number in (1, 2):
             said = Comment(
@@ -98,8 +98,8 @@ def tell(url: str) -> None:
                 key=f"c{number}",
             )
             tx.comments.add(said)
-    desk.run("approve", MODEL, "2", "--reason", "looks right", "--yes")
-    assert desk.house.champion == 2
+    app_context.run("approve", MODEL, "2", "--reason", "looks right", "--yes")
+    assert app_context.house.champion == 2
     with store.begin() as tx:
         tx.comments.add(
             Comment(subject="decision:1", actor="person:bo", at=START, text="later", key="c3")

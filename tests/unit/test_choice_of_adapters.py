@@ -11,7 +11,7 @@ from controller.adapters.memory import MemoryStore, SimulatedClock
 from controller.adapters.rules_folder import RulesFolder
 from controller.adapters.sources.files import FileSource
 from controller.adapters.sources.sql_table import SqlSource
-from controller.bootstrap import open_source, rule_source
+from controller.bootstrap import rule_source, source_of_policy
 from controller.domain.errors import ConfigurationError
 from controller.domain.rules import SourceKey
 from controller.settings import load_settings
@@ -53,6 +53,6 @@ def test_missing_file_of_reviewers_never_means_unreviewed(tmp_path):
 )
 def test_data_come_from_where_the_policy_says(tmp_path, monkeypatch, address, kind):
     monkeypatch.setenv("INCUMBENT_CONNECTION_SHOP", "sqlite://")
-    opened = open_source(load_settings(home=tmp_path, code=tmp_path))
+    opened = source_of_policy(load_settings(home=tmp_path, code=tmp_path))
     source = opened(SourceKey(address=address))
     assert isinstance(source, kind)

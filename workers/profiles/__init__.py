@@ -7,15 +7,15 @@ file is read again. Where two profiles differ is the business of ``controller.ev
 
 from __future__ import annotations
 
-from workers.profiles.batches import BatchData, Engine, Format
+from workers.profiles.batches import BatchData, Format, ScanEngine
 from workers.profiles.counting import make_profile
 from workers.profiles.layouts import LayoutOptions, make_layout
 
 __all__ = [
     "BatchData",
-    "Engine",
     "Format",
     "LayoutOptions",
+    "ScanEngine",
     "make_layout",
     "make_profile",
 ]

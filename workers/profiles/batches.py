@@ -54,7 +54,7 @@ _SUFFIXES = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Engine:
+class ScanEngine:
     """DuckDB's settings, said outright: its defaults take every core and 80 % of the memory."""
 
     threads: int = 2
@@ -123,7 +123,7 @@ class Scan:
 
 @contextmanager
 def open_batch(
-    data: BatchData, engine: Engine, text_columns: frozenset[str] = frozenset()
+    data: BatchData, engine: ScanEngine, text_columns: frozenset[str] = frozenset()
 ) -> Iterator[Scan]:
     """A scan of ``data``; ``text_columns`` are read as text from formats that carry no types.
 
@@ -132,7 +132,7 @@ def open_batch(
         UserError: a file cannot be read: cut, encrypted, of another format.
     """
     with tempfile.TemporaryDirectory(prefix="incumbent-", dir=engine.directory) as scratch:
-        connection = connect(engine, Path(scratch))
+        connection = connect_scan(engine, Path(scratch))
         try:
             opener = _Opener(connection, data, Path(scratch), text_columns)
             yield Scan(connection, tuple(opener.pieces()), data.title)
@@ -140,7 +140,7 @@ def open_batch(
             connection.close()
 
 
-def connect(engine: Engine, scratch: Path) -> duckdb.DuckDBPyConnection:
+def connect_scan(engine: ScanEngine, scratch: Path) -> duckdb.DuckDBPyConnection:
     """A private DuckDB in memory that spills to ``scratch`` and loads nothing from the network."""
     connection = duckdb.connect(
         config={

@@ -14,10 +14,10 @@ import numpy as np
 
 from controller.domain.errors import UserError
 from controller.domain.layouts import ColumnKind, Layout
-from controller.domain.profiles import EXAMPLES, ColumnProblem, ColumnProfile, Profile
+from controller.domain.profiles import UNSEEN_EXAMPLES, ColumnProblem, ColumnProfile, Profile
 from controller.domain.sketch import REGISTERS, DistinctSketch
 from workers.profiles import expressions as sql
-from workers.profiles.batches import BatchData, Engine, open_batch
+from workers.profiles.batches import BatchData, ScanEngine, open_batch
 from workers.profiles.failures import explained
 from workers.profiles.layouts import COLUMNS_AT_ONCE
 
@@ -37,7 +37,7 @@ WIDE = 200
 """From this many columns on, some are copied aside before they are counted."""
 
 
-def make_profile(data: BatchData, layout: Layout, engine: Engine | None = None) -> Profile:
+def make_profile(data: BatchData, layout: Layout, engine: ScanEngine | None = None) -> Profile:
     """The counts of ``data`` in the bins of ``layout``.
 
     A column that is missing or has changed its type is counted as far as it can be and says so
@@ -52,7 +52,7 @@ def make_profile(data: BatchData, layout: Layout, engine: Engine | None = None) 
         for column in layout.columns
         if column.kind in (ColumnKind.CATEGORY, ColumnKind.TEXT)
     )
-    with open_batch(data, engine or Engine(), as_text) as scan:
+    with open_batch(data, engine or ScanEngine(), as_text) as scan:
         return profile_scan(scan, layout)
 
 
@@ -278,7 +278,7 @@ class _PieceCounter:
         for at, value, n in self.scan.fetch(
             "SELECT g.c, g.v, g.n FROM grouped g ANTI JOIN known k ON g.c = k.c AND g.v = k.v "
             "WHERE g.v IS NOT NULL "
-            f"QUALIFY row_number() OVER (PARTITION BY g.c ORDER BY g.n DESC, g.v) <= {EXAMPLES} "
+            f"QUALIFY row_number() OVER (PARTITION BY g.c ORDER BY g.n DESC, g.v) <= {UNSEEN_EXAMPLES} "
             "ORDER BY g.c, g.n DESC, g.v"
         ):
             found.setdefault(at, []).append((value, int(n)))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEVELS = np.array([0.005, *(step / 100 for step in range(2, 100, 2)), 0.995])
-FEW = 50
+FEWEST_VALUES = 50
 ATOM_SHARE = 0.02
 ATOM_ROWS = 5
 SMALLEST_SHARE = 0.004
@@ -50,7 +50,7 @@ def choose_edges(sample: NDArray[np.float64], *, integer: bool) -> Edges:
     if sample.size == 0:
         return Edges((0.0,))
     values, counts = np.unique(sample + 0.0, return_counts=True)  # + 0.0: no negative zero
-    if values.size <= FEW:
+    if values.size <= FEWEST_VALUES:
         return _edge_a_value(values, integer=integer)
     frequent = counts >= max(ATOM_SHARE * sample.size, ATOM_ROWS)
     atoms = values[frequent]

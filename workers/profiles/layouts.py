@@ -13,7 +13,7 @@ import numpy as np
 
 from controller.domain.errors import UserError
 from controller.domain.layouts import HOURS, WEEKDAYS, ColumnKind, ColumnLayout, Layout
-from workers.profiles.batches import BatchData, Engine, open_batch
+from workers.profiles.batches import BatchData, ScanEngine, open_batch
 from workers.profiles.edges import Edges, choose_edges
 from workers.profiles.expressions import is_integer, key_of, kind_of, number_of, quote
 
@@ -48,7 +48,7 @@ class LayoutOptions:
 
 
 def make_layout(
-    reference: BatchData, options: LayoutOptions | None = None, engine: Engine | None = None
+    reference: BatchData, options: LayoutOptions | None = None, engine: ScanEngine | None = None
 ) -> Layout:
     """The bins of every column of ``reference``.
 
@@ -63,7 +63,7 @@ def make_layout(
         for name, kind in options.kinds.items()
         if kind in (ColumnKind.CATEGORY, ColumnKind.TEXT)
     )
-    with open_batch(reference, engine or Engine(), as_text) as scan:
+    with open_batch(reference, engine or ScanEngine(), as_text) as scan:
         return _Maker(scan, options).layout()
 
 

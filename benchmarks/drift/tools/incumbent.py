@@ -8,7 +8,7 @@ from measured import measured
 
 from controller.domain.layouts import Layout
 from controller.domain.profiles import Profile
-from controller.evidence.drift import compare
+from controller.evidence.drift import compare_profiles
 from workers.profiles import BatchData, make_layout, make_profile
 
 reference, batch, repeats = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -23,7 +23,7 @@ layout, before = Layout.from_json(found[0]), Profile.from_json(found[1])
 
 
 def work():
-    return compare(layout, before, make_profile(BatchData.of(batch), layout)).verdict.value
+    return compare_profiles(layout, before, make_profile(BatchData.of(batch), layout)).verdict.value
 
 
 measured(work, repeats)

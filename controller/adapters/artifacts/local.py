@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from controller.adapters.artifacts.naming import CHUNK, checked, damaged, missing, unusable
+from controller.adapters.artifacts.naming import COPY_CHUNK, checked, damaged, missing, unusable
 from controller.crashpoints import reach
 from controller.domain.errors import NotFound
 
@@ -85,7 +85,7 @@ class LocalArtifacts:
     def stream(self, digest: str, offset: int = 0) -> Iterator[bytes]:
         with self._open(digest) as source:
             source.seek(offset)
-            while chunk := source.read(CHUNK):
+            while chunk := source.read(COPY_CHUNK):
                 yield chunk
 
     def _place(self, digest: str) -> Path:
@@ -141,7 +141,7 @@ class LocalArtifacts:
 def _copy(source: BinaryIO, target: BinaryIO) -> str:
     """Copy all of ``source``; the SHA-256 of what was copied."""
     seen = hashlib.sha256()
-    while chunk := source.read(CHUNK):
+    while chunk := source.read(COPY_CHUNK):
         seen.update(chunk)
         target.write(chunk)
     return seen.hexdigest()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from controller.domain.errors import IntegrityError, NotFound, StorageFull, Unavailable
 
-CHUNK = 1 << 20
+COPY_CHUNK = 1 << 20
 """Bytes read at once: large enough for hashing at full speed, small beside any model."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -13,8 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from controller.adapters.artifacts import blocks, parts
-from controller.adapters.artifacts.naming import CHUNK, checked, damaged, missing, unusable
-from controller.adapters.clouds import EXTRAS, open_url, refused, said, without_secrets
+from controller.adapters.artifacts.naming import COPY_CHUNK, checked, damaged, missing, unusable
+from controller.adapters.clouds import (
+    EXTRAS,
+    foreign_sentence,
+    open_url,
+    refused_by_cloud,
+    without_secrets,
+)
 from controller.domain.errors import IncumbentError, NotFound, Unavailable
 
 
@@ -59,7 +65,7 @@ class RemoteArtifacts:
                 self._system.open(self._place(digest), "rb") as source,
                 partial.open("wb") as copy,
             ):
-                while chunk := source.read(CHUNK):
+                while chunk := source.read(COPY_CHUNK):
                     seen.update(chunk)
                     copy.write(chunk)
             if seen.hexdigest() != digest:
@@ -102,7 +108,7 @@ class RemoteArtifacts:
             self._system.open(self._place(digest), "rb") as source,
         ):
             source.seek(offset)
-            while chunk := source.read(CHUNK):
+            while chunk := source.read(COPY_CHUNK):
                 yield chunk
 
     def _place(self, digest: str) -> str:
@@ -138,8 +144,10 @@ class RemoteArtifacts:
         except Exception as error:
             if digest and isinstance(error, FileNotFoundError):
                 raise missing(digest, self._name) from None
-            if found := refused(error, self._name, action):
+            if found := refused_by_cloud(error, self._name, action):
                 raise found from error
             if isinstance(error, OSError) and error.errno:
                 raise unusable(error, action, self._name) from error
-            raise Unavailable(f"cannot {action} at {self._name}: {said(error)}.") from error
+            raise Unavailable(
+                f"cannot {action} at {self._name}: {foreign_sentence(error)}."
+            ) from error

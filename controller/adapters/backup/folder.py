@@ -15,7 +15,7 @@ from controller.adapters.backup.database import dump, put_back
 from controller.domain.errors import Conflict, IntegrityError, NotFound, UserError
 from controller.ports import ArtifactStore
 
-FORMAT = 1
+BACKUP_FORMAT = 1
 MANIFEST, ARTIFACTS = "manifest.json", "artifacts"
 _HEX = 64
 
@@ -30,7 +30,7 @@ class Manifest:
     elsewhere: str = ""
     created_at: str = ""
     version: str = __version__
-    format: int = FORMAT
+    format: int = BACKUP_FORMAT
 
 
 def back_up(database_url: str, artifacts: str, target: Path) -> Manifest:
@@ -69,7 +69,7 @@ def back_up(database_url: str, artifacts: str, target: Path) -> Manifest:
     return manifest
 
 
-def restore(source: Path, database_url: str, artifacts: ArtifactStore) -> Manifest:
+def restore_folder(source: Path, database_url: str, artifacts: ArtifactStore) -> Manifest:
     """Fill an empty installation; every byte is checked before it counts."""
     manifest = read_manifest(source)
     copy = source / manifest.database
@@ -96,8 +96,8 @@ def read_manifest(source: Path) -> Manifest:
         held = Manifest(**json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, TypeError):
         raise UserError(f"{file} cannot be read.") from None
-    if held.format != FORMAT or Path(held.database).name != held.database:
-        raise UserError(f"{file} is of format {held.format}, this code reads {FORMAT}.")
+    if held.format != BACKUP_FORMAT or Path(held.database).name != held.database:
+        raise UserError(f"{file} is of format {held.format}, this code reads {BACKUP_FORMAT}.")
     return held
 
 

@@ -11,7 +11,7 @@ from controller.adapters.git.mirror import APPROVALS, Mirror
 from controller.adapters.git.ssh import Statement, approval_name, sign
 from controller.domain.errors import UserError
 
-ENDINGS = (".yaml", ".yml")
+APPROVED_SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,9 @@ def read_statement(clone: Path, revision: str, folder: str, at: datetime) -> Sta
         raise UserError(
             f"{clone} has no revision {revision}.", hint="Fetch it first, or name another."
         )
-    blobs = {f.path: f.blob for f in mirror.files(sha, folder) if f.path.endswith(ENDINGS)}
+    blobs = {
+        f.path: f.blob for f in mirror.files(sha, folder) if f.path.endswith(APPROVED_SUFFIXES)
+    }
     if not blobs:
         raise UserError(f"{revision} has no policies in {folder}.")
     return Statement(revision=sha, folder=folder, at=at, blobs=blobs)

@@ -31,7 +31,7 @@ SAFE: tuple[str, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class GitOutput:
     """What a git command printed, and how it ended."""
 
     code: int
@@ -52,7 +52,7 @@ class Git:
     timeout: float = 60.0
     secrets: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, *arguments: str, stdin: bytes = b"") -> Answer:
+    def run(self, *arguments: str, stdin: bytes = b"") -> GitOutput:
         """Run a command to its end; Unavailable if it takes too long, ConfigurationError without git."""
         settings = [part for line in SAFE for part in ("-c", line)]
         command = ["git", *settings, *arguments]
@@ -79,7 +79,7 @@ class Git:
             raise Unavailable(
                 f"git {arguments[0]} did not end within {self.timeout:g} seconds.",
             ) from error
-        return Answer(process.returncode, out, err.decode(errors="replace").strip())
+        return GitOutput(process.returncode, out, err.decode(errors="replace").strip())
 
     def ask(self, *arguments: str, stdin: bytes = b"") -> str:
         """The output of a command that must succeed; else Unavailable with git's own words."""

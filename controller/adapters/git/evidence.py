@@ -20,7 +20,7 @@ from controller.policy.review import counted_reviews
 from controller.policy.review_facts import RevisionFacts
 from controller.ports import ReviewRecord
 
-FORMAT = 1
+REVIEW_FORMAT = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +43,7 @@ def make_record(
     """The record of a judgement. ``policies`` maps each path to its earlier proof, or to the blob proven now."""
     counted = counted_reviews(facts, settings.rules)
     content = {
-        "format": FORMAT,
+        "format": REVIEW_FORMAT,
         "code": __version__,
         "source": {
             "remote": settings.remote,

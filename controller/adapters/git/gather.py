@@ -8,7 +8,7 @@ from dataclasses import replace
 from controller.adapters.git.forges import Forge, Protection
 from controller.adapters.git.mirror import Mirror, TreeFile
 from controller.adapters.git.settings import ReviewSettings
-from controller.adapters.git.ssh import Verified, verify
+from controller.adapters.git.ssh import Verified, verify_signature_of
 from controller.policy.review_facts import (
     ChangedPolicy,
     CommitFact,
@@ -18,18 +18,18 @@ from controller.policy.review_facts import (
     RevisionFacts,
 )
 
-Check = Callable[[Mapping[str, bytes]], Sequence[str]]
+RulesCheck = Callable[[Mapping[str, bytes]], Sequence[str]]
 """From all files of the rules folder to the problems of `check` and `test`, as sentences."""
 
-LARGEST = 1 << 20
-ENDINGS = (".yaml", ".yml")
+LARGEST_RULES_BLOB = 1 << 20
+GATHERED_SUFFIXES = (".yaml", ".yml")
 
 
 class Gatherer:
     """Facts of revisions. Answers of the provider are kept for one look (``forget`` ends it)."""
 
     def __init__(
-        self, settings: ReviewSettings, mirror: Mirror, forge: Forge | None, check: Check
+        self, settings: ReviewSettings, mirror: Mirror, forge: Forge | None, check: RulesCheck
     ) -> None:
         self._settings = settings
         self._mirror = mirror
@@ -133,7 +133,7 @@ class Gatherer:
         if not commits or signers is None:
             return ()
         span = self._mirror.span(facts.active, facts.revision)
-        found = [verify(blob, signers) for blob in self._mirror.approvals(span)]
+        found = [verify_signature_of(blob, signers) for blob in self._mirror.approvals(span)]
         reviews = [self._review(v, changed) for v in found if v and self._in_span(v, span)]
         return (
             PullFact(
@@ -178,7 +178,9 @@ class Gatherer:
         problems = [p for p in (file_problem(file) for file in files) if p]
         if problems:
             return problems
-        texts = {f.path: self._mirror.blob(f.blob) for f in files if f.path.endswith(ENDINGS)}
+        texts = {
+            f.path: self._mirror.blob(f.blob) for f in files if f.path.endswith(GATHERED_SUFFIXES)
+        }
         return list(self._check(texts))
 
 
@@ -186,8 +188,8 @@ def file_problem(file: TreeFile) -> str | None:
     """Why a file of the rules folder must not even be read; None if it may."""
     if file.mode == "120000":
         return f"{file.path} is a symbolic link; the rules folder holds regular files only."
-    if file.path.endswith(ENDINGS) and file.size > LARGEST:
-        return f"{file.path} has {file.size:,} bytes, a policy has at most {LARGEST:,}."
+    if file.path.endswith(GATHERED_SUFFIXES) and file.size > LARGEST_RULES_BLOB:
+        return f"{file.path} has {file.size:,} bytes, a policy has at most {LARGEST_RULES_BLOB:,}."
     return None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from controller.adapters.git.command import Git
 from controller.domain.errors import Unavailable
-from controller.policy.review_facts import CommitFact, Identity
+from controller.policy.review_facts import CommitFact, CommitIdentity
 
 SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 TIP, BRANCH = "refs/incumbent/tip", "refs/incumbent/branch"
@@ -162,8 +162,8 @@ class Mirror:
             _, _, author, author_mail, committer, committer_mail, body, *_ = out.split("\0")
             yield CommitFact(
                 sha=sha,
-                author=Identity(name=author, email=author_mail),
-                committer=Identity(name=committer, email=committer_mail),
+                author=CommitIdentity(name=author, email=author_mail),
+                committer=CommitIdentity(name=committer, email=committer_mail),
                 co_authors=co_authors(body),
             )
 
@@ -194,9 +194,9 @@ class Mirror:
                 yield self.blob(blob)
 
 
-def co_authors(message: str) -> tuple[Identity, ...]:
+def co_authors(message: str) -> tuple[CommitIdentity, ...]:
     """The people named by ``Co-authored-by:`` trailers."""
-    return tuple(Identity(name=name, email=mail) for name, mail in _TRAILER.findall(message))
+    return tuple(CommitIdentity(name=name, email=mail) for name, mail in _TRAILER.findall(message))
 
 
 def _reason(err: str) -> str:

@@ -18,11 +18,11 @@ from controller.adapters.git.mirror import Mirror
 from controller.adapters.git.rules import is_policy
 from controller.adapters.git.settings import ReviewSettings
 from controller.adapters.git.texts import RepositoryRules
-from controller.adapters.rules_folder import LARGEST, rule_text
+from controller.adapters.rules_folder import LARGEST_RULES_FILE, rule_text
 from controller.domain.errors import NotFound, Unavailable, UserError
 from controller.ports import RevisionTexts, RuleText
 
-LONGEST = 200
+LONGEST_REVISION = 200
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+#-]*")
 _NUMBER = re.compile(r"[0-9a-f]{7,64}")
 _USER = re.compile(r"//[^/@\s]*@")
@@ -93,8 +93,10 @@ class RemoteRevisions:
         for file in self._mirror.files(revision, self._settings.folder):
             if not is_policy(file.path):
                 continue
-            if file.mode == "120000" or file.size > LARGEST:
-                reason = f"{file.path}: it is no regular file of up to {LARGEST:,} bytes."
+            if file.mode == "120000" or file.size > LARGEST_RULES_FILE:
+                reason = (
+                    f"{file.path}: it is no regular file of up to {LARGEST_RULES_FILE:,} bytes."
+                )
                 yield RuleText(path=file.path, text="", blob=file.blob, refused=reason)
             elif file.blob in known:
                 yield RuleText(path=file.path, text="", blob=file.blob)
@@ -105,7 +107,7 @@ class RemoteRevisions:
 def checked_name(name: str) -> str:
     """The name without blanks around it; UserError if it is none of a branch, a tag or a commit."""
     text = name.strip()
-    if not _NAME.fullmatch(text) or ".." in text or len(text) > LONGEST:
+    if not _NAME.fullmatch(text) or ".." in text or len(text) > LONGEST_REVISION:
         raise UserError(
             f"{text[:80]!r} is no name of a branch, tag or commit.",
             hint="Write a branch such as looser-gates, or a commit's number.",

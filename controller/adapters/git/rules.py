@@ -15,7 +15,7 @@ from controller.adapters.git.command import Git
 from controller.adapters.git.evidence import Cited, cited_policies, make_record
 from controller.adapters.git.forges import Forge, open_forge
 from controller.adapters.git.forges.client import credentials
-from controller.adapters.git.gather import ENDINGS, Check, Gatherer
+from controller.adapters.git.gather import GATHERED_SUFFIXES, Gatherer, RulesCheck
 from controller.adapters.git.mirror import BRANCH, TIP, Mirror
 from controller.adapters.git.settings import ReviewSettings
 from controller.domain.decisions import Outcome, Result
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 MOST_TRIED = 20
 """How many revisions back from the newest one are tried in one look."""
 
-TESTS = (".test.yaml", ".test.yml")
+RULE_TEST_SUFFIXES = (".test.yaml", ".test.yml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class GitRules:
         settings: ReviewSettings,
         store: Store,
         clock: Clock,
-        check: Check,
+        check: RulesCheck,
         forge: Forge | None = None,
     ) -> None:
         """``forge`` is the provider; without one it is opened as the settings say."""
@@ -217,4 +217,8 @@ class GitRules:
 def is_policy(path: str) -> bool:
     """Whether a file of the folder is a policy: YAML, no rule test, not hidden."""
     name = path.rpartition("/")[2]
-    return path.endswith(ENDINGS) and not path.endswith(TESTS) and not name.startswith(".")
+    return (
+        path.endswith(GATHERED_SUFFIXES)
+        and not path.endswith(RULE_TEST_SUFFIXES)
+        and not name.startswith(".")
+    )

@@ -97,7 +97,7 @@ def sign(statement: Statement, key: Path) -> bytes:
         return statement.to_bytes() + signature.read_bytes()
 
 
-def verify(content: bytes, allowed_signers: Path) -> Verified | None:
+def verify_signature_of(content: bytes, allowed_signers: Path) -> Verified | None:
     """Who signed ``content``, as the allowed signers confirm it; None for everything else."""
     text, mark, rest = content.partition(BEGIN)
     statement = Statement.from_bytes(text)

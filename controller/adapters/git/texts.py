@@ -6,7 +6,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from controller.adapters.git.command import Git
-from controller.adapters.rules_folder import ENDINGS, LARGEST, TESTS, RulesFolder, rule_text
+from controller.adapters.rules_folder import (
+    LARGEST_RULES_FILE,
+    RULES_SUFFIXES,
+    TEST_SUFFIXES,
+    RulesFolder,
+    rule_text,
+)
 from controller.domain.errors import NotFound, UserError
 from controller.ports import RuleText
 
@@ -61,7 +67,7 @@ class RepositoryRules:
     def _is_policy(entry: str, prefix: str) -> bool:
         inner = entry.partition("\t")[2].removeprefix(prefix)
         hidden = any(part.startswith(".") for part in inner.split("/"))
-        return inner.endswith(ENDINGS) and not inner.endswith(TESTS) and not hidden
+        return inner.endswith(RULES_SUFFIXES) and not inner.endswith(TEST_SUFFIXES) and not hidden
 
     def _read(self, entry: str, prefix: str, known: Collection[str]) -> RuleText:
         about, _, path = entry.partition("\t")
@@ -73,8 +79,8 @@ class RepositoryRules:
         if blob in known:
             return RuleText(path=name, text="", blob=blob)
         size = int(self._git.ask("cat-file", "-s", blob))
-        if size > LARGEST:
-            reason = f"{name}: it has {size:,} bytes, a policy has at most {LARGEST:,}."
+        if size > LARGEST_RULES_FILE:
+            reason = f"{name}: it has {size:,} bytes, a policy has at most {LARGEST_RULES_FILE:,}."
             return RuleText(path=name, text="", blob=blob, refused=reason)
         return rule_text(name, self._git.ask_bytes("cat-file", "blob", blob))
 

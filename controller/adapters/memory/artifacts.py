@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from controller.adapters.artifacts.naming import CHUNK, checked, damaged, missing
+from controller.adapters.artifacts.naming import COPY_CHUNK, checked, damaged, missing
 
 _PLACE = "memory"
 
@@ -56,5 +56,5 @@ class MemoryArtifacts:
 
     def stream(self, digest: str, offset: int = 0) -> Iterator[bytes]:
         content = self.read_bytes(digest)
-        for start in range(offset, len(content), CHUNK):
-            yield content[start : start + CHUNK]
+        for start in range(offset, len(content), COPY_CHUNK):
+            yield content[start : start + COPY_CHUNK]

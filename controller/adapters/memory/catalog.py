@@ -11,16 +11,16 @@ from typing import Any
 from controller.adapters.memory.tables import FreeRow, Tables
 from controller.domain.catalog import (
     ARCHIVED,
-    CHAMPION,
+    CHAMPION_ALIAS,
     STAGES,
     STATE_TAG,
+    CatalogKind,
     CatalogModel,
+    CatalogSearch,
     CatalogVersion,
     Clause,
-    Kind,
     NewFreeVersion,
     Ordering,
-    Search,
     stage_of,
 )
 from controller.domain.errors import AlreadyExists, Conflict, NotFound
@@ -183,7 +183,7 @@ class MemoryCatalog:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    def kind(self, name: str) -> Kind | None:
+    def kind(self, name: str) -> CatalogKind | None:
         state = self._tables.models.get(name)
         if name in self._tables.rules or (state is not None and state.next_version > 1):
             return "governed"
@@ -198,7 +198,7 @@ class MemoryCatalog:
     def by_alias(self, name: str, alias: str) -> CatalogVersion | None:
         return next((v for v in self._versions_of(name) if alias in v.aliases), None)
 
-    def models(self, search: Search) -> list[CatalogModel]:
+    def models(self, search: CatalogSearch) -> list[CatalogModel]:
         values: dict[str, Callable[[CatalogModel], Any]] = {
             "name": lambda m: m.name,
             "created": lambda m: m.created_at,
@@ -206,7 +206,7 @@ class MemoryCatalog:
         }
         return _found(self._all_models(), search, values, (Ordering(field="name"),))
 
-    def versions(self, search: Search) -> list[CatalogVersion]:
+    def versions(self, search: CatalogSearch) -> list[CatalogVersion]:
         values: dict[str, Callable[[CatalogVersion], Any]] = {
             "name": lambda v: v.model,
             "number": lambda v: v.number,
@@ -245,7 +245,7 @@ class MemoryCatalog:
             updated_at=times[0],
             description=self._tables.descriptions.get((name, 0)) or "",
             tags=self._tags(name, 0),
-            aliases=named if champion is None else {**named, CHAMPION: champion},
+            aliases=named if champion is None else {**named, CHAMPION_ALIAS: champion},
             latest=_latest(versions),
         )
 
@@ -299,7 +299,7 @@ def _as_listed(version: Version, champion: int | None) -> CatalogVersion:
         run=version.run,
         digest=version.digest,
         tags={STATE_TAG: version.state.value, "incumbent.recipe": version.recipe},
-        aliases=(CHAMPION,) if version.number == champion else (),
+        aliases=(CHAMPION_ALIAS,) if version.number == champion else (),
     )
 
 
@@ -312,7 +312,7 @@ def _latest(versions: Iterable[CatalogVersion]) -> tuple[CatalogVersion, ...]:
 
 def _found(
     rows: list[Any],
-    search: Search,
+    search: CatalogSearch,
     values: Mapping[str, Callable[[Any], Any]],
     later: tuple[Ordering, ...],
 ) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from controller.adapters.memory.tables import Tables
 from controller.domain.decisions import RecordFigure
 from controller.domain.errors import Conflict
-from controller.domain.records import Span, add, figure
+from controller.domain.records import WindowSums, add_figure, figure
 
 
 class MemoryMeasures:
@@ -20,7 +20,7 @@ class MemoryMeasures:
         key = model, action.version, action.metric
         hour = int(action.at.timestamp() // 3600)
         new = figure(hour, action.value, action.rows, action.std)
-        self._tables.measures[key] = add(self._tables.measures.get(key) or (), new)
+        self._tables.measures[key] = add_figure(self._tables.measures.get(key) or (), new)
 
-    def of(self, model: str, version: int, metric: str) -> list[Span]:
+    def of(self, model: str, version: int, metric: str) -> list[WindowSums]:
         return list(self._tables.measures.get((model, version, metric)) or ())

@@ -13,7 +13,7 @@ from controller.domain.canonical import to_plain
 from controller.ports import FARTHEST, Letter
 
 
-def settle(tables: Tables, topic: str, key: str) -> None:
+def finish_message(tables: Tables, topic: str, key: str) -> None:
     """The letter of that key, if there is one, has arrived for good."""
     letter = tables.letter_keys.get((topic, key))
     if letter is not None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from controller.adapters.memory.models import MemoryModels
-from controller.adapters.memory.outbox import settle
+from controller.adapters.memory.outbox import finish_message
 from controller.adapters.memory.signals import MemorySignals
 from controller.adapters.memory.tables import Tables
 from controller.domain.canonical import to_plain
@@ -165,7 +165,7 @@ class MemoryRuns:
         if run.state is not before and run.state not in RUN_MOVES[before]:
             raise IllegalTransition(f"A run cannot go from {before} to {run.state}.")
         if before is RunState.QUEUED:
-            settle(self._tables, DOORBELL, doorbell_key(run.id, found.fence))
+            finish_message(self._tables, DOORBELL, doorbell_key(run.id, found.fence))
         self._tables.runs[run.id] = run
         if run.state.ended:
             self._tables.unended.pop(run.id)

@@ -16,7 +16,7 @@ from controller.domain.catalog import CatalogModel, CatalogVersion
 from controller.domain.decisions import DecisionRecord
 from controller.domain.evidence import Evaluation
 from controller.domain.publication import Publication, Sent
-from controller.domain.records import Span
+from controller.domain.records import WindowSums
 from controller.domain.runs import Run
 from controller.domain.signals import Signal
 from controller.domain.snapshot import ApprovalView
@@ -179,7 +179,7 @@ class Tables:
     consumers: Table[tuple[str, str, int], Consumer] = field(default_factory=Table)
     keeps: Table[int, Keep] = field(default_factory=Table)
     removals: Table[tuple[str, int], Removal] = field(default_factory=Table)
-    measures: Table[tuple[str, int, str], tuple[Span, ...]] = field(default_factory=Table)
+    measures: Table[tuple[str, int, str], tuple[WindowSums, ...]] = field(default_factory=Table)
     tags: Table[tuple[str, int, str], Tag] = field(default_factory=Table)
     descriptions: Table[tuple[str, int], str] = field(default_factory=Table)
     touched_seats: set[str] = field(default_factory=set)

@@ -15,7 +15,7 @@ from controller.domain.decisions import (
 )
 from controller.domain.errors import Conflict, IllegalTransition, StaleGeneration
 from controller.domain.use import (
-    CHAMPION,
+    RESERVED_ALIAS,
     UNALIASED,
     Alias,
     AliasMove,
@@ -39,12 +39,12 @@ class MemoryAliases:
         version = self._tables.versions.get((model, number)) if number else None
         if version is None:
             return None
-        rollout = self._tables.models[model].rollout if name == CHAMPION else None
+        rollout = self._tables.models[model].rollout if name == RESERVED_ALIAS else None
         return Resolved(name=name, generation=generation, version=version, rollout=rollout)
 
     def _points_at(self, model: str, name: str) -> tuple[int, int | None]:
         digits = name.removeprefix("v").removeprefix("V")
-        if name == CHAMPION:
+        if name == RESERVED_ALIAS:
             state = self._tables.models.get(model)
             return (state.generation, state.champion) if state else (0, None)
         if digits.isdecimal():

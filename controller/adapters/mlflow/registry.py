@@ -18,7 +18,7 @@ from controller.domain.errors import Conflict, NotFound
 from controller.ports.publication import NewRemote, RemoteVersion
 
 EXPERIMENT = "incumbent"
-FOLDER = "model"
+MODEL_FOLDER = "model"
 
 
 class MlflowTeamRegistry:
@@ -103,9 +103,9 @@ class MlflowTeamRegistry:
         if proxied:
             below = parts.path.strip("/")
             for path, content in new.files.items():
-                self._server.upload(f"{below}/{FOLDER}/{path}", content)
+                self._server.upload(f"{below}/{MODEL_FOLDER}/{path}", content)
         self._end(run, new.metrics)
-        return (f"{place}/{FOLDER}" if proxied else f"runs:/{run}/{FOLDER}"), run
+        return (f"{place}/{MODEL_FOLDER}" if proxied else f"runs:/{run}/{MODEL_FOLDER}"), run
 
     def _run(self, model: str, new: NewRemote) -> dict[str, Any]:
         try:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controller.adapters.sources.events import (
-    LARGEST,
+    LARGEST_DELIVERY,
     BadEvent,
     BadSignature,
     delivery_name,
     verify_standard,
 )
-from controller.domain.catalog import CHAMPION
+from controller.domain.catalog import CHAMPION_ALIAS
 
 SIGNATURE, STAMP, DELIVERY = "x-mlflow-signature", "x-mlflow-timestamp", "x-mlflow-delivery-id"
 
@@ -55,15 +55,17 @@ def read_webhook(
         now=now,
     )
     model, alias = _named(body)
-    if alias not in {None, CHAMPION}:
+    if alias not in {None, CHAMPION_ALIAS}:
         return None
     delivery = delivery_name(lower.get(DELIVERY, ""), body)
     return RegistryHint(model=model, signed_at=signed_at, delivery=delivery)
 
 
 def _named(body: bytes) -> tuple[str, object]:
-    if len(body) > LARGEST:
-        raise BadEvent(f"the delivery has {len(body):,} bytes, at most {LARGEST:,} are taken.")
+    if len(body) > LARGEST_DELIVERY:
+        raise BadEvent(
+            f"the delivery has {len(body):,} bytes, at most {LARGEST_DELIVERY:,} are taken."
+        )
     try:
         held = json.loads(body)
     except (ValueError, RecursionError):

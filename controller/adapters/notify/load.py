@@ -57,7 +57,7 @@ def _zone(value: str) -> str:
     return value
 
 
-Span = Annotated[timedelta, BeforeValidator(_span)]
+TextDuration = Annotated[timedelta, BeforeValidator(_span)]
 
 
 class _Shape(BaseModel):
@@ -89,10 +89,10 @@ class _Template(_Shape):
 class _Channel(_Shape):
     to: list[str] = []
     webhooks: list[_Webhook] = []
-    group: Span = timedelta(seconds=30)
-    interval: Span = timedelta(minutes=5)
-    repeat: Span = timedelta(hours=4)
-    give_up: Span = timedelta(days=3)
+    group: TextDuration = timedelta(seconds=30)
+    interval: TextDuration = timedelta(minutes=5)
+    repeat: TextDuration = timedelta(hours=4)
+    give_up: TextDuration = timedelta(days=3)
     quiet: _Quiet | None = None
     urgent: list[str] = ["rolled_back"]
     templates: dict[str, _Template] = {}

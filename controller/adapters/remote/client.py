@@ -12,13 +12,13 @@ from typing import Any
 import requests
 
 from controller.adapters.remote.messages import MessageRoutes
-from controller.adapters.remote.wire import part, why
+from controller.adapters.remote.wire import path_part, why
 from controller.domain.canonical import to_plain
 from controller.domain.errors import Unavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedSignal:
     """What the inbox answered to a signal or a person's word."""
 
     signal: int
@@ -29,7 +29,7 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class StreamEvent:
     """One event of the stream: ``decision`` or ``run``, its row, and the id to go on from."""
 
     name: str
@@ -48,15 +48,15 @@ class Client(MessageRoutes):
 
     def model(self, name: str) -> dict[str, Any]:
         """One model at a glance."""
-        return dict(self._get(f"models/{part(name)}"))
+        return dict(self._get(f"models/{path_part(name)}"))
 
     def versions(self, model: str, **filters: Any) -> list[dict[str, Any]]:
         """A model's versions, newest first."""
-        return list(self._get(f"models/{part(model)}/versions", filters))
+        return list(self._get(f"models/{path_part(model)}/versions", filters))
 
     def history(self, model: str, limit: int = 100) -> list[dict[str, Any]]:
         """Who sat in the seat, newest first."""
-        return list(self._get(f"models/{part(model)}/history", {"limit": limit}))
+        return list(self._get(f"models/{path_part(model)}/history", {"limit": limit}))
 
     def inbox(self) -> list[dict[str, Any]]:
         """What waits for a person."""
@@ -84,11 +84,11 @@ class Client(MessageRoutes):
 
     def run(self, name: str) -> dict[str, Any]:
         """One run."""
-        return dict(self._get(f"runs/{part(name)}"))
+        return dict(self._get(f"runs/{path_part(name)}"))
 
     def output(self, run: str) -> bytes:
         """What a run's training wrote."""
-        return self._send("GET", f"runs/{part(run)}/output").content
+        return self._send("GET", f"runs/{path_part(run)}/output").content
 
     def policies(self) -> list[dict[str, Any]]:
         """The policies in force."""
@@ -98,7 +98,7 @@ class Client(MessageRoutes):
         """One question of the books, in plain JSON."""
         return self._send("POST", f"read/{book}/{name}", json_=to_plain(dict(arguments))).json()
 
-    def stream(self, model: str | None = None, after: int | None = None) -> Iterator[Event]:
+    def stream(self, model: str | None = None, after: int | None = None) -> Iterator[StreamEvent]:
         """Decisions and progress as they happen, until the server ends the stream."""
         asked = {"model": model, "after": after}
         answer = self._send("GET", "stream", params=asked, stream=True)
@@ -115,14 +115,14 @@ class Client(MessageRoutes):
         *,
         key: str | None = None,
         occurred_at: datetime | None = None,
-    ) -> Accepted:
+    ) -> AcceptedSignal:
         """Put a signal into the inbox; the same key is the same signal."""
         body = {"model": model, "kind": kind, "payload": dict(payload or {})}
         if occurred_at is not None:
             body["occurred_at"] = to_plain(occurred_at)
         return _accepted(self._post("signals", body, key))
 
-    def signals_batch(self, signals: Sequence[Mapping[str, Any]]) -> list[Accepted]:
+    def signals_batch(self, signals: Sequence[Mapping[str, Any]]) -> list[AcceptedSignal]:
         """Several signals at once: all are kept, or none."""
         return [_accepted(one) for one in self._post("signals/batch", [*signals])]
 
@@ -131,11 +131,11 @@ class Client(MessageRoutes):
         body = {"model": model, "kind": kind, "payload": dict(payload)}
         return dict(self._post("signals/rehearsal", body))
 
-    def word(self, right: str, model: str, reason: str, **more: Any) -> Accepted:
+    def word(self, right: str, model: str, reason: str, **more: Any) -> AcceptedSignal:
         """A person's word about a model: approve, withdraw, reject, promote, rollback, hold, release, train."""
         key = more.pop("key", None)
         body = {"reason": reason, **{k: v for k, v in more.items() if v not in (None, False)}}
-        return _accepted(self._post(f"models/{part(model)}/{right}", body, key))
+        return _accepted(self._post(f"models/{path_part(model)}/{right}", body, key))
 
     def say(
         self,
@@ -145,10 +145,10 @@ class Client(MessageRoutes):
         payload: Mapping[str, Any],
         *,
         key: str | None = None,
-    ) -> Accepted:
+    ) -> AcceptedSignal:
         """A word with more to it than a version: alias, deprecate, archive, restore, hold, release."""
         body = {"right": right, "reason": reason, "payload": to_plain(dict(payload))}
-        return _accepted(self._post(f"models/{part(model)}/words", body, key))
+        return _accepted(self._post(f"models/{path_part(model)}/words", body, key))
 
     def resolve(
         self,
@@ -168,9 +168,9 @@ class Client(MessageRoutes):
         elif digits.isdecimal():
             place = f"versions/{digits}"
         else:
-            place = f"aliases/{part(selector)}"
+            place = f"aliases/{path_part(selector)}"
         asked = {"consumer": consumer, "lease": int(lease) if lease is not None else None}
-        found = dict(self._get(f"models/{part(model)}/{place}", asked))
+        found = dict(self._get(f"models/{path_part(model)}/{place}", asked))
         if found["warning"]:
             warnings.warn(found["warning"], DeprecationWarning, stacklevel=2)
         return found
@@ -180,7 +180,7 @@ class Client(MessageRoutes):
     ) -> Iterator[bytes]:
         """A version's bytes from ``offset`` on; what is read is not verified yet."""
         headers = {"range": f"bytes={offset}-"} if offset else {}
-        place = f"models/{part(model)}/versions/{version}/artifact"
+        place = f"models/{path_part(model)}/versions/{version}/artifact"
         answer = self._send(
             "GET", place, params={"consumer": consumer}, headers=headers, stream=True
         )
@@ -201,13 +201,15 @@ class Client(MessageRoutes):
         description: str | None = None,
     ) -> dict[str, Any]:
         """Set tags (None takes one away) and the description of a model or of one version."""
-        place = f"models/{part(model)}" + (f"/versions/{version}" if version else "")
+        place = f"models/{path_part(model)}" + (f"/versions/{version}" if version else "")
         body = {"tags": dict(tags or {}), "description": description}
         return dict(self._send("PATCH", f"{place}/notes", json_=body).json())
 
-    def run_word(self, right: str, run: str, reason: str, *, key: str | None = None) -> Accepted:
+    def run_word(
+        self, right: str, run: str, reason: str, *, key: str | None = None
+    ) -> AcceptedSignal:
         """Cancel or retry a run."""
-        return _accepted(self._post(f"runs/{part(run)}/{right}", {"reason": reason}, key))
+        return _accepted(self._post(f"runs/{path_part(run)}/{right}", {"reason": reason}, key))
 
     def delegate(self, to: str, until: datetime, reason: str) -> dict[str, Any]:
         """Let somebody approve in one's place."""
@@ -220,18 +222,20 @@ class Client(MessageRoutes):
 
     def comments(self, subject: str) -> list[dict[str, Any]]:
         """What people say about ``decision:5``, ``run:ID`` or ``version:MODEL/3``."""
-        return list(self._get(f"comments/{part(subject)}"))
+        return list(self._get(f"comments/{path_part(subject)}"))
 
     def comment(self, subject: str, text: str) -> dict[str, Any]:
         """Say something."""
-        return dict(self._post(f"comments/{part(subject)}", {"text": text}))
+        return dict(self._post(f"comments/{path_part(subject)}", {"text": text}))
 
 
-def _accepted(body: Mapping[str, Any]) -> Accepted:
-    return Accepted(body["signal"], body["fresh"], body["status"], body["reason"], body["decision"])
+def _accepted(body: Mapping[str, Any]) -> AcceptedSignal:
+    return AcceptedSignal(
+        body["signal"], body["fresh"], body["status"], body["reason"], body["decision"]
+    )
 
 
-def _events(lines: Iterator[str]) -> Iterator[Event]:
+def _events(lines: Iterator[str]) -> Iterator[StreamEvent]:
     said: dict[str, str] = {}
     for line in lines:
         if line:
@@ -239,7 +243,7 @@ def _events(lines: Iterator[str]) -> Iterator[Event]:
             said[name] = value.removeprefix(" ")
         elif "data" in said:
             number = int(said["id"]) if said.get("id") else None
-            yield Event(said.get("event", "message"), json.loads(said["data"]), number)
+            yield StreamEvent(said.get("event", "message"), json.loads(said["data"]), number)
             said = {}
         else:
             said = {}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from controller.adapters.remote.wire import Wire, part
+from controller.adapters.remote.wire import Wire, path_part
 
 
 class MessageRoutes(Wire):
@@ -50,7 +50,7 @@ class MessageRoutes(Wire):
 
     def try_channel(self, channel: str, *, key: str | None = None) -> None:
         """Try a channel out."""
-        self._post(f"channels/{part(channel)}/test", None, key)
+        self._post(f"channels/{path_part(channel)}/test", None, key)
 
     def tokens(self) -> list[dict[str, Any]]:
         """Every token that this one's bearer could have made."""

@@ -13,7 +13,7 @@ from controller.adapters.remote.client import Client
 from controller.domain import codec
 from controller.domain.errors import UserError
 from controller.ports import Transaction
-from controller.ports.reads import READS, WALKED, Question, question
+from controller.ports.reads import READS, WALKED, ReadQuestion, read_question
 
 
 class RemoteStore:
@@ -60,7 +60,7 @@ class _Book:
         self._client, self._book = client, book
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        asked = question(self._book, name)
+        asked = read_question(self._book, name)
 
         def ask(*values: Any, **named: Any) -> Any:
             arguments = dict(zip(asked.arguments, values, strict=False)) | named
@@ -71,11 +71,11 @@ class _Book:
         return ask
 
 
-def _answer(client: Client, asked: Question, arguments: Mapping[str, Any]) -> Any:
+def _answer(client: Client, asked: ReadQuestion, arguments: Mapping[str, Any]) -> Any:
     return codec.load_plain(asked.answer, client.read(asked.book, asked.name, arguments))
 
 
-def _walk(client: Client, asked: Question, arguments: Mapping[str, Any]) -> Iterator[Any]:
+def _walk(client: Client, asked: ReadQuestion, arguments: Mapping[str, Any]) -> Iterator[Any]:
     start = int(arguments.get("start", 1))
     while True:
         found = _answer(client, asked, {**arguments, "start": start})

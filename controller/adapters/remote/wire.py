@@ -123,6 +123,6 @@ def _problem(url: str, answer: requests.Response) -> IncumbentError:
     return error
 
 
-def part(text: str) -> str:
+def path_part(text: str) -> str:
     """``text`` as one part of a path."""
     return quote(text, safe="")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-MAGIC = b"ARROW1"
+ARROW_MAGIC = b"ARROW1"
 LARGEST_FOOTER = 64 << 20
 BLOCK = struct.Struct("<qi4xq")
 
@@ -97,7 +97,7 @@ def _root(data: bytes) -> _Table:
     return _Table(data, _read("<I", data, 0))
 
 
-def check(stream: BinaryIO) -> None:
+def check_footer(stream: BinaryIO) -> None:
     """Raise :class:`Unreadable` unless ``stream`` holds a whole Arrow file."""
     _footer(stream)
 
@@ -105,12 +105,12 @@ def check(stream: BinaryIO) -> None:
 def _footer(stream: BinaryIO) -> bytes:
     size = stream.seek(0, 2)
     stream.seek(0)
-    if stream.read(6) != MAGIC:
+    if stream.read(6) != ARROW_MAGIC:
         raise Unreadable("it does not begin as an Arrow file does")
     stream.seek(max(0, size - 10))
     tail = stream.read(10)
     length = int.from_bytes(tail[:4], "little", signed=True)
-    if tail[4:] != MAGIC or not 0 < length <= min(size - 18, LARGEST_FOOTER):
+    if tail[4:] != ARROW_MAGIC or not 0 < length <= min(size - 18, LARGEST_FOOTER):
         raise Unreadable("its Arrow footer is missing, so it was cut or is still being written")
     stream.seek(size - 10 - length)
     return stream.read(length)

@@ -20,7 +20,7 @@ from urllib.parse import unquote, unquote_plus
 from controller.domain.errors import UserError
 from controller.domain.payloads import is_in_range
 
-LARGEST = 1 << 20
+LARGEST_DELIVERY = 1 << 20
 MOST_EVENTS = 1000
 _SHOWN = 40
 """Characters of what somebody sent that an error repeats."""
@@ -82,8 +82,10 @@ def parse_cloud_events(
     ``signed``: the sender is known by a signature of the body alone. The binary mode is refused then, for its headers
     say what happened to which model, and nobody signed them.
     """
-    if len(body) > LARGEST:
-        raise BadEvent(f"the delivery has {len(body):,} bytes, at most {LARGEST:,} are taken.")
+    if len(body) > LARGEST_DELIVERY:
+        raise BadEvent(
+            f"the delivery has {len(body):,} bytes, at most {LARGEST_DELIVERY:,} are taken."
+        )
     lower = {name.lower(): value for name, value in headers.items()}
     kind = lower.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/cloudevents-batch+json":
@@ -311,8 +313,10 @@ def parse_bucket_events(body: bytes) -> tuple[ObjectEvent, ...]:
 
     The message that a bucket sends to try a new target out has no objects, and is no error.
     """
-    if len(body) > LARGEST:
-        raise BadEvent(f"the notification has {len(body):,} bytes, at most {LARGEST:,} are taken.")
+    if len(body) > LARGEST_DELIVERY:
+        raise BadEvent(
+            f"the notification has {len(body):,} bytes, at most {LARGEST_DELIVERY:,} are taken."
+        )
     held = _json(body)
     if isinstance(held, dict) and held.get("Type") == "Notification" and "Message" in held:
         held = _json(str(held["Message"]).encode())

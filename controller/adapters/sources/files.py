@@ -27,12 +27,12 @@ from controller.adapters.sources.formats import (
     check_whole,
     format_of,
 )
-from controller.adapters.sources.listing import Entry, Place, open_place
+from controller.adapters.sources.listing import Entry, Location, open_place
 from controller.domain.errors import Unavailable
 from controller.ports import Batch, Poll
 
-MOST_PROBLEMS = 20
-CURSOR_VERSION = 1
+MOST_FILE_PROBLEMS = 20
+FILES_CURSOR_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,13 +57,13 @@ class _Cursor:
     @classmethod
     def read(cls, text: str | None) -> _Cursor:
         held = json.loads(text) if text else {}
-        if held.get("version", CURSOR_VERSION) != CURSOR_VERSION:
+        if held.get("version", FILES_CURSOR_VERSION) != FILES_CURSOR_VERSION:
             return cls()
         return cls(held.get("files", {}), held.get("broken", {}), held.get("resting", {}))
 
     def write(self) -> str:
         held = {
-            "version": CURSOR_VERSION,
+            "version": FILES_CURSOR_VERSION,
             "files": self.files,
             "broken": self.broken,
             "resting": self.resting,
@@ -94,12 +94,12 @@ class FileSource:
         base: Path | None = None,
         options: FileOptions | None = None,
         wall: Callable[[], float] = time.time,
-        place: Place | None = None,
+        place: Location | None = None,
     ) -> None:
         """``wall`` gives seconds since 1970 by the file system's clock, ``place`` lists other than files."""
         self.pattern = pattern
         self.options = options or FileOptions()
-        self.place: Place = place or open_place(
+        self.place: Location = place or open_place(
             pattern, base or Path.cwd(), dict(self.options.storage)
         )
         self._wall = wall
@@ -270,7 +270,7 @@ def _digest(path: Path) -> str:
 
 def _problems(broken: Mapping[str, list[str]], away: list[str]) -> tuple[str, ...]:
     found = away + [f"{uri} is not data: {reason}." for uri, (_, reason) in sorted(broken.items())]
-    if len(found) > MOST_PROBLEMS:
-        more = len(found) - MOST_PROBLEMS
-        return (*found[:MOST_PROBLEMS], f"{more} more files are not data.")
+    if len(found) > MOST_FILE_PROBLEMS:
+        more = len(found) - MOST_FILE_PROBLEMS
+        return (*found[:MOST_FILE_PROBLEMS], f"{more} more files are not data.")
     return tuple(found)

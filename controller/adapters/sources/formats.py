@@ -30,7 +30,7 @@ from controller.domain.canonical import format_time
 if TYPE_CHECKING:
     import duckdb
 
-ENDINGS: Mapping[str, str] = {
+FORMAT_BY_SUFFIX: Mapping[str, str] = {
     ".parquet": "parquet",
     ".pq": "parquet",
     ".csv": "csv",
@@ -53,7 +53,7 @@ NO_OWN_COUNT = "it holds no table"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
+class MeasuredFile:
     """Rows, columns with their types (DuckDB's names), and the range of the time column if it has one."""
 
     rows: int
@@ -71,7 +71,7 @@ def format_of(name: str) -> str | None:
     lower = name.lower()
     zipped = lower.endswith(".gz")
     ending = Path(lower.removesuffix(".gz")).suffix
-    found = ENDINGS.get(ending)
+    found = FORMAT_BY_SUFFIX.get(ending)
     return None if zipped and found not in SETTLING else found
 
 
@@ -81,7 +81,7 @@ def check_whole(path: Path, kind: str, name: str) -> None:
         if kind == "parquet":
             _check_parquet(stream)
         elif kind == "arrow":
-            arrow_footer.check(stream)
+            arrow_footer.check_footer(stream)
         elif name.lower().endswith(".gz"):
             _check_line_end(_last_byte_unzipped(path), name)
         else:
@@ -139,15 +139,15 @@ class Meter:
     def __init__(self) -> None:
         self._connection: duckdb.DuckDBPyConnection | None = None
 
-    def measure(self, path: Path, kind: str, name: str, time: str | None) -> Measured:
+    def measure(self, path: Path, kind: str, name: str, time: str | None) -> MeasuredFile:
         """Read what ``path`` holds; raises :class:`Unreadable` with one sentence if that fails."""
         if kind == "arrow":
             rows, schema = arrow_footer.read(path)
-            return Measured(rows=rows, schema=schema, details={"format": kind})
+            return MeasuredFile(rows=rows, schema=schema, details={"format": kind})
         import duckdb
 
         if self._connection is None:
-            self._connection = connect()
+            self._connection = connect_reader()
         try:
             return _measure_with(self._connection, path, kind, name, time)
         except duckdb.Error as error:
@@ -160,7 +160,7 @@ class Meter:
             self._connection = None
 
 
-def connect() -> duckdb.DuckDBPyConnection:
+def connect_reader() -> duckdb.DuckDBPyConnection:
     """A small database in memory that loads nothing from elsewhere."""
     import duckdb
 
@@ -178,7 +178,7 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 def _measure_with(
     connection: duckdb.DuckDBPyConnection, path: Path, kind: str, name: str, time: str | None
-) -> Measured:
+) -> MeasuredFile:
     reader, values = _reader(path, kind, name)
     # S608: `reader` is one of four fixed texts; the path and the delimiter are parameters.
     described = connection.execute(
@@ -192,7 +192,7 @@ def _measure_with(
     details: dict[str, Any] = {"format": kind}
     if time is not None and time in schema and rows:
         details.update(time_range(connection, reader, values, time, schema[time]))
-    return Measured(rows=rows, schema=schema, details=details)
+    return MeasuredFile(rows=rows, schema=schema, details=details)
 
 
 def _reader(path: Path, kind: str, name: str) -> tuple[str, list[str]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from controller.adapters.clouds import said
+from controller.adapters.clouds import foreign_sentence
 from controller.adapters.sources.listing import Entry, fetched
 from controller.domain.errors import ConfigurationError, Unavailable
 
@@ -67,7 +67,7 @@ class DeltaPlace(_TablePlace):
             columns, vectors = table.metadata().partition_columns, table.deletion_vectors()
         except Exception as error:
             raise Unavailable(
-                f"the Delta table {self._table} cannot be read: {said(error)}."
+                f"the Delta table {self._table} cannot be read: {foreign_sentence(error)}."
             ) from error
         if any(True for _ in vectors):
             raise Unavailable(
@@ -113,7 +113,7 @@ class IcebergPlace(_TablePlace):
                 tasks = list(catalog.load_table(self._table).scan().plan_files())
         except Exception as error:
             raise Unavailable(
-                f"the Iceberg table {self._table} cannot be read: {said(error)}."
+                f"the Iceberg table {self._table} cannot be read: {foreign_sentence(error)}."
             ) from error
         if any(task.delete_files for task in tasks):
             raise Unavailable(

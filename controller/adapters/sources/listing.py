@@ -20,11 +20,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-from controller.adapters.clouds import EXTRAS, open_url, refused, said, without_secrets
+from controller.adapters.clouds import (
+    EXTRAS,
+    foreign_sentence,
+    open_url,
+    refused_by_cloud,
+    without_secrets,
+)
 from controller.adapters.sources.formats import format_of, is_ignored
 from controller.domain.errors import Unavailable
 
-MAGIC = re.compile(r"[*?\[]")
+GLOB_SIGN = re.compile(r"[*?\[]")
 ATOMIC = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "r2", "oss"})
 """Places where an object appears whole or not at all."""
 
@@ -48,7 +54,7 @@ class Entry:
         return self.uri.rstrip("/").rpartition("/")[2]
 
 
-class Place(Protocol):
+class Location(Protocol):
     """Where files lie."""
 
     def entries(self) -> Iterator[Entry]:
@@ -74,7 +80,7 @@ class Place(Protocol):
         ...
 
 
-def open_place(pattern: str, base: Path, options: dict[str, Any] | None = None) -> Place:
+def open_place(pattern: str, base: Path, options: dict[str, Any] | None = None) -> Location:
     """The place that ``pattern`` names; a relative path starts at ``base``."""
     scheme, mark, rest = pattern.partition("://")
     if not mark:
@@ -95,7 +101,7 @@ class LocalPlace:
     def __init__(self, pattern: str, base: Path) -> None:
         path = Path(base, Path(pattern).expanduser())
         parts = path.parts
-        first = next((i for i, part in enumerate(parts) if MAGIC.search(part)), len(parts))
+        first = next((i for i, part in enumerate(parts) if GLOB_SIGN.search(part)), len(parts))
         self.top = Path(*parts[:first])
         self.segments = parts[first:]
 
@@ -127,7 +133,7 @@ def _walk(folder: str, segments: tuple[str, ...]) -> Iterator[Entry]:
     if segment == "**":
         yield from _walk_deep(folder, rest or ("*",))
         return
-    if not MAGIC.search(segment):
+    if not GLOB_SIGN.search(segment):
         yield from _step(folder, segment, rest)
         return
     matches = re.compile(fnmatch.translate(segment)).match
@@ -232,8 +238,8 @@ class RemotePlace:
                 yield self._entry(known)
 
     def _silent(self, error: Exception) -> Unavailable:
-        return refused(error, self.pattern, "look for data") or Unavailable(
-            f"the source {self.pattern} does not answer: {said(error)}."
+        return refused_by_cloud(error, self.pattern, "look for data") or Unavailable(
+            f"the source {self.pattern} does not answer: {foreign_sentence(error)}."
         )
 
     def _expect_bucket(self) -> None:
@@ -263,7 +269,7 @@ class RemotePlace:
 
     def _list(self) -> list[dict[str, Any]]:
         self.system.invalidate_cache()
-        if MAGIC.search(self.path):
+        if GLOB_SIGN.search(self.path):
             listed = self.system.glob(self.path, detail=True).values()
         elif self.system.isdir(self.path):
             listed = self.system.ls(self.path, detail=True)
@@ -301,7 +307,9 @@ def fetched(system: Any, entry: Entry) -> Iterator[Path]:
             with system.open(entry.uri, "rb") as source, copy.open("wb") as target:
                 shutil.copyfileobj(source, target, 1 << 20)
         except Exception as error:
-            raise Unavailable(f"{entry.uri} cannot be fetched: {said(error)}.") from error
+            raise Unavailable(
+                f"{entry.uri} cannot be fetched: {foreign_sentence(error)}."
+            ) from error
         yield copy
 
 

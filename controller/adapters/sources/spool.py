@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
-from controller.adapters.sources.formats import connect, literal_path
+from controller.adapters.sources.formats import connect_reader, literal_path
 
 _KINDS: tuple[tuple[type, str], ...] = (
     (bool, "BOOLEAN"),
@@ -73,7 +73,7 @@ class Sheet:
         part = self._lines.with_name("rows.parquet")
         columns = {name: types[name] for name in self._kinds}
         fields = ", ".join(f"{_quote(name)}: {_quote(kind)}" for name, kind in columns.items())
-        with connect() as database:
+        with connect_reader() as database:
             database.execute(
                 f"COPY (SELECT * FROM read_json({_quote(literal_path(self._lines))}, "  # noqa: S608 - quoted
                 f"format='newline_delimited', columns={{{fields}}}, maximum_object_size=16777216)) "

@@ -22,13 +22,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.adapters.clouds import said
+from controller.adapters.clouds import foreign_sentence
 from controller.adapters.sources.formats import Meter
 from controller.adapters.sources.spool import Spool
 from controller.domain.errors import ConfigurationError, Unavailable
 from controller.ports import Batch, Poll
 
-CURSOR_VERSION = 1
+TABLE_CURSOR_VERSION = 1
 MOST_RECENT = 200_000
 
 
@@ -63,7 +63,7 @@ class _Cursor:
 
     def write(self) -> str:
         held = {
-            "version": CURSOR_VERSION,
+            "version": TABLE_CURSOR_VERSION,
             "through": _encode(self.through),
             "recent": [[_encode(value), seen] for value, seen in self.recent],
             "types": self.types,
@@ -81,7 +81,9 @@ class SqlSource:
         try:
             self._engine = sa.create_engine(url, poolclass=sa.NullPool, **_driver(url, options))
         except (sa.exc.ArgumentError, ImportError) as error:
-            raise ConfigurationError(f"{self._name} cannot be opened: {said(error)}.") from error
+            raise ConfigurationError(
+                f"{self._name} cannot be opened: {foreign_sentence(error)}."
+            ) from error
 
     def poll(self, cursor: str | None) -> Poll:
         """The rows beyond the cursor; Unavailable if the database does not answer to the end."""
@@ -91,9 +93,9 @@ class SqlSource:
                 return self._poll(connection, before)
         except sa.exc.SQLAlchemyError as error:
             reason = (
-                said(error.orig)
+                foreign_sentence(error.orig)
                 if isinstance(error, sa.exc.DBAPIError) and error.orig
-                else said(error)
+                else foreign_sentence(error)
             )
             raise Unavailable(f"{self._name} cannot be read: {reason}.") from error
 

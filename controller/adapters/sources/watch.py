@@ -24,7 +24,7 @@ STEP_MS = 15
 DEBOUNCE_MS = 200
 """A hint comes at the latest after this long, however much is being written."""
 
-SLICE = 0.5
+WATCH_SLICE = 0.5
 """Seconds after which a missing folder is looked for again."""
 
 
@@ -56,7 +56,9 @@ class Watcher:
             new = missed | self._found_again()
             if new:
                 return new
-            changed = self._wait_once(min(left, SLICE) if self.unwatched else left, stop_event)
+            changed = self._wait_once(
+                min(left, WATCH_SLICE) if self.unwatched else left, stop_event
+            )
             if changed:
                 return changed
         return set()

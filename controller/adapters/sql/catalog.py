@@ -13,21 +13,21 @@ from typing import Any
 
 from sqlalchemy import Row, Select, and_
 
-from controller.adapters.sql.catalog_sides import SIDES, FreeSide, GovernedSide, Side
-from controller.adapters.sql.catalog_words import compared, ordered
+from controller.adapters.sql.catalog_sides import SIDES, CatalogSide, FreeSide, GovernedSide
+from controller.adapters.sql.catalog_text import compared, ordered
 from controller.adapters.sql.free import id_of
 from controller.adapters.sql.free_tables import free_versions
-from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import versions
+from controller.adapters.sql.session import SqlSession
+from controller.adapters.sql.tables import versions_table
 from controller.adapters.sql.types import storable
 from controller.domain.catalog import (
-    CHAMPION,
+    CHAMPION_ALIAS,
     STAGES,
+    CatalogKind,
     CatalogModel,
+    CatalogSearch,
     CatalogVersion,
-    Kind,
     Ordering,
-    Search,
 )
 
 _VERSIONS = (Ordering(field="updated", descending=True),)
@@ -35,16 +35,16 @@ _LATER_VERSIONS = (Ordering(field="name"), Ordering(field="number", descending=T
 _LATER_MODELS = (Ordering(field="name"),)
 
 
-_POINTED: dict[tuple[bool, Kind, bool], Select[Any]] = {}
+_POINTED: dict[tuple[bool, CatalogKind, bool], Select[Any]] = {}
 
 
 class SqlCatalog:
     """Reads both kinds."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
 
-    def kind(self, name: str) -> Kind | None:
+    def kind(self, name: str) -> CatalogKind | None:
         if self._session.execute(GovernedSide.known(storable(name))).first() is not None:
             return "governed"
         return "free" if self._session.execute(id_of(name)).scalar() is not None else None
@@ -61,7 +61,7 @@ class SqlCatalog:
     def version(self, name: str, number: int) -> CatalogVersion | None:
         name = storable(name)
         return self._first(
-            (GovernedSide, and_(versions.c.model == name, versions.c.number == number)),
+            (GovernedSide, and_(versions_table.c.model == name, versions_table.c.number == number)),
             (
                 FreeSide,
                 and_(
@@ -76,27 +76,27 @@ class SqlCatalog:
         asked = {"asked": storable(name), "alias": storable(alias)}
         for side in SIDES:
             row = self._session.execute(
-                self._pointed(side, champion=alias == CHAMPION), asked
+                self._pointed(side, champion=alias == CHAMPION_ALIAS), asked
             ).first()
             if row is not None:
                 return side.as_version(row)
         return None
 
-    def _pointed(self, side: Side, *, champion: bool) -> Select[Any]:
+    def _pointed(self, side: CatalogSide, *, champion: bool) -> Select[Any]:
         """The version behind the alias, as a statement that is built once for each kind of database."""
         kind = (self._session.postgres, side.kind, champion)
         if kind not in _POINTED:
             _POINTED[kind] = side.versions(self._session).where(side.pointed(champion=champion))
         return _POINTED[kind]
 
-    def _first(self, *asked: tuple[Side, Any]) -> CatalogVersion | None:
+    def _first(self, *asked: tuple[CatalogSide, Any]) -> CatalogVersion | None:
         for side, condition in asked:
             row = self._session.execute(side.versions(self._session).where(condition)).first()
             if row is not None:
                 return side.as_version(row)
         return None
 
-    def models(self, search: Search) -> list[CatalogModel]:
+    def models(self, search: CatalogSearch) -> list[CatalogModel]:
         order = _whole((*search.order,), _LATER_MODELS)
         parts = []
         for side in SIDES:
@@ -107,7 +107,7 @@ class SqlCatalog:
             parts.append(self._models(side, rows))
         return _merged(parts, order, search.limit, _MODEL_VALUES)
 
-    def versions(self, search: Search) -> list[CatalogVersion]:
+    def versions(self, search: CatalogSearch) -> list[CatalogVersion]:
         order = _whole(search.order or _VERSIONS, _LATER_VERSIONS)
         parts = []
         for side in SIDES:
@@ -120,8 +120,8 @@ class SqlCatalog:
     def _narrowed(
         self,
         statement: Select[Any],
-        side: Side,
-        search: Search,
+        side: CatalogSide,
+        search: CatalogSearch,
         order: tuple[Ordering, ...],
         fields: dict[str, Any],
     ) -> Select[Any]:
@@ -132,7 +132,7 @@ class SqlCatalog:
             )
         return ordered(statement, fields, order, search.after, self._session).limit(search.limit)
 
-    def _models(self, side: Side, rows: list[Row[Any]]) -> list[CatalogModel]:
+    def _models(self, side: CatalogSide, rows: list[Row[Any]]) -> list[CatalogModel]:
         latest: dict[str, list[CatalogVersion]] = {row.name: [] for row in rows}
         if rows:
             for row in self._session.execute(side.latest(self._session, rows)):
@@ -151,10 +151,10 @@ def _newest(found: Iterable[CatalogVersion]) -> tuple[CatalogVersion, ...]:
     return tuple(by_stage[stage] for stage in STAGES if stage in by_stage)
 
 
-def _model(side: Side, row: Row[Any], latest: tuple[CatalogVersion, ...]) -> CatalogModel:
+def _model(side: CatalogSide, row: Row[Any], latest: tuple[CatalogVersion, ...]) -> CatalogModel:
     aliases = json.loads(row.aliases or "{}")
     if row.champion is not None:
-        aliases[CHAMPION] = row.champion
+        aliases[CHAMPION_ALIAS] = row.champion
     return CatalogModel(
         name=row.name,
         kind=side.kind,

@@ -26,29 +26,29 @@ from sqlalchemy import (
 )
 from sqlalchemy import Text as SqlText
 
-from controller.adapters.sql.catalog_words import Tagged
+from controller.adapters.sql.catalog_text import Tagged
 from controller.adapters.sql.free_tables import (
     free_aliases,
     free_models,
     free_tags,
     free_versions,
 )
-from controller.adapters.sql.session import Session
+from controller.adapters.sql.session import SqlSession
 from controller.adapters.sql.tables import (
-    active_rules,
-    aliases,
-    descriptions,
-    models,
-    tags,
-    versions,
+    active_rules_table,
+    aliases_table,
+    descriptions_table,
+    models_table,
+    tags_table,
+    versions_table,
 )
 from controller.adapters.sql.types import UtcTime
 from controller.domain.catalog import (
-    CHAMPION,
+    CHAMPION_ALIAS,
     STAGES,
     STATE_TAG,
+    CatalogKind,
     CatalogVersion,
-    Kind,
     stage_of,
 )
 from controller.domain.versions import VersionState
@@ -57,7 +57,10 @@ _Value = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 
 
 def as_object(
-    session: Session, key: ColumnElement[Any], value: ColumnElement[Any], where: ColumnElement[bool]
+    session: SqlSession,
+    key: ColumnElement[Any],
+    value: ColumnElement[Any],
+    where: ColumnElement[bool],
 ) -> ColumnElement[Any]:
     """The rows as one JSON object, as text."""
     if session.postgres:
@@ -68,7 +71,7 @@ def as_object(
 
 
 def as_array(
-    session: Session, value: ColumnElement[Any], where: ColumnElement[bool]
+    session: SqlSession, value: ColumnElement[Any], where: ColumnElement[bool]
 ) -> ColumnElement[Any]:
     """The rows as one JSON array, as text."""
     if session.postgres:
@@ -79,7 +82,7 @@ def as_array(
 class FreeSide:
     """Models without a policy."""
 
-    kind: Kind = "free"
+    kind: CatalogKind = "free"
     model_fields: dict[str, Any] = {  # noqa: RUF012 - never written
         "name": free_models.c.name,
         "created": free_models.c.created_at,
@@ -95,7 +98,7 @@ class FreeSide:
     }
 
     @staticmethod
-    def models(session: Session) -> Select[Any]:
+    def models(session: SqlSession) -> Select[Any]:
         """Every model with its tags and aliases."""
         tagged, named = free_tags.c, free_aliases.c
         mine = free_models.c.id
@@ -113,7 +116,7 @@ class FreeSide:
         ).where(free_models.c.deleted_at.is_(None))
 
     @staticmethod
-    def versions(session: Session) -> Select[Any]:
+    def versions(session: SqlSession) -> Select[Any]:
         """Every version with its tags and aliases."""
         tagged, named = free_tags.c, free_aliases.c
         mine, number = free_versions.c.model, free_versions.c.number
@@ -152,7 +155,7 @@ class FreeSide:
         )
 
     @classmethod
-    def latest(cls, session: Session, rows: list[Row[Any]]) -> Select[Any]:
+    def latest(cls, session: SqlSession, rows: list[Row[Any]]) -> Select[Any]:
         """The newest version of each stage of these models, each by one look into an index."""
         stages = union_all(*(select(literal(stage).label("stage")) for stage in STAGES)).subquery()
         other = free_versions.alias("other")
@@ -216,29 +219,31 @@ class FreeSide:
         )
 
 
-_first = versions.alias("first")
-_newest = versions.alias("newest")
+_first = versions_table.alias("first")
+_newest = versions_table.alias("newest")
 _CREATED = func.coalesce(
     select(_first.c.created_at)
-    .where(_first.c.model == models.c.model, _first.c.number == 1)
+    .where(_first.c.model == models_table.c.model, _first.c.number == 1)
     .scalar_subquery(),
-    active_rules.c.activated_at,
+    active_rules_table.c.activated_at,
     type_=UtcTime,
 )
 _UPDATED = func.coalesce(
     select(_newest.c.state_since)
-    .where(_newest.c.model == models.c.model, _newest.c.number == models.c.next_version - 1)
+    .where(
+        _newest.c.model == models_table.c.model, _newest.c.number == models_table.c.next_version - 1
+    )
     .scalar_subquery(),
-    active_rules.c.activated_at,
+    active_rules_table.c.activated_at,
     type_=UtcTime,
 )
-_GOVERNED = or_(models.c.next_version > 1, active_rules.c.model.is_not(None))
+_GOVERNED = or_(models_table.c.next_version > 1, active_rules_table.c.model.is_not(None))
 
 
 def _described(model: Any, version: Any) -> ColumnElement[Any]:
     return func.coalesce(
-        select(descriptions.c.text)
-        .where(descriptions.c.model == model, descriptions.c.version == version)
+        select(descriptions_table.c.text)
+        .where(descriptions_table.c.model == model, descriptions_table.c.version == version)
         .scalar_subquery(),
         "",
     )
@@ -247,117 +252,119 @@ def _described(model: Any, version: Any) -> ColumnElement[Any]:
 class GovernedSide:
     """Models with a policy, or with versions of ours."""
 
-    kind: Kind = "governed"
+    kind: CatalogKind = "governed"
     model_fields: dict[str, Any] = {  # noqa: RUF012 - never written
-        "name": models.c.model,
+        "name": models_table.c.model,
         "created": _CREATED,
         "updated": _UPDATED,
     }
     version_fields: dict[str, Any] = {  # noqa: RUF012 - never written
-        "name": versions.c.model,
-        "number": versions.c.number,
-        "created": versions.c.created_at,
-        "updated": versions.c.state_since,
-        "run": versions.c.run,
-        "source": literal("sha256:") + versions.c.digest,
+        "name": versions_table.c.model,
+        "number": versions_table.c.number,
+        "created": versions_table.c.created_at,
+        "updated": versions_table.c.state_since,
+        "run": versions_table.c.run,
+        "source": literal("sha256:") + versions_table.c.digest,
     }
 
     @staticmethod
     def known(name: str) -> Select[Any]:
         """A row if the name is governed."""
         return (
-            select(models.c.model)
-            .outerjoin(active_rules, active_rules.c.model == models.c.model)
-            .where(models.c.model == name, _GOVERNED)
+            select(models_table.c.model)
+            .outerjoin(active_rules_table, active_rules_table.c.model == models_table.c.model)
+            .where(models_table.c.model == name, _GOVERNED)
         )
 
     @staticmethod
     def pointed(*, champion: bool) -> ColumnElement[bool]:
         """That a version is the one which the alias ``:alias`` of the model ``:asked`` points at."""
         model = bindparam("asked", type_=SqlText)
-        number = select(aliases.c.version).where(
-            aliases.c.model == model, aliases.c.name == bindparam("alias")
+        number = select(aliases_table.c.version).where(
+            aliases_table.c.model == model, aliases_table.c.name == bindparam("alias")
         )
         if champion:
-            number = select(models.c.champion).where(models.c.model == model)
-        return and_(versions.c.model == model, versions.c.number == number.scalar_subquery())
+            number = select(models_table.c.champion).where(models_table.c.model == model)
+        return and_(
+            versions_table.c.model == model, versions_table.c.number == number.scalar_subquery()
+        )
 
     @staticmethod
-    def models(session: Session) -> Select[Any]:
+    def models(session: SqlSession) -> Select[Any]:
         """Every model."""
-        mine = models.c.model
+        mine = models_table.c.model
         return (
             select(
                 mine.label("name"),
                 _CREATED.label("created_at"),
                 _UPDATED.label("updated_at"),
                 _described(mine, literal(0)).label("description"),
-                models.c.champion,
+                models_table.c.champion,
                 as_object(
                     session,
-                    tags.c.name,
-                    tags.c.value,
-                    and_(tags.c.model == mine, tags.c.version == 0),
+                    tags_table.c.name,
+                    tags_table.c.value,
+                    and_(tags_table.c.model == mine, tags_table.c.version == 0),
                 ).label("tags"),
                 as_object(
                     session,
-                    aliases.c.name,
-                    aliases.c.version,
-                    and_(aliases.c.model == mine, aliases.c.version.is_not(None)),
+                    aliases_table.c.name,
+                    aliases_table.c.version,
+                    and_(aliases_table.c.model == mine, aliases_table.c.version.is_not(None)),
                 ).label("aliases"),
             )
-            .outerjoin(active_rules, active_rules.c.model == models.c.model)
+            .outerjoin(active_rules_table, active_rules_table.c.model == models_table.c.model)
             .where(_GOVERNED)
         )
 
     @staticmethod
-    def versions(session: Session) -> Select[Any]:
+    def versions(session: SqlSession) -> Select[Any]:
         """Every version."""
-        mine, number = versions.c.model, versions.c.number
+        mine, number = versions_table.c.model, versions_table.c.number
         return select(
             mine.label("name"),
-            versions.c.number,
-            versions.c.state,
-            versions.c.state_since,
-            versions.c.created_at,
-            versions.c.run,
-            versions.c.digest,
-            versions.c.recipe,
+            versions_table.c.number,
+            versions_table.c.state,
+            versions_table.c.state_since,
+            versions_table.c.created_at,
+            versions_table.c.run,
+            versions_table.c.digest,
+            versions_table.c.recipe,
             _described(mine, number).label("description"),
             as_object(
                 session,
-                tags.c.name,
-                tags.c.value,
-                and_(tags.c.model == mine, tags.c.version == number),
+                tags_table.c.name,
+                tags_table.c.value,
+                and_(tags_table.c.model == mine, tags_table.c.version == number),
             ).label("tags"),
             as_array(
                 session,
-                aliases.c.name,
-                and_(aliases.c.model == mine, aliases.c.version == number),
+                aliases_table.c.name,
+                and_(aliases_table.c.model == mine, aliases_table.c.version == number),
             ).label("aliases"),
         )
 
     @classmethod
-    def latest(cls, session: Session, rows: list[Row[Any]]) -> Select[Any]:
+    def latest(cls, session: SqlSession, rows: list[Row[Any]]) -> Select[Any]:
         """The newest version of each state of these models."""
         states = union_all(
             *(select(literal(state.value).label("state")) for state in VersionState)
         ).subquery()
-        other = versions.alias("other")
+        other = versions_table.alias("other")
         newest = (
             select(func.max(other.c.number))
-            .where(other.c.model == models.c.model, other.c.state == states.c.state)
-            .correlate(models, states)
+            .where(other.c.model == models_table.c.model, other.c.state == states.c.state)
+            .correlate(models_table, states)
             .scalar_subquery()
         )
         return (
             cls.versions(session)
-            .join(models, models.c.model == versions.c.model)
+            .join(models_table, models_table.c.model == versions_table.c.model)
             .join(states, literal(value=True))
             .where(
-                models.c.model.in_([row.name for row in rows]),
-                versions.c.number == newest,
-                versions.c.state == states.c.state,
+                models_table.c.model.in_([row.name for row in rows]),
+                versions_table.c.number == newest,
+                versions_table.c.state == states.c.state,
             )
         )
 
@@ -367,16 +374,16 @@ class GovernedSide:
 
         def has(key: str, holds: _Value) -> ColumnElement[bool]:
             if key == STATE_TAG:
-                return false() if of_model else holds(versions.c.state)
-            mine = models.c.model if of_model else versions.c.model
-            number: Any = literal(0) if of_model else versions.c.number
+                return false() if of_model else holds(versions_table.c.state)
+            mine = models_table.c.model if of_model else versions_table.c.model
+            number: Any = literal(0) if of_model else versions_table.c.number
             return (
-                select(tags.c.name)
+                select(tags_table.c.name)
                 .where(
-                    tags.c.model == mine,
-                    tags.c.version == number,
-                    tags.c.name == key,
-                    holds(tags.c.value),
+                    tags_table.c.model == mine,
+                    tags_table.c.version == number,
+                    tags_table.c.name == key,
+                    holds(tags_table.c.value),
                 )
                 .exists()
             )
@@ -389,7 +396,7 @@ class GovernedSide:
         state = VersionState(row.state)
         aliases = json.loads(row.aliases or "[]")
         if state is VersionState.CHAMPION:
-            aliases.append(CHAMPION)
+            aliases.append(CHAMPION_ALIAS)
         return CatalogVersion(
             model=row.name,
             number=row.number,
@@ -410,5 +417,5 @@ class GovernedSide:
         )
 
 
-Side = type[FreeSide] | type[GovernedSide]
-SIDES: tuple[Side, ...] = (GovernedSide, FreeSide)
+CatalogSide = type[FreeSide] | type[GovernedSide]
+SIDES: tuple[CatalogSide, ...] = (GovernedSide, FreeSide)

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from sqlalchemy import delete, select
 
 from controller.adapters.sql import worker_calls
-from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import controllers, counters
+from controller.adapters.sql.session import SqlSession
+from controller.adapters.sql.tables import controllers_table, counters_table
 from controller.ports import FORGOTTEN, ControllerRow
 
 
 class SqlControllers:
     """One row a process."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
 
     def beat(self, controller: ControllerRow) -> None:
@@ -27,19 +27,21 @@ class SqlControllers:
             "seen_at": self._session.now(),
         }
         self._session.execute(
-            self._session.insert(controllers)
+            self._session.insert(controllers_table)
             .values(owner=controller.owner, **values)
             .on_conflict_do_update(index_elements=["owner"], set_=values)
         )
-        long_ago = controllers.c.seen_at <= self._session.later(-FORGOTTEN)
-        self._session.execute(delete(controllers).where(long_ago))
+        long_ago = controllers_table.c.seen_at <= self._session.later(-FORGOTTEN)
+        self._session.execute(delete(controllers_table).where(long_ago))
 
     def leave(self, owner: str) -> None:
-        self._session.execute(delete(controllers).where(controllers.c.owner == owner))
+        self._session.execute(delete(controllers_table).where(controllers_table.c.owner == owner))
 
     def all(self) -> list[ControllerRow]:
-        fresh = controllers.c.seen_at > self._session.later(-FORGOTTEN)
-        rows = self._session.execute(select(controllers).where(fresh).order_by(controllers.c.owner))
+        fresh = controllers_table.c.seen_at > self._session.later(-FORGOTTEN)
+        rows = self._session.execute(
+            select(controllers_table).where(fresh).order_by(controllers_table.c.owner)
+        )
         return [
             ControllerRow(
                 owner=row.owner,
@@ -56,7 +58,7 @@ class SqlControllers:
 class SqlCounters:
     """One row a name."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
 
     def add(self, name: str, by: int = 1) -> None:
@@ -64,11 +66,13 @@ class SqlCounters:
             worker_calls.count_up(self._session, name, by)
             return
         self._session.execute(
-            self._session.insert(counters)
+            self._session.insert(counters_table)
             .values(name=name, value=by)
-            .on_conflict_do_update(index_elements=["name"], set_={"value": counters.c.value + by})
+            .on_conflict_do_update(
+                index_elements=["name"], set_={"value": counters_table.c.value + by}
+            )
         )
 
     def all(self) -> Mapping[str, int]:
-        rows = self._session.execute(select(counters).order_by(counters.c.name))
+        rows = self._session.execute(select(counters_table).order_by(counters_table.c.name))
         return {row.name: row.value for row in rows}

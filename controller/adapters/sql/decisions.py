@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
-from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import anchored, chain_head, decisions
+from controller.adapters.sql.session import SqlSession
+from controller.adapters.sql.tables import anchored_table, chain_head_table, decisions_table
 from controller.domain.chain import seal
 from controller.domain.decisions import DecisionRecord, RulesRef
 from controller.ports import NewDecision, Query
 
-_HEAD = select(chain_head).with_for_update()
-_RECORD = insert(decisions)
+_HEAD = select(chain_head_table).with_for_update()
+_RECORD = insert(decisions_table)
 PAGE = 200
 """Records that a walk holds at once; a snapshot is a few kilobytes."""
 
@@ -23,7 +23,7 @@ PAGE = 200
 class SqlDecisions:
     """Appends under the lock of the chain's head, so that numbers have no gaps and hashes no forks."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
 
     def record(self, decision: NewDecision) -> DecisionRecord:
@@ -63,35 +63,40 @@ class SqlDecisions:
         return record
 
     def get(self, decision: int) -> DecisionRecord | None:
-        row = self._session.execute(select(decisions).where(decisions.c.id == decision)).first()
+        row = self._session.execute(
+            select(decisions_table).where(decisions_table.c.id == decision)
+        ).first()
         return None if row is None else _record(row)
 
     def find(self, query: Query) -> list[DecisionRecord]:
-        statement = select(decisions).order_by(decisions.c.id.desc()).limit(query.limit)
+        statement = select(decisions_table).order_by(decisions_table.c.id.desc()).limit(query.limit)
         if query.model is not None:
-            statement = statement.where(decisions.c.model == query.model)
+            statement = statement.where(decisions_table.c.model == query.model)
         if query.kinds:
-            statement = statement.where(decisions.c.verdict.in_(query.kinds))
+            statement = statement.where(decisions_table.c.verdict.in_(query.kinds))
         if query.since is not None:
-            statement = statement.where(decisions.c.decided_at >= query.since)
+            statement = statement.where(decisions_table.c.decided_at >= query.since)
         if query.until is not None:
-            statement = statement.where(decisions.c.decided_at < query.until)
+            statement = statement.where(decisions_table.c.decided_at < query.until)
         if query.before is not None:
-            statement = statement.where(decisions.c.id < query.before)
+            statement = statement.where(decisions_table.c.id < query.before)
         return [_record(row) for row in self._session.execute(statement)]
 
     def head(self) -> tuple[int, str]:
-        row = self._session.execute(select(chain_head)).one()
+        row = self._session.execute(select(chain_head_table)).one()
         return row.decision, row.hash
 
     def walk(self, start: int = 1, model: str | None = None) -> Iterator[DecisionRecord]:
         after = start - 1
         while True:
             statement = (
-                select(decisions).where(decisions.c.id > after).order_by(decisions.c.id).limit(PAGE)
+                select(decisions_table)
+                .where(decisions_table.c.id > after)
+                .order_by(decisions_table.c.id)
+                .limit(PAGE)
             )
             if model is not None:
-                statement = statement.where(decisions.c.model == model)
+                statement = statement.where(decisions_table.c.model == model)
             rows = self._session.execute(statement).all()
             yield from map(_record, rows)
             if len(rows) < PAGE:
@@ -99,15 +104,15 @@ class SqlDecisions:
             after = rows[-1].id
 
     def anchored(self) -> tuple[int, str] | None:
-        row = self._session.execute(select(anchored)).first()
+        row = self._session.execute(select(anchored_table)).first()
         return None if row is None else (row.decision, row.hash)
 
     def remember_anchor(self, decision: int, hash_: str) -> None:
-        new = self._session.insert(anchored).values(id=1, decision=decision, hash=hash_)
+        new = self._session.insert(anchored_table).values(id=1, decision=decision, hash=hash_)
         self._session.execute(new.on_conflict_do_nothing(index_elements=["id"]))
         self._session.execute(
-            update(anchored)
-            .where(anchored.c.decision < decision)
+            update(anchored_table)
+            .where(anchored_table.c.decision < decision)
             .values(decision=decision, hash=hash_)
         )
 

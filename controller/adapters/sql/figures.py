@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import func, or_, select
 
-from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import decisions, runs
+from controller.adapters.sql.session import SqlSession
+from controller.adapters.sql.tables import decisions_table, runs_table
 from controller.ports import RunFigure
 
 _MOST_UNENDED = 10_000
@@ -17,19 +17,19 @@ _MOST_UNENDED = 10_000
 class SqlFigures:
     """Two aggregates behind primary keys."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
 
     def verdicts(self, after: int = 0) -> tuple[int, Mapping[tuple[str, str], int]]:
         rows = self._session.execute(
             select(
-                decisions.c.model,
-                decisions.c.verdict,
+                decisions_table.c.model,
+                decisions_table.c.verdict,
                 func.count().label("number"),
-                func.max(decisions.c.id).label("last"),
+                func.max(decisions_table.c.id).label("last"),
             )
-            .where(decisions.c.id > after)
-            .group_by(decisions.c.model, decisions.c.verdict)
+            .where(decisions_table.c.id > after)
+            .group_by(decisions_table.c.model, decisions_table.c.verdict)
         ).all()
         last = max((row.last for row in rows), default=after)
         return last, {(row.model, row.verdict): row.number for row in rows}
@@ -39,16 +39,16 @@ class SqlFigures:
         now = self._session.execute(select(self._session.now())).scalar_one()
         rows = self._session.execute(
             select(
-                runs.c.entry,
-                runs.c.model,
-                runs.c.kind,
-                runs.c.state,
-                runs.c.ordered_at,
-                runs.c.started_at,
-                runs.c.ended_at,
+                runs_table.c.entry,
+                runs_table.c.model,
+                runs_table.c.kind,
+                runs_table.c.state,
+                runs_table.c.ordered_at,
+                runs_table.c.started_at,
+                runs_table.c.ended_at,
             )
-            .where(or_(runs.c.entry > after, runs.c.entry.in_(known)))
-            .order_by(runs.c.entry)
+            .where(or_(runs_table.c.entry > after, runs_table.c.entry.in_(known)))
+            .order_by(runs_table.c.entry)
         )
         return [
             RunFigure(

@@ -14,7 +14,7 @@ from controller.adapters.sql.free_tables import (
     free_tags,
     free_versions,
 )
-from controller.adapters.sql.session import Session
+from controller.adapters.sql.session import SqlSession
 from controller.adapters.sql.types import storable
 from controller.domain.catalog import ARCHIVED, NewFreeVersion
 from controller.domain.errors import AlreadyExists, Conflict, NotFound
@@ -40,7 +40,7 @@ def no_version(name: str, number: int) -> NotFound:
 class SqlFreeModels:
     """Writes free models. What is deleted keeps its row, so that its numbers are not given again."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
 
     def add_model(

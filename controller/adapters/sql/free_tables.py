@@ -8,7 +8,7 @@ from controller.adapters.sql.tables import metadata
 from controller.adapters.sql.types import BIG, UtcTime, Words
 
 PRESENT = "deleted_at IS NULL"
-MODEL = "free_models.id"
+MODEL_KEY = "free_models.id"
 
 free_models = Table(
     "free_models",
@@ -33,7 +33,7 @@ free_models = Table(
 free_versions = Table(
     "free_versions",
     metadata,
-    Column("model", BIG, ForeignKey(MODEL), primary_key=True),
+    Column("model", BIG, ForeignKey(MODEL_KEY), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("stage", Text, nullable=False, server_default="None"),
     Column("created_at", UtcTime, nullable=False),
@@ -56,7 +56,7 @@ free_versions = Table(
 free_tags = Table(
     "free_tags",
     metadata,
-    Column("model", BIG, ForeignKey(MODEL), primary_key=True),
+    Column("model", BIG, ForeignKey(MODEL_KEY), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("key", Words, primary_key=True),
     Column("value", Words, nullable=False),
@@ -66,7 +66,7 @@ free_tags = Table(
 free_aliases = Table(
     "free_aliases",
     metadata,
-    Column("model", BIG, ForeignKey(MODEL), primary_key=True),
+    Column("model", BIG, ForeignKey(MODEL_KEY), primary_key=True),
     Column("alias", Words, primary_key=True),
     Column("number", Integer, nullable=False),
     Index("ix_free_aliases_model_number", "model", "number"),

@@ -117,7 +117,7 @@ def role_of(process: Process) -> str:
     return f"incumbent_{process.value}"
 
 
-def grants(role: str, process: Process = Process.APPLICATION) -> list[str]:
+def grant_statements(role: str, process: Process = Process.APPLICATION) -> list[str]:
     """The statements that the owner runs once, and again after each migration.
 
     They take away first what the role had: a role that changes its process keeps nothing.
@@ -180,7 +180,7 @@ def _role(process: Process) -> Iterator[str]:
         f"DO $$ BEGIN CREATE ROLE {quoted(role)} LOGIN;"
         " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
     )
-    yield from grants(role, process)
+    yield from grant_statements(role, process)
 
 
 def _rights(process: Process) -> Iterator[str]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import delete, select
 
 from controller.adapters.sql import worker_calls
-from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import run_journal, runs, workers
+from controller.adapters.sql.session import SqlSession
+from controller.adapters.sql.tables import run_journal_table, runs_table, workers_table
 from controller.domain.runs import RunState
 from controller.ports import JournalEntry, JournalLine, WorkerRow
 
@@ -16,17 +16,17 @@ from controller.ports import JournalEntry, JournalLine, WorkerRow
 class SqlJournal:
     """One row a line. Only the holder of the run's token adds any."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
 
     def append(self, run: str, fence: int, entries: Sequence[JournalEntry]) -> bool:
         if self._session.postgres:
             return worker_calls.journal(self._session, run, fence, entries)
         held = self._session.execute(
-            select(runs.c.id).where(
-                runs.c.id == run,
-                runs.c.fence == fence,
-                runs.c.state == RunState.RUNNING.value,
+            select(runs_table.c.id).where(
+                runs_table.c.id == run,
+                runs_table.c.fence == fence,
+                runs_table.c.state == RunState.RUNNING.value,
             )
         ).first()
         if held is None:
@@ -45,16 +45,18 @@ class SqlJournal:
             for entry in entries
         ]
         if rows:
-            self._session.execute(run_journal.insert(), rows)
+            self._session.execute(run_journal_table.insert(), rows)
         return True
 
     def read(
         self, run: str, *, after: int = 0, kinds: Sequence[str] = (), limit: int = 1000
     ) -> list[JournalLine]:
-        query = select(run_journal).where(run_journal.c.run == run, run_journal.c.id > after)
+        query = select(run_journal_table).where(
+            run_journal_table.c.run == run, run_journal_table.c.id > after
+        )
         if kinds:
-            query = query.where(run_journal.c.kind.in_(list(kinds)))
-        rows = self._session.execute(query.order_by(run_journal.c.id).limit(limit))
+            query = query.where(run_journal_table.c.kind.in_(list(kinds)))
+        rows = self._session.execute(query.order_by(run_journal_table.c.id).limit(limit))
         return [
             JournalLine(
                 id=row.id,
@@ -75,7 +77,7 @@ class SqlJournal:
 class SqlWorkers:
     """One row a worker."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
 
     def beat(self, worker: WorkerRow) -> None:
@@ -89,16 +91,16 @@ class SqlWorkers:
             "seen_at": self._session.now(),
         }
         self._session.execute(
-            self._session.insert(workers)
+            self._session.insert(workers_table)
             .values(name=worker.name, **values)
             .on_conflict_do_update(index_elements=["name"], set_=values)
         )
 
     def leave(self, name: str) -> None:
-        self._session.execute(delete(workers).where(workers.c.name == name))
+        self._session.execute(delete(workers_table).where(workers_table.c.name == name))
 
     def all(self) -> list[WorkerRow]:
-        rows = self._session.execute(select(workers).order_by(workers.c.name))
+        rows = self._session.execute(select(workers_table).order_by(workers_table.c.name))
         return [
             WorkerRow(
                 name=row.name,

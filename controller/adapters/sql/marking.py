@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import Row, exists, func, select
 
-from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import marked_since, signals
+from controller.adapters.sql.session import SqlSession
+from controller.adapters.sql.tables import marked_since_table, signals_table
 from controller.adapters.sql.types import storable
 from controller.domain.canonical import canonical_json, digest
 from controller.domain.marks import Said, SigningKeys, needs_mark
@@ -20,7 +20,7 @@ from controller.domain.signals import NewSignal, SignalStatus
 from controller.ports import SignalProof
 
 
-def mark_of(session: Session, new: NewSignal) -> str | None:
+def mark_of(session: SqlSession, new: NewSignal) -> str | None:
     """The mark that the row of a new signal gets; None where it needs none, or this process holds no key."""
     keys = session.keys
     if keys is None or not needs_mark(new.kind.value, new.actor):
@@ -39,7 +39,7 @@ def mark_of(session: Session, new: NewSignal) -> str | None:
     )
 
 
-def mark_problem(session: Session, row: Row[Any]) -> str:
+def mark_problem(session: SqlSession, row: Row[Any]) -> str:
     """Why the signal in ``row`` is not believed; empty where it is, or where this process holds no key.
 
     The payload of the row is its text.
@@ -53,7 +53,7 @@ def mark_problem(session: Session, row: Row[Any]) -> str:
     return problem
 
 
-def proof_of(session: Session, row: Row[Any]) -> SignalProof:
+def proof_of(session: SqlSession, row: Row[Any]) -> SignalProof:
     """The signal in ``row`` as it can be held against the log; the payload of the row is its text."""
     unchecked = bool(row.mark and session.keys is not None and not session.keys.knows(row.mark))
     return SignalProof(
@@ -84,19 +84,21 @@ def _said(row: Row[Any]) -> Said:
     )
 
 
-def _start(session: Session, keys: SigningKeys) -> int:
+def _start(session: SqlSession, keys: SigningKeys) -> int:
     """The last signal that needs no mark. Kept now, as the newest one, if no signal was ever marked.
 
     A number that no key of ours sealed is no number: then every signal needs its mark.
     """
-    row = session.execute(select(marked_since)).first()
+    row = session.execute(select(marked_since_table)).first()
     if row is not None:
         return int(row.signal) if keys.opens(row.signal, row.mark) else 0
-    if session.execute(select(exists().where(signals.c.mark.is_not(None)))).scalar_one():
+    if session.execute(select(exists().where(signals_table.c.mark.is_not(None)))).scalar_one():
         return 0
-    newest = int(session.execute(select(func.coalesce(func.max(signals.c.id), 0))).scalar_one())
+    newest = int(
+        session.execute(select(func.coalesce(func.max(signals_table.c.id), 0))).scalar_one()
+    )
     if session.writes:
         values: Mapping[str, Any] = {"id": 1, "signal": newest, "mark": keys.seal_start(newest)}
-        new = session.insert(marked_since).values(values)
+        new = session.insert(marked_since_table).values(values)
         session.execute(new.on_conflict_do_nothing(index_elements=["id"]))
     return newest

@@ -6,11 +6,11 @@ from dataclasses import asdict
 
 from sqlalchemy import select
 
-from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import measures
+from controller.adapters.sql.session import SqlSession
+from controller.adapters.sql.tables import measures_table
 from controller.adapters.sql.types import storable
 from controller.domain.decisions import RecordFigure
-from controller.domain.records import Span, figure
+from controller.domain.records import WindowSums, figure
 
 _SUMS = ("figures", "rows", "total", "within", "spread_rows", "plain", "squares")
 
@@ -18,14 +18,14 @@ _SUMS = ("figures", "rows", "total", "within", "spread_rows", "plain", "squares"
 class SqlMeasures:
     """Sums are added where they are, so that two writers lose nothing."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
 
     def add(self, model: str, action: RecordFigure, *, decision: int) -> None:
         del decision  # the figure stands in the decision's actions; this row only adds it up
         hour = int(action.at.timestamp() // 3600)
         new = asdict(figure(hour, action.value, action.rows, action.std))
-        entry = self._session.insert(measures).values(
+        entry = self._session.insert(measures_table).values(
             model=model,
             version=action.version,
             metric=action.metric,
@@ -35,18 +35,18 @@ class SqlMeasures:
         self._session.execute(
             entry.on_conflict_do_update(
                 index_elements=["model", "version", "metric", "hour"],
-                set_={name: measures.c[name] + entry.excluded[name] for name in _SUMS},
+                set_={name: measures_table.c[name] + entry.excluded[name] for name in _SUMS},
             )
         )
 
-    def of(self, model: str, version: int, metric: str) -> list[Span]:
+    def of(self, model: str, version: int, metric: str) -> list[WindowSums]:
         rows = self._session.execute(
-            select(measures)
+            select(measures_table)
             .where(
-                measures.c.model == model,
-                measures.c.version == version,
-                measures.c.metric == storable(metric),
+                measures_table.c.model == model,
+                measures_table.c.version == version,
+                measures_table.c.metric == storable(metric),
             )
-            .order_by(measures.c.hour)
+            .order_by(measures_table.c.hour)
         )
-        return [Span(index=row.hour, **{n: getattr(row, n) for n in _SUMS}) for row in rows]
+        return [WindowSums(index=row.hour, **{n: getattr(row, n) for n in _SUMS}) for row in rows]

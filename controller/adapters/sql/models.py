@@ -19,9 +19,15 @@ from sqlalchemy import (
     update,
 )
 
-from controller.adapters.sql.session import Session
+from controller.adapters.sql.session import SqlSession
 from controller.adapters.sql.signals import WAITS
-from controller.adapters.sql.tables import approvals, budget_tests, models, signals, versions
+from controller.adapters.sql.tables import (
+    approvals_table,
+    budget_tests_table,
+    models_table,
+    signals_table,
+    versions_table,
+)
 from controller.adapters.sql.types import is_one_of
 from controller.domain import codec
 from controller.domain.canonical import parse_time, to_plain
@@ -32,13 +38,13 @@ from controller.domain.snapshot import ApprovalView, BudgetView, HoldView, RestV
 from controller.domain.versions import UNDECIDED, VersionState
 from controller.ports import ModelState, Waiting
 
-_STATE = select(models).where(models.c.model == bindparam("asked"))
+_STATE = select(models_table).where(models_table.c.model == bindparam("asked"))
 
 
 class SqlModels:
     """One row a model, made when it is first asked for."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
         self._seen: dict[str, int | None] = {}
 
@@ -56,7 +62,7 @@ class SqlModels:
         asked = {"asked": model}
         row = self._session.execute(_STATE, asked).first()
         if row is None and self._session.writes:
-            new = self._session.insert(models).values(model=model)
+            new = self._session.insert(models_table).values(model=model)
             self._session.execute(new.on_conflict_do_nothing(index_elements=["model"]))
             row = self._session.execute(_STATE, asked).first()
         self._seen[model] = row.champion if row is not None else None
@@ -67,10 +73,10 @@ class SqlModels:
 
     def all(self, *, troubled: bool = False) -> list[ModelState]:
         levels = self._levels()
-        wanted = select(models)
+        wanted = select(models_table)
         if troubled:
             wanted = wanted.where(
-                or_(models.c.hold_reason.is_not(None), models.c.error.is_not(None))
+                or_(models_table.c.hold_reason.is_not(None), models_table.c.error.is_not(None))
             )
         rows = self._session.execute(wanted)
         states = [_state(row, levels.get(row.model, {})) for row in rows]
@@ -79,35 +85,43 @@ class SqlModels:
     def _levels(self, model: str | None = None) -> dict[str, dict[str, float]]:
         """The newest level of each version that may be judged again, by model."""
         statement = (
-            select(budget_tests.c.model, budget_tests.c.version, budget_tests.c.level)
+            select(
+                budget_tests_table.c.model, budget_tests_table.c.version, budget_tests_table.c.level
+            )
             .join(
-                versions,
+                versions_table,
                 and_(
-                    versions.c.model == budget_tests.c.model,
-                    versions.c.number == budget_tests.c.version,
+                    versions_table.c.model == budget_tests_table.c.model,
+                    versions_table.c.number == budget_tests_table.c.version,
                 ),
             )
-            .where(versions.c.state.in_([state.value for state in UNDECIDED]))
-            .order_by(budget_tests.c.number)
+            .where(versions_table.c.state.in_([state.value for state in UNDECIDED]))
+            .order_by(budget_tests_table.c.number)
         )
         if model is not None:
-            statement = statement.where(versions.c.model == model)
+            statement = statement.where(versions_table.c.model == model)
         levels: dict[str, dict[str, float]] = {}
         for row in self._session.execute(statement):
             levels.setdefault(row.model, {})[str(row.version)] = row.level
         return levels
 
     def due(self, now: datetime, limit: int = 100) -> list[str]:
-        rests = and_(models.c.error.is_not(None), models.c.wake_at > now)
-        resting = select(models.c.model).where(rests)
+        rests = and_(models_table.c.error.is_not(None), models_table.c.wake_at > now)
+        resting = select(models_table.c.model).where(rests)
         waiting = union_all(
-            select(signals.c.model, func.min(signals.c.received_at).label("since"))
-            .where(signals.c.status == "open", signals.c.model.not_in(resting))
-            .group_by(signals.c.model),
-            select(signals.c.model, func.min(signals.c.received_at))
-            .where(WAITS, signals.c.model.in_(resting), is_one_of(signals.c.kind, *sorted(URGENT)))
-            .group_by(signals.c.model),
-            select(models.c.model, models.c.wake_at).where(models.c.wake_at <= now),
+            select(signals_table.c.model, func.min(signals_table.c.received_at).label("since"))
+            .where(signals_table.c.status == "open", signals_table.c.model.not_in(resting))
+            .group_by(signals_table.c.model),
+            select(signals_table.c.model, func.min(signals_table.c.received_at))
+            .where(
+                WAITS,
+                signals_table.c.model.in_(resting),
+                is_one_of(signals_table.c.kind, *sorted(URGENT)),
+            )
+            .group_by(signals_table.c.model),
+            select(models_table.c.model, models_table.c.wake_at).where(
+                models_table.c.wake_at <= now
+            ),
         ).subquery()
         oldest = func.min(waiting.c.since)
         rows = self._session.execute(
@@ -120,11 +134,11 @@ class SqlModels:
 
     def waiting(self, limit: int = 100) -> list[Waiting]:
         # The state is written out: a bound one would hide the partial index from the planner.
-        challenger = versions.c.state == literal_column(repr(VersionState.CHALLENGER.value))
+        challenger = versions_table.c.state == literal_column(repr(VersionState.CHALLENGER.value))
         rows = self._session.execute(
-            select(versions.c.model, versions.c.number, versions.c.state_since)
+            select(versions_table.c.model, versions_table.c.number, versions_table.c.state_since)
             .where(challenger)
-            .order_by(versions.c.state_since, versions.c.model, versions.c.number)
+            .order_by(versions_table.c.state_since, versions_table.c.model, versions_table.c.number)
             .limit(limit)
         )
         return [Waiting(model=r.model, version=r.number, since=r.state_since) for r in rows]
@@ -132,18 +146,18 @@ class SqlModels:
     def update(self, model: str, **changes: Any) -> None:
         self.state(model)
         self._session.execute(
-            update(models).where(models.c.model == model).values(**_columns(changes))
+            update(models_table).where(models_table.c.model == model).values(**_columns(changes))
         )
 
     def record_test(self, model: str, test: RecordTest, *, decision: int) -> None:
         self.state(model)
         book = self._session.execute(
-            select(models.c.tests, models.c.rejections)
-            .where(models.c.model == model)
+            select(models_table.c.tests, models_table.c.rejections)
+            .where(models_table.c.model == model)
             .with_for_update()
         ).one()
         self._session.execute(
-            insert(budget_tests).values(
+            insert(budget_tests_table).values(
                 model=model,
                 number=book.tests,
                 version=test.version,
@@ -154,8 +168,8 @@ class SqlModels:
         )
         kept = [*book.rejections, book.tests] if test.rejected else book.rejections
         self._session.execute(
-            update(models)
-            .where(models.c.model == model)
+            update(models_table)
+            .where(models_table.c.model == model)
             .values(tests=book.tests + 1, rejections=kept)
         )
 
@@ -163,7 +177,7 @@ class SqlModels:
         self, model: str, approval: RecordApproval, *, decision: int, at: datetime
     ) -> None:
         self._session.execute(
-            insert(approvals).values(
+            insert(approvals_table).values(
                 model=model,
                 version=approval.version,
                 actor=approval.actor,
@@ -179,7 +193,9 @@ class SqlModels:
 
     def approvals(self, model: str) -> tuple[ApprovalView, ...]:
         rows = self._session.execute(
-            select(approvals).where(approvals.c.model == model).order_by(approvals.c.id)
+            select(approvals_table)
+            .where(approvals_table.c.model == model)
+            .order_by(approvals_table.c.id)
         )
         return tuple(
             ApprovalView(

@@ -8,18 +8,18 @@ from typing import Any
 
 from sqlalchemy import func, or_, select, update
 
-from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import outbox
+from controller.adapters.sql.session import SqlSession
+from controller.adapters.sql.tables import outbox_table
 from controller.ports import FARTHEST, Letter
 
-_WAITING = outbox.c.acknowledged_at.is_(None)
+_WAITING = outbox_table.c.acknowledged_at.is_(None)
 
 
-def settle(session: Session, topic: str, key: str) -> None:
+def finish_message(session: SqlSession, topic: str, key: str) -> None:
     """The letter of that key, if there is one, has arrived for good."""
     session.execute(
-        update(outbox)
-        .where(outbox.c.topic == topic, outbox.c.key == key, _WAITING)
+        update(outbox_table)
+        .where(outbox_table.c.topic == topic, outbox_table.c.key == key, _WAITING)
         .values(acknowledged_at=session.now())
     )
 
@@ -27,27 +27,27 @@ def settle(session: Session, topic: str, key: str) -> None:
 class SqlOutbox:
     """An acknowledged letter stays, so that its key is known; an index leaves it out."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
 
     def put(self, topic: str, key: str, payload: Mapping[str, Any]) -> None:
-        new = self._session.insert(outbox).values(
+        new = self._session.insert(outbox_table).values(
             topic=topic, key=key, payload=payload, due_at=self._session.now()
         )
         self._session.execute(new.on_conflict_do_nothing(index_elements=["topic", "key"]))
 
     def due(self, topic: str, limit: int = 100) -> list[Letter]:
         rows = self._session.execute(
-            select(outbox)
+            select(outbox_table)
             .where(
-                outbox.c.topic == topic,
+                outbox_table.c.topic == topic,
                 or_(
-                    outbox.c.due_at <= self._session.now(),
-                    outbox.c.due_at > self._session.later(FARTHEST),
+                    outbox_table.c.due_at <= self._session.now(),
+                    outbox_table.c.due_at > self._session.later(FARTHEST),
                 ),
                 _WAITING,
             )
-            .order_by(outbox.c.due_at, outbox.c.id)
+            .order_by(outbox_table.c.due_at, outbox_table.c.id)
             .limit(limit)
         )
         return [
@@ -65,10 +65,10 @@ class SqlOutbox:
 
     def postpone(self, letter: int, delay: timedelta, error: str = "") -> None:
         self._session.execute(
-            update(outbox)
-            .where(outbox.c.id == letter, _WAITING)
+            update(outbox_table)
+            .where(outbox_table.c.id == letter, _WAITING)
             .values(
-                attempts=outbox.c.attempts + 1,
+                attempts=outbox_table.c.attempts + 1,
                 due_at=self._session.later(delay),
                 last_error=error,
             )
@@ -76,15 +76,15 @@ class SqlOutbox:
 
     def acknowledge(self, letter: int) -> None:
         self._session.execute(
-            update(outbox)
-            .where(outbox.c.id == letter, _WAITING)
+            update(outbox_table)
+            .where(outbox_table.c.id == letter, _WAITING)
             .values(acknowledged_at=self._session.now())
         )
 
     def depth(self) -> Mapping[str, int]:
         rows = self._session.execute(
-            select(outbox.c.topic, func.count().label("letters"))
+            select(outbox_table.c.topic, func.count().label("letters"))
             .where(_WAITING)
-            .group_by(outbox.c.topic)
+            .group_by(outbox_table.c.topic)
         )
         return {row.topic: row.letters for row in rows}

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Column, Integer, Table, delete, or_, select, update
 
-from controller.adapters.sql.session import Session
+from controller.adapters.sql.session import SqlSession
 from controller.adapters.sql.tables import metadata
 from controller.adapters.sql.types import BIG, UtcTime, Words, storable
 from controller.domain.publication import Publication, Sent
@@ -44,7 +44,7 @@ published_versions = Table(
 class SqlPublications:
     """One row a model, one a version of it."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
 
     def get(self, model: str) -> Publication | None:

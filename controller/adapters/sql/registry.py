@@ -24,13 +24,13 @@ from sqlalchemy import (
 )
 
 from controller.adapters.sql.models import SqlModels
-from controller.adapters.sql.session import Leaving, Session
+from controller.adapters.sql.session import LeavingChampion, SqlSession
 from controller.adapters.sql.tables import (
-    evaluations,
-    models,
-    reigns,
-    version_facts,
-    versions,
+    evaluations_table,
+    models_table,
+    reigns_table,
+    version_facts_table,
+    versions_table,
 )
 from controller.adapters.sql.types import storable
 from controller.domain.codec import load_plain
@@ -45,26 +45,30 @@ from controller.domain.evidence import Evaluation
 from controller.domain.versions import Reign, Version, VersionFact, VersionState, check_move
 from controller.ports import Within
 
-_VERSION = select(versions).where(
-    versions.c.model == bindparam("asked"), versions.c.number == bindparam("wanted")
+_VERSION = select(versions_table).where(
+    versions_table.c.model == bindparam("asked"), versions_table.c.number == bindparam("wanted")
 )
 _SEAT = (
-    select(models.c.generation, models.c.champion, versions.c.state)
+    select(models_table.c.generation, models_table.c.champion, versions_table.c.state)
     .outerjoin(
-        versions, and_(versions.c.model == models.c.model, versions.c.number == bindparam("wanted"))
+        versions_table,
+        and_(
+            versions_table.c.model == models_table.c.model,
+            versions_table.c.number == bindparam("wanted"),
+        ),
     )
-    .where(models.c.model == bindparam("asked"))
-    .with_for_update(of=models)
+    .where(models_table.c.model == bindparam("asked"))
+    .with_for_update(of=models_table)
 )
 """The seat, locked, and the state of the version that is to take it: None if there is none."""
-_REIGN = insert(reigns)
-_FACT = insert(version_facts)
+_REIGN = insert(reigns_table)
+_FACT = insert(version_facts_table)
 
 
 class SqlRegistry:
     """Versions, their evaluations, and the seat."""
 
-    def __init__(self, session: Session, books: SqlModels) -> None:
+    def __init__(self, session: SqlSession, books: SqlModels) -> None:
         self._session = session
         self._models = books
 
@@ -76,11 +80,11 @@ class SqlRegistry:
             raise Conflict(
                 f"{model} v{action.version} cannot be entered: its next version is v{state.next_version}."
             )
-        taken = select(versions.c.number).where(versions.c.run == action.run)
+        taken = select(versions_table.c.number).where(versions_table.c.run == action.run)
         if self._session.execute(taken).first() is not None:
             raise Conflict(f"Run {action.run} has brought a version before.")
         row = self._session.execute(
-            insert(versions)
+            insert(versions_table)
             .values(
                 model=model,
                 number=action.version,
@@ -96,7 +100,7 @@ class SqlRegistry:
                 created_at=at,
                 decision=decision,
             )
-            .returning(versions)
+            .returning(versions_table)
         ).one()
         self._fact(
             model=model,
@@ -118,7 +122,7 @@ class SqlRegistry:
         leaves = action.before is VersionState.CHAMPION
         if leaves and self._models.champion(model) == action.version:
             # The move is written when the next one sits down; without one the transaction cannot end.
-            self._session.leaving[model] = Leaving(action=action, actor=actor)
+            self._session.leaving[model] = LeavingChampion(action=action, actor=actor)
             return
         version = self._get(model, action.version)
         if leaves or version.state is not action.before:
@@ -171,7 +175,7 @@ class SqlRegistry:
     def attach(self, model: str, action: RecordEvaluation, *, decision: int) -> None:
         self._get(model, action.evaluation.version)
         self._session.execute(
-            insert(evaluations).values(
+            insert(evaluations_table).values(
                 model=model,
                 version=action.evaluation.version,
                 run=action.evaluation.run,
@@ -183,11 +187,11 @@ class SqlRegistry:
     def mark_verified(self, model: str, version: int, *, decision: int, at: datetime) -> None:
         self._get(model, version)
         self._session.execute(
-            update(versions)
+            update(versions_table)
             .where(
-                versions.c.model == model,
-                versions.c.number == version,
-                versions.c.verified.is_(False),
+                versions_table.c.model == model,
+                versions_table.c.number == version,
+                versions_table.c.verified.is_(False),
             )
             .values(verified=True, verified_at=at, verified_by=decision)
         )
@@ -201,21 +205,27 @@ class SqlRegistry:
         within: Within | None = None,
         limit: int | None = None,
     ) -> list[Version]:
-        statement = select(versions).where(versions.c.model == model, *_within(within or Within()))
+        statement = select(versions_table).where(
+            versions_table.c.model == model, *_within(within or Within())
+        )
         if states is not None:
-            statement = statement.where(versions.c.state.in_([state.value for state in states]))
+            statement = statement.where(
+                versions_table.c.state.in_([state.value for state in states])
+            )
         if numbers is not None:
-            statement = statement.where(versions.c.number.in_(numbers))
-        statement = statement.order_by(versions.c.number.desc()).limit(limit)
+            statement = statement.where(versions_table.c.number.in_(numbers))
+        statement = statement.order_by(versions_table.c.number.desc()).limit(limit)
         return [version_of(row) for row in self._session.execute(statement)]
 
     def measured(
         self, model: str, numbers: Collection[int] | None = None
     ) -> Mapping[int, Mapping[str, float]]:
-        trained = select(versions.c.number, versions.c.metrics).where(versions.c.model == model)
+        trained = select(versions_table.c.number, versions_table.c.metrics).where(
+            versions_table.c.model == model
+        )
         if numbers is not None:
-            trained = trained.where(versions.c.number.in_(numbers))
-        rows = self._session.execute(trained.order_by(versions.c.number.desc()))
+            trained = trained.where(versions_table.c.number.in_(numbers))
+        rows = self._session.execute(trained.order_by(versions_table.c.number.desc()))
         found = {row.number: row.metrics for row in rows}
         for row in self._judged(model, numbers):
             found[row.version] |= row.evaluation.get("metrics", {})
@@ -229,21 +239,21 @@ class SqlRegistry:
 
     def _judged(self, model: str, numbers: Collection[int] | None) -> CursorResult[Any]:
         """The newest evaluation of each version, newest version first."""
-        newest = select(func.max(evaluations.c.id)).where(evaluations.c.model == model)
+        newest = select(func.max(evaluations_table.c.id)).where(evaluations_table.c.model == model)
         if numbers is not None:
-            newest = newest.where(evaluations.c.version.in_(numbers))
-        newest = newest.group_by(evaluations.c.version)
+            newest = newest.where(evaluations_table.c.version.in_(numbers))
+        newest = newest.group_by(evaluations_table.c.version)
         return self._session.execute(
-            select(evaluations.c.version, evaluations.c.evaluation)
-            .where(evaluations.c.id.in_(newest))
-            .order_by(evaluations.c.version.desc())
+            select(evaluations_table.c.version, evaluations_table.c.evaluation)
+            .where(evaluations_table.c.id.in_(newest))
+            .order_by(evaluations_table.c.version.desc())
         )
 
     def history(self, model: str, limit: int = 20) -> list[Reign]:
         rows = self._session.execute(
-            select(reigns)
-            .where(reigns.c.model == model)
-            .order_by(reigns.c.generation.desc())
+            select(reigns_table)
+            .where(reigns_table.c.model == model)
+            .order_by(reigns_table.c.generation.desc())
             .limit(limit)
         ).all()
         after = [None, *rows][: len(rows)]
@@ -279,14 +289,14 @@ class SqlRegistry:
 class SqlFacts:
     """Reads the facts."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
 
     def of(self, model: str, version: int | None = None) -> list[VersionFact]:
-        statement = select(version_facts).where(version_facts.c.model == model)
+        statement = select(version_facts_table).where(version_facts_table.c.model == model)
         if version is not None:
-            statement = statement.where(version_facts.c.version == version)
-        rows = self._session.execute(statement.order_by(version_facts.c.id))
+            statement = statement.where(version_facts_table.c.version == version)
+        rows = self._session.execute(statement.order_by(version_facts_table.c.id))
         return [
             VersionFact(
                 id=row.id,
@@ -305,13 +315,13 @@ class SqlFacts:
 
 def _within(within: Within) -> Iterator[ColumnElement[bool]]:
     if within.data is not None:
-        yield versions.c.data_through == within.data
+        yield versions_table.c.data_through == within.data
     if within.digest is not None:
-        yield func.substr(versions.c.digest, 1, len(within.digest)) == storable(within.digest)
+        yield func.substr(versions_table.c.digest, 1, len(within.digest)) == storable(within.digest)
     if within.since is not None:
-        yield versions.c.created_at >= within.since
+        yield versions_table.c.created_at >= within.since
     if within.until is not None:
-        yield versions.c.created_at < within.until
+        yield versions_table.c.created_at < within.until
 
 
 def version_of(row: Row[Any]) -> Version:

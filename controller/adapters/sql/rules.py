@@ -9,29 +9,29 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from controller.adapters.sql.models import SqlModels
-from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import active_rules, models, rule_texts
+from controller.adapters.sql.session import SqlSession
+from controller.adapters.sql.tables import active_rules_table, models_table, rule_texts_table
 from controller.adapters.sql.types import storable
 from controller.domain.decisions import RulesRef
 from controller.ports import ActiveRules, RuleQuery
 
 _IN_FORCE = (
-    select(active_rules, rule_texts.c.text)
-    .join(rule_texts, rule_texts.c.blob == active_rules.c.blob)
-    .where(active_rules.c.retired_at.is_(None))
+    select(active_rules_table, rule_texts_table.c.text)
+    .join(rule_texts_table, rule_texts_table.c.blob == active_rules_table.c.blob)
+    .where(active_rules_table.c.retired_at.is_(None))
 )
 
 
 class SqlRuleStore:
     """Active rules by model, texts by blob. A text is never changed or forgotten: old decisions name it."""
 
-    def __init__(self, session: Session, books: SqlModels) -> None:
+    def __init__(self, session: SqlSession, books: SqlModels) -> None:
         self._session = session
         self._models = books
 
     def activate(self, rules: ActiveRules) -> None:
         self._session.execute(
-            self._session.insert(rule_texts)
+            self._session.insert(rule_texts_table)
             .values(blob=rules.ref.blob, text=rules.text)
             .on_conflict_do_nothing(index_elements=["blob"])
         )
@@ -47,14 +47,14 @@ class SqlRuleStore:
             "retired_because": None,
         }
         self._session.execute(
-            self._session.insert(active_rules)
+            self._session.insert(active_rules_table)
             .values(model=rules.model, **values)
             .on_conflict_do_update(index_elements=["model"], set_=values)
         )
         self._models.update(rules.model, wake_at=rules.activated_at)
 
     def active(self, model: str) -> ActiveRules | None:
-        row = self._session.execute(_IN_FORCE.where(active_rules.c.model == model)).first()
+        row = self._session.execute(_IN_FORCE.where(active_rules_table.c.model == model)).first()
         return None if row is None else _active(row)
 
     def all_active(self) -> list[ActiveRules]:
@@ -62,45 +62,47 @@ class SqlRuleStore:
         return sorted(found, key=lambda rules: rules.model)
 
     def find(self, query: RuleQuery) -> list[ActiveRules]:
-        wanted = _IN_FORCE.order_by(active_rules.c.model).limit(query.limit)
+        wanted = _IN_FORCE.order_by(active_rules_table.c.model).limit(query.limit)
         if query.name:
             wanted = wanted.where(
-                active_rules.c.model.icontains(storable(query.name), autoescape=True)
+                active_rules_table.c.model.icontains(storable(query.name), autoescape=True)
             )
         if query.refused:
-            wanted = wanted.where(active_rules.c.refused != "")
+            wanted = wanted.where(active_rules_table.c.refused != "")
         if query.after:
-            wanted = wanted.where(active_rules.c.model > storable(query.after))
+            wanted = wanted.where(active_rules_table.c.model > storable(query.after))
         return [_active(row) for row in self._session.execute(wanted)]
 
     def blobs(self) -> Mapping[str, str]:
         rows = self._session.execute(
-            select(active_rules.c.model, active_rules.c.blob).where(
-                active_rules.c.retired_at.is_(None)
+            select(active_rules_table.c.model, active_rules_table.c.blob).where(
+                active_rules_table.c.retired_at.is_(None)
             )
         )
         return {row.model: row.blob for row in rows.all()}
 
     def text(self, blob: str) -> str | None:
         row = self._session.execute(
-            select(rule_texts.c.text).where(rule_texts.c.blob == blob)
+            select(rule_texts_table.c.text).where(rule_texts_table.c.blob == blob)
         ).first()
         return None if row is None else row.text
 
     def models(self) -> list[str]:
         # Putting rules in force makes the row.
-        rows = self._session.execute(select(models.c.model).order_by(models.c.model))
+        rows = self._session.execute(select(models_table.c.model).order_by(models_table.c.model))
         return sorted(rows.scalars().all())
 
     def refuse(self, model: str, reason: str) -> None:
         self._session.execute(
-            update(active_rules).where(active_rules.c.model == model).values(refused=reason)
+            update(active_rules_table)
+            .where(active_rules_table.c.model == model)
+            .values(refused=reason)
         )
 
     def retire(self, model: str, reason: str, at: datetime) -> None:
         result = self._session.execute(
-            update(active_rules)
-            .where(active_rules.c.model == model, active_rules.c.retired_at.is_(None))
+            update(active_rules_table)
+            .where(active_rules_table.c.model == model, active_rules_table.c.retired_at.is_(None))
             .values(retired_at=at, retired_because=reason)
         )
         if result.rowcount:

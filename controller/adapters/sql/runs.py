@@ -10,26 +10,26 @@ from sqlalchemy import Row, case, insert, or_, select, update
 
 from controller.adapters.sql import worker_calls
 from controller.adapters.sql.models import SqlModels
-from controller.adapters.sql.outbox import settle
-from controller.adapters.sql.session import Session
+from controller.adapters.sql.outbox import finish_message
+from controller.adapters.sql.session import SqlSession
 from controller.adapters.sql.signals import SqlSignals
-from controller.adapters.sql.tables import runs
+from controller.adapters.sql.tables import runs_table
 from controller.adapters.sql.types import is_one_of
 from controller.domain.canonical import to_plain
 from controller.domain.codec import load_plain
 from controller.domain.decisions import StartRun
 from controller.domain.endings import ending_signal, lost_sentence
 from controller.domain.errors import Conflict, IllegalTransition
-from controller.domain.runs import FORMAT, Run, RunSpec, RunState
+from controller.domain.runs import RUN_FORMAT, Run, RunSpec, RunState
 from controller.ports import DOORBELL, FARTHEST, Pulse, Query, RunEnd, doorbell_key
 
-_UNENDED = is_one_of(runs.c.state, RunState.QUEUED, RunState.RUNNING)
+_UNENDED = is_one_of(runs_table.c.state, RunState.QUEUED, RunState.RUNNING)
 
 
 class SqlRuns:
     """Leases are measured by the store's clock."""
 
-    def __init__(self, session: Session, books: SqlModels, inbox: SqlSignals) -> None:
+    def __init__(self, session: SqlSession, books: SqlModels, inbox: SqlSignals) -> None:
         self._session = session
         self._models = books
         self._signals = inbox
@@ -41,13 +41,13 @@ class SqlRuns:
                 f"Run {action.run} cannot be ordered: the next run of {model} has number {state.next_run}."
             )
         row = self._session.execute(
-            insert(runs)
+            insert(runs_table)
             .values(
                 id=action.run,
                 model=model,
                 number=action.number,
                 kind=action.spec.kind.value,
-                spec={"format": FORMAT, **to_plain(action.spec)},
+                spec={"format": RUN_FORMAT, **to_plain(action.spec)},
                 retries=action.spec.retries,
                 state=RunState.QUEUED.value,
                 fence=0,
@@ -55,31 +55,35 @@ class SqlRuns:
                 ordered_at=at,
                 decision=decision,
             )
-            .returning(runs)
+            .returning(runs_table)
         ).one()
         return _run(row)
 
     def get(self, run: str) -> Run | None:
-        row = self._session.execute(select(runs).where(runs.c.id == run)).first()
+        row = self._session.execute(select(runs_table).where(runs_table.c.id == run)).first()
         return None if row is None else _run(row)
 
     def find(self, query: Query) -> list[Run]:
-        statement = select(runs).limit(query.limit)
+        statement = select(runs_table).limit(query.limit)
         if query.model is None:
-            statement = statement.order_by(runs.c.entry.desc())
+            statement = statement.order_by(runs_table.c.entry.desc())
         else:
-            statement = statement.where(runs.c.model == query.model).order_by(runs.c.number.desc())
+            statement = statement.where(runs_table.c.model == query.model).order_by(
+                runs_table.c.number.desc()
+            )
         if query.kinds:
-            statement = statement.where(runs.c.kind.in_(query.kinds))
+            statement = statement.where(runs_table.c.kind.in_(query.kinds))
         if query.states:
             unended = {*query.states} == {RunState.QUEUED, RunState.RUNNING}
-            statement = statement.where(_UNENDED if unended else runs.c.state.in_(query.states))
+            statement = statement.where(
+                _UNENDED if unended else runs_table.c.state.in_(query.states)
+            )
         if query.since is not None:
-            statement = statement.where(runs.c.ordered_at >= query.since)
+            statement = statement.where(runs_table.c.ordered_at >= query.since)
         if query.until is not None:
-            statement = statement.where(runs.c.ordered_at < query.until)
+            statement = statement.where(runs_table.c.ordered_at < query.until)
         if query.before is not None:
-            statement = statement.where(runs.c.number < query.before)
+            statement = statement.where(runs_table.c.number < query.before)
         return [_run(row) for row in self._session.execute(statement)]
 
     def claim(self, run: str, fence: int, *, worker: str, lease: timedelta) -> Run | None:
@@ -92,8 +96,8 @@ class SqlRuns:
             RunState.QUEUED,
             {
                 "state": RunState.RUNNING.value,
-                "fence": runs.c.fence + 1,
-                "attempt": runs.c.attempt + 1,
+                "fence": runs_table.c.fence + 1,
+                "attempt": runs_table.c.attempt + 1,
                 "worker": worker,
                 "lease_until": self._session.later(lease),
                 "started_at": self._session.now(),
@@ -109,15 +113,19 @@ class SqlRuns:
             return Pulse(valid=cancel is not None, cancel=bool(cancel))
         values: dict[str, Any] = {"lease_until": self._session.later(lease)}
         if not lease:
-            held = case((runs.c.lease_until > self._session.now(), 1), else_=0)
-            values["handed_back"] = runs.c.handed_back + held
+            held = case((runs_table.c.lease_until > self._session.now(), 1), else_=0)
+            values["handed_back"] = runs_table.c.handed_back + held
         if progress is not None:
             values["progress"] = progress
         row = self._session.execute(
-            update(runs)
-            .where(runs.c.id == run, runs.c.fence == fence, runs.c.state == RunState.RUNNING.value)
+            update(runs_table)
+            .where(
+                runs_table.c.id == run,
+                runs_table.c.fence == fence,
+                runs_table.c.state == RunState.RUNNING.value,
+            )
             .values(values)
-            .returning(runs.c.cancel_requested)
+            .returning(runs_table.c.cancel_requested)
         ).first()
         return Pulse(valid=False) if row is None else Pulse(valid=True, cancel=row.cancel_requested)
 
@@ -135,7 +143,9 @@ class SqlRuns:
 
     def request_cancel(self, run: str, reason: str, *, at: datetime) -> None:
         row = self._session.execute(
-            select(runs.c.state, runs.c.fence).where(runs.c.id == run).with_for_update()
+            select(runs_table.c.state, runs_table.c.fence)
+            .where(runs_table.c.id == run)
+            .with_for_update()
         ).first()
         if row is None:
             raise Conflict(f"There is no run {run}.")
@@ -143,23 +153,23 @@ class SqlRuns:
             self._end(run, row.fence, RunState.QUEUED, _ending(RunState.CANCELLED, reason, at), at)
         elif row.state == RunState.RUNNING:
             self._session.execute(
-                update(runs)
-                .where(runs.c.id == run, runs.c.cancel_requested.is_(False))
+                update(runs_table)
+                .where(runs_table.c.id == run, runs_table.c.cancel_requested.is_(False))
                 .values(cancel_requested=True, reason=reason)
             )
 
     def reclaim(self, *, at: datetime) -> list[Run]:
         silent = self._session.execute(
-            select(runs)
+            select(runs_table)
             .where(
                 _UNENDED,
-                runs.c.state == RunState.RUNNING.value,
+                runs_table.c.state == RunState.RUNNING.value,
                 or_(
-                    runs.c.lease_until <= self._session.now(),
-                    runs.c.lease_until > self._session.later(FARTHEST),
+                    runs_table.c.lease_until <= self._session.now(),
+                    runs_table.c.lease_until > self._session.later(FARTHEST),
                 ),
             )
-            .order_by(runs.c.entry)
+            .order_by(runs_table.c.entry)
             .with_for_update(skip_locked=True)
         ).all()
         taken = [self._reclaim(_run(row), at) for row in silent]
@@ -178,7 +188,7 @@ class SqlRuns:
             RunState.RUNNING,
             {
                 "state": RunState.QUEUED.value,
-                "fence": runs.c.fence + 1,
+                "fence": runs_table.c.fence + 1,
                 "worker": None,
                 "lease_until": None,
             },
@@ -197,13 +207,17 @@ class SqlRuns:
     ) -> Run | None:
         """The fenced write that every other is made of; None if the run is not in that state with that fence."""
         row = self._session.execute(
-            update(runs)
-            .where(runs.c.id == run, runs.c.fence == fence, runs.c.state == before.value)
+            update(runs_table)
+            .where(
+                runs_table.c.id == run,
+                runs_table.c.fence == fence,
+                runs_table.c.state == before.value,
+            )
             .values(dict(values))
-            .returning(runs)
+            .returning(runs_table)
         ).first()
         if row is not None and before is RunState.QUEUED:
-            settle(self._session, DOORBELL, doorbell_key(run, fence))
+            finish_message(self._session, DOORBELL, doorbell_key(run, fence))
         return None if row is None else _run(row)
 
 

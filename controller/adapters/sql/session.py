@@ -23,7 +23,7 @@ _READ_ONLY = "25006"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Leaving:
+class LeavingChampion:
     """The champion's move out of the seat, kept until the next one sits down: both are one statement."""
 
     action: MoveVersion
@@ -31,7 +31,7 @@ class Leaving:
 
 
 @dataclass(kw_only=True)
-class Session:
+class SqlSession:
     """What the books of one transaction share. ``place`` names the database for messages.
 
     ``secret`` is the store's: what it claims, only it may report. ``keys`` mark signals, where the store holds any.
@@ -43,7 +43,7 @@ class Session:
     writes: bool
     secret: str
     keys: SigningKeys | None = None
-    leaving: dict[str, Leaving] = field(default_factory=dict)
+    leaving: dict[str, LeavingChampion] = field(default_factory=dict)
     failure: IncumbentError | None = None
 
     @property

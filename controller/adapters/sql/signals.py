@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, Text, func, select, type_coerce, update
 
 from controller.adapters.sql.marking import mark_of, mark_problem, proof_of
-from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import signals
+from controller.adapters.sql.session import SqlSession
+from controller.adapters.sql.tables import signals_table
 from controller.adapters.sql.types import is_one_of, storable, written
 from controller.domain.errors import Conflict
 from controller.domain.payloads import check_signals
@@ -27,33 +27,38 @@ from controller.domain.signals import (
 )
 from controller.ports import Accepted, Query, SignalProof
 
-CHUNK = 500
+ROWS_A_STATEMENT = 500
 """Rows in one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
 
 _COLUMNS = (
-    *(column for column in signals.c if column.name != "payload"),
-    type_coerce(signals.c.payload, Text).label("payload"),
+    *(column for column in signals_table.c if column.name != "payload"),
+    type_coerce(signals_table.c.payload, Text).label("payload"),
 )
 """A payload is read as text: one that is no JSON must not hide the other rows."""
 
-WAITS = is_one_of(signals.c.status, SignalStatus.OPEN, SignalStatus.DEFERRED)
-_OPEN = signals.c.status == written(SignalStatus.OPEN)
+WAITS = is_one_of(signals_table.c.status, SignalStatus.OPEN, SignalStatus.DEFERRED)
+_OPEN = signals_table.c.status == written(SignalStatus.OPEN)
 _OBSERVED = (SignalKind.DRIFT, SignalKind.DECAY, SignalKind.SKEW)
-_DRIFT = is_one_of(signals.c.kind, *_OBSERVED)
-_IDENTITY = (signals.c.model, signals.c.key, signals.c.kind, signals.c.actor)
+_DRIFT = is_one_of(signals_table.c.kind, *_OBSERVED)
+_IDENTITY = (
+    signals_table.c.model,
+    signals_table.c.key,
+    signals_table.c.kind,
+    signals_table.c.actor,
+)
 
 
 class SqlSignals:
     """Identities are unique: the database tells what is new."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
 
     def append(self, new: Sequence[NewSignal], at: datetime) -> list[Accepted]:
         check_signals(new)
         accepted: list[Accepted] = []
-        for start in range(0, len(new), CHUNK):
-            accepted += self._append(new[start : start + CHUNK], at)
+        for start in range(0, len(new), ROWS_A_STATEMENT):
+            accepted += self._append(new[start : start + ROWS_A_STATEMENT], at)
         return accepted
 
     def _row(self, signal: NewSignal, at: datetime) -> Mapping[str, Any]:
@@ -61,10 +66,10 @@ class SqlSignals:
 
     def _append(self, new: Sequence[NewSignal], at: datetime) -> list[Accepted]:
         rows = {_identity(signal): self._row(signal, at) for signal in reversed(new)}
-        insert = self._session.insert(signals).values(list(reversed(rows.values())))
+        insert = self._session.insert(signals_table).values(list(reversed(rows.values())))
         result = self._session.execute(
             insert.on_conflict_do_nothing(index_elements=_IDENTITY).returning(
-                *_IDENTITY, signals.c.id
+                *_IDENTITY, signals_table.c.id
             )
         )
         fresh = {_known(row): row.id for row in result}
@@ -79,9 +84,9 @@ class SqlSignals:
         if not known:
             return {}
         found = self._session.execute(
-            select(*_IDENTITY, signals.c.id).where(
-                signals.c.model.in_({one.model for one in known}),
-                signals.c.key.in_({one.key for one in known}),
+            select(*_IDENTITY, signals_table.c.id).where(
+                signals_table.c.model.in_({one.model for one in known}),
+                signals_table.c.key.in_({one.key for one in known}),
             )
         )
         return {_known(row): row.id for row in found}
@@ -89,15 +94,17 @@ class SqlSignals:
     def pending(self, model: str, limit: int = 1000) -> tuple[Signal, ...]:
         statement = (
             select(*_COLUMNS)
-            .where(signals.c.model == model, WAITS)
-            .order_by(signals.c.id)
+            .where(signals_table.c.model == model, WAITS)
+            .order_by(signals_table.c.id)
             .limit(limit + 1)
         )
         found = self._believed(statement)
         if len(found) <= limit:
             return tuple(found)
-        causes = signals.c.kind.in_([kind.value for kind in CAUSES])
-        found = self._believed(statement.order_by(None).order_by(causes, signals.c.id).limit(limit))
+        causes = signals_table.c.kind.in_([kind.value for kind in CAUSES])
+        found = self._believed(
+            statement.order_by(None).order_by(causes, signals_table.c.id).limit(limit)
+        )
         return tuple(sorted(found, key=lambda signal: signal.id))
 
     def _believed(self, statement: Select[Any]) -> list[Signal]:
@@ -113,15 +120,15 @@ class SqlSignals:
         for answer in answers:
             alike.setdefault((answer.status, answer.reason), []).append(answer.signal)
         for (status, reason), ids in alike.items():
-            for start in range(0, len(ids), CHUNK):
-                self._answer(ids[start : start + CHUNK], status, reason, decision)
+            for start in range(0, len(ids), ROWS_A_STATEMENT):
+                self._answer(ids[start : start + ROWS_A_STATEMENT], status, reason, decision)
 
     def _answer(self, ids: list[int], status: SignalStatus, reason: str, decision: int) -> None:
         result = self._session.execute(
-            update(signals)
-            .where(signals.c.id.in_(ids), WAITS)
+            update(signals_table)
+            .where(signals_table.c.id.in_(ids), WAITS)
             .values(status=status.value, reason=reason, decision=decision)
-            .returning(signals.c.id)
+            .returning(signals_table.c.id)
         )
         missed = set(ids) - {row.id for row in result}
         if not missed:
@@ -134,43 +141,45 @@ class SqlSignals:
         )
 
     def get(self, signal: int) -> Signal | None:
-        return next(iter(self._read(select(*_COLUMNS).where(signals.c.id == signal))), None)
+        return next(iter(self._read(select(*_COLUMNS).where(signals_table.c.id == signal))), None)
 
     def with_key(self, model: str, key: str) -> tuple[Signal, ...]:
         alike = select(*_COLUMNS).where(
-            signals.c.model == storable(model), signals.c.key == storable(key)
+            signals_table.c.model == storable(model), signals_table.c.key == storable(key)
         )
-        return tuple(self._read(alike.order_by(signals.c.id)))
+        return tuple(self._read(alike.order_by(signals_table.c.id)))
 
     def find(self, query: Query) -> list[Signal]:
-        newest: ColumnElement[int] = signals.c.id
+        newest: ColumnElement[int] = signals_table.c.id
         if query.model is None and {*query.states} & {SignalStatus.OPEN, SignalStatus.DEFERRED}:
             newest = newest + 0  # few wait: better sort those than walk through all that ended
         statement = select(*_COLUMNS).order_by(newest.desc()).limit(query.limit)
         if query.model is not None:
-            statement = statement.where(signals.c.model == query.model)
+            statement = statement.where(signals_table.c.model == query.model)
         if query.kinds:
             observed = {*query.kinds} == {*_OBSERVED}
-            statement = statement.where(_DRIFT if observed else signals.c.kind.in_(query.kinds))
+            statement = statement.where(
+                _DRIFT if observed else signals_table.c.kind.in_(query.kinds)
+            )
         if query.states:
             statement = statement.where(_in_states(query.states))
         if query.since is not None:
-            statement = statement.where(signals.c.received_at >= query.since)
+            statement = statement.where(signals_table.c.received_at >= query.since)
         if query.until is not None:
-            statement = statement.where(signals.c.received_at < query.until)
+            statement = statement.where(signals_table.c.received_at < query.until)
         if query.before is not None:
-            statement = statement.where(signals.c.id < query.before)
+            statement = statement.where(signals_table.c.id < query.before)
         return self._read(statement)
 
     def count_waiting(self, model: str | None = None) -> int:
-        statement = select(func.count()).select_from(signals).where(WAITS)
+        statement = select(func.count()).select_from(signals_table).where(WAITS)
         if model is not None:
-            statement = statement.where(signals.c.model == model)
+            statement = statement.where(signals_table.c.model == model)
         return int(self._session.execute(statement).scalar_one())
 
     def proofs(self, numbers: Collection[int]) -> list[SignalProof]:
         rows = self._session.execute(
-            select(*_COLUMNS).where(signals.c.id.in_(numbers)).order_by(signals.c.id)
+            select(*_COLUMNS).where(signals_table.c.id.in_(numbers)).order_by(signals_table.c.id)
         )
         return [proof_of(self._session, row) for row in rows]
 
@@ -183,7 +192,7 @@ def _in_states(states: tuple[str, ...]) -> ColumnElement[bool]:
         return _OPEN
     if {*states} == {SignalStatus.OPEN, SignalStatus.DEFERRED}:
         return WAITS
-    return signals.c.status.in_(states)
+    return signals_table.c.status.in_(states)
 
 
 def _identity(signal: NewSignal) -> SignalIdentity:

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, delete, select
 
-from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import source_hints, source_states
+from controller.adapters.sql.session import SqlSession
+from controller.adapters.sql.tables import source_hints_table, source_states_table
 from controller.ports import SourceState
 
 _COLUMNS = tuple(field.name for field in fields(SourceState))
@@ -18,11 +18,11 @@ _COLUMNS = tuple(field.name for field in fields(SourceState))
 class SqlSources:
     """One row a source, by the first of the models that read it."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
 
     def note(self, states: Sequence[SourceState]) -> None:
-        insert = self._session.insert(source_states)
+        insert = self._session.insert(source_states_table)
         changes = {name: insert.excluded[name] for name in _COLUMNS if name != "model"}
         upsert = insert.on_conflict_do_update(index_elements=["model"], set_=changes)
         # In one order, so that two who note the same sources do not wait for each other.
@@ -31,14 +31,16 @@ class SqlSources:
             self._session.execute(upsert, rows)
 
     def forget(self, keep: Sequence[str]) -> None:
-        known = set(self._session.execute(select(source_states.c.model)).scalars())
+        known = set(self._session.execute(select(source_states_table.c.model)).scalars())
         gone = [{"gone": model} for model in sorted(known.difference(keep))]
         if gone:
-            mine = source_states.c.model == bindparam("gone")
-            self._session.execute(delete(source_states).where(mine), gone)
+            mine = source_states_table.c.model == bindparam("gone")
+            self._session.execute(delete(source_states_table).where(mine), gone)
 
     def all(self) -> list[SourceState]:
-        rows = self._session.execute(select(source_states).order_by(source_states.c.model))
+        rows = self._session.execute(
+            select(source_states_table).order_by(source_states_table.c.model)
+        )
         return [
             SourceState(
                 model=row.model,
@@ -56,16 +58,16 @@ class SqlSources:
 class SqlHints:
     """One row a model: the newest hint."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
 
     def hint(self, models: Sequence[str], at: datetime) -> None:
         for model in sorted(models):
             self._session.execute(
-                self._session.insert(source_hints)
+                self._session.insert(source_hints_table)
                 .values(model=model, at=at)
                 .on_conflict_do_update(index_elements=["model"], set_={"at": at})
             )
 
     def hinted(self) -> Mapping[str, datetime]:
-        return {row.model: row.at for row in self._session.execute(select(source_hints))}
+        return {row.model: row.at for row in self._session.execute(select(source_hints_table))}

@@ -35,7 +35,7 @@ from controller.adapters.sql.reviews import SqlReviews
 from controller.adapters.sql.rules import SqlRuleStore
 from controller.adapters.sql.runs import SqlRuns
 from controller.adapters.sql.schedules import SqlSchedules
-from controller.adapters.sql.session import Session
+from controller.adapters.sql.session import SqlSession
 from controller.adapters.sql.signals import SqlSignals
 from controller.adapters.sql.sources import SqlHints, SqlSources
 from controller.adapters.sql.use import SqlAliases, SqlConsumers, SqlKeeps
@@ -47,7 +47,7 @@ from controller.ports import Clock
 class SqlTransaction:
     """All books over one open transaction."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self.session = session
         self.signals = SqlSignals(session)
         self.decisions = SqlDecisions(session)
@@ -150,7 +150,7 @@ class SqlStore:
     def _transaction(self, engine: Engine, *, writes: bool) -> Iterator[SqlTransaction]:
         try:
             with engine.connect() as connection, connection.begin():
-                session = Session(
+                session = SqlSession(
                     connection=connection,
                     clock=self._clock,
                     place=self.place,

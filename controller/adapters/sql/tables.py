@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-from controller.adapters.sql.types import BIG, Json, UtcTime, Words
+from controller.adapters.sql.types import BIG, CanonicalJson, UtcTime, Words
 
 metadata = MetaData(
     naming_convention={
@@ -41,10 +41,10 @@ def _in(column: str, *words: str) -> str:
 
 
 WAITING = _in("status", "open", "deferred")
-DRIFT = _in("kind", "drift", "decay", "skew")
+DRIFT_KINDS = _in("kind", "drift", "decay", "skew")
 UNENDED = _in("state", "queued", "running")
 
-signals = Table(
+signals_table = Table(
     "signals",
     metadata,
     Column("id", BIG, primary_key=True),
@@ -55,7 +55,7 @@ signals = Table(
     Column("actor", Words, nullable=False),
     Column("occurred_at", UtcTime, nullable=False),
     Column("received_at", UtcTime, nullable=False),
-    Column("payload", Json, nullable=False),
+    Column("payload", CanonicalJson, nullable=False),
     Column("status", Text, nullable=False, server_default="open"),
     Column("reason", Words, nullable=False, server_default=""),
     Column("decision", BIG, ForeignKey(DECISION)),
@@ -73,9 +73,18 @@ signals = Table(
         postgresql_where=text(WAITING),
     ),
     Index(
-        "ix_signals_drift", "model", "id", sqlite_where=text(DRIFT), postgresql_where=text(DRIFT)
+        "ix_signals_drift",
+        "model",
+        "id",
+        sqlite_where=text(DRIFT_KINDS),
+        postgresql_where=text(DRIFT_KINDS),
     ),
-    Index("ix_signals_drift_id", "id", sqlite_where=text(DRIFT), postgresql_where=text(DRIFT)),
+    Index(
+        "ix_signals_drift_id",
+        "id",
+        sqlite_where=text(DRIFT_KINDS),
+        postgresql_where=text(DRIFT_KINDS),
+    ),
     Index(
         "ix_signals_open",
         "model",
@@ -85,7 +94,7 @@ signals = Table(
     ),
 )
 
-decisions = Table(
+decisions_table = Table(
     "decisions",
     metadata,
     Column("id", BIG, primary_key=True, autoincrement=False),
@@ -96,7 +105,7 @@ decisions = Table(
     Column("blob", Text, nullable=False),
     Column("revision", Text),
     Column("review", Text),
-    Column("reviewers", Json, nullable=False),
+    Column("reviewers", CanonicalJson, nullable=False),
     Column("snapshot", Text, nullable=False),
     Column("decision", Text, nullable=False),
     Column("actor", Text, nullable=False),
@@ -108,7 +117,7 @@ decisions = Table(
     Index("ix_decisions_verdict_id", "verdict", "id"),
 )
 
-chain_head = Table(
+chain_head_table = Table(
     "chain_head",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
@@ -117,7 +126,7 @@ chain_head = Table(
     CheckConstraint("id = 1", name="one"),
 )
 
-marked_since = Table(
+marked_since_table = Table(
     "marked_since",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
@@ -126,7 +135,7 @@ marked_since = Table(
     CheckConstraint("id = 1", name="one"),
 )
 
-anchored = Table(
+anchored_table = Table(
     "anchored",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
@@ -135,7 +144,7 @@ anchored = Table(
     CheckConstraint("id = 1", name="one"),
 )
 
-models = Table(
+models_table = Table(
     "models",
     metadata,
     Column("model", Words, primary_key=True),
@@ -147,20 +156,20 @@ models = Table(
     Column("hold_actor", Words),
     Column("hold_since", UtcTime),
     Column("tests", Integer, nullable=False, server_default="0"),
-    Column("rejections", Json, nullable=False, server_default="[]"),
+    Column("rejections", CanonicalJson, nullable=False, server_default="[]"),
     Column("wake_at", UtcTime),
-    Column("last_fired", Json, nullable=False, server_default="{}"),
+    Column("last_fired", CanonicalJson, nullable=False, server_default="{}"),
     Column("recipe_index", Integer, nullable=False, server_default="0"),
     Column("rest_stretches", Integer, nullable=False, server_default="0"),
     Column("rest_until", UtcTime),
     Column("rest_since_version", Integer, nullable=False, server_default="0"),
-    Column("rollout", Json),
+    Column("rollout", CanonicalJson),
     Column("error", Words),
     CheckConstraint("(champion IS NULL) = (generation = 0)", name="seat"),
     Index("ix_models_wake_at", "wake_at"),
 )
 
-versions = Table(
+versions_table = Table(
     "versions",
     metadata,
     Column("model", Words, ForeignKey("models.model"), primary_key=True),
@@ -172,7 +181,7 @@ versions = Table(
     Column("recipe", Words, nullable=False),
     Column("size", BIG, nullable=False),
     Column("data_through", BIG, nullable=False),
-    Column("metrics", Json, nullable=False),
+    Column("metrics", CanonicalJson, nullable=False),
     Column("lineage", Words),
     Column("created_at", UtcTime, nullable=False),
     Column("decision", BIG, ForeignKey(DECISION), nullable=False),
@@ -216,7 +225,7 @@ versions = Table(
     Index("ix_versions_digest", "digest"),
 )
 
-version_facts = Table(
+version_facts_table = Table(
     "version_facts",
     metadata,
     Column("id", BIG, primary_key=True),
@@ -232,7 +241,7 @@ version_facts = Table(
     Index("ix_version_facts_model_version_id", "model", "version", "id"),
 )
 
-reigns = Table(
+reigns_table = Table(
     "reigns",
     metadata,
     Column("model", Words, ForeignKey("models.model"), primary_key=True),
@@ -255,20 +264,20 @@ reigns = Table(
     ),
 )
 
-evaluations = Table(
+evaluations_table = Table(
     "evaluations",
     metadata,
     Column("id", BIG, primary_key=True),
     Column("model", Words, nullable=False),
     Column("version", Integer, nullable=False),
     Column("run", Words, nullable=False),
-    Column("evaluation", Json, nullable=False),
+    Column("evaluation", CanonicalJson, nullable=False),
     Column("decision", BIG, ForeignKey(DECISION), nullable=False),
     ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
     Index("ix_evaluations_model_version_id", "model", "version", "id"),
 )
 
-budget_tests = Table(
+budget_tests_table = Table(
     "budget_tests",
     metadata,
     Column("model", Words, ForeignKey("models.model"), primary_key=True),
@@ -281,7 +290,7 @@ budget_tests = Table(
     Index("ix_budget_tests_model_version_number", "model", "version", "number"),
 )
 
-approvals = Table(
+approvals_table = Table(
     "approvals",
     metadata,
     Column("id", BIG, primary_key=True),
@@ -299,7 +308,7 @@ approvals = Table(
     Index("ix_approvals_model_id", "model", "id"),
 )
 
-runs = Table(
+runs_table = Table(
     "runs",
     metadata,
     Column("entry", BIG, primary_key=True),
@@ -307,7 +316,7 @@ runs = Table(
     Column("model", Words, ForeignKey("models.model"), nullable=False),
     Column("number", Integer, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("spec", Json, nullable=False),
+    Column("spec", CanonicalJson, nullable=False),
     Column("retries", Integer, nullable=False),
     Column("state", Text, nullable=False),
     Column("fence", Integer, nullable=False),
@@ -321,7 +330,7 @@ runs = Table(
     Column("cancel_requested", Boolean, nullable=False, server_default=text("false")),
     Column("progress", Float),
     Column("reason", Words, nullable=False, server_default=""),
-    Column("result", Json, nullable=False, server_default="{}"),
+    Column("result", CanonicalJson, nullable=False, server_default="{}"),
     Column("handed_back", Integer, nullable=False, server_default="0"),
     Column("claim", Text),
     UniqueConstraint("id"),
@@ -339,13 +348,13 @@ runs = Table(
     ),
 )
 
-outbox = Table(
+outbox_table = Table(
     "outbox",
     metadata,
     Column("id", BIG, primary_key=True),
     Column("topic", Words, nullable=False),
     Column("key", Words, nullable=False),
-    Column("payload", Json, nullable=False),
+    Column("payload", CanonicalJson, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("due_at", UtcTime, nullable=False),
     Column("last_error", Words, nullable=False, server_default=""),
@@ -360,7 +369,7 @@ outbox = Table(
     ),
 )
 
-leases = Table(
+leases_table = Table(
     "leases",
     metadata,
     Column("name", Words, primary_key=True),
@@ -369,7 +378,7 @@ leases = Table(
     Column("until", UtcTime, nullable=False),
 )
 
-data_sources = Table(
+data_sources_table = Table(
     "data_sources",
     metadata,
     Column("model", Words, primary_key=True),
@@ -380,7 +389,7 @@ data_sources = Table(
     Column("digest", Text),
 )
 
-batches = Table(
+batches_table = Table(
     "batches",
     metadata,
     Column("model", Words, primary_key=True),
@@ -389,15 +398,15 @@ batches = Table(
     Column("digest", Words, nullable=False),
     Column("size", BIG, nullable=False),
     Column("rows", BIG),
-    Column("columns", Json, nullable=False),
+    Column("columns", CanonicalJson, nullable=False),
     Column("seen_at", UtcTime, nullable=False),
     Column("quarantined", Words, nullable=False, server_default=""),
-    Column("details", Json, nullable=False),
+    Column("details", CanonicalJson, nullable=False),
     UniqueConstraint("model", "uri", "digest"),
     Index("ix_batches_model_uri_sequence", "model", "uri", "sequence"),
 )
 
-schedules = Table(
+schedules_table = Table(
     "schedules",
     metadata,
     Column("model", Words, primary_key=True),
@@ -406,14 +415,14 @@ schedules = Table(
     Column("definition", Words, nullable=False),
 )
 
-rule_texts = Table(
+rule_texts_table = Table(
     "rule_texts",
     metadata,
     Column("blob", Text, primary_key=True),
     Column("text", Text, nullable=False),
 )
 
-active_rules = Table(
+active_rules_table = Table(
     "active_rules",
     metadata,
     Column("model", Words, primary_key=True),
@@ -421,21 +430,21 @@ active_rules = Table(
     Column("blob", Text, ForeignKey("rule_texts.blob"), nullable=False),
     Column("revision", Text),
     Column("review", Text),
-    Column("reviewers", Json, nullable=False),
+    Column("reviewers", CanonicalJson, nullable=False),
     Column("activated_at", UtcTime, nullable=False),
     Column("refused", Words, nullable=False, server_default=""),
     Column("retired_at", UtcTime),
     Column("retired_because", Words),
 )
 
-source_hints = Table(
+source_hints_table = Table(
     "source_hints",
     metadata,
     Column("model", Words, primary_key=True),
     Column("at", UtcTime, nullable=False),
 )
 
-source_states = Table(
+source_states_table = Table(
     "source_states",
     metadata,
     Column("model", Words, primary_key=True),
@@ -444,10 +453,10 @@ source_states = Table(
     Column("good_at", UtcTime),
     Column("error", Words, nullable=False, server_default=""),
     Column("failures", Integer, nullable=False, server_default="0"),
-    Column("problems", Json, nullable=False),
+    Column("problems", CanonicalJson, nullable=False),
 )
 
-reviews = Table(
+reviews_table = Table(
     "reviews",
     metadata,
     Column("id", BIG, primary_key=True),
@@ -462,7 +471,7 @@ reviews = Table(
     Index("ix_reviews_source_id", "source", "id"),
 )
 
-run_journal = Table(
+run_journal_table = Table(
     "run_journal",
     metadata,
     Column("id", BIG, primary_key=True),
@@ -477,20 +486,20 @@ run_journal = Table(
     Index("ix_run_journal_run_id", "run", "id"),
 )
 
-workers = Table(
+workers_table = Table(
     "workers",
     metadata,
     Column("name", Words, primary_key=True),
     Column("host", Words, nullable=False),
     Column("pid", BIG, nullable=False),
     Column("version", Words, nullable=False),
-    Column("queues", Json, nullable=False),
+    Column("queues", CanonicalJson, nullable=False),
     Column("concurrency", Integer, nullable=False),
     Column("started_at", UtcTime, nullable=False),
     Column("seen_at", UtcTime, nullable=False),
 )
 
-tokens = Table(
+tokens_table = Table(
     "tokens",
     metadata,
     Column("id", BIG, primary_key=True),
@@ -498,7 +507,7 @@ tokens = Table(
     Column("digest", Text, nullable=False),
     Column("actor", Words, nullable=False),
     Column("role", Text, nullable=False),
-    Column("owners", Json, nullable=False),
+    Column("owners", CanonicalJson, nullable=False),
     Column("created_by", Words, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
@@ -508,7 +517,7 @@ tokens = Table(
     Index("ux_tokens_key", "key", unique=True),
 )
 
-nonces = Table(
+nonces_table = Table(
     "nonces",
     metadata,
     Column("kind", Text, primary_key=True),
@@ -517,7 +526,7 @@ nonces = Table(
     Index("ix_nonces_ends_at", "kind", "ends_at"),
 )
 
-delegations = Table(
+delegations_table = Table(
     "delegations",
     metadata,
     Column("id", BIG, primary_key=True),
@@ -532,7 +541,7 @@ delegations = Table(
     Index("ix_delegations_to", "to"),
 )
 
-comments = Table(
+comments_table = Table(
     "comments",
     metadata,
     Column("id", BIG, primary_key=True),
@@ -554,7 +563,7 @@ comments = Table(
 
 UNSENT = _in("state", "gathering", "sending")
 
-deliveries = Table(
+deliveries_table = Table(
     "deliveries",
     metadata,
     Column("id", BIG, primary_key=True),
@@ -564,9 +573,9 @@ deliveries = Table(
     Column("state", Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("due_at", UtcTime, nullable=False),
-    Column("notices", Json, nullable=False),
+    Column("notices", CanonicalJson, nullable=False),
     Column("count", Integer, nullable=False),
-    Column("tally", Json, nullable=False),
+    Column("tally", CanonicalJson, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("sent_at", UtcTime),
     Column("last_error", Words, nullable=False),
@@ -583,7 +592,7 @@ deliveries = Table(
     Index("ux_deliveries_key", "key", unique=True),
 )
 
-silences = Table(
+silences_table = Table(
     "silences",
     metadata,
     Column("id", BIG, primary_key=True),
@@ -599,7 +608,7 @@ silences = Table(
     Index("ux_silences_key", "key", unique=True),
 )
 
-controllers = Table(
+controllers_table = Table(
     "controllers",
     metadata,
     Column("owner", Words, primary_key=True),
@@ -610,14 +619,14 @@ controllers = Table(
     Column("seen_at", UtcTime, nullable=False),
 )
 
-counters = Table(
+counters_table = Table(
     "counters",
     metadata,
     Column("name", Words, primary_key=True),
     Column("value", BIG, nullable=False),
 )
 
-aliases = Table(
+aliases_table = Table(
     "aliases",
     metadata,
     Column("model", Words, ForeignKey("models.model"), primary_key=True),
@@ -628,7 +637,7 @@ aliases = Table(
     ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
 )
 
-alias_moves = Table(
+alias_moves_table = Table(
     "alias_moves",
     metadata,
     Column("id", BIG, primary_key=True),
@@ -645,7 +654,7 @@ alias_moves = Table(
     UniqueConstraint("model", "name", "generation"),
 )
 
-consumers = Table(
+consumers_table = Table(
     "consumers",
     metadata,
     Column("model", Words, primary_key=True),
@@ -663,7 +672,7 @@ consumers = Table(
     Index("ix_consumers_name", "name"),
 )
 
-version_keeps = Table(
+version_keeps_table = Table(
     "version_keeps",
     metadata,
     Column("id", BIG, primary_key=True),
@@ -686,7 +695,7 @@ version_keeps = Table(
     ),
 )
 
-removals = Table(
+removals_table = Table(
     "removals",
     metadata,
     Column("model", Words, primary_key=True),
@@ -699,7 +708,7 @@ removals = Table(
     Index("ix_removals_digest", "digest"),
 )
 
-tags = Table(
+tags_table = Table(
     "tags",
     metadata,
     Column("model", Words, primary_key=True),
@@ -711,7 +720,7 @@ tags = Table(
     Index("ix_tags_name", "name"),
 )
 
-descriptions = Table(
+descriptions_table = Table(
     "descriptions",
     metadata,
     Column("model", Words, primary_key=True),
@@ -721,7 +730,7 @@ descriptions = Table(
     Column("at", UtcTime, nullable=False),
 )
 
-measures = Table(
+measures_table = Table(
     "measures",
     metadata,
     Column("model", Words, primary_key=True),

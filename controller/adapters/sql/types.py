@@ -84,7 +84,7 @@ class UtcTime(TypeDecorator[datetime]):
         return moment.astimezone(UTC)
 
 
-class Json(TypeDecorator[Any]):
+class CanonicalJson(TypeDecorator[Any]):
     """Plain values as canonical JSON text."""
 
     impl = Text

@@ -9,15 +9,15 @@ from sqlalchemy import Row, and_, bindparam, insert, literal, select, update
 
 from controller.adapters.sql.models import SqlModels
 from controller.adapters.sql.registry import version_of
-from controller.adapters.sql.session import Session
+from controller.adapters.sql.session import SqlSession
 from controller.adapters.sql.tables import (
-    alias_moves,
-    aliases,
-    consumers,
-    models,
-    removals,
-    version_keeps,
-    versions,
+    alias_moves_table,
+    aliases_table,
+    consumers_table,
+    models_table,
+    removals_table,
+    version_keeps_table,
+    versions_table,
 )
 from controller.adapters.sql.types import storable
 from controller.domain import codec
@@ -30,41 +30,57 @@ from controller.domain.decisions import (
 )
 from controller.domain.errors import Conflict, StaleGeneration
 from controller.domain.rollout import RolloutView
-from controller.domain.use import CHAMPION, Alias, AliasMove, Consumer, Keep, Removal, check_alias
+from controller.domain.use import (
+    RESERVED_ALIAS,
+    Alias,
+    AliasMove,
+    Consumer,
+    Keep,
+    Removal,
+    check_alias,
+)
 from controller.domain.versions import Version
 from controller.ports import Resolved
 
 # Built once: a statement that is kept keeps its cache key, and building one costs more than running it.
 _CHAMPION = (
-    select(versions, models.c.generation, models.c.rollout)
+    select(versions_table, models_table.c.generation, models_table.c.rollout)
     .join(
-        versions, and_(versions.c.model == models.c.model, versions.c.number == models.c.champion)
+        versions_table,
+        and_(
+            versions_table.c.model == models_table.c.model,
+            versions_table.c.number == models_table.c.champion,
+        ),
     )
-    .where(models.c.model == bindparam("asked"))
+    .where(models_table.c.model == bindparam("asked"))
 )
-_NUMBERED = select(versions, literal(0).label("generation")).where(
-    versions.c.model == bindparam("asked"), versions.c.number == bindparam("wanted")
+_NUMBERED = select(versions_table, literal(0).label("generation")).where(
+    versions_table.c.model == bindparam("asked"), versions_table.c.number == bindparam("wanted")
 )
 _NAMED = (
-    select(versions, aliases.c.generation)
+    select(versions_table, aliases_table.c.generation)
     .join(
-        versions, and_(versions.c.model == aliases.c.model, versions.c.number == aliases.c.version)
+        versions_table,
+        and_(
+            versions_table.c.model == aliases_table.c.model,
+            versions_table.c.number == aliases_table.c.version,
+        ),
     )
-    .where(aliases.c.model == bindparam("asked"), aliases.c.name == bindparam("wanted"))
+    .where(aliases_table.c.model == bindparam("asked"), aliases_table.c.name == bindparam("wanted"))
 )
 
 
 class SqlAliases:
     """Aliases and their moves."""
 
-    def __init__(self, session: Session, books: SqlModels) -> None:
+    def __init__(self, session: SqlSession, books: SqlModels) -> None:
         self._session = session
         self._models = books
 
     def resolve(self, model: str, name: str) -> Resolved | None:
         digits = name.removeprefix("v").removeprefix("V")
         asked: dict[str, str | int] = {"asked": model}
-        if name == CHAMPION:
+        if name == RESERVED_ALIAS:
             statement = _CHAMPION
         elif digits.isdecimal():
             if len(digits) > 9:
@@ -77,7 +93,7 @@ class SqlAliases:
         row = self._session.execute(statement, asked).first()
         if row is None:
             return None
-        held = row.rollout if name == CHAMPION else None
+        held = row.rollout if name == RESERVED_ALIAS else None
         return Resolved(
             name=name,
             generation=row.generation,
@@ -98,7 +114,7 @@ class SqlAliases:
                 f" not at {action.generation} with {_name(action.previous)}."
             )
         self._session.execute(
-            insert(alias_moves).values(
+            insert(alias_moves_table).values(
                 model=model,
                 name=action.alias,
                 generation=action.generation + 1,
@@ -120,35 +136,37 @@ class SqlAliases:
 
     def get(self, model: str, name: str) -> Alias | None:
         row = self._session.execute(
-            select(aliases).where(aliases.c.model == model, aliases.c.name == storable(name))
+            select(aliases_table).where(
+                aliases_table.c.model == model, aliases_table.c.name == storable(name)
+            )
         ).first()
         return None if row is None else Alias(**row._asdict())
 
     def of(self, model: str) -> list[Alias]:
         rows = self._session.execute(
-            select(aliases)
-            .where(aliases.c.model == model, aliases.c.version.is_not(None))
-            .order_by(aliases.c.name)
+            select(aliases_table)
+            .where(aliases_table.c.model == model, aliases_table.c.version.is_not(None))
+            .order_by(aliases_table.c.name)
         )
         return sorted((Alias(**row._asdict()) for row in rows), key=lambda alias: alias.name)
 
     def moves(self, model: str, name: str | None = None) -> list[AliasMove]:
-        statement = select(alias_moves).where(alias_moves.c.model == model)
+        statement = select(alias_moves_table).where(alias_moves_table.c.model == model)
         if name is not None:
-            statement = statement.where(alias_moves.c.name == storable(name))
-        rows = self._session.execute(statement.order_by(alias_moves.c.id))
+            statement = statement.where(alias_moves_table.c.name == storable(name))
+        rows = self._session.execute(statement.order_by(alias_moves_table.c.id))
         return [AliasMove(**row._asdict()) for row in rows]
 
 
 class SqlConsumers:
     """One row a consumer and version."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
 
     def renew(self, lease: Consumer, *, downloads: int = 0) -> Consumer:
         resolved = 0 if downloads else 1
-        entry = self._session.insert(consumers).values(
+        entry = self._session.insert(consumers_table).values(
             model=lease.model,
             name=lease.name,
             version=lease.version,
@@ -160,7 +178,7 @@ class SqlConsumers:
             resolves=resolved,
             downloads=downloads,
         )
-        later = entry.excluded.until > consumers.c.until
+        later = entry.excluded.until > consumers_table.c.until
         row = self._session.execute(
             entry.on_conflict_do_update(
                 index_elements=["model", "name", "version"],
@@ -169,34 +187,36 @@ class SqlConsumers:
                     "actor": entry.excluded.actor,
                     "seen_at": entry.excluded.seen_at,
                     "until": _later(later, entry.excluded.until),
-                    "resolves": consumers.c.resolves + resolved,
-                    "downloads": consumers.c.downloads + downloads,
+                    "resolves": consumers_table.c.resolves + resolved,
+                    "downloads": consumers_table.c.downloads + downloads,
                 },
-            ).returning(consumers)
+            ).returning(consumers_table)
         ).one()
         return _consumer(row)
 
     def release(self, model: str, name: str, at: datetime) -> int:
         found = self._session.execute(
-            update(consumers)
+            update(consumers_table)
             .where(
-                consumers.c.model == model,
-                consumers.c.name == storable(name),
-                consumers.c.until > at,
+                consumers_table.c.model == model,
+                consumers_table.c.name == storable(name),
+                consumers_table.c.until > at,
             )
             .values(until=at)
         )
         return found.rowcount
 
     def of(self, model: str, *, live_at: datetime | None = None) -> list[Consumer]:
-        statement = select(consumers).where(consumers.c.model == model)
+        statement = select(consumers_table).where(consumers_table.c.model == model)
         if live_at is not None:
-            statement = statement.where(consumers.c.until > live_at)
+            statement = statement.where(consumers_table.c.until > live_at)
         found = [_consumer(row) for row in self._session.execute(statement)]
         return sorted(found, key=lambda lease: (-lease.version, lease.name))
 
     def by_name(self, name: str) -> list[Consumer]:
-        rows = self._session.execute(select(consumers).where(consumers.c.name == storable(name)))
+        rows = self._session.execute(
+            select(consumers_table).where(consumers_table.c.name == storable(name))
+        )
         found = [_consumer(row) for row in rows]
         return sorted(found, key=lambda lease: (lease.model, -lease.version))
 
@@ -204,7 +224,7 @@ class SqlConsumers:
 class SqlKeeps:
     """Holds on versions, sunsets and removals."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SqlSession) -> None:
         self._session = session
 
     def keep(self, model: str, action: KeepVersion, *, decision: int, at: datetime) -> None:
@@ -212,7 +232,7 @@ class SqlKeeps:
         if standing:
             raise Conflict(f"{model} v{action.version} is on hold already.")
         self._session.execute(
-            insert(version_keeps).values(
+            insert(version_keeps_table).values(
                 model=model,
                 version=action.version,
                 reason=action.reason,
@@ -224,11 +244,11 @@ class SqlKeeps:
 
     def let_go(self, model: str, action: LetGo, *, decision: int, at: datetime) -> None:
         found = self._session.execute(
-            update(version_keeps)
+            update(version_keeps_table)
             .where(
-                version_keeps.c.model == model,
-                version_keeps.c.version == action.version,
-                version_keeps.c.lifted_at.is_(None),
+                version_keeps_table.c.model == model,
+                version_keeps_table.c.version == action.version,
+                version_keeps_table.c.lifted_at.is_(None),
             )
             .values(lifted_at=at, lifted_by=decision)
         )
@@ -236,10 +256,10 @@ class SqlKeeps:
             raise Conflict(f"{model} v{action.version} is not on hold.")
 
     def of(self, model: str, *, lifted: bool = False) -> list[Keep]:
-        statement = select(version_keeps).where(version_keeps.c.model == model)
+        statement = select(version_keeps_table).where(version_keeps_table.c.model == model)
         if not lifted:
-            statement = statement.where(version_keeps.c.lifted_at.is_(None))
-        rows = self._session.execute(statement.order_by(version_keeps.c.id))
+            statement = statement.where(version_keeps_table.c.lifted_at.is_(None))
+        rows = self._session.execute(statement.order_by(version_keeps_table.c.id))
         return [
             Keep(
                 model=row.model,
@@ -255,8 +275,8 @@ class SqlKeeps:
     def sunset(self, model: str, action: SetSunset, *, decision: int) -> None:
         del decision  # what is decided stands in the log; this row only says where it led
         found = self._session.execute(
-            update(versions)
-            .where(versions.c.model == model, versions.c.number == action.version)
+            update(versions_table)
+            .where(versions_table.c.model == model, versions_table.c.number == action.version)
             .values(sunset=action.at, sunset_firm=action.firm)
         )
         if not found.rowcount:
@@ -264,39 +284,42 @@ class SqlKeeps:
 
     def remove(self, model: str, action: RemoveArtifact, *, decision: int, at: datetime) -> None:
         self._session.execute(
-            insert(removals).values(
+            insert(removals_table).values(
                 model=model, version=action.version, digest=action.digest, at=at, decision=decision
             )
         )
 
     def removals(self, model: str | None = None, *, undone: bool = False) -> list[Removal]:
-        statement = select(removals)
+        statement = select(removals_table)
         if model is not None:
-            statement = statement.where(removals.c.model == model)
+            statement = statement.where(removals_table.c.model == model)
         if undone:
-            statement = statement.where(removals.c.done_at.is_(None))
-        ordered = statement.order_by(removals.c.decision, removals.c.model, removals.c.version)
+            statement = statement.where(removals_table.c.done_at.is_(None))
+        ordered = statement.order_by(
+            removals_table.c.decision, removals_table.c.model, removals_table.c.version
+        )
         return [Removal(**row._asdict()) for row in self._session.execute(ordered)]
 
     def removed(self, model: str, version: int, at: datetime) -> None:
         self._session.execute(
-            update(removals)
+            update(removals_table)
             .where(
-                removals.c.model == model,
-                removals.c.version == version,
-                removals.c.done_at.is_(None),
+                removals_table.c.model == model,
+                removals_table.c.version == version,
+                removals_table.c.done_at.is_(None),
             )
             .values(done_at=at)
         )
 
     def users_of(self, digest: str) -> list[Version]:
         gone = select(literal(1)).where(
-            removals.c.model == versions.c.model, removals.c.version == versions.c.number
+            removals_table.c.model == versions_table.c.model,
+            removals_table.c.version == versions_table.c.number,
         )
         rows = self._session.execute(
-            select(versions)
-            .where(versions.c.digest == digest, ~gone.exists())
-            .order_by(versions.c.model, versions.c.number)
+            select(versions_table)
+            .where(versions_table.c.digest == digest, ~gone.exists())
+            .order_by(versions_table.c.model, versions_table.c.number)
         )
         return [version_of(row) for row in rows]
 
@@ -304,7 +327,7 @@ class SqlKeeps:
 def _later(later: Any, until: Any) -> Any:
     from sqlalchemy import case
 
-    return case((later, until), else_=consumers.c.until)
+    return case((later, until), else_=consumers_table.c.until)
 
 
 def _consumer(row: Row[Any]) -> Consumer:

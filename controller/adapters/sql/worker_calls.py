@@ -27,8 +27,8 @@ from sqlalchemy import (
     select,
 )
 
-from controller.adapters.sql.session import Session
-from controller.adapters.sql.tables import runs
+from controller.adapters.sql.session import SqlSession
+from controller.adapters.sql.tables import runs_table
 from controller.adapters.sql.types import storable
 from controller.domain.canonical import canonical_json
 from controller.domain.endings import end_kind, end_payload
@@ -37,7 +37,9 @@ from controller.domain.runs import Run
 from controller.ports import JournalEntry, RunEnd
 
 
-def claim(session: Session, run: str, fence: int, worker: str, lease: timedelta) -> Row[Any] | None:
+def claim(
+    session: SqlSession, run: str, fence: int, worker: str, lease: timedelta
+) -> Row[Any] | None:
     """The row of the run that is claimed now, None if it was not to be had."""
     call = func.worker_claim(
         literal(storable(run), Text),
@@ -46,11 +48,11 @@ def claim(session: Session, run: str, fence: int, worker: str, lease: timedelta)
         literal(lease, Interval),
         literal(session.secret, Text),
     )
-    return session.execute(select(call.table_valued(*map(_alike, runs.c)))).first()
+    return session.execute(select(call.table_valued(*map(_alike, runs_table.c)))).first()
 
 
 def heartbeat(
-    session: Session, run: str, fence: int, lease: timedelta, progress: float | None
+    session: SqlSession, run: str, fence: int, lease: timedelta, progress: float | None
 ) -> bool | None:
     """Whether somebody wants the run to stop; None if it is not held any more."""
     call = func.worker_heartbeat(
@@ -64,7 +66,7 @@ def heartbeat(
     return None if row is None else bool(row.cancel)
 
 
-def finish(session: Session, run: Run, fence: int, end: RunEnd, at: datetime) -> bool:
+def finish(session: SqlSession, run: Run, fence: int, end: RunEnd, at: datetime) -> bool:
     """End the run and append its signal; whether it was still held."""
     payload = check_payload(
         end_kind(end.state), end_payload(run, end.state, end.reason, end.result)
@@ -82,7 +84,7 @@ def finish(session: Session, run: Run, fence: int, end: RunEnd, at: datetime) ->
     return bool(session.execute(select(call)).scalar_one())
 
 
-def journal(session: Session, run: str, fence: int, entries: Sequence[JournalEntry]) -> bool:
+def journal(session: SqlSession, run: str, fence: int, entries: Sequence[JournalEntry]) -> bool:
     """Add lines to what the run says; whether it was still held."""
     call = func.worker_journal(
         literal(storable(run), Text),
@@ -98,7 +100,7 @@ def journal(session: Session, run: str, fence: int, entries: Sequence[JournalEnt
     return bool(session.execute(select(call)).scalar_one())
 
 
-def count_up(session: Session, name: str, by: int) -> None:
+def count_up(session: SqlSession, name: str, by: int) -> None:
     """Add to a counter."""
     call = func.count_up(literal(storable(name), Text), literal(by, BigInteger))
     session.execute(select(call))

@@ -10,15 +10,15 @@ from fastapi import FastAPI
 from controller import __version__
 from controller.adapters.clock import SystemClock
 from controller.bootstrap import (
+    artifact_store_of,
     build_observer,
     build_tracing,
-    open_artifacts,
     page_key,
     revision_source,
 )
 from controller.domain.errors import ConfigurationError
 from controller.entrypoints.api import (
-    books,
+    internal,
     messages,
     probe,
     problems,
@@ -28,11 +28,11 @@ from controller.entrypoints.api import (
     use,
     write,
 )
-from controller.entrypoints.api.desk import LOOPBACK, Desk, openid_config
+from controller.entrypoints.api.context import LOOPBACK, AppContext, openid_config
 from controller.entrypoints.api.examples import with_examples
 from controller.entrypoints.api.guard import Guard
 from controller.entrypoints.api.resolving import ShortWay
-from controller.entrypoints.api.watch import Watch
+from controller.entrypoints.api.watch import EventWatch
 from controller.entrypoints.observe import Probes
 from controller.ports import Store
 from controller.service.access import parse_role
@@ -45,15 +45,15 @@ What a program may ask Incumbent and tell it. Lists come newest first with a cur
 """
 
 
-def open_desk(settings: Settings, store: Store, **changes: Any) -> Desk:
-    """A desk over a store, with the rules as files write them."""
-    from controller.rulefmt import blob_id, load
+def open_app_context(settings: Settings, store: Store, **changes: Any) -> AppContext:
+    """A app_context over a store, with the rules as files write them."""
+    from controller.rulefmt import blob_id, load_policy
 
     given: dict[str, Any] = {
         "settings": settings,
         "store": store,
         "clock": SystemClock(),
-        "parse": load,
+        "parse": load_policy,
         "blob_id": blob_id,
         "key": page_key(settings),
     }
@@ -62,9 +62,9 @@ def open_desk(settings: Settings, store: Store, **changes: Any) -> Desk:
     if "observer" not in changes:
         given["observer"] = build_observer(settings, store)
     if "artifacts" not in changes and "://" not in settings.artifacts:
-        given["artifacts"] = open_artifacts(settings)
-    given["near"] = settings.database.startswith("sqlite")
-    return Desk(**(given | changes))
+        given["artifacts"] = artifact_store_of(settings)
+    given["is_local"] = settings.database.startswith("sqlite")
+    return AppContext(**(given | changes))
 
 
 def check_exposure(settings: Settings) -> None:
@@ -87,9 +87,9 @@ def check_exposure(settings: Settings) -> None:
         )
 
 
-def create_app(desk: Desk) -> FastAPI:
-    """The application over one desk."""
-    check_exposure(desk.settings)
+def create_app(app_context: AppContext) -> FastAPI:
+    """The application over one app_context."""
+    check_exposure(app_context.settings)
     app = FastAPI(
         title="Incumbent",
         version=__version__,
@@ -101,29 +101,31 @@ def create_app(desk: Desk) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.desk = desk
-    app.state.probes = Probes(desk.observer or Observer(desk.store, desk.clock))
-    app.state.watch = Watch(desk, desk.settings.api_streams)
+    app.state.app_context = app_context
+    app.state.probes = Probes(
+        app_context.observer or Observer(app_context.store, app_context.clock)
+    )
+    app.state.watch = EventWatch(app_context, app_context.settings.api_streams)
     problems.install(app)
     # Routes are tried in this order, 2 µs each: what serving asks a thousand times a second comes first.
-    if desk.settings.mlflow != "off":
-        from controller.entrypoints.mlflow.routes import mount as mount_mlflow
+    if app_context.settings.mlflow != "off":
+        from controller.entrypoints.mlflow.routes import mount_mlflow
 
         mount_mlflow(app)
     for router in (
-        use.router, read.router, write.router, books.router, stream.router, messages.router, tokens.router,
+        use.router, read.router, write.router, internal.router, stream.router, messages.router, tokens.router,
         probe.router,
     ):  # fmt: skip
         app.include_router(router)
-    from controller.entrypoints.web.routes import mount
+    from controller.entrypoints.web.routes import mount_pages
 
-    mount(app)
+    mount_pages(app)
     app.add_middleware(ShortWay)
     app.add_middleware(
         Guard,
-        largest=desk.settings.api_body,
-        rate=desk.settings.api_rate,
-        hosts=_names(desk.settings),
+        largest=app_context.settings.api_body,
+        rate=app_context.settings.api_rate,
+        hosts=_names(app_context.settings),
     )
     _document(app)
     return app
@@ -144,7 +146,7 @@ def _document(app: FastAPI) -> None:
     def whole() -> dict[str, Any]:
         document = plain()
         shapes = document.setdefault("components", {}).setdefault("schemas", {})
-        shapes["Problem"] = problems.Problem.model_json_schema()
+        shapes["Problem"] = problems.ProblemDetails.model_json_schema()
         shapes.pop("HTTPValidationError", None)
         shapes.pop("ValidationError", None)
         with_examples(shapes)

@@ -7,21 +7,21 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from controller.domain.errors import NotLoggedIn
-from controller.entrypoints.api.desk import desk_of, proven
-from controller.entrypoints.web.session import session_of
+from controller.entrypoints.api.context import context_of, proven
+from controller.entrypoints.web.session import page_session_of
 from controller.service.access import Person, digest_of
 
 
 def caller(request: Request) -> Person:
     """Who calls the API: the bearer of a token. NotLoggedIn otherwise."""
-    desk = desk_of(request)
+    app_context = context_of(request)
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret:
-        return proven(request, desk.bearer(digest_of(secret.strip())))
-    unnamed = desk.unnamed()
+        return proven(request, app_context.bearer(digest_of(secret.strip())))
+    unnamed = app_context.unnamed()
     if unnamed is not None:
         return unnamed
-    session = session_of(request)
+    session = page_session_of(request)
     if session is not None and request.method in {"GET", "HEAD"}:
         return session.person
     raise NotLoggedIn(

@@ -8,7 +8,7 @@ from typing import Any
 _AT = "2026-11-20T06:30:00.000000Z"
 _HASH = "9f1302bad3dc4c55a1b0c3d2e4f5061728394a5b6c7d8e9f0a1b2c3d4e5f6071"
 
-EXAMPLES: Mapping[str, Any] = {
+RESPONSE_EXAMPLES: Mapping[str, Any] = {
     "activated_at": _AT, "address": "mail 1", "again_of": None, "attempts": 1, "channel": "leads", "count": 1,
     "created_by": "person:ana", "ends_at": _AT, "event": "held", "expires_at": _AT, "last_error": "", "sent_at": _AT,
     "notices": [{"event": "held", "model": "flight-delay", "sentence": "v17 waits for approval"}],
@@ -37,5 +37,5 @@ def with_examples(schemas: Mapping[str, Any]) -> None:
     """Give each field that has none of its own the example of its name."""
     for schema in schemas.values():
         for name, field in schema.get("properties", {}).items():
-            if name in EXAMPLES and not {"example", "examples"} & field.keys():
-                field["examples"] = [EXAMPLES[name]]
+            if name in RESPONSE_EXAMPLES and not {"example", "examples"} & field.keys():
+                field["examples"] = [RESPONSE_EXAMPLES[name]]

@@ -15,7 +15,7 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.domain.errors import IncumbentError
-from controller.entrypoints.api.desk import PROVEN
+from controller.entrypoints.api.context import PROVEN
 from controller.entrypoints.api.problems import MEDIA_TYPE, problem
 from controller.service.access import digest_of
 

@@ -13,25 +13,25 @@ from controller.bootstrap import notify_plan
 from controller.domain.canonical import to_plain
 from controller.entrypoints.api import shapes
 from controller.entrypoints.api.caller import Caller
-from controller.entrypoints.api.desk import At
+from controller.entrypoints.api.context import Context
 from controller.entrypoints.api.problems import WRITE_ERRORS
-from controller.entrypoints.api.read import Before, Limit, told
-from controller.entrypoints.api.write import Key
+from controller.entrypoints.api.read import Before, Limit, json_response
+from controller.entrypoints.api.write import IdempotencyKey
 from controller.ports import Delivery, DeliveryQuery, DeliveryState, Silence
 from controller.service.access import Person
-from controller.service.notices.again import end_silence as end_kept
+from controller.service.notices.again import finish_silence as end_kept
 from controller.service.notices.again import (
+    keep_silence,
     known_channel,
     must_handle,
     must_silence,
     send_again,
     try_out,
 )
-from controller.service.notices.again import silence as keep_silence
 
 router = APIRouter(prefix="/v1", responses=WRITE_ERRORS)
 
-Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+MessageNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Channel = Annotated[str | None, Query(max_length=200, description="Only of this channel.")]
 
 
@@ -92,9 +92,9 @@ class TriedOut(BaseModel):
 
 
 @router.get("/messages", response_model=shapes.Page[MessageOut], summary="What was told to whom")
-def messages(
+def list_messages(
     request: Request,
-    desk: At,
+    app_context: Context,
     person: Caller,
     channel: Channel = None,
     state: Annotated[list[DeliveryState] | None, Query()] = None,
@@ -110,35 +110,43 @@ def messages(
         limit=limit,
         decision=decision,
     )
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         rows = [_row(row) for row in tx.deliveries.find(query)]
-    return told(request, {"items": rows, "next": rows[-1]["id"] if len(rows) == limit else None})
+    return json_response(
+        request, {"items": rows, "next": rows[-1]["id"] if len(rows) == limit else None}
+    )
 
 
 @router.post(
     "/messages/{number}/again", status_code=201, response_model=MessageOut, summary="Send it again"
 )
-def again(desk: At, person: Caller, number: Number, key: Key = None) -> JSONResponse:
+def post_again(
+    app_context: Context, person: Caller, number: MessageNumber, key: IdempotencyKey = None
+) -> JSONResponse:
     """A copy to the same address, under an id of its own. Takes an operator of the models that it tells of."""
-    with desk.store.begin() as tx:
+    with app_context.store.begin() as tx:
         held = tx.deliveries.get(number)
         if held is not None:
-            must_handle(tx, person, held, desk.parse)
-        copy = send_again(tx, number, desk.clock.now(), _keyed(person, key))
+            must_handle(tx, person, held, app_context.parse)
+        copy = send_again(tx, number, app_context.clock.now(), _keyed(person, key))
     return JSONResponse(to_plain(_row(copy)), 201)
 
 
 @router.get("/silences", response_model=list[SilenceOut], summary="What is silenced now")
-def silences(request: Request, desk: At, person: Caller) -> Response:
+def list_silences(request: Request, app_context: Context, person: Caller) -> Response:
     """The silences in force, the one that ends first first."""
-    with desk.store.read() as tx:
-        return told(request, [_silence(one) for one in tx.silences.active(desk.clock.now())])
+    with app_context.store.read() as tx:
+        return json_response(
+            request, [_silence(one) for one in tx.silences.active(app_context.clock.now())]
+        )
 
 
 @router.post("/silences", status_code=201, response_model=SilenceOut, summary="Silence something")
-def add_silence(desk: At, person: Caller, body: SilenceIn, key: Key = None) -> JSONResponse:
+def add_silence(
+    app_context: Context, person: Caller, body: SilenceIn, key: IdempotencyKey = None
+) -> JSONResponse:
     """For a while, with a reason; the log keeps what was silenced. Takes an operator: of the model, or of all."""
-    now = desk.clock.now()
+    now = app_context.clock.now()
     wanted = Silence(
         reason=body.reason,
         created_by=person.actor,
@@ -149,28 +157,28 @@ def add_silence(desk: At, person: Caller, body: SilenceIn, key: Key = None) -> J
         channel=body.channel,
         key=_keyed(person, key),
     )
-    with desk.store.begin() as tx:
-        must_silence(tx, person, wanted, desk.parse)
+    with app_context.store.begin() as tx:
+        must_silence(tx, person, wanted, app_context.parse)
         kept = keep_silence(tx, wanted, now)
     return JSONResponse(_silence(kept), 201)
 
 
 @router.post("/silences/{number}/end", status_code=204, summary="End a silence")
-def end_silence(desk: At, person: Caller, number: Number) -> Response:
+def end_silence(app_context: Context, person: Caller, number: MessageNumber) -> Response:
     """At once. One that is over stays over: the same request may come twice."""
-    with desk.store.begin() as tx:
-        end_kept(tx, person, number, desk.parse, desk.clock.now())
+    with app_context.store.begin() as tx:
+        end_kept(tx, person, number, app_context.parse, app_context.clock.now())
     return Response(status_code=204)
 
 
 @router.get("/channels", response_model=ChannelsOut, summary="Where messages go")
-def channels(request: Request, desk: At, person: Caller) -> Response:
+def channels(request: Request, app_context: Context, person: Caller) -> Response:
     """The channels of the server's file, each with its addresses (no secrets), and what is wrong with them."""
     person.must("notify", None)
-    plan = notify_plan(desk.settings)
+    plan = notify_plan(app_context.settings)
     named = {name: [one.label for one in senders] for name, senders in plan.senders.items()}
     body = {"configured": plan.file is not None, "channels": named, "problems": [*plan.problems]}
-    return told(request, body)
+    return json_response(request, body)
 
 
 @router.post(
@@ -180,13 +188,16 @@ def channels(request: Request, desk: At, person: Caller) -> Response:
     summary="Try a channel out",
 )
 def try_channel(
-    desk: At, person: Caller, channel: Annotated[str, Path(max_length=200)], key: Key = None
+    app_context: Context,
+    person: Caller,
+    channel: Annotated[str, Path(max_length=200)],
+    key: IdempotencyKey = None,
 ) -> JSONResponse:
     """A notice that takes the way of all others; the log says whether it arrived."""
     person.must("notify", None)
-    known_channel(notify_plan(desk.settings).channels, channel)
-    with desk.store.begin() as tx:
-        try_out(tx, channel, person.actor, desk.clock.now(), _keyed(person, key))
+    known_channel(notify_plan(app_context.settings).channels, channel)
+    with app_context.store.begin() as tx:
+        try_out(tx, channel, person.actor, app_context.clock.now(), _keyed(person, key))
     return JSONResponse({"channel": channel}, 202)
 
 

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from controller.entrypoints.api.caller import Caller
-from controller.entrypoints.api.desk import desk_of
-from controller.entrypoints.observe import Answer, Probes
+from controller.entrypoints.api.context import context_of
+from controller.entrypoints.observe import HttpAnswer, Probes
 from controller.service.isolation import is_isolated
 
 router = APIRouter(
@@ -15,7 +15,7 @@ router = APIRouter(
 )  # for the platform: no part of the API that programs build on
 
 
-def _told(answer: Answer) -> Response:
+def _told(answer: HttpAnswer) -> Response:
     return Response(answer.body, answer.status, media_type=answer.kind)
 
 
@@ -39,6 +39,6 @@ def readyz(request: Request) -> Response:
 @router.get("/metrics")
 def metrics(request: Request, person: Caller) -> Response:
     """In the exposition format, from memory; the age of what it says is one of the metrics."""
-    if is_isolated(person, desk_of(request).settings.isolation):
+    if is_isolated(person, context_of(request).settings.isolation):
         person.must("read", None)
     return _told(_probes(request).metrics())

@@ -43,7 +43,7 @@ _STATUS: tuple[tuple[type[IncumbentError], int], ...] = (
 )
 
 
-class Problem(BaseModel):
+class ProblemDetails(BaseModel):
     """An error (RFC 9457). `detail` says what was found, `hint` what to do about it."""
 
     type: str = Field(examples=["urn:incumbent:problem:conflict"])
@@ -93,14 +93,14 @@ def status_of(error: IncumbentError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
-def refused(request: Request, error: IncumbentError) -> Response:
+def refused_response(request: Request, error: IncumbentError) -> Response:
     """The answer to an error of ours."""
     status = status_of(error)
     if status >= 500:
         log.error("a request failed", extra={"action": "request_failed", "why": error.message})
     body = problem(status, error.code, error.message, hint=error.hint, errors=_fields(error))
     headers = {"www-authenticate": "Bearer"} if status == 401 else {}
-    return answer(request, body, headers | ({"retry-after": "5"} if status == 503 else {}))
+    return answer_error(request, body, headers | ({"retry-after": "5"} if status == 503 else {}))
 
 
 def _fields(error: IncumbentError) -> list[dict[str, Any]]:
@@ -115,7 +115,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(IncumbentError)
     def ours(request: Request, error: IncumbentError) -> Response:
-        return refused(request, error)
+        return refused_response(request, error)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:
@@ -125,7 +125,7 @@ def install(app: FastAPI) -> None:
         ]
         first = errors[0]
         detail = f"The request cannot be used: {first['at']}: {first['what'].lower()}."
-        return answer(request, problem(422, "wrong_use", detail, errors=errors))
+        return answer_error(request, problem(422, "wrong_use", detail, errors=errors))
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> Response:
@@ -136,16 +136,18 @@ def install(app: FastAPI) -> None:
             else f"{error.detail}."
         )
         code = said.lower().replace(" ", "_")
-        return answer(request, problem(error.status_code, code, detail), dict(error.headers or {}))
+        return answer_error(
+            request, problem(error.status_code, code, detail), dict(error.headers or {})
+        )
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> Response:
         log.error("a request broke", exc_info=error, extra={"action": "request_broke"})
         detail = "Something went wrong here; the log of the server says what."
-        return answer(request, problem(500, "error", detail))
+        return answer_error(request, problem(500, "error", detail))
 
 
-def answer(
+def answer_error(
     request: Request, body: dict[str, Any], headers: dict[str, str] | None = None
 ) -> Response:
     """As a page where a person looks, as problem details everywhere else."""

@@ -19,11 +19,16 @@ from controller.domain.signals import SignalKind, SignalStatus
 from controller.domain.versions import Version, VersionState
 from controller.entrypoints.api import shapes
 from controller.entrypoints.api.caller import Caller
-from controller.entrypoints.api.desk import At
+from controller.entrypoints.api.context import Context
 from controller.entrypoints.api.problems import READ_ERRORS
 from controller.ports import Query as Wanted
 from controller.service.drift_report import drift_view
-from controller.service.explain import as_document, explain, find_decision, summary
+from controller.service.explain import (
+    as_document,
+    decision_summary,
+    explain_decision,
+    find_decision,
+)
 from controller.service.overview import inbox, model_at_a_glance, model_names
 from controller.service.policy_revisions import revisions
 
@@ -34,14 +39,14 @@ Before = Annotated[
     int | None,
     Query(ge=1, le=2**63 - 1, description="The cursor that the part before named as `next`."),
 ]
-Since = Annotated[datetime | None, Query(description="Only from this time on.")]
+SinceQuery = Annotated[datetime | None, Query(description="Only from this time on.")]
 Until = Annotated[datetime | None, Query(description="Only before this time.")]
-Name = Annotated[
+ModelQuery = Annotated[
     str | None, Query(alias="model", max_length=200, description="Only of this model.")
 ]
 
 
-def told(request: Request, body: Any, tag: str | None = None) -> Response:
+def json_response(request: Request, body: Any, tag: str | None = None) -> Response:
     """The body as JSON with an ETag; 304 where the caller has it already."""
     text = json.dumps(to_plain(body), ensure_ascii=False, allow_nan=False).encode()
     etag = f'"{tag or hashlib.sha256(text).hexdigest()[:32]}"'
@@ -66,14 +71,14 @@ def _page(rows: list[dict[str, Any]], limit: int, key: str = "id") -> dict[str, 
 
 
 @router.get("/signals", response_model=shapes.Page[shapes.SignalOut], summary="What happened")
-def signals(
+def list_signals(
     request: Request,
-    desk: At,
+    app_context: Context,
     person: Caller,
-    model: Name = None,
+    model: ModelQuery = None,
     status: Annotated[list[SignalStatus] | None, Query()] = None,
     kind: Annotated[list[SignalKind] | None, Query()] = None,
-    since: Since = None,
+    since: SinceQuery = None,
     until: Until = None,
     before: Before = None,
     limit: Limit = 100,
@@ -88,31 +93,31 @@ def signals(
         before=before,
         limit=limit,
     )
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         rows = [to_plain(signal) for signal in tx.signals.find(wanted)]
-    return told(request, _page(rows, limit))
+    return json_response(request, _page(rows, limit))
 
 
 @router.get("/signals/{number}", response_model=shapes.SignalOut, summary="One signal")
-def signal(request: Request, desk: At, person: Caller, number: int) -> Response:
+def get_signal(request: Request, app_context: Context, person: Caller, number: int) -> Response:
     """A signal with its answer."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         found = tx.signals.get(number) if 0 < number < 2**63 else None
     if found is None:
         raise NotFound(f"There is no signal {number}.")
-    return told(request, found)
+    return json_response(request, found)
 
 
 @router.get(
     "/decisions", response_model=shapes.Page[shapes.DecisionOut], summary="What was decided"
 )
-def decisions(
+def list_decisions(
     request: Request,
-    desk: At,
+    app_context: Context,
     person: Caller,
-    model: Name = None,
+    model: ModelQuery = None,
     verdict: Annotated[list[Verdict] | None, Query()] = None,
-    since: Since = None,
+    since: SinceQuery = None,
     until: Until = None,
     before: Before = None,
     limit: Limit = 100,
@@ -126,43 +131,45 @@ def decisions(
         before=before,
         limit=limit,
     )
-    with desk.store.read() as tx:
-        rows = [summary(record) for record in tx.decisions.find(wanted)]
-    return told(request, _page(rows, limit))
+    with app_context.store.read() as tx:
+        rows = [decision_summary(record) for record in tx.decisions.find(wanted)]
+    return json_response(request, _page(rows, limit))
 
 
 @router.get(
     "/decisions/{number}", response_model=shapes.ExplanationOut, summary="One decision, explained"
 )
-def decision(request: Request, desk: At, person: Caller, number: int) -> Response:
+def get_decision(request: Request, app_context: Context, person: Caller, number: int) -> Response:
     """What happened, why, each compared value. Its ETag is its hash: a decision never changes."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         record = find_decision(tx, str(number)) if 0 < number < 2**63 else None
         if record is None:
             raise NotFound(f"There is no decision {number}.")
-        body = as_document(explain(tx, record))
-    return told(request, body, record.hash)
+        body = as_document(explain_decision(tx, record))
+    return json_response(request, body, record.hash)
 
 
 @router.get("/decisions/{number}/verification", summary="Derive it again")
-def verification(request: Request, desk: At, person: Caller, number: int) -> dict[str, Any]:
+def verification(
+    request: Request, app_context: Context, person: Caller, number: int
+) -> dict[str, Any]:
     """Derive the decision again from its stored snapshot and rules, byte for byte."""
     from controller.service.verify import Verifier
 
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         if not 0 < number < 2**63:
             raise NotFound(f"There is no decision {number}.")
-        found = Verifier(tx, desk.parse, desk.blob_id).one(number)
+        found = Verifier(tx, app_context.parse, app_context.blob_id).one(number)
     body: dict[str, Any] = to_plain(found)
     return {"whole": found.whole, **body}
 
 
 @router.get("/runs", response_model=shapes.Page[shapes.RunOut], summary="Trainings and evaluations")
-def runs(
+def list_runs(
     request: Request,
-    desk: At,
+    app_context: Context,
     person: Caller,
-    model: Name = None,
+    model: ModelQuery = None,
     state: Annotated[list[RunState] | None, Query()] = None,
     kind: Annotated[list[RunKind] | None, Query()] = None,
     before: Annotated[
@@ -178,20 +185,20 @@ def runs(
         before=before if model else None,
         limit=limit,
     )
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         rows = [run_document(run) for run in tx.runs.find(wanted)]
     body = _page(rows, limit, "number")
-    return told(request, body if model else {**body, "next": None})
+    return json_response(request, body if model else {**body, "next": None})
 
 
 @router.get("/runs/{run}", response_model=shapes.RunOut, summary="One run")
-def run_(request: Request, desk: At, person: Caller, run: str) -> Response:
+def run_(request: Request, app_context: Context, person: Caller, run: str) -> Response:
     """A run with its order, its state and its result."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         found = tx.runs.get(run)
     if found is None:
         raise NotFound(f"There is no run called {run}.")
-    return told(request, run_document(found))
+    return json_response(request, run_document(found))
 
 
 def run_document(run: Run) -> dict[str, Any]:
@@ -201,9 +208,9 @@ def run_document(run: Run) -> dict[str, Any]:
 
 
 @router.get("/runs/{run}/logs", response_model=list[shapes.LogLine], summary="What a run says")
-def logs(
+def get_logs(
     request: Request,
-    desk: At,
+    app_context: Context,
     person: Caller,
     run: str,
     after: Annotated[
@@ -212,17 +219,17 @@ def logs(
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
 ) -> Response:
     """Lines of output, phases and metrics by step, oldest first."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         if tx.runs.get(run) is None:
             raise NotFound(f"There is no run called {run}.")
         lines = tx.journal.read(run, after=after, limit=limit)
-    return told(request, [{"id": line.id, **to_plain(line.entry)} for line in lines])
+    return json_response(request, [{"id": line.id, **to_plain(line.entry)} for line in lines])
 
 
 @router.get("/models", summary="Every model")
-def models(request: Request, desk: At, person: Caller) -> list[dict[str, Any]]:
+def list_models(request: Request, app_context: Context, person: Caller) -> list[dict[str, Any]]:
     """Each model's champion and whether it is on hold."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         states = {state.model: state for state in tx.models.all()}
         names = model_names(tx)
     found = [(name, states.get(name)) for name in names]
@@ -239,34 +246,34 @@ def models(request: Request, desk: At, person: Caller) -> list[dict[str, Any]]:
 
 
 @router.get("/models/{model}", summary="One model")
-def model_(request: Request, desk: At, person: Caller, model: str) -> Response:
+def model_(request: Request, app_context: Context, person: Caller, model: str) -> Response:
     """Champion, challengers, running work, waiting signals, the last decisions and what is wrong."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         _known(tx, model)
         body = model_at_a_glance(tx, model)
-    return told(request, body)
+    return json_response(request, body)
 
 
 @router.get(
     "/models/{model}/versions", response_model=list[shapes.VersionOut], summary="A model's versions"
 )
-def versions(
+def list_versions(
     request: Request,
-    desk: At,
+    app_context: Context,
     person: Caller,
     model: str,
     state: Annotated[list[VersionState] | None, Query()] = None,
     limit: Limit = 100,
 ) -> Response:
     """Versions, newest first."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         _known(tx, model)
         found = tx.registry.versions(model, states=set(state) if state else None, limit=limit)
         judged = tx.registry.evaluations(model, [v.number for v in found])
     rows = [
         version_document(v, judged[v.number].metrics if v.number in judged else {}) for v in found
     ]
-    return told(request, rows)
+    return json_response(request, rows)
 
 
 def version_document(version: Version, metrics: Mapping[str, float]) -> dict[str, Any]:
@@ -276,30 +283,30 @@ def version_document(version: Version, metrics: Mapping[str, float]) -> dict[str
 
 
 @router.get("/models/{model}/history", summary="Who sat in the seat")
-def history(
-    request: Request, desk: At, person: Caller, model: str, limit: Limit = 100
+def list_reigns(
+    request: Request, app_context: Context, person: Caller, model: str, limit: Limit = 100
 ) -> list[dict[str, Any]]:
     """Reigns, newest first."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         _known(tx, model)
         found: list[dict[str, Any]] = to_plain(tx.registry.history(model, limit))
     return found
 
 
 @router.get("/inbox", summary="What waits for a person")
-def waiting(request: Request, desk: At, person: Caller) -> list[dict[str, Any]]:
+def waiting(request: Request, app_context: Context, person: Caller) -> list[dict[str, Any]]:
     """Challengers that wait, longest first, each with its expiry and what happens then."""
-    with desk.store.read() as tx:
-        found: list[dict[str, Any]] = to_plain(inbox(tx, desk.parse))
+    with app_context.store.read() as tx:
+        found: list[dict[str, Any]] = to_plain(inbox(tx, app_context.parse))
     return found
 
 
 @router.get("/policies", response_model=list[shapes.PolicyOut], summary="The policies in force")
-def policies(request: Request, desk: At, person: Caller) -> Response:
+def list_policies(request: Request, app_context: Context, person: Caller) -> Response:
     """Each with its revision, its review, and why a newer one is not in force."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         rows = [policy_document(rules) for rules in tx.rules.all_active()]
-    return told(request, rows)
+    return json_response(request, rows)
 
 
 def policy_document(rules: Any) -> dict[str, Any]:
@@ -311,39 +318,45 @@ def policy_document(rules: Any) -> dict[str, Any]:
 @router.get(
     "/policies/{model}", response_model=shapes.PolicyOut, summary="The policy in force for a model"
 )
-def policy(request: Request, desk: At, person: Caller, model: str) -> Response:
+def get_policy(request: Request, app_context: Context, person: Caller, model: str) -> Response:
     """Its text, revision and review."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         rules = tx.rules.active(model)
     if rules is None:
         raise NotFound(f"No policy is in force for {model}.")
-    return told(request, policy_document(rules), rules.ref.blob)
+    return json_response(request, policy_document(rules), rules.ref.blob)
 
 
 @router.get("/policies/{model}/revisions", summary="The texts that decided")
-def policy_revisions(request: Request, desk: At, person: Caller, model: str) -> Response:
+def policy_revisions(
+    request: Request, app_context: Context, person: Caller, model: str
+) -> Response:
     """Of the last 1,000 decisions of the model, newest first, each with its review and the decisions that it took."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         if tx.rules.active(model) is None:
             raise NotFound(f"No policy is in force for {model}.")
         found = revisions(tx, model)
-    return told(request, found)
+    return json_response(request, found)
 
 
 @router.get("/reviews", summary="Reviews that were looked at")
-def reviews(request: Request, desk: At, person: Caller, limit: Limit = 100) -> Response:
+def list_reviews(
+    request: Request, app_context: Context, person: Caller, limit: Limit = 100
+) -> Response:
     """Revisions of the rules, newest first: proven or refused, and why."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         found = tx.reviews.latest(limit=limit)
-    return told(request, [{k: v for k, v in to_plain(r).items() if k != "evidence"} for r in found])
+    return json_response(
+        request, [{k: v for k, v in to_plain(r).items() if k != "evidence"} for r in found]
+    )
 
 
 @router.get("/models/{model}/metrics", summary="A model's metrics over time")
 def metrics_(
-    request: Request, desk: At, person: Caller, model: str, limit: Limit = 100
+    request: Request, app_context: Context, person: Caller, model: str, limit: Limit = 100
 ) -> Response:
     """Of each version, newest first: what its last evaluation, else its training, reported, and when it sat."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         _known(tx, model)
         found = tx.registry.versions(model, limit=limit)
         judged = tx.registry.evaluations(model, [v.number for v in found])
@@ -359,44 +372,44 @@ def metrics_(
         }
         for v in found
     ]
-    return told(request, rows)
+    return json_response(request, rows)
 
 
 @router.get("/reviews/{digest}", summary="The evidence of a review")
-def review(request: Request, desk: At, person: Caller, digest: str) -> Response:
+def get_review(request: Request, app_context: Context, person: Caller, digest: str) -> Response:
     """What was found about one revision of the rules."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         found = tx.reviews.get(digest)
     if found is None:
         raise NotFound("There is no review evidence with that digest.")
-    return told(request, found, found.digest)
+    return json_response(request, found, found.digest)
 
 
 @router.get("/drift", response_model=shapes.Page[shapes.SignalOut], summary="Drift, decay and skew")
-def drift(
+def list_drift(
     request: Request,
-    desk: At,
+    app_context: Context,
     person: Caller,
-    model: Name = None,
+    model: ModelQuery = None,
     before: Before = None,
     limit: Limit = 100,
 ) -> Response:
     """What was measured about data and labels, newest first."""
     wanted = Wanted(model=model, kinds=("drift", "decay", "skew"), before=before, limit=limit)
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         rows = [to_plain(found) for found in tx.signals.find(wanted)]
-    return told(request, _page(rows, limit))
+    return json_response(request, _page(rows, limit))
 
 
 @router.get(
     "/models/{model}/drift", summary="How a model's data moved, and how its champion does since"
 )
-def model_drift(request: Request, desk: At, person: Caller, model: str) -> Response:
+def model_drift(request: Request, app_context: Context, person: Caller, model: str) -> Response:
     """Columns with their effects, history and bins that moved; skew, decay and quarantine, as the workers found."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         _known(tx, model)
-        view = drift_view(tx, desk.artifacts, model)
-    return told(request, view)
+        view = drift_view(tx, app_context.artifacts, model)
+    return json_response(request, view)
 
 
 def _known(tx: Any, model: str) -> None:

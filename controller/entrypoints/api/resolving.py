@@ -20,10 +20,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from controller.domain.errors import IncumbentError
 from controller.entrypoints.api.caller import reader
-from controller.entrypoints.api.desk import desk_for, desk_of
-from controller.entrypoints.api.problems import refused
-from controller.entrypoints.api.read import told
-from controller.service.use import LEASE, LONGEST, SHORTEST, Answer, Ask, look, resolve
+from controller.entrypoints.api.context import context_of, desk_for
+from controller.entrypoints.api.problems import refused_response
+from controller.entrypoints.api.read import json_response
+from controller.service.use import (
+    LEASE,
+    LONGEST,
+    SHORTEST,
+    Resolution,
+    ResolveRequest,
+    look_up,
+    resolve_name,
+)
 
 SHORTEST_SECONDS = int(SHORTEST.total_seconds())
 LONGEST_SECONDS = int(LONGEST.total_seconds())
@@ -50,17 +58,17 @@ class ShortWay:
         try:
             response = await resolved(request, ask)
         except IncumbentError as error:
-            response = refused(request, error)
+            response = refused_response(request, error)
         await response(scope, receive, send)
 
 
-def plain(scope: Scope) -> Ask | None:
+def plain(scope: Scope) -> ResolveRequest | None:
     """The question of a request that is plain; None of any other."""
     found = _PATH.fullmatch(scope["path"])
     if found is None:
         return None
     model, champion, alias, number = found.groups()
-    ask = Ask(model=model, selector=champion or alias or number)
+    ask = ResolveRequest(model=model, selector=champion or alias or number)
     if not scope["query_string"]:
         return ask
     given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -86,30 +94,30 @@ def lasting(seconds: int | None) -> timedelta:
     return LEASE if seconds is None else timedelta(seconds=seconds)
 
 
-async def resolved(request: Request, ask: Ask) -> Response:
+async def resolved(request: Request, ask: ResolveRequest) -> Response:
     """What the name stands for, with an ETag, for whoever may read.
 
     A look at a file of this machine is taken here and now, for a hop to another thread would cost as much again;
     what writes, or asks a server, waits in another thread.
     """
-    desk = desk_of(request)
-    if desk.near:
+    app_context = context_of(request)
+    if app_context.is_local:
         person = reader(request)
-        desk, whole = desk_for(request, person), replace(ask, actor=person.actor)
-        seen = look(desk.store, whole, desk.clock.now())
-        if isinstance(seen, Answer):
+        app_context, whole = desk_for(request, person), replace(ask, actor=person.actor)
+        seen = look_up(app_context.store, whole, app_context.clock.now())
+        if isinstance(seen, Resolution):
             return _told(request, seen)
     here = asyncio.get_running_loop()
-    return await here.run_in_executor(desk_of(request).lanes, _asked, request, ask)
+    return await here.run_in_executor(context_of(request).thread_pool, _asked, request, ask)
 
 
-def _asked(request: Request, ask: Ask) -> Response:
+def _asked(request: Request, ask: ResolveRequest) -> Response:
     person = reader(request)
-    desk, whole = desk_for(request, person), replace(ask, actor=person.actor)
-    return _told(request, resolve(desk.store, whole, desk.clock.now()))
+    app_context, whole = desk_for(request, person), replace(ask, actor=person.actor)
+    return _told(request, resolve_name(app_context.store, whole, app_context.clock.now()))
 
 
-def _told(request: Request, answer: Answer) -> Response:
-    found = told(request, answer.document(), answer.etag)
+def _told(request: Request, answer: Resolution) -> Response:
+    found = json_response(request, answer.document(), answer.etag)
     found.headers.update(answer.headers() | _NEVER_CACHED)
     return found

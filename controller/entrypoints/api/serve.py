@@ -12,8 +12,8 @@ import uvicorn
 
 from controller.bootstrap import page_key
 from controller.domain.errors import Unavailable
-from controller.entrypoints.api.app import create_app, open_desk
-from controller.entrypoints.api.desk import LoginLinks
+from controller.entrypoints.api.app import create_app, open_app_context
+from controller.entrypoints.api.context import LoginLinks
 from controller.ports import Store
 from controller.settings import Settings
 
@@ -23,11 +23,11 @@ _START_WITHIN = 20.0
 class Server:
     """Serves from entering the block until leaving it."""
 
-    def __init__(self, settings: Settings, store: Store, **desk: Any) -> None:
+    def __init__(self, settings: Settings, store: Store, **app_context: Any) -> None:
         self.settings = settings
-        self.desk = open_desk(settings, store, **desk)
+        self.app_context = open_app_context(settings, store, **app_context)
         config = uvicorn.Config(
-            create_app(self.desk),
+            create_app(self.app_context),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -88,7 +88,7 @@ class Server:
         """Where the page is and how one gets in."""
         if self.settings.login != "link":
             return f"The page is at {self.url}"
-        key = LoginLinks.new(self.desk.key, actor)
+        key = LoginLinks.new(self.app_context.key, actor)
         return f"The page is at {self.url}\nLog in once, within 15 minutes: {self.url}go?key={key}"
 
 

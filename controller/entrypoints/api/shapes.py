@@ -11,7 +11,7 @@ from controller.domain.names import LONGEST_MODEL_NAME, MODEL_NAME
 
 T = TypeVar("T")
 _MODEL = "flight-delay"
-NAME = f"^{MODEL_NAME}$"
+NAME_PATTERN = f"^{MODEL_NAME}$"
 
 
 class Page(BaseModel, Generic[T]):
@@ -25,7 +25,7 @@ class SignalIn(BaseModel):
     """Something that happened to a model. The same `Idempotency-Key` is the same signal."""
 
     model_config = ConfigDict(extra="forbid")
-    model: str = Field(pattern=NAME, max_length=LONGEST_MODEL_NAME, examples=[_MODEL])
+    model: str = Field(pattern=NAME_PATTERN, max_length=LONGEST_MODEL_NAME, examples=[_MODEL])
     kind: str = Field(
         "manual", examples=["manual"], description="manual, metric, drift, decay, skew or webhook."
     )
@@ -309,7 +309,7 @@ class PayloadIn(BaseModel):
     """A person's word: which, why, and about what."""
 
     model_config = ConfigDict(extra="forbid")
-    right: Literal[
+    action: Literal[
         "alias", "deprecate", "archive", "restore", "hold", "release", "retain", "drill", "dismiss"
     ]
     reason: str = Field(max_length=2000, examples=["replaced by v18"])

@@ -13,9 +13,9 @@ from starlette.responses import StreamingResponse
 from starlette.types import Send
 
 from controller.entrypoints.api.caller import Caller
-from controller.entrypoints.api.desk import At, Desk
+from controller.entrypoints.api.context import AppContext, Context
 from controller.entrypoints.api.problems import READ_ERRORS
-from controller.entrypoints.api.watch import Listener, Watch, look
+from controller.entrypoints.api.watch import EventWatch, Listener, look_for_events
 from controller.service.isolation import IsolatedStore
 
 router = APIRouter(prefix="/v1", responses=READ_ERRORS)
@@ -27,7 +27,7 @@ SLOWEST = 20.0
 """Seconds that a reader may take to accept a part; then its connection is closed."""
 
 
-class Events(StreamingResponse):
+class EventResponse(StreamingResponse):
     """A stream whose reader has to keep up: a part that is not taken in time ends the connection."""
 
     async def stream_response(self, send: Send) -> None:
@@ -49,7 +49,7 @@ class Events(StreamingResponse):
 @router.get(
     "/stream",
     summary="Decisions and progress as they happen",
-    response_class=Events,
+    response_class=EventResponse,
     responses={
         200: {
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
@@ -59,7 +59,7 @@ class Events(StreamingResponse):
 )
 def stream(
     request: Request,
-    desk: At,
+    app_context: Context,
     person: Caller,
     model: Annotated[str | None, Query(max_length=200)] = None,
     after: Annotated[
@@ -71,31 +71,39 @@ def stream(
     """`decision` events carry a row of the list, `run` events a run's progress. A reader that is too slow loses its
     stream and goes on from the last id it has.
     """
-    watch: Watch = request.app.state.watch
+    watch: EventWatch = request.app.state.watch
     watch.enter()
     start = int(last) if last else after
-    body = _events(request, desk, model, start, watch, once=once)
-    return Events(body, media_type="text/event-stream", headers={"cache-control": "no-store"})
+    body = _events(request, app_context, model, start, watch, once=once)
+    return EventResponse(
+        body, media_type="text/event-stream", headers={"cache-control": "no-store"}
+    )
 
 
 async def _events(
-    request: Request, desk: Desk, model: str | None, after: int | None, watch: Watch, *, once: bool
+    request: Request,
+    app_context: AppContext,
+    model: str | None,
+    after: int | None,
+    watch: EventWatch,
+    *,
+    once: bool,
 ) -> AsyncIterator[bytes]:
     with watch.place():
         yield b"retry: 2000\n\n"
         async with watch.listening(model) as listener:
-            async for part in _told(desk, model, after, listener, once=once):
+            async for part in _told(app_context, model, after, listener, once=once):
                 if not await watch.may_read(request):
                     return  # logged out, or the token was revoked, since the stream began
                 yield part
 
 
 async def _told(
-    desk: Desk, model: str | None, after: int | None, listener: Listener, *, once: bool
+    app_context: AppContext, model: str | None, after: int | None, listener: Listener, *, once: bool
 ) -> AsyncIterator[bytes]:
     until = anyio.current_time() + _LONGEST
     seen: dict[str, Any] = {}
-    told, news = await run_in_threadpool(look, desk, model, after, seen)
+    told, news = await run_in_threadpool(look_for_events, app_context, model, after, seen)
     yield b"".join(one.text for one in news) or b": still here\n\n"
     while not once and not listener.behind and anyio.current_time() < until:
         try:
@@ -105,7 +113,7 @@ async def _told(
             continue
         # What the first look told already is not told again.
         fresh = [one for one in listener.take() if not 0 < one.decision <= told]
-        if isinstance(desk.store, IsolatedStore):
-            fresh = await run_in_threadpool(desk.store.seen, fresh)
+        if isinstance(app_context.store, IsolatedStore):
+            fresh = await run_in_threadpool(app_context.store.seen, fresh)
         if fresh:
             yield b"".join(one.text for one in fresh)

@@ -11,10 +11,10 @@ from starlette.responses import JSONResponse, Response
 
 from controller.domain.canonical import to_plain
 from controller.entrypoints.api.caller import Caller
-from controller.entrypoints.api.desk import At
+from controller.entrypoints.api.context import Context
 from controller.entrypoints.api.problems import WRITE_ERRORS
-from controller.entrypoints.api.read import told
-from controller.entrypoints.api.write import Key
+from controller.entrypoints.api.read import json_response
+from controller.entrypoints.api.write import IdempotencyKey
 from controller.ports import Token
 from controller.service.access import TokenOrder, parse_role
 from controller.service.tokens import grant_token, revoke_token, tokens_in_charge
@@ -70,14 +70,16 @@ class TokenMade(TokenOut):
 
 
 @router.get("/tokens", response_model=list[TokenOut], summary="Who may call")
-def tokens(request: Request, desk: At, person: Caller) -> Response:
+def list_tokens(request: Request, app_context: Context, person: Caller) -> Response:
     """Every token that you could have made, newest first, also those that ended. For admins."""
-    with desk.store.read() as tx:
-        return told(request, [_row(token) for token in tokens_in_charge(tx, person)])
+    with app_context.store.read() as tx:
+        return json_response(request, [_row(token) for token in tokens_in_charge(tx, person)])
 
 
 @router.post("/tokens", status_code=201, response_model=TokenMade, summary="Make a token")
-def create_token(desk: At, person: Caller, body: TokenIn, key: Key = None) -> JSONResponse:
+def create_token(
+    app_context: Context, person: Caller, body: TokenIn, key: IdempotencyKey = None
+) -> JSONResponse:
     """For admins, and for no more than they may themselves. `token` is shown in this answer only.
 
     The same key never makes a second one: it is refused (409) with the number of the first.
@@ -91,18 +93,20 @@ def create_token(desk: At, person: Caller, body: TokenIn, key: Key = None) -> JS
         owners=tuple(dict.fromkeys(body.owners)),
         key=key,
     )
-    with desk.store.begin() as tx:
-        secret, kept = grant_token(tx, person, order, desk.settings.groups, desk.clock.now())
+    with app_context.store.begin() as tx:
+        secret, kept = grant_token(
+            tx, person, order, app_context.settings.groups, app_context.clock.now()
+        )
     return JSONResponse({**_row(kept), "token": secret}, 201, {"cache-control": "no-store"})
 
 
 @router.delete("/tokens/{number}", response_model=TokenOut, summary="Revoke a token")
-def revoke(
-    desk: At, person: Caller, number: Annotated[int, Path(ge=1, le=2**63 - 1)]
+def end_token(
+    app_context: Context, person: Caller, number: Annotated[int, Path(ge=1, le=2**63 - 1)]
 ) -> JSONResponse:
     """At once: one's own, or one that you could have made. One that was revoked before stays as it is."""
-    with desk.store.begin() as tx:
-        return JSONResponse(_row(revoke_token(tx, person, number, desk.clock.now())))
+    with app_context.store.begin() as tx:
+        return JSONResponse(_row(revoke_token(tx, person, number, app_context.clock.now())))
 
 
 def _row(token: Token) -> dict[str, Any]:

@@ -8,32 +8,38 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from controller.bootstrap import open_artifacts
+from controller.bootstrap import artifact_store_of
 from controller.domain.canonical import to_plain
 from controller.domain.errors import UserError
 from controller.domain.versions import VersionState
 from controller.entrypoints.api import shapes
 from controller.entrypoints.api.caller import Caller
-from controller.entrypoints.api.desk import At, Desk
+from controller.entrypoints.api.context import AppContext, Context
 from controller.entrypoints.api.problems import READ_ERRORS, WRITE_ERRORS
-from controller.entrypoints.api.read import Limit, Name, Since, Until, told, utc
+from controller.entrypoints.api.read import Limit, ModelQuery, SinceQuery, Until, json_response, utc
 from controller.entrypoints.api.resolving import (
     LONGEST_SECONDS,
     SHORTEST_SECONDS,
     lasting,
     resolved,
 )
-from controller.entrypoints.api.write import ANSWERED, Key, said
+from controller.entrypoints.api.write import ANSWERED, IdempotencyKey, accepted_body
 from controller.service.access import Person
+from controller.service.commands import Command, owner_of
 from controller.service.notes import set_description, set_tags
-from controller.service.search import Wanted, parse_tag, search
-from controller.service.use import Ask, consumer_rows, needs_of, release, resolve
-from controller.service.words import Word, owner_of
+from controller.service.search import SearchFilters, parse_tag, search
+from controller.service.use import (
+    ResolveRequest,
+    consumer_rows,
+    needs_of,
+    release_consumer,
+    resolve_name,
+)
 
 router = APIRouter(prefix="/v1")
 
-Model = Annotated[str, Path(max_length=200, examples=["flight-delay"])]
-Consumer = Annotated[
+ModelPath = Annotated[str, Path(max_length=200, examples=["flight-delay"])]
+ConsumerQuery = Annotated[
     str | None,
     Query(
         max_length=200,
@@ -41,7 +47,7 @@ Consumer = Annotated[
         examples=["checkout-service"],
     ),
 ]
-Lease = Annotated[
+LeaseQuery = Annotated[
     int | None,
     Query(
         ge=SHORTEST_SECONDS,
@@ -75,9 +81,9 @@ _RESOLVED: dict[int | str, dict[str, Any]] = {
 )
 async def champion(
     request: Request,
-    model: Model,
-    consumer: Consumer = None,
-    lease: Lease = None,
+    model: ModelPath,
+    consumer: ConsumerQuery = None,
+    lease: LeaseQuery = None,
     request_key: RequestKey = None,
 ) -> Response:
     """Its ETag follows the seat's generation: asking again with If-None-Match costs one SELECT and no body.
@@ -85,7 +91,7 @@ async def champion(
     During a rollout `rollout` names the challenger and its share of the requests.
     """
     kept = lasting(lease)
-    ask = Ask(model=model, consumer=consumer, request=request_key, lease=kept)
+    ask = ResolveRequest(model=model, consumer=consumer, request=request_key, lease=kept)
     return await resolved(request, ask)
 
 
@@ -96,13 +102,13 @@ async def champion(
 )
 async def behind_alias(
     request: Request,
-    model: Model,
-    alias: Model,
-    consumer: Consumer = None,
-    lease: Lease = None,
+    model: ModelPath,
+    alias: ModelPath,
+    consumer: ConsumerQuery = None,
+    lease: LeaseQuery = None,
 ) -> Response:
     """As the champion, under another name."""
-    ask = Ask(model=model, selector=alias, consumer=consumer, lease=lasting(lease))
+    ask = ResolveRequest(model=model, selector=alias, consumer=consumer, lease=lasting(lease))
     return await resolved(request, ask)
 
 
@@ -113,13 +119,13 @@ async def behind_alias(
 )
 async def one_version(
     request: Request,
-    model: Model,
+    model: ModelPath,
     number: Annotated[int, Path(ge=1, le=2**31 - 1)],
-    consumer: Consumer = None,
-    lease: Lease = None,
+    consumer: ConsumerQuery = None,
+    lease: LeaseQuery = None,
 ) -> Response:
     """With `consumer` it is a pin: a lease on this version, whoever is champion."""
-    ask = Ask(model=model, selector=str(number), consumer=consumer, lease=lasting(lease))
+    ask = ResolveRequest(model=model, selector=str(number), consumer=consumer, lease=lasting(lease))
     return await resolved(request, ask)
 
 
@@ -136,26 +142,26 @@ async def one_version(
 )
 def artifact(
     request: Request,
-    desk: At,
+    app_context: Context,
     person: Caller,
-    model: Model,
+    model: ModelPath,
     number: Annotated[int, Path(ge=1, le=2**31 - 1)],
-    consumer: Consumer = None,
+    consumer: ConsumerQuery = None,
 ) -> Response:
     """Its ETag is its SHA-256. A download that was cut off goes on with `Range`; it is recorded for a consumer."""
-    ask = Ask(
+    ask = ResolveRequest(
         model=model,
         selector=str(number),
         consumer=consumer,
         actor=person.actor,
         download=True,
     )
-    version = resolve(desk.store, ask, desk.clock.now()).resolved.version
+    version = resolve_name(app_context.store, ask, app_context.clock.now()).resolved.version
     etag = f'"{version.digest}"'
     headers = {"etag": etag, "accept-ranges": "bytes", "cache-control": "private, immutable"}
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    store = desk.artifacts or open_artifacts(desk.settings)
+    store = app_context.artifacts or artifact_store_of(app_context.settings)
     size = store.size(version.digest)
     start = _start(request, etag)
     if start and start >= size:
@@ -182,29 +188,33 @@ def _start(request: Request, etag: str) -> int:
 
 
 @router.get("/models/{model}/aliases", responses=READ_ERRORS, summary="The aliases of a model")
-def aliases(request: Request, desk: At, person: Caller, model: Model) -> Response:
+def list_aliases(
+    request: Request, app_context: Context, person: Caller, model: ModelPath
+) -> Response:
     """Each with the version that it points at and its generation. The champion stands with the model."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         rows = [to_plain(alias) for alias in tx.aliases.of(model)]
-    return told(request, rows)
+    return json_response(request, rows)
 
 
 @router.get("/models/{model}/consumers", responses=READ_ERRORS, summary="Who uses which version")
-def consumers(
+def list_consumers(
     request: Request,
-    desk: At,
+    app_context: Context,
     person: Caller,
-    model: Model,
+    model: ModelPath,
     ended: Annotated[bool, Query(description="Those whose lease ran out, too.")] = False,
 ) -> Response:
     """Leases, and for each version who keeps it from being archived."""
-    now = desk.clock.now()
-    with desk.store.read() as tx:
+    now = app_context.clock.now()
+    with app_context.store.read() as tx:
         leases = tx.consumers.of(model, live_at=None if ended else now)
         numbers = {lease.version for lease in leases}
         states = {v.number: v.state for v in tx.registry.versions(model, numbers=numbers)}
         needed = {str(n): needs.phrases() for n, needs in needs_of(tx, model, now).items()}
-    return told(request, {"consumers": consumer_rows(leases, states, now), "needed": needed})
+    return json_response(
+        request, {"consumers": consumer_rows(leases, states, now), "needed": needed}
+    )
 
 
 @router.delete(
@@ -213,20 +223,22 @@ def consumers(
     responses=WRITE_ERRORS,
     summary="A consumer is gone",
 )
-def consumer_gone(desk: At, person: Caller, model: Model, consumer: Model) -> Response:
+def consumer_gone(
+    app_context: Context, person: Caller, model: ModelPath, consumer: ModelPath
+) -> Response:
     """End its leases now, so that what it used may leave."""
-    with desk.store.read() as tx:
-        person.must("signal", owner_of(tx, model, desk.parse))
-    release(desk.store, model, consumer, desk.clock.now())
+    with app_context.store.read() as tx:
+        person.must("signal", owner_of(tx, model, app_context.parse))
+    release_consumer(app_context.store, model, consumer, app_context.clock.now())
     return Response(status_code=204)
 
 
 @router.get("/search", responses=READ_ERRORS, summary="Versions of all models")
 def search_versions(
     request: Request,
-    desk: At,
+    app_context: Context,
     person: Caller,
-    model: Name = None,
+    model: ModelQuery = None,
     state: Annotated[list[VersionState] | None, Query()] = None,
     metric: Annotated[list[str] | None, Query(examples=["mae<15"])] = None,
     tag: Annotated[list[str] | None, Query(examples=["team=fraud"])] = None,
@@ -235,12 +247,12 @@ def search_versions(
         int | None,
         Query(ge=0, le=2**63 - 1, description="Trained on the data up to this batch."),
     ] = None,
-    since: Since = None,
+    since: SinceQuery = None,
     until: Until = None,
     limit: Limit = 100,
 ) -> Response:
     """By state, metric, tag, alias, data and date of creation; all that is said must hold."""
-    wanted = Wanted(
+    wanted = SearchFilters(
         models=(model,) if model else (),
         states=tuple(state or ()),
         metrics=tuple(metric or ()),
@@ -251,14 +263,14 @@ def search_versions(
         until=utc(until),
         limit=limit,
     )
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         rows = search(tx, wanted)
-    return told(request, rows)
+    return json_response(request, rows)
 
 
-def _word(desk: Desk, person: Person, word: Word) -> JSONResponse:
-    signal, fresh = desk.say(person, word)
-    return JSONResponse(said(signal, fresh=fresh), 202 if signal.decision is None else 200)
+def _word(app_context: AppContext, person: Person, word: Command) -> JSONResponse:
+    signal, fresh = app_context.submit(person, word)
+    return JSONResponse(accepted_body(signal, fresh=fresh), 202 if signal.decision is None else 200)
 
 
 @router.put(
@@ -268,14 +280,19 @@ def _word(desk: Desk, person: Person, word: Word) -> JSONResponse:
     summary="Move an alias",
 )
 def move_alias(
-    desk: At, person: Caller, model: Model, alias: Model, body: shapes.AliasIn, key: Key = None
+    app_context: Context,
+    person: Caller,
+    model: ModelPath,
+    alias: ModelPath,
+    body: shapes.AliasIn,
+    key: IdempotencyKey = None,
 ) -> JSONResponse:
     """Point it at `version`; null takes it away. The champion is none: it moves by promotion and rollback."""
     payload: dict[str, Any] = {"alias": alias, "version": body.version}
     if body.expect_version is not None:
         payload["expect_version"] = body.expect_version
-    word = Word(right="alias", model=model, reason=body.reason, payload=payload, key=key)
-    return _word(desk, person, word)
+    word = Command(action="alias", model=model, reason=body.reason, payload=payload, key=key)
+    return _word(app_context, person, word)
 
 
 @router.post(
@@ -285,11 +302,17 @@ def move_alias(
     summary="A person's word with more to it",
 )
 def say(
-    desk: At, person: Caller, model: Model, body: shapes.PayloadIn, key: Key = None
+    app_context: Context,
+    person: Caller,
+    model: ModelPath,
+    body: shapes.PayloadIn,
+    key: IdempotencyKey = None,
 ) -> JSONResponse:
     """What the command line says from afar; the routes of aliases and versions say the same."""
-    word = Word(right=body.right, model=model, reason=body.reason, payload=body.payload, key=key)
-    return _word(desk, person, word)
+    word = Command(
+        action=body.action, model=model, reason=body.reason, payload=body.payload, key=key
+    )
+    return _word(app_context, person, word)
 
 
 def _about_version(right: str, summary: str, description: str) -> None:
@@ -303,20 +326,20 @@ def _about_version(right: str, summary: str, description: str) -> None:
         description=description,
     )
     def spoken(
-        desk: At,
+        app_context: Context,
         person: Caller,
-        model: Model,
+        model: ModelPath,
         number: Annotated[int, Path(ge=1, le=2**31 - 1)],
         body: shapes.CurateIn,
-        key: Key = None,
+        key: IdempotencyKey = None,
     ) -> JSONResponse:
         payload: dict[str, Any] = {"version": number}
         if body.sunset is not None:
             payload["sunset"] = _zoned(body.sunset)
         if body.firm:
             payload["firm"] = True
-        word = Word(right=right, model=model, reason=body.reason, payload=payload, key=key)
-        return _word(desk, person, word)
+        word = Command(action=right, model=model, reason=body.reason, payload=payload, key=key)
+        return _word(app_context, person, word)
 
 
 _about_version("deprecate", "Deprecate a version", "Sets a date and tells its consumers.")
@@ -338,24 +361,26 @@ def _zoned(moment: datetime) -> str:
     response_model=shapes.NotesOut,
     summary="Tags and description of a model",
 )
-def note_model(desk: At, person: Caller, model: Model, body: shapes.NotesIn) -> dict[str, Any]:
+def note_model(
+    app_context: Context, person: Caller, model: ModelPath, body: shapes.NotesIn
+) -> dict[str, Any]:
     """A tag with the value null is taken away; an empty description too."""
-    return _note(desk, person, (model, 0), body)
+    return _note(app_context, person, (model, 0), body)
 
 
 def _note(
-    desk: Desk, person: Person, subject: tuple[str, int], body: shapes.NotesIn
+    app_context: AppContext, person: Person, subject: tuple[str, int], body: shapes.NotesIn
 ) -> dict[str, Any]:
     model, number = subject
-    now = desk.clock.now()
-    with desk.store.read() as tx:
-        person.must("comment", owner_of(tx, model, desk.parse))
+    now = app_context.clock.now()
+    with app_context.store.read() as tx:
+        person.must("comment", owner_of(tx, model, app_context.parse))
     given = [f"{name}={value}" for name, value in body.tags.items() if value is not None]
     gone = [name for name, value in body.tags.items() if value is None]
-    set_tags(desk.store, subject, given, gone, person.actor, now)
+    set_tags(app_context.store, subject, given, gone, person.actor, now)
     if body.description is not None:
-        set_description(desk.store, subject, body.description, person.actor, now)
-    with desk.store.read() as tx:
+        set_description(app_context.store, subject, body.description, person.actor, now)
+    with app_context.store.read() as tx:
         return {
             "tags": dict(tx.notes.tags(model, (number,)).get(number, {})),
             "description": tx.notes.descriptions(model, (number,)).get(number, ""),
@@ -369,11 +394,11 @@ def _note(
     summary="Tags and description of a version",
 )
 def note_version(
-    desk: At,
+    app_context: Context,
     person: Caller,
-    model: Model,
+    model: ModelPath,
     number: Annotated[int, Path(ge=1, le=2**31 - 1)],
     body: shapes.NotesIn,
 ) -> dict[str, Any]:
     """A tag with the value null is taken away; an empty description too."""
-    return _note(desk, person, (model, number), body)
+    return _note(app_context, person, (model, number), body)

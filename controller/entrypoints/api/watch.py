@@ -22,9 +22,9 @@ from starlette.concurrency import run_in_threadpool
 from controller.domain.errors import Forbidden, NotLoggedIn, Unavailable
 from controller.domain.runs import RunState
 from controller.entrypoints.api.caller import reader
-from controller.entrypoints.api.desk import Desk
+from controller.entrypoints.api.context import AppContext
 from controller.ports import Query as Wanted
-from controller.service.explain import summary
+from controller.service.explain import decision_summary
 
 _LOOK_AGAIN = 1.0
 _MOST_WAITING = 500
@@ -68,11 +68,11 @@ class Listener:
         return found
 
 
-class Watch:
+class EventWatch:
     """Everybody who listens, and the one task that looks for them while there is anybody."""
 
-    def __init__(self, desk: Desk, most: int) -> None:
-        self._desk, self._most = desk, most
+    def __init__(self, app_context: AppContext, most: int) -> None:
+        self._desk, self._most = app_context, most
         self._open, self._lock = 0, Lock()
         self._listeners: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None
@@ -136,7 +136,9 @@ class Watch:
         after: int | None = None
         while self._listeners:
             try:
-                after, news = await run_in_threadpool(look, self._desk, None, after, seen)
+                after, news = await run_in_threadpool(
+                    look_for_events, self._desk, None, after, seen
+                )
             except Exception:  # noqa: BLE001 - streams outlive a database that is away
                 news = []
             self._marked.set()
@@ -154,11 +156,11 @@ def _may_read(request: Request) -> bool:
     return True
 
 
-def look(
-    desk: Desk, model: str | None, after: int | None, seen: dict[str, Any]
+def look_for_events(
+    app_context: AppContext, model: str | None, after: int | None, seen: dict[str, Any]
 ) -> tuple[int, list[News]]:
     """What is new since the last look; the first one without ``after`` only marks where we are."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         head, _ = tx.decisions.head()
         if after is None:
             after = head
@@ -170,7 +172,7 @@ def look(
             found += older
         runs = tx.runs.find(Wanted(model=model, states=_RUNNING, limit=500))
     news = [
-        News(record.model, _event("decision", summary(record), record.id), record.id)
+        News(record.model, _event("decision", decision_summary(record), record.id), record.id)
         for record in reversed(found)
         if record.id > after
     ]

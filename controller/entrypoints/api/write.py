@@ -26,24 +26,24 @@ from controller.domain.signals import NewSignal, Signal, SignalKind
 from controller.domain.tracing import read_header
 from controller.entrypoints.api import shapes
 from controller.entrypoints.api.caller import Caller, caller
-from controller.entrypoints.api.desk import At, Desk
+from controller.entrypoints.api.context import AppContext, Context
 from controller.entrypoints.api.problems import WRITE_ERRORS
-from controller.entrypoints.api.read import told
+from controller.entrypoints.api.read import json_response
 from controller.ports import Transaction
 from controller.service.access import Person
 from controller.service.backpressure import accept
 from controller.service.bucket_hints import hint_addresses
-from controller.service.delegate import Wish, delegate, take_back
+from controller.service.commands import Command, owner_of
+from controller.service.comments import add_comment, as_html, subject_model
+from controller.service.delegate import Wish, add_delegation, take_back
 from controller.service.policy_revisions import plan_revision, plan_text
 from controller.service.rehearse import rehearse
-from controller.service.talk import add_comment, as_html, subject_model
 from controller.service.tracing import Arrival
-from controller.service.words import Word, owner_of
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1", responses=WRITE_ERRORS)
 
-Key = Annotated[
+IdempotencyKey = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
@@ -75,10 +75,14 @@ _OPEN_KINDS = frozenset(
     summary="Something happened",
 )
 def send_signal(
-    request: Request, desk: At, person: Caller, body: shapes.SignalIn, key: Key = None
+    request: Request,
+    app_context: Context,
+    person: Caller,
+    body: shapes.SignalIn,
+    key: IdempotencyKey = None,
 ) -> JSONResponse:
     """Put a signal into the inbox. 202: it is kept and will be answered; 200: it was there before."""
-    return JSONResponse(*_accepted(request, desk, person, [(body, body.key or key)])[0])
+    return JSONResponse(*_accepted(request, app_context, person, [(body, body.key or key)])[0])
 
 
 @router.post(
@@ -89,26 +93,30 @@ def send_signal(
 )
 def send_signals(
     request: Request,
-    desk: At,
+    app_context: Context,
     person: Caller,
     body: Annotated[list[shapes.SignalIn], Body(min_length=1, max_length=500)],
-    key: Key = None,
+    key: IdempotencyKey = None,
 ) -> JSONResponse:
     """Up to 500 signals in one transaction: all are kept, or none."""
     keyed = [
         (one, one.key or (f"{key}:{place}" if key else None)) for place, one in enumerate(body)
     ]
-    return JSONResponse([answer for answer, _ in _accepted(request, desk, person, keyed)], 202)
+    return JSONResponse(
+        [answer for answer, _ in _accepted(request, app_context, person, keyed)], 202
+    )
 
 
 @router.post(
     "/signals/rehearsal", response_model=dict[str, Any], summary="What a signal would lead to"
 )
-def rehearse_signal(request: Request, desk: At, person: Caller, body: shapes.SignalIn) -> Any:
+def rehearse_signal(
+    request: Request, app_context: Context, person: Caller, body: shapes.SignalIn
+) -> Any:
     """The decision that would be taken if the signal were there. Nothing is changed."""
-    now = desk.clock.now()
-    with desk.store.read() as tx:
-        person.must("signal", owner_of(tx, body.model, desk.parse))
+    now = app_context.clock.now()
+    with app_context.store.read() as tx:
+        person.must("signal", owner_of(tx, body.model, app_context.parse))
     signal = NewSignal(
         key=f"rehearsal:{uuid.uuid4()}",
         model=body.model,
@@ -117,17 +125,22 @@ def rehearse_signal(request: Request, desk: At, person: Caller, body: shapes.Sig
         payload=body.payload,
         actor=person.actor,
     )
-    return told(request, rehearse(desk.store, desk.parse, body.model, [signal], now))
+    return json_response(
+        request, rehearse(app_context.store, app_context.parse, body.model, [signal], now)
+    )
 
 
 def _accepted(
-    request: Request, desk: Desk, person: Person, sent: list[tuple[shapes.SignalIn, str | None]]
+    request: Request,
+    app_context: AppContext,
+    person: Person,
+    sent: list[tuple[shapes.SignalIn, str | None]],
 ) -> list[tuple[dict[str, Any], int]]:
-    now = desk.clock.now()
-    with desk.store.begin() as tx:
+    now = app_context.clock.now()
+    with app_context.store.begin() as tx:
         new = []
         for body, key in sent:
-            person.must("signal", owner_of(tx, body.model, desk.parse))
+            person.must("signal", owner_of(tx, body.model, app_context.parse))
             kind = _kind(body.kind)
             occurred = body.occurred_at or now
             if occurred.tzinfo is None:
@@ -143,29 +156,29 @@ def _accepted(
                     actor=person.actor,
                 )
             )
-        accepted = accept(tx, new, now, limit=desk.settings.inbox)
+        accepted = accept(tx, new, now, limit=app_context.settings.inbox)
         receipts = [_receipt(tx, one.id, fresh=one.fresh) for one in accepted]
     for one in accepted:
         if one.fresh:
-            tell_accepted(request, desk, one.id, now)
+            tell_accepted(request, app_context, one.id, now)
     return receipts
 
 
-def tell_accepted(request: Request, desk: Desk, number: int, began: datetime) -> None:
+def tell_accepted(request: Request, app_context: AppContext, number: int, began: datetime) -> None:
     """Tell the log and the trace of signal ``number`` how it came in; the sender's own trace is linked."""
     log.info(
         "signal %d was accepted",
         number,
         extra={"action": "signal_accepted", "signal": number, "client": _address(request)},
     )
-    if desk.tracing is not None:
+    if app_context.tracing is not None:
         how = Arrival(
             name=f"{request.method} {request.url.path}",
             start=began,
-            end=max(began, desk.clock.now()),
+            end=max(began, app_context.clock.now()),
             sender=read_header(request.headers.get("traceparent")),
         )
-        desk.tracing.accepted(number, how)
+        app_context.tracing.accepted(number, how)
 
 
 def _address(request: Request) -> str:
@@ -185,10 +198,10 @@ def _receipt(tx: Transaction, number: int, *, fresh: bool) -> tuple[dict[str, An
     signal = tx.signals.get(number)
     if signal is None:
         raise NotFound(f"There is no signal {number}.")
-    return said(signal, fresh=fresh), 202 if fresh else 200
+    return accepted_body(signal, fresh=fresh), 202 if fresh else 200
 
 
-def said(signal: Signal, *, fresh: bool) -> dict[str, Any]:
+def accepted_body(signal: Signal, *, fresh: bool) -> dict[str, Any]:
     """What became of a signal, as the answer to who sent it."""
     return {
         "signal": signal.id,
@@ -230,38 +243,40 @@ async def _raw(request: Request) -> bytes:
         }
     },
 )
-def send_events(request: Request, desk: At, body: Annotated[bytes, Depends(_raw)]) -> JSONResponse:
+def send_events(
+    request: Request, app_context: Context, body: Annotated[bytes, Depends(_raw)]
+) -> JSONResponse:
     """CloudEvents 1.0: structured, binary or batched. By token, or signed with the server's webhook secret (not binary:
     nobody signs headers). 200: a signed delivery that was taken before; nothing came of it.
 
     An event's source and id make its key: a delivery that is sent again is the same signal. Its model is the
     extension `model`, else the subject.
     """
-    now = desk.clock.now()
-    proof = _proof(request, desk, body, now)
+    now = app_context.clock.now()
+    proof = _proof(request, app_context, body, now)
     person = None if proof else caller(request)
     events = parse_cloud_events(request.headers, body, signed=proof is not None)
     _check_times(proof, [event.time for event in events], now)
-    with desk.store.begin() as tx:
+    with app_context.store.begin() as tx:
         status = 202 if _is_new(tx, proof, now) else 200
         new = []
         for event in events:
             signal = _of_event(event, person, now)
-            owner = owner_of(tx, signal.model, desk.parse)
+            owner = owner_of(tx, signal.model, app_context.parse)
             if person is not None:
                 person.must("signal", owner)
             new.append(signal)
-        accepted = accept(tx, new, now, limit=desk.settings.inbox)
+        accepted = accept(tx, new, now, limit=app_context.settings.inbox)
         answers = [_receipt(tx, one.id, fresh=one.fresh)[0] for one in accepted]
     for one in accepted:
         if one.fresh:
-            tell_accepted(request, desk, one.id, now)
+            tell_accepted(request, app_context, one.id, now)
     return JSONResponse(answers, status)
 
 
-def _proof(request: Request, desk: Desk, body: bytes, now: datetime) -> Proof | None:
+def _proof(request: Request, app_context: AppContext, body: bytes, now: datetime) -> Proof | None:
     """What proves the sender of a signed delivery; None where it shows a token instead. BadSignature if forged."""
-    secret = desk.settings.webhook_secret
+    secret = app_context.settings.webhook_secret
     if secret is None or not any(name in request.headers for name in _SIGNED):
         return None
     return verify_signature(request.headers, body, [secret.get_secret_value()], now)
@@ -297,21 +312,23 @@ def _use(tx: Transaction, delivery: str, now: datetime) -> bool:
         }
     },
 )
-def send_bucket_event(request: Request, desk: At, body: Annotated[bytes, Depends(_raw)]) -> Any:
+def send_bucket_event(
+    request: Request, app_context: Context, body: Annotated[bytes, Depends(_raw)]
+) -> Any:
     """An S3 notification, bare, in an SNS envelope, or of EventBridge. By token, or signed as events are.
 
     It is a hint and no more: the sources that may mean its objects are looked at now, and their listing is the truth.
     """
-    now = desk.clock.now()
-    proof = _proof(request, desk, body, now)
+    now = app_context.clock.now()
+    proof = _proof(request, app_context, body, now)
     if proof is None:
         caller(request).must("signal", None)
     events = parse_bucket_events(body)
     _check_times(proof, [event.at for event in events], now)
     written = [event.address for event in events if event.created]
-    with desk.store.begin() as tx:
+    with app_context.store.begin() as tx:
         fresh = _is_new(tx, proof, now)
-        models = hint_addresses(tx, written, desk.parse, now) if fresh else ()
+        models = hint_addresses(tx, written, app_context.parse, now) if fresh else ()
     hinted = {"objects": len(written), "models": list(models)}
     return JSONResponse(hinted, 202 if fresh else 200)
 
@@ -332,19 +349,19 @@ def send_bucket_event(request: Request, desk: At, body: Annotated[bytes, Depends
     },
 )
 def send_registry_event(
-    request: Request, desk: At, body: Annotated[bytes, Depends(_raw)]
+    request: Request, app_context: Context, body: Annotated[bytes, Depends(_raw)]
 ) -> JSONResponse:
     """Signed by MLflow with the secret `registry_webhook_secret`; no token is asked for, and none helps.
 
     It is a hint and no more: the alias of the model is looked at now instead of a little later. What was signed before
     the last look brings nothing, so a delivery that is sent again changes nothing.
     """
-    now, secret = desk.clock.now(), desk.settings.registry_webhook_secret
+    now, secret = app_context.clock.now(), app_context.settings.registry_webhook_secret
     known = None if secret is None else secret.get_secret_value()
     hint = read_webhook(request.headers, body, known, now)
     looked, fresh = False, True
     if hint is not None:
-        with desk.store.begin() as tx:
+        with app_context.store.begin() as tx:
             fresh = _use(tx, hint.delivery, now)
             if fresh:
                 looked = tx.publications.hint(hint.model, now, hint.signed_at + _SECOND)
@@ -370,12 +387,12 @@ def _of_event(event: CloudEvent, person: Person | None, now: datetime) -> NewSig
     )
 
 
-Model = Annotated[str, Path(max_length=200)]
+ModelInPath = Annotated[str, Path(max_length=200)]
 
 
-def _word(desk: Desk, person: Person, word: Word) -> JSONResponse:
-    signal, fresh = desk.say(person, word)
-    return JSONResponse(said(signal, fresh=fresh), 202 if signal.decision is None else 200)
+def _word(app_context: AppContext, person: Person, word: Command) -> JSONResponse:
+    signal, fresh = app_context.submit(person, word)
+    return JSONResponse(accepted_body(signal, fresh=fresh), 202 if signal.decision is None else 200)
 
 
 ANSWERED: dict[int | str, dict[str, Any]] = {
@@ -399,13 +416,17 @@ def _spoken(right: str, summary: str, description: str) -> None:
         description=description,
     )
     def spoken(
-        desk: At, person: Caller, model: Model, body: shapes.WordIn, key: Key = None
+        app_context: Context,
+        person: Caller,
+        model: ModelInPath,
+        body: shapes.WordIn,
+        key: IdempotencyKey = None,
     ) -> JSONResponse:
         return _word(
-            desk,
+            app_context,
             person,
-            Word(
-                right=right,
+            Command(
+                action=right,
                 model=model,
                 reason=body.reason,
                 version=body.version,
@@ -446,18 +467,18 @@ _spoken("train", "Ask for a training", "The policy's limits hold.")
     summary="Let a batch out of quarantine",
 )
 def release_batch(
-    desk: At,
+    app_context: Context,
     person: Caller,
-    model: Model,
+    model: ModelInPath,
     batch: Annotated[int, Path(ge=1, le=2**53)],
     body: shapes.ReasonIn,
-    key: Key = None,
+    key: IdempotencyKey = None,
 ) -> JSONResponse:
     """From then on it is data like any other, and counts as new."""
-    word = Word(
-        right="release_batch", model=model, reason=body.reason, payload={"batch": batch}, key=key
+    word = Command(
+        action="release_batch", model=model, reason=body.reason, payload={"batch": batch}, key=key
     )
-    return _word(desk, person, word)
+    return _word(app_context, person, word)
 
 
 def _of_run(right: str, summary: str) -> None:
@@ -470,14 +491,18 @@ def _of_run(right: str, summary: str) -> None:
         summary=summary,
     )
     def spoken(
-        desk: At, person: Caller, run: Model, body: shapes.ReasonIn, key: Key = None
+        app_context: Context,
+        person: Caller,
+        run: ModelInPath,
+        body: shapes.ReasonIn,
+        key: IdempotencyKey = None,
     ) -> JSONResponse:
-        with desk.store.read() as tx:
+        with app_context.store.read() as tx:
             found = tx.runs.get(run)
         if found is None:
             raise NotFound(f"There is no run called {run}.")
-        word = Word(right=right, model=found.model, run=run, reason=body.reason, key=key)
-        return _word(desk, person, word)
+        word = Command(action=right, model=found.model, run=run, reason=body.reason, key=key)
+        return _word(app_context, person, word)
 
 
 _of_run("cancel", "Cancel a run")
@@ -486,7 +511,7 @@ _of_run("retry", "Train again, as this run did")
 
 @router.post("/policies/{model}/plan", summary="What another text would have decided")
 def plan_policy(
-    request: Request, desk: At, person: Caller, model: Model, body: shapes.PlanIn
+    request: Request, app_context: Context, person: Caller, model: ModelInPath, body: shapes.PlanIn
 ) -> Any:
     """Over the model's last 1,000 decisions, against the policy in force. Nothing is changed or kept.
 
@@ -495,14 +520,14 @@ def plan_policy(
     if (body.text is None) == (body.revision is None):
         raise UserError("Give text or revision, one of them.")
     if body.revision is not None:
-        with desk.store.read() as tx:
-            person.must("plan", owner_of(tx, model, desk.parse))
-        there = desk.look_at(body.revision)
-        with desk.store.read() as tx:
-            return told(request, plan_revision(tx, desk.parse, model, there))
-    with desk.store.read() as tx:
-        found = plan_text(tx, desk.parse, desk.blob_id, model, body.text or "")
-    return told(request, found)
+        with app_context.store.read() as tx:
+            person.must("plan", owner_of(tx, model, app_context.parse))
+        there = app_context.look_at(body.revision)
+        with app_context.store.read() as tx:
+            return json_response(request, plan_revision(tx, app_context.parse, model, there))
+    with app_context.store.read() as tx:
+        found = plan_text(tx, app_context.parse, app_context.blob_id, model, body.text or "")
+    return json_response(request, found)
 
 
 @router.get(
@@ -510,11 +535,11 @@ def plan_policy(
     response_model=list[shapes.DelegationOut],
     summary="Who approves in whose place",
 )
-def delegations(request: Request, desk: At, person: Caller) -> Any:
+def list_delegations(request: Request, app_context: Context, person: Caller) -> Any:
     """The newest first, also those that ended."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         found = tx.delegations.all()
-    return told(request, [to_plain(one) for one in found])
+    return json_response(request, [to_plain(one) for one in found])
 
 
 @router.post(
@@ -524,14 +549,14 @@ def delegations(request: Request, desk: At, person: Caller) -> Any:
     summary="Let somebody approve in your place",
 )
 def delegate_to(
-    desk: At, person: Caller, body: shapes.DelegationIn, key: Key = None
+    app_context: Context, person: Caller, body: shapes.DelegationIn, key: IdempotencyKey = None
 ) -> JSONResponse:
     """Gives groups, never a role: who stands in must be a reviewer, and one person never counts twice."""
-    with desk.store.begin() as tx:
+    with app_context.store.begin() as tx:
         if body.until.tzinfo is None:
             raise UserError("until needs a time zone, such as Z.")
         wish = Wish(to=body.to, until=body.until, reason=body.reason, key=key)
-        kept = delegate(tx, person, wish, desk.clock.now())
+        kept = add_delegation(tx, person, wish, app_context.clock.now())
     return JSONResponse(to_plain(kept), 201)
 
 
@@ -541,22 +566,24 @@ def delegate_to(
     summary="Take a delegation back",
 )
 def undelegate(
-    desk: At, person: Caller, number: Annotated[int, Path(ge=1, le=2**31 - 1)]
+    app_context: Context, person: Caller, number: Annotated[int, Path(ge=1, le=2**31 - 1)]
 ) -> JSONResponse:
     """Ends it at once; one's own, or anybody's for an admin."""
-    with desk.store.begin() as tx:
-        return JSONResponse(to_plain(take_back(tx, person, number, desk.clock.now())))
+    with app_context.store.begin() as tx:
+        return JSONResponse(to_plain(take_back(tx, person, number, app_context.clock.now())))
 
 
 @router.get(
     "/comments/{subject:path}", response_model=list[shapes.CommentOut], summary="What people say"
 )
-def comments(request: Request, desk: At, person: Caller, subject: Model) -> Any:
+def list_comments(
+    request: Request, app_context: Context, person: Caller, subject: ModelInPath
+) -> Any:
     """Comments on `decision:5`, `run:ID` or `version:MODEL/3`, oldest first."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         subject_model(tx, subject)
         found = tx.comments.of(subject)
-    return told(request, [{**to_plain(one), "html": as_html(one.text)} for one in found])
+    return json_response(request, [{**to_plain(one), "html": as_html(one.text)} for one in found])
 
 
 @router.post(
@@ -565,13 +592,17 @@ def comments(request: Request, desk: At, person: Caller, subject: Model) -> Any:
     response_model=shapes.CommentOut,
     summary="Say something",
 )
-def comment(
-    desk: At, person: Caller, subject: Model, body: shapes.CommentIn, key: Key = None
+def post_comment(
+    app_context: Context,
+    person: Caller,
+    subject: ModelInPath,
+    body: shapes.CommentIn,
+    key: IdempotencyKey = None,
 ) -> JSONResponse:
     """Markdown; nothing is decided by it."""
-    with desk.store.begin() as tx:
-        person.must("comment", owner_of(tx, subject_model(tx, subject), desk.parse))
-        kept = add_comment(tx, subject, person.actor, body.text, desk.clock.now(), key)
+    with app_context.store.begin() as tx:
+        person.must("comment", owner_of(tx, subject_model(tx, subject), app_context.parse))
+        kept = add_comment(tx, subject, person.actor, body.text, app_context.clock.now(), key)
     if kept.subject != subject:
         raise Forbidden("This idempotency key was used for another comment.")
     return JSONResponse({**to_plain(kept), "html": as_html(kept.text)}, 201)

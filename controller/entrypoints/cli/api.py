@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from controller.entrypoints.cli.output import tell
-from controller.entrypoints.cli.session import Session, actor_of, pass_session
+from controller.entrypoints.cli.output import tell_person
+from controller.entrypoints.cli.session import CliSession, local_actor, pass_session
 
 
 @click.command()
@@ -24,25 +24,25 @@ def api(home: Path | None, host: str | None, port: int | None) -> None:
 
     from controller.bootstrap import open_store
     from controller.entrypoints.api.serve import Server
-    from controller.entrypoints.cli.daemon import Stop
+    from controller.entrypoints.cli.daemon import StopEvent
     from controller.logs import configure_logging
     from controller.settings import load_settings
 
     settings = load_settings(home=home, host=host, port=port)
     configure_logging(settings)
-    stop = Stop()
+    stop = StopEvent()
     with ExitStack() as stack:
         store = open_store(settings, create=True)
         stack.callback(store.close)
         server = stack.enter_context(Server(settings, store))
-        tell(server.welcome(actor_of(settings)))
+        tell_person(server.welcome(local_actor(settings)))
         stop.wait()
-    tell("stopped.")
+    tell_person("stopped.")
 
 
 @click.command()
 @pass_session
-def page(session: Session) -> None:
+def page(session: CliSession) -> None:
     """Print a link that logs you in once at the page of this machine, good for fifteen minutes."""
     from controller.entrypoints.api.serve import login_link
 

@@ -7,9 +7,14 @@ import click
 from controller.domain.canonical import digest
 from controller.domain.errors import Conflict, NotFound
 from controller.domain.evidence import Evaluation
-from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
-from controller.entrypoints.cli.session import Session, known_model, parse_version, pass_session
-from controller.service.words import Word as Said
+from controller.entrypoints.cli.person_commands import (
+    PersonCommand,
+    needed_reason,
+    submit_command,
+    word_options,
+)
+from controller.entrypoints.cli.session import CliSession, known_model, parse_version, pass_session
+from controller.service.commands import Command
 
 
 @click.command()
@@ -19,7 +24,7 @@ from controller.service.words import Word as Said
 @word_options
 @pass_session
 def approve(
-    session: Session,
+    session: CliSession,
     *,
     model: str,
     version: str,
@@ -38,8 +43,10 @@ def approve(
             hint=f"Look again: `incumbent explain {model}`.",
         )
     plan = f"{model}: you approve v{number} by the evidence {present[:12]}."
-    says = Said(right="approve", model=model, version=number, evidence=present, reason=why)
-    return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)
+    says = Command(action="approve", model=model, version=number, evidence=present, reason=why)
+    return submit_command(
+        session, PersonCommand(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json
+    )
 
 
 @click.command()
@@ -48,7 +55,7 @@ def approve(
 @word_options
 @pass_session
 def withdraw(
-    session: Session,
+    session: CliSession,
     *,
     model: str,
     version: str,
@@ -62,8 +69,10 @@ def withdraw(
     with session.read() as tx:
         known_model(tx, model)
     plan = f"{model}: your approval of v{number} does not count any more."
-    says = Said(right="withdraw", model=model, version=number, reason=why)
-    return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)
+    says = Command(action="withdraw", model=model, version=number, reason=why)
+    return submit_command(
+        session, PersonCommand(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json
+    )
 
 
 @click.command()
@@ -72,7 +81,7 @@ def withdraw(
 @word_options
 @pass_session
 def reject(
-    session: Session,
+    session: CliSession,
     *,
     model: str,
     version: str,
@@ -86,11 +95,13 @@ def reject(
     with session.read() as tx:
         known_model(tx, model)
     plan = f"{model}: v{number} is rejected and cannot be promoted any more."
-    says = Said(right="reject", model=model, version=number, reason=why)
-    return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)
+    says = Command(action="reject", model=model, version=number, reason=why)
+    return submit_command(
+        session, PersonCommand(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json
+    )
 
 
-def _evaluation(session: Session, model: str, number: int) -> Evaluation:
+def _evaluation(session: CliSession, model: str, number: int) -> Evaluation:
     with session.read() as tx:
         known_model(tx, model)
         found = tx.registry.evaluations(model, (number,)).get(number)

@@ -26,7 +26,7 @@ from controller.entrypoints.cli.output import (
     print_table,
 )
 from controller.entrypoints.cli.session import (
-    Session,
+    CliSession,
     known_model,
     parse_version,
     parse_when,
@@ -49,10 +49,10 @@ _NOTES = "refs/notes/incumbent"
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_session
-def audit(session: Session, model: str, at: str | None, form: str, as_json: bool) -> None:
+def audit(session: CliSession, model: str, at: str | None, form: str, as_json: bool) -> None:
     """Say which version of MODEL was champion when, by which rule, on whose review and approval, and who undid it."""
-    from controller.service.audit import as_csv, as_markdown
-    from controller.service.audit import audit as seats_of
+    from controller.service.audit import as_csv, audit_as_markdown
+    from controller.service.audit import reigns_of_model as seats_of
 
     with session.read() as tx:
         known_model(tx, model)
@@ -63,7 +63,7 @@ def audit(session: Session, model: str, at: str | None, form: str, as_json: bool
     elif form == "csv":
         click.echo(as_csv(seats), nl=False)
     elif form == "markdown":
-        click.echo(as_markdown(seats))
+        click.echo(audit_as_markdown(seats))
     else:
         print_table(
             _COLUMNS, [_cells(to_plain(s)) for s in seats], f"{model} never had a champion."
@@ -104,9 +104,9 @@ def _cells(seat: dict[str, Any]) -> dict[str, Any]:
 @click.argument("name")
 @json_option
 @pass_session
-def lineage(session: Session, name: str, as_json: bool) -> None:
+def lineage(session: CliSession, name: str, as_json: bool) -> None:
     """Say where MODEL@VERSION comes from: signals, run, data, evaluation, and each of its moves."""
-    from controller.service.audit import lineage as lineage_of
+    from controller.service.audit import lineage_of
 
     model, _, selector = name.partition("@")
     with session.read() as tx:
@@ -154,7 +154,7 @@ def _story(found: dict[str, Any]) -> Iterator[str]:
 @json_option
 @pass_session
 def anchor(
-    session: Session, path: Path | None, repository: Path | None, check: bool, as_json: bool
+    session: CliSession, path: Path | None, repository: Path | None, check: bool, as_json: bool
 ) -> int:
     """Keep the head of the chain outside of the database, signed with INCUMBENT_ANCHOR_KEY."""
     from controller.service.anchor import check_anchor, make_anchor, read_anchors
@@ -193,7 +193,7 @@ def anchor(
     return 0
 
 
-def _remember(session: Session, made: Anchor) -> None:
+def _remember(session: CliSession, made: Anchor) -> None:
     """That there is an anchor is kept in the database and in home, so that `verify` says when the log falls short.
 
     A login that may not write leaves it to the file.
@@ -211,7 +211,7 @@ def anchored_file(settings: Settings) -> Path:
     return settings.home / "anchored"
 
 
-def _place(session: Session) -> str:
+def _place(session: CliSession) -> str:
     return str(getattr(session.store, "place", "memory"))
 
 

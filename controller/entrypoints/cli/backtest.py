@@ -14,14 +14,14 @@ from controller.entrypoints.cli.output import (
     json_option,
     print_json,
     print_table,
-    tell,
+    tell_person,
     version_name,
 )
-from controller.entrypoints.cli.session import Session, known_model, pass_session
+from controller.entrypoints.cli.session import CliSession, known_model, pass_session
 
 if TYPE_CHECKING:
     from controller.domain.rules import Policy
-    from controller.rulefmt.series import Row
+    from controller.rulefmt.series import SeriesRow
     from controller.service.backtest import Backtest
 
 _VERDICTS = ("train", "advance", "promote", "hold", "reject", "rollback", "deprecate", "archive")
@@ -35,7 +35,7 @@ _VERDICTS = ("train", "advance", "promote", "hold", "reject", "rollback", "depre
 @json_option
 @pass_session
 def backtest(
-    session: Session,
+    session: CliSession,
     *,
     policies: tuple[Path, ...],
     series: Path | None,
@@ -71,12 +71,12 @@ def backtest(
 
 
 def _load(path: Path) -> Policy:
-    from controller.rulefmt import load, read_policy_text
+    from controller.rulefmt import load_policy, read_policy_text
 
-    return load(read_policy_text(path), str(path))
+    return load_policy(read_policy_text(path), str(path))
 
 
-def _rows(session: Session, series: Path | None, policy: Policy) -> list[Row]:
+def _rows(session: CliSession, series: Path | None, policy: Policy) -> list[SeriesRow]:
     if series is not None:
         from controller.adapters.series_files import read_series
 
@@ -100,7 +100,7 @@ def _table(results: list[Backtest]) -> None:
     print_table(columns, [*rows, {"what": "champion at the end", **seats}], "")
     for result in results:
         if result.unknown:
-            tell(
+            tell_person(
                 f"{result.policy}: cannot know what {result.unknown} of its trainings would have "
                 "brought, the series holds no candidate for them."
             )

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from controller.entrypoints.cli.output import moment
+from controller.entrypoints.cli.output import time_cell
 
 if TYPE_CHECKING:
     from controller.service.backtest import Backtest
@@ -33,9 +33,9 @@ def as_svg(results: Sequence[Backtest]) -> str:
     for number, result in enumerate(results):
         lines += _panel(result, 20 + number * _PANEL)
     ends = (results[0].start, results[0].end)
-    lines.append(f'<text x="{_LEFT}" y="{height - 8}">{moment(ends[0])}</text>')
+    lines.append(f'<text x="{_LEFT}" y="{height - 8}">{time_cell(ends[0])}</text>')
     lines.append(
-        f'<text x="{_LEFT + _WIDTH}" y="{height - 8}" text-anchor="end">{moment(ends[1])} UTC</text>'
+        f'<text x="{_LEFT + _WIDTH}" y="{height - 8}" text-anchor="end">{time_cell(ends[1])} UTC</text>'
     )
     return "\n".join([*lines, "</svg>", ""])
 
@@ -50,7 +50,7 @@ def _panel(result: Backtest, top: int) -> Iterator[str]:
         for item in result.moments:
             if item.verdict == verdict:
                 x = _LEFT + _WIDTH * _share(item.at, result.start, result.end)
-                said = escape(f"{moment(item.at)}: {item.reason}")
+                said = escape(f"{time_cell(item.at)}: {item.reason}")
                 yield (
                     f'<rect x="{x - 1:.1f}" y="{y}" width="3" height="12" fill="{colour}">'
                     f"<title>{said}</title></rect>"

@@ -10,7 +10,7 @@ import click
 
 from controller.domain.errors import IntegrityError
 from controller.entrypoints.cli.output import SCHEMA_VERSION, json_option, print_json
-from controller.entrypoints.cli.session import Session, pass_session
+from controller.entrypoints.cli.session import CliSession, pass_session
 
 if TYPE_CHECKING:
     from controller.adapters.backup.folder import Manifest
@@ -22,7 +22,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.argument("folder", type=_FOLDER)
 @json_option
 @pass_session
-def backup(session: Session, *, folder: Path, as_json: bool) -> None:
+def backup(session: CliSession, *, folder: Path, as_json: bool) -> None:
     """Copy database and artifacts into FOLDER, while everything runs. Secrets and settings are not part of it."""
     from controller.adapters.backup.folder import back_up
 
@@ -40,14 +40,14 @@ def backup(session: Session, *, folder: Path, as_json: bool) -> None:
 @click.argument("folder", type=_FOLDER)
 @json_option
 @pass_session
-def restore(session: Session, *, folder: Path, as_json: bool) -> None:
+def restore(session: CliSession, *, folder: Path, as_json: bool) -> None:
     """Fill an empty installation from the backup in FOLDER. Nothing that exists is ever overwritten."""
-    from controller.adapters.backup.folder import restore as put_back
-    from controller.bootstrap import only_controller, open_artifacts
+    from controller.adapters.backup.folder import restore_folder as put_back
+    from controller.bootstrap import artifact_store_of, only_controller
 
     settings = session.settings
     with only_controller(settings):
-        held = put_back(folder, settings.database, open_artifacts(settings))
+        held = put_back(folder, settings.database, artifact_store_of(settings))
     with session.read() as tx:
         last, head = tx.decisions.head()
         record = tx.decisions.get(last) if last else None

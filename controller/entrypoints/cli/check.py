@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-FORMATS = ("text", "json", "github", "sarif")
+CHECK_FORMATS = ("text", "json", "github", "sarif")
 
 
 @click.command("check")
@@ -14,7 +14,7 @@ FORMATS = ("text", "json", "github", "sarif")
 @click.option(
     "--format",
     "shape",
-    type=click.Choice(FORMATS),
+    type=click.Choice(CHECK_FORMATS),
     default="text",
     show_default=True,
     help="How findings are printed.",
@@ -30,7 +30,7 @@ def check(
     PATHS are policies or folders of them; without any, the folder `rules`. Exit code 0: good, 1: refused.
     """
     from controller.domain.errors import NotFound
-    from controller.entrypoints.cli.notes import FORMATS as PRINTERS
+    from controller.entrypoints.cli.annotations import ANNOTATION_FORMATS as PRINTERS
     from controller.rulefmt.check import check_texts
     from controller.rulefmt.files import is_test, rule_files
     from controller.rulefmt.parse import read_policy_text

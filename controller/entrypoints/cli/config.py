@@ -10,15 +10,15 @@ from pathlib import Path
 import click
 
 from controller.entrypoints.cli.output import Column, json_option, print_list, print_table
-from controller.entrypoints.cli.session import Session, pass_session
-from controller.settings import PREFIX, Settings, config_file
+from controller.entrypoints.cli.session import CliSession, pass_session
+from controller.settings import ENV_PREFIX, Settings, config_file
 
 
 @click.command()
 @click.option("--origin", is_flag=True, help="Say where each value comes from.")
 @json_option
 @pass_session
-def config(session: Session, *, origin: bool, as_json: bool) -> None:
+def config(session: CliSession, *, origin: bool, as_json: bool) -> None:
     """Show the settings: flag over environment over file over default. Secrets are not shown."""
     rows = list(_rows(session.settings))
     if as_json:
@@ -34,7 +34,7 @@ def _rows(settings: Settings) -> Iterator[dict[str, str | None]]:
     in_file = _keys_of(config_file())
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
-        variable = f"{PREFIX}{name.upper()}"
+        variable = f"{ENV_PREFIX}{name.upper()}"
         if os.environ.get(variable):
             origin = variable
         elif os.environ.get(f"{variable}_FILE"):

@@ -15,15 +15,15 @@ from controller.entrypoints.cli.output import (
     json_option,
     print_json,
     print_table,
-    tell,
+    tell_person,
 )
-from controller.entrypoints.cli.session import Session, known_model, pass_session
+from controller.entrypoints.cli.session import CliSession, known_model, pass_session
 
 if TYPE_CHECKING:
     from controller.adapters.remote.client import Client
 
 
-@click.command()
+@click.command("resolve")
 @click.argument("name")
 @click.option(
     "--consumer", help="Who asks. It takes a lease on the version, which each resolve renews."
@@ -31,24 +31,26 @@ if TYPE_CHECKING:
 @click.option("--lease", default="1d", show_default=True, help="How long: 1h, 7d.")
 @json_option
 @pass_session
-def resolve(session: Session, name: str, consumer: str | None, lease: str, as_json: bool) -> None:
+def resolve_command(
+    session: CliSession, name: str, consumer: str | None, lease: str, as_json: bool
+) -> None:
     """Say what NAME stands for: MODEL (its champion), MODEL@ALIAS or MODEL@VERSION."""
-    from controller.service.use import Ask, parse_selector, resolve
+    from controller.service.use import ResolveRequest, parse_selector, resolve_name
 
     model, selector = parse_selector(name)
     if session.remote is not None:
         _from_afar(session.remote, model, selector, (consumer, parse_span(lease)), as_json=as_json)
         return
-    ask = Ask(
+    ask = ResolveRequest(
         model=model,
         selector=selector,
         consumer=consumer,
         actor=session.actor,
         lease=parse_span(lease),
     )
-    answer = resolve(session.store, ask, session.now())
+    answer = resolve_name(session.store, ask, session.now())
     if answer.warning:
-        tell(f"Warning: {answer.warning}")
+        tell_person(f"Warning: {answer.warning}")
     found = answer.resolved.version
     if as_json:
         print_json({"schema_version": SCHEMA_VERSION, **answer.document()})
@@ -69,7 +71,7 @@ def _from_afar(
         warnings.simplefilter("ignore", DeprecationWarning)  # it is told on stderr instead
         found = remote.resolve(model, selector, consumer=consumer, lease=lasts.total_seconds())
     if found["warning"]:
-        tell(f"Warning: {found['warning']}")
+        tell_person(f"Warning: {found['warning']}")
     if as_json:
         print_json({"schema_version": SCHEMA_VERSION, **found})
     else:
@@ -83,18 +85,18 @@ def _from_afar(
 @json_option
 @pass_session
 def consumers(
-    session: Session, model: str, everything: bool, release: str | None, as_json: bool
+    session: CliSession, model: str, everything: bool, release: str | None, as_json: bool
 ) -> None:
     """List who uses which version of MODEL, until when, and who keeps a version from leaving."""
     from controller.service.use import consumer_rows, needs_of
-    from controller.service.use import release as end
+    from controller.service.use import release_consumer as end
 
     now = session.now()
     with session.read() as tx:
         known_model(tx, model)
     if release is not None:
         ended = end(session.store, model, release, now)
-        tell(f"{ended} of {release}'s leases on {model} ended.")
+        tell_person(f"{ended} of {release}'s leases on {model} ended.")
     with session.read() as tx:
         leases = tx.consumers.of(model, live_at=None if everything else now)
         numbers = {lease.version for lease in leases}

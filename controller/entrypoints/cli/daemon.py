@@ -18,14 +18,14 @@ from controller.bootstrap import (
     open_store,
 )
 from controller.bootstrap import broker as running_broker
-from controller.entrypoints.cli.output import tell
+from controller.entrypoints.cli.output import tell_person
 from controller.entrypoints.observe import ObserveServer, Probes
 from controller.service.observe.observer import Observer
 from controller.settings import Settings
 
 
 @contextmanager
-def running_controller(settings: Settings) -> Iterator[Running]:
+def running_controller(settings: Settings) -> Iterator[RunningController]:
     """A controller on the settings' database and broker; leaving the block ends it, losing nothing."""
     with ExitStack() as stack:
         stack.enter_context(only_controller(settings))
@@ -41,19 +41,19 @@ def running_controller(settings: Settings) -> Iterator[Running]:
         if settings.observe_port is not None:
             probes = Probes(observer)
             served = ObserveServer(probes, settings.observe_host, settings.observe_port)
-            tell(f"Figures for Prometheus: {stack.enter_context(served).url}metrics")
-        yield Running(controller=controller, observer=observer)
+            tell_person(f"Figures for Prometheus: {stack.enter_context(served).url}metrics")
+        yield RunningController(controller=controller, observer=observer)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Running:
+class RunningController:
     """A controller at work, and what tells of it."""
 
     controller: Controller
     observer: Observer
 
 
-class Stop:
+class StopEvent:
     """Set by SIGINT or SIGTERM."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ import click
 
 from controller.domain.decisions import Verdict
 from controller.entrypoints.cli.listing import (
-    Choice,
+    ChoiceOption,
     choice_option,
     model_option,
     since_option,
@@ -20,10 +20,10 @@ from controller.entrypoints.cli.output import (
     json_option,
     print_list,
     print_table,
-    tell,
+    tell_person,
     version_name,
 )
-from controller.entrypoints.cli.session import Session, known_model, parse_when, pass_session
+from controller.entrypoints.cli.session import CliSession, known_model, parse_when, pass_session
 from controller.ports import Query, Transaction
 
 _PAGE = 500
@@ -32,14 +32,14 @@ _ON_SCREEN = 40
 
 @click.command()
 @model_option
-@choice_option(Choice("--verdict", "verdicts", Verdict, "these verdicts"))
+@choice_option(ChoiceOption("--verdict", "verdicts", Verdict, "these verdicts"))
 @since_option()
 @click.option("--until", help="Only those before this time or age.")
 @click.option("--limit", "-n", type=click.IntRange(min=1), help="At most so many, the newest.")
 @json_option
 @pass_session
 def decisions(
-    session: Session,
+    session: CliSession,
     *,
     model: str | None,
     verdicts: tuple[str, ...],
@@ -65,7 +65,9 @@ def decisions(
         print_table(_COLUMNS, [_row(item) for item in shown], "Nothing has been decided yet.")
         last, _ = tx.decisions.head()
     if limit is None and len(shown) == _ON_SCREEN and last > _ON_SCREEN:
-        tell(f"The newest {_ON_SCREEN} of {last}; --limit shows more, `incumbent explain ID` one.")
+        tell_person(
+            f"The newest {_ON_SCREEN} of {last}; --limit shows more, `incumbent explain ID` one."
+        )
 
 
 class _Wanted:
@@ -87,13 +89,13 @@ class _Wanted:
 
     def rows(self, tx: Transaction, limit: int | None) -> Iterator[dict[str, Any]]:
         """Newest first, at most `limit` of them (None: all)."""
-        from controller.service.explain import summary
+        from controller.service.explain import decision_summary
 
         left, before = limit, None
         while left is None or left > 0:
             size = _PAGE if left is None else min(_PAGE, left)
             page = tx.decisions.find(Query(**self._filter, before=before, limit=size))
-            yield from (summary(record) for record in page)
+            yield from (decision_summary(record) for record in page)
             if len(page) < size:
                 return
             before = page[-1].id

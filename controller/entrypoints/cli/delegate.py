@@ -16,10 +16,10 @@ from controller.entrypoints.cli.output import (
     print_json,
     print_list,
     print_table,
-    tell,
+    tell_person,
 )
-from controller.entrypoints.cli.people import needed_reason
-from controller.entrypoints.cli.session import Session, parse_when, pass_session
+from controller.entrypoints.cli.person_commands import needed_reason
+from controller.entrypoints.cli.session import CliSession, parse_when, pass_session
 
 
 @click.group(cls=DefaultGroup)
@@ -33,7 +33,7 @@ def delegate() -> None:
 @click.option("--reason", help="Why, for the log. Needed.")
 @json_option
 @pass_session
-def to(session: Session, *, person: str, lasts: str, reason: str | None, as_json: bool) -> None:
+def to(session: CliSession, *, person: str, lasts: str, reason: str | None, as_json: bool) -> None:
     """Let PERSON approve in your place. They need the role reviewer themselves; nobody counts twice."""
     why, now = needed_reason(reason), session.now()
     past = parse_when(lasts, now)
@@ -43,14 +43,16 @@ def to(session: Session, *, person: str, lasts: str, reason: str | None, as_json
     if as_json:
         print_json({"schema_version": SCHEMA_VERSION, **row})
         return
-    tell(f"{row['to']} approves in your place until {row['until'][:16].replace('T', ' ')} UTC.")
+    tell_person(
+        f"{row['to']} approves in your place until {row['until'][:16].replace('T', ' ')} UTC."
+    )
     click.echo(row["id"])
 
 
 @delegate.command(name="list")
 @json_option
 @pass_session
-def list_delegations(session: Session, *, as_json: bool) -> None:
+def list_delegations(session: CliSession, *, as_json: bool) -> None:
     """List delegations, the newest first."""
     with session.read() as tx:
         rows: list[dict[str, Any]] = [to_plain(found) for found in tx.delegations.all()]
@@ -64,10 +66,10 @@ def list_delegations(session: Session, *, as_json: bool) -> None:
     print_table(columns, rows, "Nobody stands in for anybody.")
 
 
-@delegate.command()
+@delegate.command("revoke")
 @click.argument("number", type=click.IntRange(min=1))
 @pass_session
-def revoke(session: Session, number: int) -> None:
+def revoke_delegation(session: CliSession, number: int) -> None:
     """Take delegation NUMBER back at once."""
     row = session.take_back(number)
     click.echo(f"{row['to']} no longer approves in the place of {row['actor']}.")

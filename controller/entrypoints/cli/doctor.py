@@ -13,8 +13,8 @@ from controller.domain.errors import IncumbentError, PolicyInvalid
 from controller.domain.runs import RunState
 from controller.domain.signals import SignalStatus
 from controller.entrypoints.cli.findings import (
-    SILENT,
-    Finding,
+    SILENT_LOOP,
+    DoctorFinding,
     broker_problem,
     look_at_addresses,
     look_at_champions,
@@ -28,11 +28,11 @@ from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
     Column,
     json_option,
-    moment,
     print_json,
     print_table,
+    time_cell,
 )
-from controller.entrypoints.cli.session import Session, pass_session
+from controller.entrypoints.cli.session import CliSession, pass_session
 from controller.ports import Query, Transaction
 from controller.service.leadership import who_leads
 
@@ -64,7 +64,7 @@ class _Check(click.ParamType[str]):
 @click.option("--only", "wanted", multiple=True, type=_Check(), help="Only this; may be repeated.")
 @json_option
 @pass_session
-def doctor(session: Session, *, wanted: tuple[str, ...], as_json: bool) -> int:
+def doctor(session: CliSession, *, wanted: tuple[str, ...], as_json: bool) -> int:
     """Look at everything that must work together. Exit code 1 if something is wrong.
 
     What is looked at: settings, database, limits, controller, broker, worker, artifacts, rules, data, registry, work,
@@ -96,48 +96,48 @@ def doctor(session: Session, *, wanted: tuple[str, ...], as_json: bool) -> int:
 
 
 def _careful(
-    name: str, check: Callable[[Session], Iterator[Finding]], session: Session
-) -> Iterator[Finding]:
+    name: str, check: Callable[[CliSession], Iterator[DoctorFinding]], session: CliSession
+) -> Iterator[DoctorFinding]:
     """The findings of one check; what it raises is a finding too, so that one failure hides no other."""
     try:
         yield from check(session)
     except IncumbentError as error:
-        yield Finding(name=name, ok=False, sentence=error.message, hint=error.hint)
+        yield DoctorFinding(name=name, ok=False, sentence=error.message, hint=error.hint)
 
 
-def _settings(session: Session) -> Iterator[Finding]:
+def _settings(session: CliSession) -> Iterator[DoctorFinding]:
     from controller.settings import config_file
 
     settings, file = session.settings, config_file()
     read = f", {file} was read" if file else ""
-    yield Finding(name="settings", ok=True, sentence=f"home {settings.home}{read}")
+    yield DoctorFinding(name="settings", ok=True, sentence=f"home {settings.home}{read}")
     yield from look_at_addresses(session)
 
 
-def _database(session: Session) -> Iterator[Finding]:
+def _database(session: CliSession) -> Iterator[DoctorFinding]:
     with session.read() as tx:
         last, _ = tx.decisions.head()
         waiting = tx.signals.count_waiting()
-    yield Finding(
+    yield DoctorFinding(
         name="database", ok=True, sentence=f"answers: {last:,} decisions, {waiting:,} signals wait"
     )
     yield from look_at_clock(session)
 
 
-def _limits(session: Session) -> Iterator[Finding]:
+def _limits(session: CliSession) -> Iterator[DoctorFinding]:
     """What a controller looks at before it says that it is ready; who leads has a check of its own."""
     from controller.bootstrap import watched
     from controller.service.readiness import conditions
 
     for one in conditions(watched(session.settings, session.store)):
         if one.name not in {"controller", "models"}:
-            yield Finding(name=one.name, ok=one.ok, sentence=one.sentence, hint=one.hint)
+            yield DoctorFinding(name=one.name, ok=one.ok, sentence=one.sentence, hint=one.hint)
 
 
-def _controller(session: Session) -> Iterator[Finding]:
+def _controller(session: CliSession) -> Iterator[DoctorFinding]:
     if session.given is None and session.settings.database.startswith("sqlite"):
         away = session.decides_here
-        yield Finding(
+        yield DoctorFinding(
             name="controller",
             ok=not away,
             sentence="does not run on this database." if away else "runs",
@@ -148,7 +148,7 @@ def _controller(session: Session) -> Iterator[Finding]:
         return
     with session.read() as tx:
         lead = who_leads(tx)
-    yield Finding(
+    yield DoctorFinding(
         name="controller",
         ok=lead.leader is not None,
         sentence=lead.sentence(),
@@ -156,13 +156,13 @@ def _controller(session: Session) -> Iterator[Finding]:
     )
 
 
-def _broker(session: Session) -> Iterator[Finding]:
+def _broker(session: CliSession) -> Iterator[DoctorFinding]:
     settings = session.settings
     if settings.broker is None:
         from controller.adapters.celery.broker import answers
 
         alive = answers(settings.home)
-        yield Finding(
+        yield DoctorFinding(
             name="broker",
             ok=alive,
             sentence="the embedded one answers" if alive else "the embedded one does not run.",
@@ -172,7 +172,7 @@ def _broker(session: Session) -> Iterator[Finding]:
     wrong = broker_problem(settings.broker)
     if wrong:
         hint = "Write redis://host:6379/0 or amqp://host into INCUMBENT_BROKER_URL."
-        yield Finding(name="broker", ok=False, sentence=wrong, hint=hint)
+        yield DoctorFinding(name="broker", ok=False, sentence=wrong, hint=hint)
         return
     from kombu import Connection
 
@@ -181,17 +181,19 @@ def _broker(session: Session) -> Iterator[Finding]:
             connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=3)
     except Exception as error:  # noqa: BLE001 - each transport has errors of its own
         said = f"does not answer: {type(error).__name__}."
-        yield Finding(name="broker", ok=False, sentence=said, hint="See INCUMBENT_BROKER_URL.")
+        yield DoctorFinding(
+            name="broker", ok=False, sentence=said, hint="See INCUMBENT_BROKER_URL."
+        )
     else:
-        yield Finding(name="broker", ok=True, sentence="answers")
+        yield DoctorFinding(name="broker", ok=True, sentence="answers")
 
 
-def _workers(session: Session) -> Iterator[Finding]:
+def _workers(session: CliSession) -> Iterator[DoctorFinding]:
     now = datetime.now(UTC)  # rows carry the store's clock, never the decision clock
     with session.read() as tx:
-        rows = [row for row in tx.workers.all() if row.seen_at and now - row.seen_at < SILENT]
+        rows = [row for row in tx.workers.all() if row.seen_at and now - row.seen_at < SILENT_LOOP]
     names = ", ".join(f"{row.name} ({', '.join(row.queues)})" for row in rows)
-    yield Finding(
+    yield DoctorFinding(
         name="worker",
         ok=bool(rows),
         sentence=f"alive: {names}" if rows else "none shows a sign of life.",
@@ -200,19 +202,21 @@ def _workers(session: Session) -> Iterator[Finding]:
     yield from look_at_queues(session)
 
 
-def _artifacts(session: Session) -> Iterator[Finding]:
+def _artifacts(session: CliSession) -> Iterator[DoctorFinding]:
     if "://" in session.settings.artifacts:
         yield from _remote_artifacts(session)
         return
     folder = Path(session.settings.artifacts)
     if folder.exists() and not folder.is_dir():
         hint = "Name a folder in INCUMBENT_ARTIFACTS_URL, or move the file away."
-        yield Finding(name="artifacts", ok=False, sentence=f"{folder} is no folder.", hint=hint)
+        yield DoctorFinding(
+            name="artifacts", ok=False, sentence=f"{folder} is no folder.", hint=hint
+        )
         return
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free
     enough = free >= _LEAST_SPACE
-    yield Finding(
+    yield DoctorFinding(
         name="artifacts",
         ok=enough,
         sentence=f"{free / 1e9:,.1f} GB free for {folder}{'' if enough else '.'}",
@@ -221,17 +225,17 @@ def _artifacts(session: Session) -> Iterator[Finding]:
     yield from look_at_champions(session)
 
 
-def _remote_artifacts(session: Session) -> Iterator[Finding]:
+def _remote_artifacts(session: CliSession) -> Iterator[DoctorFinding]:
     try:
         session.artifacts.has("0" * 64)
     except IncumbentError as error:
         hint = "See INCUMBENT_ARTIFACTS_URL and the credentials of the store."
-        yield Finding(name="artifacts", ok=False, sentence=error.message, hint=hint)
+        yield DoctorFinding(name="artifacts", ok=False, sentence=error.message, hint=hint)
     else:
-        yield Finding(name="artifacts", ok=True, sentence="the store answers")
+        yield DoctorFinding(name="artifacts", ok=True, sentence="the store answers")
 
 
-def _rules(session: Session) -> Iterator[Finding]:
+def _rules(session: CliSession) -> Iterator[DoctorFinding]:
     with session.read() as tx:
         active = tx.rules.all_active()
         errors = [(s.model, s.error) for s in tx.models.all() if s.error]
@@ -239,16 +243,16 @@ def _rules(session: Session) -> Iterator[Finding]:
     if newest is not None and not newest.proven:
         said = f"{newest.revision[:10]} is not in force: {newest.reason}"
         hint = "`incumbent review show` has the evidence."
-        yield Finding(name="review of rules", ok=False, sentence=said, hint=hint)
+        yield DoctorFinding(name="review of rules", ok=False, sentence=said, hint=hint)
     elif not active:
         hint = f"Put a policy into {session.settings.rules}; `incumbent init` writes one."
-        yield Finding(name="rules", ok=False, sentence="no policy is in force.", hint=hint)
+        yield DoctorFinding(name="rules", ok=False, sentence="no policy is in force.", hint=hint)
     for rules in active:
         refused = f"a newer revision is refused: {rules.refused}" if rules.refused else ""
         sentence = refused or f"{rules.ref.path} in force, blob {rules.ref.blob[:12]}"
-        yield Finding(name=f"rules of {rules.model}", ok=not refused, sentence=sentence)
+        yield DoctorFinding(name=f"rules of {rules.model}", ok=not refused, sentence=sentence)
     for model, error in errors:
-        yield Finding(
+        yield DoctorFinding(
             name=f"engine for {model}",
             ok=False,
             sentence=f"the model rests, nothing of it is decided: {error}",
@@ -258,23 +262,23 @@ def _rules(session: Session) -> Iterator[Finding]:
     yield from look_at_code(session)
 
 
-def _sources(session: Session) -> Iterator[Finding]:
+def _sources(session: CliSession) -> Iterator[DoctorFinding]:
     with session.read() as tx:
         states = tx.sources.all()
     for state in states:
         name = f"data of {state.model}"
-        looked = f"last looked {moment(state.checked_at)} UTC"
+        looked = f"last looked {time_cell(state.checked_at)} UTC"
         if state.error:
-            since = f", last good {moment(state.good_at)} UTC" if state.good_at else ""
+            since = f", last good {time_cell(state.good_at)} UTC" if state.good_at else ""
             said = f"{state.error} ({state.failures} failures in a row{since})"
-            yield Finding(name=name, ok=False, sentence=said)
+            yield DoctorFinding(name=name, ok=False, sentence=said)
         elif not state.problems:
-            yield Finding(name=name, ok=True, sentence=f"{state.source} answers, {looked}")
+            yield DoctorFinding(name=name, ok=True, sentence=f"{state.source} answers, {looked}")
         for problem in state.problems:
-            yield Finding(name=name, ok=False, sentence=problem)
+            yield DoctorFinding(name=name, ok=False, sentence=problem)
 
 
-def _work(session: Session) -> Iterator[Finding]:
+def _work(session: CliSession) -> Iterator[DoctorFinding]:
     now = session.now()
     with session.read() as tx:
         stuck = [
@@ -290,23 +294,25 @@ def _work(session: Session) -> Iterator[Finding]:
             if now - signal.received_at > _UNANSWERED and signal.model not in resting
         ]
     for signal in unanswered:
-        yield Finding(
+        yield DoctorFinding(
             name=f"signal {signal.id}",
             ok=False,
             sentence=f"has no answer since {signal.received_at:%Y-%m-%d %H:%M} UTC: no controller decides.",
             hint="Start one with `incumbent controller` or `incumbent up`.",
         )
     for run in stuck:
-        yield Finding(
+        yield DoctorFinding(
             name=f"run {run.id}",
             ok=False,
             sentence=f"waits since {run.ordered_at:%Y-%m-%d %H:%M} UTC for a worker of queue {run.spec.queue}.",
             hint="Start one with `incumbent worker`.",
         )
     for topic, key, error in letters:
-        yield Finding(name=f"{topic} {key}", ok=False, sentence=f"could not be delivered: {error}")
+        yield DoctorFinding(
+            name=f"{topic} {key}", ok=False, sentence=f"could not be delivered: {error}"
+        )
     if not stuck and not letters and not unanswered:
-        yield Finding(name="work", ok=True, sentence="nothing is stuck")
+        yield DoctorFinding(name="work", ok=True, sentence="nothing is stuck")
 
 
 def _unsent(tx: Transaction) -> Iterator[tuple[str, str, str]]:
@@ -316,7 +322,7 @@ def _unsent(tx: Transaction) -> Iterator[tuple[str, str, str]]:
                 yield topic, letter.key, letter.last_error
 
 
-def _asks_to_adopt(session: Session) -> list[str]:
+def _asks_to_adopt(session: CliSession) -> list[str]:
     """The policies in force that want a power which the server does not give."""
     with session.read() as tx:
         active = tx.rules.all_active()
@@ -331,37 +337,45 @@ def _asks_to_adopt(session: Session) -> list[str]:
     return found
 
 
-def _registry(session: Session) -> Iterator[Finding]:
+def _registry(session: CliSession) -> Iterator[DoctorFinding]:
     """The team's own registry: does it answer, and is the champion there where we left it?"""
     place = session.settings.registry
     if place is None:
-        yield Finding(name="registry", ok=True, sentence="our own; none of a team is followed")
+        yield DoctorFinding(
+            name="registry", ok=True, sentence="our own; none of a team is followed"
+        )
         return
     with session.read() as tx:
         rows = [row for row in tx.publications.all() if row.place == place]
     for row in rows:
         if row.error:
             hint = "It is tried again by itself; decisions go on meanwhile."
-            yield Finding(name=f"registry {row.model}", ok=False, sentence=row.error, hint=hint)
+            yield DoctorFinding(
+                name=f"registry {row.model}", ok=False, sentence=row.error, hint=hint
+            )
         if row.drift:
             hint = (
                 f"`incumbent release {row.model}` writes ours again, `incumbent promote {row.model} V`"
                 " takes theirs over."
             )
-            yield Finding(name=f"registry {row.model}", ok=False, sentence=row.drift, hint=hint)
+            yield DoctorFinding(
+                name=f"registry {row.model}", ok=False, sentence=row.drift, hint=hint
+            )
     refused = [] if session.settings.registry_adopt else _asks_to_adopt(session)
     for path in refused:
-        yield Finding(
+        yield DoctorFinding(
             name=f"registry {path}",
             ok=False,
             sentence=f"{path} asks to adopt what others move over there, and this server forbids it: it holds instead",
             hint="Write `moved_elsewhere: hold` there, or set INCUMBENT_REGISTRY_ADOPT=true.",
         )
     if not refused and not any(row.error or row.drift for row in rows):
-        yield Finding(name="registry", ok=True, sentence=f"{place} has {len(rows)} models of ours")
+        yield DoctorFinding(
+            name="registry", ok=True, sentence=f"{place} has {len(rows)} models of ours"
+        )
 
 
-CHECKS: tuple[tuple[str, Callable[[Session], Iterator[Finding]]], ...] = (
+CHECKS: tuple[tuple[str, Callable[[CliSession], Iterator[DoctorFinding]]], ...] = (
     ("settings", _settings),
     ("database", _database),
     ("limits", _limits),

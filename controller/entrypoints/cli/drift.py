@@ -14,16 +14,20 @@ from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
     Column,
     json_option,
-    moment,
     print_json,
     print_table,
-    tell,
+    tell_person,
+    time_cell,
 )
-from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
-from controller.entrypoints.cli.session import Session, known_model, pass_session
-from controller.service.drift_report import ColumnMoves, Comparison, DriftView, drift_view
-from controller.service.words import Word as Said
-from controller.service.words import release_payload
+from controller.entrypoints.cli.person_commands import (
+    PersonCommand,
+    needed_reason,
+    submit_command,
+    word_options,
+)
+from controller.entrypoints.cli.session import CliSession, known_model, pass_session
+from controller.service.commands import Command, release_payload
+from controller.service.drift_report import ColumnMoves, DriftComparison, DriftView, drift_view
 
 _BARS = "▁▂▃▄▅▆▇█"
 _MOST_MOVED = 3
@@ -44,7 +48,7 @@ def drift() -> None:
     """How a model's data moved: `incumbent drift MODEL`."""
 
 
-@drift.command()
+@drift.command("show")
 @click.argument("model")
 @click.option("--reference", help="Only against this reference: training, previous, ...")
 @click.option("--column", "columns", multiple=True, help="Only this column; may be repeated.")
@@ -52,8 +56,8 @@ def drift() -> None:
 @click.option("--html", type=click.Path(path_type=Path), help="Write a report, one file, here.")
 @json_option
 @pass_session
-def show(
-    session: Session,
+def show_drift(
+    session: CliSession,
     *,
     model: str,
     reference: str | None,
@@ -86,15 +90,15 @@ def _plain(view: DriftView) -> dict[str, Any]:
     return found
 
 
-def _write(path: Path, view: DriftView, session: Session) -> None:
-    from controller.entrypoints.drift_html import document
+def _write(path: Path, view: DriftView, session: CliSession) -> None:
+    from controller.entrypoints.drift_html import drift_document
 
-    text = document(view, session.now())
+    text = drift_document(view, session.now())
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StorageFull(f"{path} cannot be written: {error.strerror}.") from error
-    tell(f"{path}: {len(text.encode()):,} bytes.")
+    tell_person(f"{path}: {len(text.encode()):,} bytes.")
 
 
 # --- text -----------------------------------------------------------------------------------------------------
@@ -102,7 +106,7 @@ def _write(path: Path, view: DriftView, session: Session) -> None:
 
 def _print(view: DriftView, reference: str | None, columns: tuple[str, ...]) -> None:
     if not (view.looks or view.skew or view.decay or view.quarantined):
-        tell(
+        tell_person(
             f"Nobody has looked at the data of {view.model} yet: a drift, decay or skew trigger, or data.expect, asks "
             "for it."
         )
@@ -122,12 +126,12 @@ def _print(view: DriftView, reference: str | None, columns: tuple[str, ...]) -> 
     _quarantine(view)
 
 
-def _comparison(view: DriftView, found: Comparison, columns: tuple[str, ...]) -> None:
+def _comparison(view: DriftView, found: DriftComparison, columns: tuple[str, ...]) -> None:
     newest = view.looks[-1]
     against = "the training data" if found.reference == "training" else found.reference
     rows = f" of {found.reference_rows:,} rows" if found.reference_rows else ""
     click.echo(
-        f"{view.model}: {found.verdict} in {found.rows:,} rows ({newest.run}, {moment(newest.at)}) against "
+        f"{view.model}: {found.verdict} in {found.rows:,} rows ({newest.run}, {time_cell(newest.at)}) against "
         f"{against}{rows}"
     )
     if found.problem:
@@ -219,13 +223,13 @@ def _quarantine(view: DriftView) -> None:
 # --- release and calibrate ------------------------------------------------------------------------------------
 
 
-@drift.command()
+@drift.command("release")
 @click.argument("model")
 @click.argument("batch", type=click.IntRange(min=1))
 @word_options
 @pass_session
-def release(
-    session: Session,
+def release_batch(
+    session: CliSession,
     *,
     model: str,
     batch: int,
@@ -241,10 +245,10 @@ def release(
         release_payload(tx, model, batch, why)
         held = next(b for b in tx.data.quarantined(model) if b.sequence == batch)
     plan = f"{model}: batch {batch} ({held.uri}) is trained on from now on. It was kept out because: {held.quarantined}"
-    says = Said(right="release_batch", model=model, reason=why, payload={"batch": batch})
-    word = Word(says=says, plan=plan, yes=yes, wait=wait)
-    code = speak(session, word, as_json=as_json)
-    tell(f"Batch {batch} is data again.")
+    says = Command(action="release_batch", model=model, reason=why, payload={"batch": batch})
+    word = PersonCommand(says=says, plan=plan, yes=yes, wait=wait)
+    code = submit_command(session, word, as_json=as_json)
+    tell_person(f"Batch {batch} is data again.")
     return code
 
 
@@ -265,7 +269,7 @@ def release(
 @json_option
 @pass_session
 def calibrate(
-    session: Session,
+    session: CliSession,
     *,
     model: str,
     column: str | None,
@@ -275,10 +279,10 @@ def calibrate(
     as_json: bool,
 ) -> None:
     """Thresholds that the reference itself exceeds only so often: from its accepted batches where there are ten."""
-    from controller.entrypoints.cli.drift_calibrate import Asked, calibrated
+    from controller.entrypoints.cli.drift_calibrate import CalibrationRequest, calibrated_thresholds
 
-    asked = Asked(column=column, rows=rows, false_alarms=false_alarms, seed=seed)
-    found = calibrated(session, model, asked)
+    asked = CalibrationRequest(column=column, rows=rows, false_alarms=false_alarms, seed=seed)
+    found = calibrated_thresholds(session, model, asked)
     if as_json:
         print_json({"schema_version": SCHEMA_VERSION, **found})
         return

@@ -9,7 +9,7 @@ from typing import Any
 from controller.domain.errors import ConfigurationError, NotFound
 from controller.domain.layouts import Layout
 from controller.domain.profiles import Profile
-from controller.entrypoints.cli.session import Session, known_model
+from controller.entrypoints.cli.session import CliSession, known_model
 from controller.service.drift_report import reference_profile
 
 _FEWEST_BATCHES = 10
@@ -17,7 +17,7 @@ _DRAWS = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class CalibrationRequest:
     """One column or all, rows of a window (None: as many as the newest batch), the rate, and the seed."""
 
     column: str | None
@@ -26,7 +26,9 @@ class Asked:
     seed: int
 
 
-def calibrated(session: Session, model: str, asked: Asked) -> dict[str, Any]:
+def calibrated_thresholds(
+    session: CliSession, model: str, asked: CalibrationRequest
+) -> dict[str, Any]:
     """Thresholds by column and metric, and what they were found from.
 
     Raises:
@@ -47,7 +49,7 @@ def calibrated(session: Session, model: str, asked: Asked) -> dict[str, Any]:
         names = ", ".join(list(layout.by_name)[:12])
         raise NotFound(f"There is no column called {asked.column}.", hint=f"There are {names}.")
     try:
-        from controller.evidence.calibration import CalibrationPlan, calibrate
+        from controller.evidence.calibration import CalibrationPlan, calibrate_thresholds
     except ImportError as error:
         raise ConfigurationError(
             f"Calibrating needs {error.name}.", hint="pip install 'incumbent[worker]'"
@@ -59,7 +61,7 @@ def calibrated(session: Session, model: str, asked: Asked) -> dict[str, Any]:
     columns = 1 if asked.column else len(layout.columns)
     draws = max(_DRAWS, math.ceil(columns / asked.false_alarms))
     plan = CalibrationPlan(rows=rows, draws=draws, false_alarms=asked.false_alarms, seed=asked.seed)
-    found = calibrate(layout, kept if from_batches else whole, plan, scope=asked.column)
+    found = calibrate_thresholds(layout, kept if from_batches else whole, plan, scope=asked.column)
     return {
         "model": model,
         "rows": rows,

@@ -15,7 +15,7 @@ from controller.entrypoints.cli.output import (
     print_json,
     style,
 )
-from controller.entrypoints.cli.session import Session, pass_session
+from controller.entrypoints.cli.session import CliSession, pass_session
 from controller.ports import Transaction
 from controller.service.causes import posted_by
 
@@ -36,16 +36,16 @@ _WIDTH = 12
 @click.argument("name")
 @json_option
 @pass_session
-def explain(session: Session, name: str, as_json: bool) -> None:
+def explain(session: CliSession, name: str, as_json: bool) -> None:
     """Show what happened, why, and what was done.
 
     NAME is a decision's number, signal:ID, a run's id, or a model: its newest decision, and what
     could happen next.
     """
-    from controller.service.explain import as_document, explain, find_decision
+    from controller.service.explain import as_document, explain_decision, find_decision
 
     with session.read() as tx:
-        document = as_document(explain(tx, find_decision(tx, name)))
+        document = as_document(explain_decision(tx, find_decision(tx, name)))
         if document["model"] == name:
             document["outlook"] = _outlook(session, tx, name)
     if as_json:
@@ -55,8 +55,8 @@ def explain(session: Session, name: str, as_json: bool) -> None:
         click.echo(line)
 
 
-def _outlook(session: Session, tx: Transaction, model: str) -> dict[str, Any] | None:
-    from controller.service.outlook import outlook
+def _outlook(session: CliSession, tx: Transaction, model: str) -> dict[str, Any] | None:
+    from controller.service.forecast import outlook
 
     found = outlook(tx, session.parse_rules, model, session.now())
     return None if found is None else to_plain(found)

@@ -13,17 +13,17 @@ from urllib.parse import urlsplit
 from controller import __version__
 from controller.domain.errors import IncumbentError, PolicyInvalid
 from controller.domain.rules import Policy
-from controller.entrypoints.cli.session import Session
+from controller.entrypoints.cli.session import CliSession
 from controller.ports import DeliveryQuery, DeliveryState, WorkerRow
 
-SILENT = timedelta(seconds=30)
+SILENT_LOOP = timedelta(seconds=30)
 """A worker shows a sign of life every five seconds."""
 _AHEAD = timedelta(minutes=1)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class DoctorFinding:
     """One thing that was looked at: `ok`, the sentence, and what to do where it is not."""
 
     name: str
@@ -32,12 +32,12 @@ class Finding:
     hint: str = ""
 
 
-def look_at_addresses(session: Session) -> Iterator[Finding]:
+def look_at_addresses(session: CliSession) -> Iterator[DoctorFinding]:
     """Addresses and secrets in the settings: what cannot work, before it fails at night."""
     settings = session.settings
     for name, url in (("page_url", settings.page_url), ("traces_url", settings.traces_url)):
         if url is not None and not _whole(url):
-            yield Finding(
+            yield DoctorFinding(
                 name=name,
                 ok=False,
                 sentence=f"{url!r} has no http:// or https://.",
@@ -45,7 +45,7 @@ def look_at_addresses(session: Session) -> Iterator[Finding]:
             )
     key = settings.home / "page.key"
     if key.exists() and key.stat().st_mode & _OTHERS:
-        yield Finding(
+        yield DoctorFinding(
             name="page key",
             ok=False,
             sentence=f"{key} signs sessions, and others may read it.",
@@ -76,14 +76,14 @@ def broker_problem(url: str) -> str:
     return ""
 
 
-def look_at_clock(session: Session) -> Iterator[Finding]:
+def look_at_clock(session: CliSession) -> Iterator[DoctorFinding]:
     """Whether the newest decision is in the future: then schedules, leases and messages wait for it."""
     with session.read() as tx:
         last, _ = tx.decisions.head()
         record = tx.decisions.get(last) if last else None
     if record is not None and record.decided_at - session.now() > _AHEAD:
         ahead = record.decided_at - session.now()
-        yield Finding(
+        yield DoctorFinding(
             name="clock",
             ok=False,
             sentence=f"decision {record.id} was taken {_span(ahead)} from now.",
@@ -96,14 +96,14 @@ def _span(passed: timedelta) -> str:
     return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min"
 
 
-def look_at_queues(session: Session) -> Iterator[Finding]:
+def look_at_queues(session: CliSession) -> Iterator[DoctorFinding]:
     """Queues that policies name and nobody serves, and workers of another version than this."""
     alive = _alive(session)
     served = {queue for row in alive for queue in row.queues}
     for policy in _policies(session):
         queue = policy.train.queue
         if alive and queue not in served:
-            yield Finding(
+            yield DoctorFinding(
                 name=f"queue {queue}",
                 ok=False,
                 sentence=f"{policy.model} trains there, and no worker serves it.",
@@ -111,7 +111,7 @@ def look_at_queues(session: Session) -> Iterator[Finding]:
             )
     for row in alive:
         if row.version != __version__:
-            yield Finding(
+            yield DoctorFinding(
                 name=f"worker {row.name}",
                 ok=False,
                 sentence=f"it runs {row.version}, and this is {__version__}.",
@@ -119,13 +119,13 @@ def look_at_queues(session: Session) -> Iterator[Finding]:
             )
 
 
-def _alive(session: Session) -> list[WorkerRow]:
+def _alive(session: CliSession) -> list[WorkerRow]:
     now = datetime.now(UTC)  # rows carry the store's clock, never the decision clock
     with session.read() as tx:
-        return [row for row in tx.workers.all() if row.seen_at and now - row.seen_at < SILENT]
+        return [row for row in tx.workers.all() if row.seen_at and now - row.seen_at < SILENT_LOOP]
 
 
-def look_at_champions(session: Session) -> Iterator[Finding]:
+def look_at_champions(session: CliSession) -> Iterator[DoctorFinding]:
     """Champions whose artifact is gone: what serves them cannot start again, and nothing is compared with them."""
     with session.read() as tx:
         seated = {s.model: s.champion for s in tx.models.all() if s.champion is not None}
@@ -136,7 +136,7 @@ def look_at_champions(session: Session) -> Iterator[Finding]:
         ]
     for version in found:
         if not session.artifacts.has(version.digest):
-            yield Finding(
+            yield DoctorFinding(
                 name=f"{version.model} v{version.number}",
                 ok=False,
                 sentence=f"the champion's artifact {version.digest[:12]} is not in the store.",
@@ -144,7 +144,7 @@ def look_at_champions(session: Session) -> Iterator[Finding]:
             )
 
 
-def look_at_groups(session: Session) -> Iterator[Finding]:
+def look_at_groups(session: CliSession) -> Iterator[DoctorFinding]:
     """Approvals by groups that nobody is in: such a challenger waits until it expires."""
     groups = session.settings.groups
     for policy in _policies(session):
@@ -152,7 +152,7 @@ def look_at_groups(session: Session) -> Iterator[Finding]:
             continue
         for group in (*policy.approval.groups, *policy.approval.escalate_to):
             if not groups.get(group):
-                yield Finding(
+                yield DoctorFinding(
                     name=f"group {group}",
                     ok=False,
                     sentence=f"{policy.model} asks it for approval, and nobody is in it.",
@@ -160,7 +160,7 @@ def look_at_groups(session: Session) -> Iterator[Finding]:
                 )
 
 
-def look_at_code(session: Session) -> Iterator[Finding]:
+def look_at_code(session: CliSession) -> Iterator[DoctorFinding]:
     """Entry points that no file holds, where workers run on this machine. Nothing is imported: user code runs there."""
     if not any(row.host == gethostname() for row in _alive(session)):
         return
@@ -169,7 +169,7 @@ def look_at_code(session: Session) -> Iterator[Finding]:
         for recipe in policy.train.recipes:
             module = (recipe.entrypoint or "").partition(":")[0]
             if module and not _there(code, module):
-                yield Finding(
+                yield DoctorFinding(
                     name=f"code of {policy.model}",
                     ok=False,
                     sentence=f"there is no {module.replace('.', '/')}.py in {code}.",
@@ -188,26 +188,26 @@ def _there(code: Path, module: str) -> bool:
     return not (code / first).is_dir() and find_spec(first) is not None
 
 
-def look_at_messages(session: Session) -> Iterator[Finding]:
+def look_at_messages(session: CliSession) -> Iterator[DoctorFinding]:
     """Channels that policies name and nobody configured, mistakes in their file, and messages that do not arrive."""
     from controller.bootstrap import notify_plan
 
     plan = notify_plan(session.settings)
     for problem in plan.problems:
-        yield Finding(
+        yield DoctorFinding(
             name="messages", ok=False, sentence=problem, hint="`incumbent notify check` checks it."
         )
     for policy in _policies(session):
         for channel in sorted({one for names in policy.notify.values() for one in names}):
             if channel not in plan.channels:
-                yield Finding(
+                yield DoctorFinding(
                     name=f"channel {channel}",
                     ok=False,
                     sentence=f"{policy.model} tells it things, and it leads nowhere.",
                     hint="Name it in the file of INCUMBENT_NOTIFY.",
                 )
     if plan.channels and session.settings.page_url is None:
-        yield Finding(
+        yield DoctorFinding(
             name="links",
             ok=False,
             sentence=f"messages lead to {session.settings.page}, which only this machine reaches.",
@@ -217,7 +217,7 @@ def look_at_messages(session: Session) -> Iterator[Finding]:
     with session.read() as tx:
         rows = [row for row in tx.deliveries.find(failing) if row.last_error]
     for row in rows:
-        yield Finding(
+        yield DoctorFinding(
             name=f"message {row.id}",
             ok=False,
             sentence=f"to {row.channel} ({row.address}) did not arrive: {row.last_error}",
@@ -227,7 +227,7 @@ def look_at_messages(session: Session) -> Iterator[Finding]:
         )
 
 
-def _policies(session: Session) -> Iterator[Policy]:
+def _policies(session: CliSession) -> Iterator[Policy]:
     with session.read() as tx:
         active = tx.rules.all_active()
     for rules in active:

@@ -7,7 +7,7 @@ import os
 import click
 
 from controller.domain.errors import UserError
-from controller.entrypoints.cli.session import Session, pass_session
+from controller.entrypoints.cli.session import CliSession, pass_session
 
 _PROCESSES = ("controller", "api", "worker", "reader", "application")
 
@@ -23,7 +23,7 @@ _PROCESSES = ("controller", "api", "worker", "reader", "application")
     help="Migrate the database and run the SQL, as the role that INCUMBENT_DATABASE_URL names.",
 )  # fmt: skip
 @pass_session
-def grants(session: Session, role: str | None, process: str, *, run: bool) -> None:
+def grants(session: CliSession, role: str | None, process: str, *, run: bool) -> None:
     """Print the SQL that lets ROLE work with the tables without owning them. Their owner runs it, after a migration.
 
     Without ROLE it makes four roles: incumbent_controller, incumbent_api, incumbent_worker and incumbent_reader.
@@ -33,7 +33,7 @@ def grants(session: Session, role: str | None, process: str, *, run: bool) -> No
     For example: incumbent grants | psql "$OWNER_URL"
     """
     from controller.adapters.sql.grants import Process, all_roles, apply
-    from controller.adapters.sql.grants import grants as granted
+    from controller.adapters.sql.grants import grant_statements as granted
 
     if role is None and process != "application":
         raise UserError(

@@ -5,9 +5,14 @@ from __future__ import annotations
 import click
 
 from controller.domain.errors import Conflict
-from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
-from controller.entrypoints.cli.session import Session, known_model, parse_version, pass_session
-from controller.service.words import Word as Said
+from controller.entrypoints.cli.person_commands import (
+    PersonCommand,
+    needed_reason,
+    submit_command,
+    word_options,
+)
+from controller.entrypoints.cli.session import CliSession, known_model, parse_version, pass_session
+from controller.service.commands import Command
 
 _version = click.option("--version", "-v", help="Only this version: it is not archived meanwhile.")
 
@@ -18,7 +23,7 @@ _version = click.option("--version", "-v", help="Only this version: it is not ar
 @word_options
 @pass_session
 def hold(
-    session: Session,
+    session: CliSession,
     *,
     model: str,
     version: str | None,
@@ -38,8 +43,10 @@ def hold(
     if version is not None:
         payload["version"] = parse_version(version)
         plan = f"{model} v{payload['version']} is not archived until it is released."
-    says = Said(right="hold", model=model, reason=why, payload=payload)
-    return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)
+    says = Command(action="hold", model=model, reason=why, payload=payload)
+    return submit_command(
+        session, PersonCommand(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json
+    )
 
 
 @click.command()
@@ -48,7 +55,7 @@ def hold(
 @word_options
 @pass_session
 def release(
-    session: Session,
+    session: CliSession,
     *,
     model: str,
     version: str | None,
@@ -72,5 +79,7 @@ def release(
         raise Conflict(f"Automatic promotion of {model} is not on hold.")
     else:
         plan = f"{model}: automatic promotion goes on. It rested because: {held.reason}."
-    says = Said(right="release", model=model, reason=why, payload=payload)
-    return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)
+    says = Command(action="release", model=model, reason=why, payload=payload)
+    return submit_command(
+        session, PersonCommand(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json
+    )

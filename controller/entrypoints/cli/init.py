@@ -6,17 +6,17 @@ from pathlib import Path
 
 import click
 
-FOLDER = Path(__file__).parent / "init_files"
+INIT_FOLDER = Path(__file__).parent / "init_files"
 CI_FILES = {"github": ".github/workflows/rules.yml", "gitlab": ".gitlab-ci.yml"}
 
 
 def _valid_model(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     import re
 
-    from controller.rulefmt.schema.words import MODEL
+    from controller.rulefmt.schema.vocabulary import MODEL_NAME_TYPE
 
-    if not re.fullmatch(MODEL.pattern, value) or len(value) > MODEL.longest:
-        raise click.BadParameter(f"{value!r} is not {MODEL.says}.")
+    if not re.fullmatch(MODEL_NAME_TYPE.pattern, value) or len(value) > MODEL_NAME_TYPE.longest:
+        raise click.BadParameter(f"{value!r} is not {MODEL_NAME_TYPE.says}.")
     return value
 
 
@@ -77,7 +77,7 @@ def _files(model: str, ci: str, words: dict[str, str]) -> dict[str, str]:
     }
 
     def fill(template: str, values: dict[str, str]) -> str:
-        text = (FOLDER / f"{template}.txt").read_text(encoding="utf-8")
+        text = (INIT_FOLDER / f"{template}.txt").read_text(encoding="utf-8")
         return Template(text).substitute(known | values)
 
     files = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.domain.metrics import find_metric
-from controller.policy.phrase import number
+from controller.policy.phrase import format_number
 
 WIDTH = 41
 
@@ -32,7 +32,7 @@ def interval_line(values: Mapping[str, Any]) -> str | None:
         cells[cell] = "─"
     cells[_cell(0.0, left, right)] = "|"
     cells[_cell(gain, left, right)] = "●"
-    return f"gain {number(ends[0])} [{''.join(cells)}] {number(ends[1])}"
+    return f"gain {format_number(ends[0])} [{''.join(cells)}] {format_number(ends[1])}"
 
 
 def _cell(value: float, left: float, right: float) -> int:

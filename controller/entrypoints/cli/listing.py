@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from controller.entrypoints.cli.output import json_option
-from controller.entrypoints.cli.session import Session, known_model, parse_when
+from controller.entrypoints.cli.session import CliSession, known_model, parse_when
 from controller.ports import Query, Transaction
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -19,7 +19,7 @@ _TIMES = "2013-06-01, 36h, 7d"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChoiceOption:
     """An option that may be given several times: its name, the field of the query, its values, and whom it keeps."""
 
     option: str
@@ -33,7 +33,7 @@ def model_option(command: Decorated) -> Decorated:
     return click.option("--model", "-m", help="Only those of this model.")(command)
 
 
-def choice_option(choice: Choice) -> Callable[[Decorated], Decorated]:
+def choice_option(choice: ChoiceOption) -> Callable[[Decorated], Decorated]:
     """Adds an option that keeps what has one of the values given."""
     return click.option(
         choice.option,
@@ -49,7 +49,7 @@ def since_option(which: str = "those") -> Callable[[Decorated], Decorated]:
     return click.option("--since", help=f"Only {which} from this time or age on: {_TIMES}.")
 
 
-def list_options(*choices: Choice, since: str = "those") -> Callable[[Decorated], Decorated]:
+def list_options(*choices: ChoiceOption, since: str = "those") -> Callable[[Decorated], Decorated]:
     """Adds `--model`, the choices, `--since`, `--limit` and `--json`: all but the last go to :func:`query_of`."""
     limit = click.option(
         "--limit", "-n", type=click.IntRange(min=1), default=100, show_default=True
@@ -64,7 +64,7 @@ def list_options(*choices: Choice, since: str = "those") -> Callable[[Decorated]
     return decorate
 
 
-def query_of(session: Session, tx: Transaction, filters: dict[str, Any]) -> Query:
+def query_of(session: CliSession, tx: Transaction, filters: dict[str, Any]) -> Query:
     """What the options ask for; NotFound where nothing is known of the model."""
     if filters["model"] is not None:
         known_model(tx, filters["model"])

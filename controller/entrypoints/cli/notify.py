@@ -16,9 +16,9 @@ from controller.entrypoints.cli.output import (
     print_json,
     print_list,
     print_table,
-    tell,
+    tell_person,
 )
-from controller.entrypoints.cli.session import Session, parse_when, pass_session
+from controller.entrypoints.cli.session import CliSession, parse_when, pass_session
 from controller.ports import Delivery, DeliveryQuery, DeliveryState
 
 
@@ -38,7 +38,7 @@ def notify() -> None:
 @json_option
 @pass_session
 def list_messages(
-    session: Session,
+    session: CliSession,
     *,
     channel: str | None,
     states: tuple[str, ...],
@@ -69,11 +69,11 @@ def list_messages(
     print_table(columns, rows, "No message yet.")
 
 
-@notify.command()
+@notify.command("show")
 @click.argument("number", type=click.IntRange(min=1))
 @json_option
 @pass_session
-def show(session: Session, *, number: int, as_json: bool) -> None:
+def show_message(session: CliSession, *, number: int, as_json: bool) -> None:
     """Show message NUMBER with all that it says."""
     with session.read() as tx:
         kept = tx.deliveries.get(number)
@@ -93,19 +93,19 @@ def show(session: Session, *, number: int, as_json: bool) -> None:
         click.echo(f"  and {left:,} more")
 
 
-@notify.command()
+@notify.command("again")
 @click.argument("number", type=click.IntRange(min=1))
 @pass_session
-def again(session: Session, number: int) -> None:
+def repeat_message(session: CliSession, number: int) -> None:
     """Send message NUMBER again, to the same address."""
     copy, address = _again(session, number)
     click.echo(f"Message {copy} says the same as {number} and leaves for {address} now.")
 
 
-@notify.command()
+@notify.command("test")
 @click.argument("channel")
 @pass_session
-def test(session: Session, channel: str) -> None:
+def try_channel(session: CliSession, channel: str) -> None:
     """Try CHANNEL out: a notice that takes the way of all others."""
     if session.remote is not None:
         session.remote.try_channel(channel)
@@ -120,10 +120,10 @@ def test(session: Session, channel: str) -> None:
     click.echo(f"A test is on its way to {channel}; `incumbent notify` says whether it arrived.")
 
 
-@notify.command()
+@notify.command("check")
 @json_option
 @pass_session
-def check(session: Session, *, as_json: bool) -> int:
+def check_channels(session: CliSession, *, as_json: bool) -> int:
     """Check the file of INCUMBENT_NOTIFY: channels, addresses, secrets, templates. Exit code 1 if one is wrong."""
     said = session.remote.channels() if session.remote is not None else _channels(session)
     channels, problems = said["channels"], said["problems"]
@@ -131,7 +131,7 @@ def check(session: Session, *, as_json: bool) -> int:
         body = {"ok": not problems, "channels": channels, "problems": problems}
         print_json({"schema_version": SCHEMA_VERSION, **body})
     elif not said["configured"]:
-        tell("INCUMBENT_NOTIFY names no file: messages are only logged.")
+        tell_person("INCUMBENT_NOTIFY names no file: messages are only logged.")
     else:
         for problem in problems:
             click.echo(problem)
@@ -140,7 +140,7 @@ def check(session: Session, *, as_json: bool) -> int:
     return 1 if problems else 0
 
 
-def _channels(session: Session) -> dict[str, Any]:
+def _channels(session: CliSession) -> dict[str, Any]:
     from controller.bootstrap import notify_plan
 
     plan = notify_plan(session.settings)
@@ -151,7 +151,7 @@ def _channels(session: Session) -> dict[str, Any]:
     }
 
 
-def _again(session: Session, number: int) -> tuple[int, str]:
+def _again(session: CliSession, number: int) -> tuple[int, str]:
     """The number of the copy, and where it goes."""
     if session.remote is not None:
         copy = session.remote.send_again(number)

@@ -66,9 +66,9 @@ def print_list(rows: Iterable[Mapping[str, Any]]) -> None:
 
 def print_table(columns: Sequence[Column], rows: Iterable[Mapping[str, Any]], empty: str) -> None:
     """Rows in order; `empty` is the sentence for stderr when there is none."""
-    cells = [[show(row.get(column.key)) for column in columns] for row in rows]
+    cells = [[show_cell(row.get(column.key)) for column in columns] for row in rows]
     if not cells:
-        tell(empty)
+        tell_person(empty)
     elif on_terminal():
         _draw(columns, cells)
     else:
@@ -129,27 +129,27 @@ def style(text: str, **how: Any) -> str:
     return click.style(text, **how) if colours() else text
 
 
-def tell(sentence: str) -> None:
+def tell_person(sentence: str) -> None:
     """A word to the person, beside the data: on stderr."""
     click.echo(sentence, err=True)
 
 
-def show(value: Any) -> str:
+def show_cell(value: Any) -> str:
     """A value as a cell: times without microseconds, numbers short, nothing as a dash."""
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return moment(value)
+        return time_cell(value)
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
     if isinstance(value, (list, tuple)):
-        return ", ".join(show(item) for item in value) or "-"
+        return ", ".join(show_cell(item) for item in value) or "-"
     return str(value)
 
 
-def moment(at: datetime) -> str:
+def time_cell(at: datetime) -> str:
     """`2013-02-01 00:00` in UTC, with seconds where they are not zero."""
     utc = at.astimezone(UTC)
     return utc.strftime("%Y-%m-%d %H:%M:%S" if utc.second else "%Y-%m-%d %H:%M")
@@ -163,4 +163,4 @@ def version_name(number: int | None) -> str:
 def figures(metrics: Mapping[str, float], named: Collection[str]) -> str:
     """The metrics in `named` (all, if none of them is there) as `mae 14.2, rmse 31`."""
     shown = {key: value for key, value in metrics.items() if key in named} or metrics
-    return ", ".join(f"{key} {show(value)}" for key, value in sorted(shown.items()))
+    return ", ".join(f"{key} {show_cell(value)}" for key, value in sorted(shown.items()))

@@ -12,13 +12,13 @@ import click
 
 from controller.domain.errors import NotFound, UserError
 from controller.entrypoints.cli.listing import since_option
-from controller.entrypoints.cli.output import console, on_terminal, tell
-from controller.entrypoints.cli.session import Session, known_model, parse_when, pass_session
+from controller.entrypoints.cli.output import console, on_terminal, tell_person
+from controller.entrypoints.cli.session import CliSession, known_model, parse_when, pass_session
 
 if TYPE_CHECKING:
     from controller.adapters.git.texts import RepositoryRules
     from controller.ports import RuleText, Transaction
-    from controller.service.plan import Plan, Sides
+    from controller.service.plan import PlanReport, Sides
 
 _TELL_FROM = 10_000
 """Records from which a log without a terminal is told how far the work is."""
@@ -50,7 +50,7 @@ class _Wanted:
 @click.option("--fail-on-change", is_flag=True, help="Exit code 1 if a decision changes.")
 @pass_session
 def plan(
-    session: Session,
+    session: CliSession,
     *,
     base: str | None,
     head: str | None,
@@ -86,13 +86,13 @@ def plan(
     return 1 if fail_on_change and found.flips else 0
 
 
-def _render(found: Plan, form: str) -> str:
+def _render(found: PlanReport, form: str) -> str:
     if form == "json":
-        from controller.entrypoints.cli.plan_json import as_json as render
+        from controller.entrypoints.cli.plan_json import plan_as_json as render
     elif form == "markdown":
-        from controller.entrypoints.cli.plan_markdown import as_markdown as render
+        from controller.entrypoints.cli.plan_markdown import plan_as_markdown as render
     else:
-        from controller.entrypoints.cli.plan_text import as_text as render
+        from controller.entrypoints.cli.plan_text import plan_as_text as render
     return render(found)
 
 
@@ -148,6 +148,6 @@ def _told_by_tenths() -> Callable[[int, int], None]:
         tenth = done * 10 // max(total, 1)
         if total >= _TELL_FROM and tenth > told:
             told = tenth
-            tell(f"Decided {done:,} of {total:,} again.")
+            tell_person(f"Decided {done:,} of {total:,} again.")
 
     return heard

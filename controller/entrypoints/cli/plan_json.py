@@ -7,10 +7,10 @@ from typing import Any
 
 from controller.domain.canonical import to_plain
 from controller.entrypoints.cli.output import SCHEMA_VERSION
-from controller.service.plan import Plan, Replayed
+from controller.service.plan import PlanReport, Replayed
 
 
-def as_json(plan: Plan) -> str:
+def plan_as_json(plan: PlanReport) -> str:
     """Everything that the plan holds, with its summary sentences."""
     models = []
     for model in plan.models:

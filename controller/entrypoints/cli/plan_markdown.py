@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.entrypoints.cli.output import moment
-from controller.entrypoints.cli.plan_text import by_missing, numbers, numbers_of, period
-from controller.service.plan import ModelPlan, Plan, Replayed
+from controller.entrypoints.cli.output import time_cell
+from controller.entrypoints.cli.plan_text import by_missing, numbers, numbers_compared, period
+from controller.service.plan import ModelPlan, PlanReport, Replayed
 
-SHOWN = 50
+SHOWN_IN_MARKDOWN = 50
 """Decisions of a kind that are listed: a comment has an end."""
 
 
-def as_markdown(plan: Plan) -> str:
+def plan_as_markdown(plan: PlanReport) -> str:
     """A headline, then one section a model."""
     lines = [f"### {_headline(plan)}", "", f"Compared: {_code(plan.base)} → {_code(plan.head)}"]
     for model in plan.models:
@@ -20,7 +20,7 @@ def as_markdown(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _headline(plan: Plan) -> str:
+def _headline(plan: PlanReport) -> str:
     if not plan.models:
         return "No rule differs"
     total = sum(model.decisions for model in plan.models)
@@ -36,9 +36,12 @@ def _model(model: ModelPlan) -> Iterator[str]:
     yield _plain(f"{model.summary}{period(model)}")
     if model.flips:
         yield from ("", "| decision | decided (UTC) | change | because |", "|---|---|---|---|")
-        yield from (_row(item) for item in model.flips[:SHOWN])
-    if len(model.flips) > SHOWN:
-        yield from ("", f"… and {len(model.flips) - SHOWN:,} more; `--format json` lists them.")
+        yield from (_row(item) for item in model.flips[:SHOWN_IN_MARKDOWN])
+    if len(model.flips) > SHOWN_IN_MARKDOWN:
+        yield from (
+            "",
+            f"… and {len(model.flips) - SHOWN_IN_MARKDOWN:,} more; `--format json` lists them.",
+        )
     yield from _evidence(model)
     yield from _list(model)
 
@@ -47,7 +50,7 @@ def _row(item: Replayed) -> str:
     who = f" (v{item.challenger})" if item.challenger else ""
     cells = (
         f"{item.decision}{who}",
-        moment(item.decided_at),
+        time_cell(item.decided_at),
         f"**{_cell(item.words)}**",
         _cell(item.because),
     )
@@ -55,13 +58,13 @@ def _row(item: Replayed) -> str:
 
 
 def _evidence(model: ModelPlan) -> Iterator[str]:
-    shown = [item for item in model.flips[:SHOWN] if item.evidence]
+    shown = [item for item in model.flips[:SHOWN_IN_MARKDOWN] if item.evidence]
     if not shown:
         return
     yield from ("", "<details><summary>Evidence</summary>", "")
     for item in shown:
         for gate, values in item.evidence.items():
-            yield f"- {item.decision}, {_plain(gate)}: {_plain(numbers_of(values))}"
+            yield f"- {item.decision}, {_plain(gate)}: {_plain(numbers_compared(values))}"
     yield from ("", "</details>")
 
 

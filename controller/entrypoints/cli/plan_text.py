@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from controller.entrypoints.cli.output import moment, show, style
-from controller.service.plan import ModelPlan, Plan, Replayed
+from controller.entrypoints.cli.output import show_cell, style, time_cell
+from controller.service.plan import ModelPlan, PlanReport, Replayed
 
-SHOWN = 20
+SHOWN_IN_TEXT = 20
 """Decisions of a kind that are listed; JSON holds all."""
 
 
-def as_text(plan: Plan) -> str:
+def plan_as_text(plan: PlanReport) -> str:
     """One block a model."""
     lines = [f"Compared: {plan.base} -> {plan.head}"]
     if not plan.models:
@@ -25,7 +25,7 @@ def as_text(plan: Plan) -> str:
 def _model(model: ModelPlan) -> Iterator[str]:
     yield f"{style(model.model, bold=True)}  ({model.path})"
     yield f"  {model.summary}{period(model)}"
-    yield from (f"  {line}" for item in model.flips[:SHOWN] for line in _replayed(item))
+    yield from (f"  {line}" for item in model.flips[:SHOWN_IN_TEXT] for line in _replayed(item))
     yield from _more(model.flips, "changed decisions")
     for why, items in by_missing(model.unknown).items():
         yield f"  cannot know {numbers(items)}: {why}"
@@ -41,22 +41,22 @@ def _model(model: ModelPlan) -> Iterator[str]:
 def _replayed(item: Replayed) -> Iterator[str]:
     who = f"challenger v{item.challenger}: " if item.challenger else ""
     change = style(item.words, bold=True)
-    yield f"#{item.decision}  {moment(item.decided_at)}  {who}{change}"
+    yield f"#{item.decision}  {time_cell(item.decided_at)}  {who}{change}"
     yield f"    because {item.because}"
     for gate, values in item.evidence.items():
-        yield f"    evidence of '{gate}': {numbers_of(values)}"
+        yield f"    evidence of '{gate}': {numbers_compared(values)}"
 
 
 def _more(items: Sequence[Replayed], what: str) -> Iterator[str]:
-    if len(items) > SHOWN:
-        yield f"  … and {len(items) - SHOWN:,} more {what}; --format json lists them."
+    if len(items) > SHOWN_IN_TEXT:
+        yield f"  … and {len(items) - SHOWN_IN_TEXT:,} more {what}; --format json lists them."
 
 
 def period(model: ModelPlan) -> str:
     """From when to when was replayed, in brackets."""
     if model.first is None or model.last is None:
         return ""
-    return f" ({moment(model.first)} to {moment(model.last)} UTC)"
+    return f" ({time_cell(model.first)} to {time_cell(model.last)} UTC)"
 
 
 def by_missing(items: Sequence[Replayed]) -> dict[str, list[Replayed]]:
@@ -73,10 +73,10 @@ def numbers(items: Sequence[Replayed]) -> str:
     return first if len(items) <= 5 else f"{first} and {len(items) - 5:,} more"
 
 
-def numbers_of(values: Mapping[str, Any]) -> str:
+def numbers_compared(values: Mapping[str, Any]) -> str:
     """The compared numbers that are there, in their order."""
     return ", ".join(
-        f"{name.replace('_', ' ')} {show(value)}"
+        f"{name.replace('_', ' ')} {show_cell(value)}"
         for name, value in values.items()
         if value not in (None, "")
     )

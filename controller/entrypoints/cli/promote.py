@@ -6,9 +6,14 @@ import click
 
 from controller.domain.errors import Conflict
 from controller.entrypoints.cli.output import version_name
-from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
-from controller.entrypoints.cli.session import Session, known_model, parse_version, pass_session
-from controller.service.words import Word as Said
+from controller.entrypoints.cli.person_commands import (
+    PersonCommand,
+    needed_reason,
+    submit_command,
+    word_options,
+)
+from controller.entrypoints.cli.session import CliSession, known_model, parse_version, pass_session
+from controller.service.commands import Command
 
 
 @click.command()
@@ -18,7 +23,7 @@ from controller.service.words import Word as Said
 @word_options
 @pass_session
 def promote(
-    session: Session,
+    session: CliSession,
     *,
     model: str,
     version: str,
@@ -41,7 +46,9 @@ def promote(
         if champion
         else f"{model}: v{number} takes the empty seat, by hand."
     )
-    says = Said(
-        right="promote", model=model, version=number, reason=why, expect_version=seen or None
+    says = Command(
+        action="promote", model=model, version=number, reason=why, expect_version=seen or None
     )
-    return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)
+    return submit_command(
+        session, PersonCommand(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json
+    )

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from controller.entrypoints.cli.output import SCHEMA_VERSION, json_option, print_json, tell
-from controller.entrypoints.cli.session import Session, pass_session
+from controller.entrypoints.cli.output import SCHEMA_VERSION, json_option, print_json, tell_person
+from controller.entrypoints.cli.session import CliSession, pass_session
 
 
 @click.command()
@@ -21,17 +21,17 @@ from controller.entrypoints.cli.session import Session, pass_session
 @json_option
 @pass_session
 def pull(
-    session: Session, name: str, target: Path | None, consumer: str | None, as_json: bool
+    session: CliSession, name: str, target: Path | None, consumer: str | None, as_json: bool
 ) -> None:
     """Download MODEL, MODEL@ALIAS or MODEL@VERSION. Nothing is loaded; the bytes are those of the registry's digest."""
-    from controller.service.pull import pull
+    from controller.service.pull import pull_artifact
     from controller.service.use import parse_selector
 
     model, selector = parse_selector(name)
     found = _resolved(session, model, selector, consumer)
     number, digest = int(found["version"]), str(found["digest"])
     if found["warning"]:
-        tell(f"Warning: {found['warning']}")
+        tell_person(f"Warning: {found['warning']}")
 
     def read(offset: int) -> Iterator[bytes]:
         if session.remote is not None:
@@ -40,7 +40,7 @@ def pull(
 
     size = int(found["size"]) if session.remote is not None else session.artifacts.size(digest)
     place = target or Path(f"{model}-v{number}")
-    came = pull(digest, size, read, place)
+    came = pull_artifact(digest, size, read, place)
     if as_json:
         body = {"model": model, "version": number, "file": str(place), "bytes": size, "came": came}
         print_json({"schema_version": SCHEMA_VERSION, **body, "digest": digest})
@@ -50,20 +50,22 @@ def pull(
         )
 
 
-def _resolved(session: Session, model: str, selector: str, consumer: str | None) -> dict[str, Any]:
+def _resolved(
+    session: CliSession, model: str, selector: str, consumer: str | None
+) -> dict[str, Any]:
     if session.remote is not None:
         import warnings
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # it is told on stderr instead
             return session.remote.resolve(model, selector)
-    from controller.service.use import Ask, resolve
+    from controller.service.use import ResolveRequest, resolve_name
 
-    ask = Ask(
+    ask = ResolveRequest(
         model=model,
         selector=selector,
         consumer=consumer,
         actor=session.actor,
         download=consumer is not None,
     )
-    return resolve(session.store, ask, session.now()).document()
+    return resolve_name(session.store, ask, session.now()).document()

@@ -7,10 +7,21 @@ import click
 from controller.domain.canonical import to_plain
 from controller.domain.errors import Conflict
 from controller.entrypoints.cli.consumers import parse_span
-from controller.entrypoints.cli.output import SCHEMA_VERSION, Column, print_json, print_table, tell
-from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
-from controller.entrypoints.cli.session import Session, known_model, pass_session
-from controller.service.words import Word as Said
+from controller.entrypoints.cli.output import (
+    SCHEMA_VERSION,
+    Column,
+    print_json,
+    print_table,
+    tell_person,
+)
+from controller.entrypoints.cli.person_commands import (
+    PersonCommand,
+    needed_reason,
+    submit_command,
+    word_options,
+)
+from controller.entrypoints.cli.session import CliSession, known_model, pass_session
+from controller.service.commands import Command
 
 
 @click.command()
@@ -25,7 +36,7 @@ from controller.service.words import Word as Said
 @word_options
 @pass_session
 def retention(
-    session: Session,
+    session: CliSession,
     *,
     model: str,
     after: str,
@@ -58,19 +69,25 @@ def retention(
         ]  # fmt: skip
         print_table(_COLUMNS, rows, f"No artifact of {model} would leave.")
         if plan.leaving:
-            tell(f"{plan.freed:,} bytes would be free. Carry it out with --apply {plan.digest}.")
+            tell_person(
+                f"{plan.freed:,} bytes would be free. Carry it out with --apply {plan.digest}."
+            )
         return 0
     if seen != plan.digest:
         raise Conflict(
             f"The plan is {plan.digest} by now, not {seen}.", hint="Look at the dry run again."
         )
     payload = {"versions": [one.version for one in plan.leaving]}
-    says = Said(right="retain", model=model, reason=needed_reason(reason), payload=payload)
+    says = Command(action="retain", model=model, reason=needed_reason(reason), payload=payload)
     words = f"{model}: {len(plan.leaving)} artifacts are taken away, {plan.freed:,} bytes. This cannot be undone."
-    code = speak(session, Word(says=says, plan=words, yes=yes, wait=wait), as_json=as_json)
+    code = submit_command(
+        session, PersonCommand(says=says, plan=words, yes=yes, wait=wait), as_json=as_json
+    )
     if session.remote is None:
         swept = Sweep(session.store, session.artifacts, session.clock).run_once()
-        tell(f"{swept.removed} taken away, {swept.kept} kept because others are made of them.")
+        tell_person(
+            f"{swept.removed} taken away, {swept.kept} kept because others are made of them."
+        )
     return code
 
 

@@ -15,14 +15,14 @@ from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
     Column,
     json_option,
-    moment,
     print_json,
     print_table,
     style,
-    tell,
+    tell_person,
+    time_cell,
     yes_option,
 )
-from controller.entrypoints.cli.session import Session, pass_session
+from controller.entrypoints.cli.session import CliSession, pass_session
 
 if TYPE_CHECKING:
     from controller.ports import ReviewRecord, Transaction
@@ -35,7 +35,7 @@ def review() -> None:
     """Approve rules with a signature, and see what is proven about those that act."""
 
 
-@review.command()
+@review.command("approve")
 @click.argument("revision")
 @click.option(
     "--key", type=click.Path(path_type=Path), help="SSH key. Default: the usual ones in ~/.ssh."
@@ -49,8 +49,8 @@ def review() -> None:
 @yes_option
 @json_option
 @pass_session
-def approve(
-    session: Session,
+def approve_rules(
+    session: CliSession,
     revision: str,
     *,
     key: Path | None,
@@ -67,7 +67,7 @@ def approve(
     reviewers and of allowed signers has you, and you wrote nothing of it.
     """
     from controller.adapters.git.approve import approve_revision, push_approval, read_statement
-    from controller.entrypoints.cli.people import confirmed
+    from controller.entrypoints.cli.person_commands import confirmed
 
     used, now = key or _usual_key(), session.now()
     said = read_statement(repo.absolute(), revision, folder, now)
@@ -94,13 +94,13 @@ def approve(
         if push
         else f"in {repo}; push it with: git push {remote} {approved.ref}"
     )
-    tell(f"Approved, {where}.")
+    tell_person(f"Approved, {where}.")
 
 
-@review.command()
+@review.command("status")
 @json_option
 @pass_session
-def status(session: Session, as_json: bool) -> None:
+def review_status(session: CliSession, as_json: bool) -> None:
     """Show what is in force by proof, and why newer rules are not."""
     with session.read() as tx:
         document = _status(tx)
@@ -122,7 +122,7 @@ def status(session: Session, as_json: bool) -> None:
     ]
     print_table(columns, cells, "No policy is in force.")
     for row in document["refused"]:
-        tell(f"{row['revision'][:12]} is refused: {row['reason']}")
+        tell_person(f"{row['revision'][:12]} is refused: {row['reason']}")
 
 
 def _status(tx: Transaction) -> dict[str, Any]:
@@ -163,11 +163,11 @@ def _row(record: ReviewRecord) -> dict[str, Any]:
     }
 
 
-@review.command()
+@review.command("show")
 @click.argument("name", required=False)
 @json_option
 @pass_session
-def show(session: Session, name: str | None, as_json: bool) -> None:
+def show_review(session: CliSession, name: str | None, as_json: bool) -> None:
     """Show the evidence NAME: the beginning of its digest or of a revision. Without NAME, the newest."""
     with session.read() as tx:
         record = _find(tx, name)
@@ -198,7 +198,7 @@ def _find(tx: Transaction, name: str | None) -> ReviewRecord:
 def _screen(record: ReviewRecord, evidence: Mapping[str, Any]) -> Iterator[str]:
     verdict = style("proven", fg="green") if record.proven else style("refused", fg="red")
     yield f"{record.revision[:12]} {verdict}: {record.reason}"
-    yield f"  {record.source} ({evidence['source']['provider']}), {moment(record.recorded_at)} UTC"
+    yield f"  {record.source} ({evidence['source']['provider']}), {time_cell(record.recorded_at)} UTC"
     yield ""
     for check in evidence["outcome"]["children"]:
         yield from _node(check, 1)

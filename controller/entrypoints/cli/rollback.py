@@ -6,17 +6,17 @@ import click
 
 from controller.domain.canonical import to_plain
 from controller.domain.errors import Conflict
-from controller.entrypoints.cli.output import SCHEMA_VERSION, json_option, print_json, tell
-from controller.entrypoints.cli.people import (
-    Word,
+from controller.entrypoints.cli.output import SCHEMA_VERSION, json_option, print_json, tell_person
+from controller.entrypoints.cli.person_commands import (
+    PersonCommand,
     await_end,
     needed_reason,
-    report,
-    speak,
+    report_answer,
+    submit_command,
     word_options,
 )
-from controller.entrypoints.cli.session import Session, known_model, parse_version, pass_session
-from controller.service.words import Word as Said
+from controller.entrypoints.cli.session import CliSession, known_model, parse_version, pass_session
+from controller.service.commands import Command
 
 
 @click.command()
@@ -32,7 +32,7 @@ from controller.service.words import Word as Said
 @word_options
 @pass_session
 def rollback(
-    session: Session,
+    session: CliSession,
     *,
     model: str,
     to: str | None,
@@ -62,10 +62,12 @@ def rollback(
         return _proven(session, (model, back, why), wait, as_json=as_json)
     proof = "at once" if force else "once that is proven to answer"
     plan = f"{model}: v{champion} leaves the seat to {target}, {proof}."
-    says = Said(
-        right="rollback", model=model, version=back, reason=why, expect_version=seen, force=force
+    says = Command(
+        action="rollback", model=model, version=back, reason=why, expect_version=seen, force=force
     )
-    return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)
+    return submit_command(
+        session, PersonCommand(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json
+    )
 
 
 @click.command()
@@ -80,7 +82,7 @@ def rollback(
 @json_option
 @pass_session
 def drill(
-    session: Session,
+    session: CliSession,
     *,
     model: str,
     to: str | None,
@@ -105,17 +107,17 @@ def drill(
             click.echo(proof.sentence if proof else f"The way back of {model} was never proven.")
         return 0 if proof else 1
     if proof is not None:
-        tell(proof.sentence)
+        tell_person(proof.sentence)
     back = None if to is None else parse_version(to)
     return _proven(session, (model, back, reason), wait, as_json=as_json)
 
 
 def _proven(
-    session: Session, what: tuple[str, int | None, str], wait: float, *, as_json: bool
+    session: CliSession, what: tuple[str, int | None, str], wait: float, *, as_json: bool
 ) -> int:
     """Say the drill, and wait for its end: the signal is deferred until the worker reported."""
     model, back, why = what
     payload: dict[str, object] = {"drill": True} if back is None else {"drill": True, "to": back}
-    number, _ = session.say(Said(right="drill", model=model, reason=why, payload=payload))
+    number, _ = session.say(Command(action="drill", model=model, reason=why, payload=payload))
     answered = await_end(session, model, number, wait)
-    return report(answered, as_json=as_json)
+    return report_answer(answered, as_json=as_json)

@@ -10,7 +10,7 @@ import click
 from controller.domain.canonical import to_plain
 from controller.domain.errors import Conflict, NotFound, UserError
 from controller.domain.runs import Run, RunKind, RunState
-from controller.entrypoints.cli.listing import Choice, list_options, query_of
+from controller.entrypoints.cli.listing import ChoiceOption, list_options, query_of
 from controller.entrypoints.cli.main import DefaultGroup
 from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
@@ -20,9 +20,14 @@ from controller.entrypoints.cli.output import (
     print_list,
     print_table,
 )
-from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
-from controller.entrypoints.cli.session import Session, pass_session
-from controller.service.words import Word as Said
+from controller.entrypoints.cli.person_commands import (
+    PersonCommand,
+    needed_reason,
+    submit_command,
+    word_options,
+)
+from controller.entrypoints.cli.session import CliSession, pass_session
+from controller.service.commands import Command
 
 
 @click.group(cls=DefaultGroup)
@@ -32,28 +37,28 @@ def runs() -> None:
 
 @runs.command(name="list")
 @list_options(
-    Choice("--state", "states", RunState, "those in this state"),
-    Choice("--kind", "kinds", RunKind, "those of this kind"),
+    ChoiceOption("--state", "states", RunState, "those in this state"),
+    ChoiceOption("--kind", "kinds", RunKind, "those of this kind"),
     since="those ordered",
 )
 @pass_session
-def list_runs(session: Session, /, as_json: bool, **filters: Any) -> None:
+def list_runs(session: CliSession, /, as_json: bool, **filters: Any) -> None:
     """List runs, newest first."""
     with session.read() as tx:
-        found = [document(run) for run in tx.runs.find(query_of(session, tx, filters))]
+        found = [run_document(run) for run in tx.runs.find(query_of(session, tx, filters))]
     if as_json:
         print_list(found)
         return
     print_table(_COLUMNS, [_cells(row) for row in found], "There is no such run.")
 
 
-@runs.command()
+@runs.command("show")
 @click.argument("name")
 @json_option
 @pass_session
-def show(session: Session, *, name: str, as_json: bool) -> None:
+def show_run(session: CliSession, *, name: str, as_json: bool) -> None:
     """Show one run with all that was recorded about it."""
-    found = document(run_named(session, name))
+    found = run_document(run_named(session, name))
     if as_json:
         print_json({"schema_version": SCHEMA_VERSION, **found})
         return
@@ -61,10 +66,10 @@ def show(session: Session, *, name: str, as_json: bool) -> None:
         click.echo(line)
 
 
-@runs.command()
+@runs.command("logs")
 @click.argument("name")
 @pass_session
-def logs(session: Session, *, name: str) -> None:
+def run_logs(session: CliSession, *, name: str) -> None:
     """Print what a run's training wrote to its output."""
     run = run_named(session, name)
     sys.stdout.buffer.write(session.output(run))
@@ -75,19 +80,19 @@ def logs(session: Session, *, name: str) -> None:
 @word_options
 @pass_session
 def cancel(
-    session: Session, *, name: str, reason: str | None, wait: float, yes: bool, as_json: bool
+    session: CliSession, *, name: str, reason: str | None, wait: float, yes: bool, as_json: bool
 ) -> int:
     """Stop a run. Its worker ends the training at its next heartbeat."""
     why, run = needed_reason(reason), run_named(session, name)
     if run.state.ended:
         raise Conflict(f"{name} cannot be cancelled: it is {run.state.value}.")
-    word = Word(
-        says=Said(right="cancel", model=run.model, run=name, reason=why),
+    word = PersonCommand(
+        says=Command(action="cancel", model=run.model, run=name, reason=why),
         plan=f"{name} ({run.spec.kind.value}, {run.state.value}) is stopped.",
         yes=yes,
         wait=wait,
     )
-    return speak(session, word, as_json=as_json)
+    return submit_command(session, word, as_json=as_json)
 
 
 @runs.command()
@@ -95,7 +100,7 @@ def cancel(
 @word_options
 @pass_session
 def retry(
-    session: Session, *, name: str, reason: str | None, wait: float, yes: bool, as_json: bool
+    session: CliSession, *, name: str, reason: str | None, wait: float, yes: bool, as_json: bool
 ) -> int:
     """Ask for a training like the one of run NAME, on the data that are there now."""
     why, run = needed_reason(reason), run_named(session, name)
@@ -105,16 +110,16 @@ def retry(
         )
     if not run.state.ended:
         raise Conflict(f"{name} has not ended: it is {run.state.value}.")
-    word = Word(
-        says=Said(right="retry", model=run.model, run=name, reason=why),
+    word = PersonCommand(
+        says=Command(action="retry", model=run.model, run=name, reason=why),
         plan=f"{run.model}: a training is asked for, as {name} was. The policy's limits hold.",
         yes=yes,
         wait=wait,
     )
-    return speak(session, word, as_json=as_json)
+    return submit_command(session, word, as_json=as_json)
 
 
-def run_named(session: Session, name: str) -> Run:
+def run_named(session: CliSession, name: str) -> Run:
     """The run of that name; NotFound otherwise."""
     with session.read() as tx:
         run = tx.runs.get(name)
@@ -125,7 +130,7 @@ def run_named(session: Session, name: str) -> Run:
     return run
 
 
-def document(run: Run) -> dict[str, Any]:
+def run_document(run: Run) -> dict[str, Any]:
     """A run as JSON: its order, its state and its result."""
     found: dict[str, Any] = to_plain(run)
     spec = found.pop("spec")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from controller.adapters.remote.client import Client
     from controller.domain.runs import Run
     from controller.service.access import Person
-    from controller.service.words import Word
+    from controller.service.commands import Command
     from controller.settings import Settings
 
 P = ParamSpec("P")
@@ -39,7 +39,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 
 @dataclass
-class Session:
+class CliSession:
     """One call of the command. A test gives it a store of its own, where this process alone decides."""
 
     given: Store | None = None
@@ -79,9 +79,9 @@ class Session:
     @cached_property
     def artifacts(self) -> ArtifactStore:
         """Where models, outputs and predictions are."""
-        from controller.bootstrap import open_artifacts
+        from controller.bootstrap import artifact_store_of
 
-        return open_artifacts(self.settings)
+        return artifact_store_of(self.settings)
 
     @cached_property
     def decides_here(self) -> bool:
@@ -96,16 +96,16 @@ class Session:
         """A policy's text as rules."""
         if self.parse is not None:
             return self.parse(text, path)
-        from controller.rulefmt import load
+        from controller.rulefmt import load_policy
 
-        return load(text, path)
+        return load_policy(text, path)
 
-    def settle(self, model: str) -> None:
+    def decide_until_idle(self, model: str) -> None:
         """Decide for one model here and now, if this process may."""
         if self.decides_here:
             from controller.service.engine import Engine
 
-            Engine(self.store, self.clock, self.parse_rules).settle(model)
+            Engine(self.store, self.clock, self.parse_rules).decide_until_idle(model)
 
     def now(self) -> datetime:
         """The decision clock."""
@@ -118,7 +118,7 @@ class Session:
     @cached_property
     def actor(self) -> str:
         """Who gives this command, as decisions will name them."""
-        return actor_of(self.settings)
+        return local_actor(self.settings)
 
     @property
     def person(self) -> Person:
@@ -128,17 +128,17 @@ class Session:
         groups, roles = self.settings.groups, self.settings.roles
         return person_of(self.actor, groups, roles) if roles else everything(self.actor, groups)
 
-    def say(self, word: Word) -> tuple[int, bool]:
+    def say(self, word: Command) -> tuple[int, bool]:
         """Append a person's word, if they may say it; its signal's number, and whether it is new."""
         if self.remote is not None:
             return _said(self.remote, word)
         from controller.service.access import standing_in
-        from controller.service.words import speak
+        from controller.service.commands import submit
 
         now = self.now()
         with self.store.begin() as tx:
             person = standing_in(tx, self.person, self.settings.groups, now)
-            return speak(tx, person, word, self.parse_rules, now)
+            return submit(tx, person, word, self.parse_rules, now)
 
     def send(self, signal: NewSignal) -> tuple[int, bool]:
         """Put a signal into the inbox, if this person may; its number, and whether it is new."""
@@ -147,7 +147,7 @@ class Session:
             answer = self.remote.signal(signal.model, signal.kind.value, signal.payload, key=key)
             return answer.signal, answer.fresh
         from controller.service.backpressure import accept
-        from controller.service.words import owner_of
+        from controller.service.commands import owner_of
 
         with self.store.begin() as tx:
             self.person.must("signal", owner_of(tx, signal.model, self.parse_rules))
@@ -178,11 +178,11 @@ class Session:
         """Let somebody approve in this person's place; the delegation as it is kept."""
         if self.remote is not None:
             return self.remote.delegate(to, until, reason)
-        from controller.service.delegate import Wish, delegate
+        from controller.service.delegate import Wish, add_delegation
 
         wish = Wish(to=to, until=until, reason=reason)
         with self.store.begin() as tx:
-            kept = delegate(tx, self.person, wish, self.now())
+            kept = add_delegation(tx, self.person, wish, self.now())
         return dict(to_plain(kept))
 
     def take_back(self, number: int) -> dict[str, Any]:
@@ -200,37 +200,37 @@ class Session:
             self.store.close()
 
 
-def _said(remote: Client, word: Word) -> tuple[int, bool]:
+def _said(remote: Client, word: Command) -> tuple[int, bool]:
     """A person's word, said to a server."""
     if word.run is not None:
-        answer = remote.run_word(word.right, word.run, word.reason, key=word.key)
+        answer = remote.run_word(word.action, word.run, word.reason, key=word.key)
     elif word.payload:
-        answer = remote.say(word.right, word.model, word.reason, word.payload, key=word.key)
+        answer = remote.say(word.action, word.model, word.reason, word.payload, key=word.key)
     else:
         answer = remote.word(
-            word.right, word.model, word.reason, version=word.version, evidence=word.evidence,
+            word.action, word.model, word.reason, version=word.version, evidence=word.evidence,
             expect_version=word.expect_version, force=word.force, key=word.key,
         )  # fmt: skip
     return answer.signal, answer.fresh
 
 
-def actor_of(settings: Settings) -> str:
+def local_actor(settings: Settings) -> str:
     """Who sits here: what the settings say, else the login name."""
     name = settings.actor or _login()
     return name if ":" in name else f"person:{name}"
 
 
-def session_of(context: click.Context) -> Session:
+def session_of(context: click.Context) -> CliSession:
     """The session of this call; made when the first command asks for it."""
     root = context.find_root()
-    if not isinstance(root.obj, Session):
-        root.obj = Session()
+    if not isinstance(root.obj, CliSession):
+        root.obj = CliSession()
         root.call_on_close(root.obj.close)
     return root.obj
 
 
-def pass_session(command: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
-    """Gives the command its :class:`Session` as first argument."""
+def pass_session(command: Callable[Concatenate[CliSession, P], R]) -> Callable[P, R]:
+    """Gives the command its :class:`CliSession` as first argument."""
 
     @functools.wraps(command)
     def with_session(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -266,7 +266,7 @@ def only_model(tx: Transaction) -> str | None:
     return names.pop() if len(names) == 1 else None
 
 
-def gate_metrics(session: Session, tx: Transaction, model: str) -> frozenset[str]:
+def gate_metrics(session: CliSession, tx: Transaction, model: str) -> frozenset[str]:
     """The metrics that the model's policy judges by: what a table shows of the many that are known."""
     rules = tx.rules.active(model)
     try:

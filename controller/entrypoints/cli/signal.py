@@ -12,8 +12,8 @@ import click
 from controller.domain.errors import UserError
 from controller.domain.signals import NewSignal, SignalKind
 from controller.entrypoints.cli.output import SCHEMA_VERSION, json_option, print_json, yes_option
-from controller.entrypoints.cli.people import await_answer, report
-from controller.entrypoints.cli.session import Session, known_model, parse_version, pass_session
+from controller.entrypoints.cli.person_commands import await_answer, report_answer
+from controller.entrypoints.cli.session import CliSession, known_model, parse_version, pass_session
 
 
 class _Signals(click.Group):
@@ -47,7 +47,7 @@ def signal() -> None:
 @json_option
 @pass_session
 def metric(
-    session: Session,
+    session: CliSession,
     *,
     model: str,
     metric: str,
@@ -80,7 +80,7 @@ def metric(
     return _sent(session, told, wait, as_json=as_json)
 
 
-@signal.command()
+@signal.command("ask")
 @click.argument("model")
 @click.option("--reason", default="", help="Why, for the log.")
 @click.option("--type", "event", help="Tell of an event of this type, for a webhook trigger.")
@@ -95,8 +95,8 @@ def metric(
 @yes_option
 @json_option
 @pass_session
-def ask(
-    session: Session,
+def ask_training(
+    session: CliSession,
     *,
     model: str,
     reason: str,
@@ -130,12 +130,12 @@ def ask(
     return _sent(session, told, wait, as_json=as_json)
 
 
-def _sent(session: Session, told: NewSignal, wait: float, *, as_json: bool) -> int:
+def _sent(session: CliSession, told: NewSignal, wait: float, *, as_json: bool) -> int:
     number, fresh = session.send(told)
     if not fresh:
         click.echo(f"Signal {number} has that key already; it counts once.", err=True)
     if wait:
-        return report(await_answer(session, told.model, number, wait), as_json=as_json)
+        return report_answer(await_answer(session, told.model, number, wait), as_json=as_json)
     if as_json:
         print_json({"schema_version": SCHEMA_VERSION, "signal": number, "fresh": fresh})
     else:
@@ -153,7 +153,7 @@ def _object(text: str) -> dict[str, Any]:
     return value
 
 
-def _rehearse(session: Session, told: NewSignal, *, as_json: bool) -> int:
+def _rehearse(session: CliSession, told: NewSignal, *, as_json: bool) -> int:
     """What the engine would decide if the signal were there."""
     decision = session.rehearse(told)
     if as_json:

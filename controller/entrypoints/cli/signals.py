@@ -10,7 +10,7 @@ from controller.domain.canonical import to_plain
 from controller.domain.errors import NotFound
 from controller.domain.payloads import EXACT
 from controller.domain.signals import Signal, SignalKind, SignalStatus
-from controller.entrypoints.cli.listing import Choice, list_options, query_of
+from controller.entrypoints.cli.listing import ChoiceOption, list_options, query_of
 from controller.entrypoints.cli.main import DefaultGroup
 from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
@@ -20,9 +20,14 @@ from controller.entrypoints.cli.output import (
     print_list,
     print_table,
 )
-from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
-from controller.entrypoints.cli.session import Session, pass_session
-from controller.service.words import Word as Said
+from controller.entrypoints.cli.person_commands import (
+    PersonCommand,
+    needed_reason,
+    submit_command,
+    word_options,
+)
+from controller.entrypoints.cli.session import CliSession, pass_session
+from controller.service.commands import Command
 
 
 @click.group(cls=DefaultGroup)
@@ -32,11 +37,11 @@ def signals() -> None:
 
 @signals.command(name="list")
 @list_options(
-    Choice("--status", "states", SignalStatus, "those with this status"),
-    Choice("--kind", "kinds", SignalKind, "those of this kind"),
+    ChoiceOption("--status", "states", SignalStatus, "those with this status"),
+    ChoiceOption("--kind", "kinds", SignalKind, "those of this kind"),
 )
 @pass_session
-def list_signals(session: Session, /, as_json: bool, **filters: Any) -> None:
+def list_signals(session: CliSession, /, as_json: bool, **filters: Any) -> None:
     """List signals, newest first, each with its answer."""
     with session.read() as tx:
         found = [_document(signal) for signal in tx.signals.find(query_of(session, tx, filters))]
@@ -46,11 +51,11 @@ def list_signals(session: Session, /, as_json: bool, **filters: Any) -> None:
     print_table(_COLUMNS, [_cells(row) for row in found], "There is no such signal.")
 
 
-@signals.command()
+@signals.command("show")
 @click.argument("number", type=int)
 @json_option
 @pass_session
-def show(session: Session, number: int, as_json: bool) -> None:
+def show_signal(session: CliSession, number: int, as_json: bool) -> None:
     """Show one signal with all it says."""
     with session.read() as tx:
         signal = tx.signals.get(number)
@@ -69,7 +74,7 @@ def show(session: Session, number: int, as_json: bool) -> None:
 @word_options
 @pass_session
 def dismiss(
-    session: Session, *, number: int, reason: str | None, wait: float, yes: bool, as_json: bool
+    session: CliSession, *, number: int, reason: str | None, wait: float, yes: bool, as_json: bool
 ) -> int:
     """End signal NUMBER, which is stuck or which nobody wants any more. It has no effect then.
 
@@ -81,8 +86,10 @@ def dismiss(
     if signal is None:
         raise NotFound(f"There is no signal {number}.", hint="`incumbent signals` lists them.")
     plan = f"Signal {number} ({signal.kind.value} of {signal.model}) ends without an effect."
-    says = Said(right="dismiss", model=signal.model, reason=why, payload={"signal": number})
-    return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)
+    says = Command(action="dismiss", model=signal.model, reason=why, payload={"signal": number})
+    return submit_command(
+        session, PersonCommand(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json
+    )
 
 
 _COLUMNS = (

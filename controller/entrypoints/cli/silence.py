@@ -17,8 +17,8 @@ from controller.entrypoints.cli.output import (
     print_list,
     print_table,
 )
-from controller.entrypoints.cli.people import needed_reason
-from controller.entrypoints.cli.session import Session, parse_when, pass_session
+from controller.entrypoints.cli.person_commands import needed_reason
+from controller.entrypoints.cli.session import CliSession, parse_when, pass_session
 from controller.ports import Silence
 
 
@@ -27,7 +27,7 @@ def silence() -> None:
     """Silence messages for a while, list silences, end one."""
 
 
-@silence.command()
+@silence.command("add")
 @click.option("--model", help="Only of this model; may hold *.")
 @click.option("--event", help="Only this event, as policies name it: held, failed, drifted.")
 @click.option("--channel", help="Only to this channel.")
@@ -35,8 +35,8 @@ def silence() -> None:
 @click.option("--reason", help="Why, for those who wonder. Needed.")
 @json_option
 @pass_session
-def add(
-    session: Session,
+def add_silence_command(
+    session: CliSession,
     *,
     model: str | None,
     event: str | None,
@@ -73,7 +73,7 @@ def add(
 @click.option("--all", "past", is_flag=True, help="Past ones too.")
 @json_option
 @pass_session
-def list_silences(session: Session, *, past: bool, as_json: bool) -> None:
+def list_silences(session: CliSession, *, past: bool, as_json: bool) -> None:
     """List the silences in force."""
     with session.read() as tx:
         found = tx.silences.find() if past else tx.silences.active(session.now())
@@ -91,22 +91,22 @@ def list_silences(session: Session, *, past: bool, as_json: bool) -> None:
     print_table(columns, rows, "Nothing is silenced.")
 
 
-@silence.command()
+@silence.command("end")
 @click.argument("number", type=click.IntRange(min=1))
 @pass_session
-def end(session: Session, number: int) -> None:
+def end_silence_command(session: CliSession, number: int) -> None:
     """End silence NUMBER now."""
     if session.remote is not None:
         session.remote.end_silence(number)
     else:
-        from controller.service.notices.again import end_silence
+        from controller.service.notices.again import finish_silence
 
         with session.store.begin() as tx:
-            end_silence(tx, session.person, number, session.parse_rules, session.now())
+            finish_silence(tx, session.person, number, session.parse_rules, session.now())
     click.echo(f"Silence {number} is over.")
 
 
-def _keep(session: Session, wanted: Silence) -> Silence:
+def _keep(session: CliSession, wanted: Silence) -> Silence:
     if session.remote is not None:
         from controller.domain import codec
 
@@ -116,8 +116,8 @@ def _keep(session: Session, wanted: Silence) -> Silence:
         )  # fmt: skip
         kept: Silence = codec.load_plain(Silence, said)
         return kept
+    from controller.service.notices.again import keep_silence as keep
     from controller.service.notices.again import must_silence
-    from controller.service.notices.again import silence as keep
 
     with session.store.begin() as tx:
         must_silence(tx, session.person, wanted, session.parse_rules)

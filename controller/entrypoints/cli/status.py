@@ -13,10 +13,10 @@ from controller.entrypoints.cli.output import (
     json_option,
     print_json,
     style,
-    tell,
+    tell_person,
     version_name,
 )
-from controller.entrypoints.cli.session import Session, gate_metrics, known_model, pass_session
+from controller.entrypoints.cli.session import CliSession, gate_metrics, known_model, pass_session
 
 if TYPE_CHECKING:
     from controller.service.leadership import Lead
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.argument("model", required=False)
 @json_option
 @pass_session
-def status(session: Session, *, model: str | None, as_json: bool) -> None:
+def status(session: CliSession, *, model: str | None, as_json: bool) -> None:
     """Show each model's champion, challengers, running work, waiting signals and last decision."""
     from controller.service.leadership import who_leads
     from controller.service.overview import model_at_a_glance, model_names
@@ -51,7 +51,7 @@ def status(session: Session, *, model: str | None, as_json: bool) -> None:
         print_json(document)
         return
     if not names:
-        tell("No policy is in force yet; start with `incumbent up`.")
+        tell_person("No policy is in force yet; start with `incumbent up`.")
     for line in _screen(document, named):
         click.echo(line)
 

@@ -25,7 +25,7 @@ from pydantic import SecretStr
 from controller import __version__
 from controller.domain.canonical import to_plain
 from controller.domain.errors import IncumbentError, IntegrityError
-from controller.entrypoints.cli.session import Session, pass_session
+from controller.entrypoints.cli.session import CliSession, pass_session
 from controller.ports import DeliveryQuery, Query
 from controller.service.redact import Redactor
 
@@ -44,7 +44,7 @@ Secrets of the settings and the environment were taken out, and what looks like 
 @click.command("support-bundle")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @pass_session
-def support_bundle(session: Session, *, file: Path | None) -> None:
+def support_bundle(session: CliSession, *, file: Path | None) -> None:
     """Write FILE (a zip): findings of doctor, settings, versions, the last decisions, runs, signals, messages."""
     now = datetime.now(UTC)
     target = file or Path(f"incumbent-support-{now:%Y%m%d-%H%M%S}.zip")
@@ -67,7 +67,7 @@ def support_bundle(session: Session, *, file: Path | None) -> None:
     click.echo(f"{target}: {', '.join(clean)}. Read it before you send it.")
 
 
-def _careful(gather: Callable[[Session], Any], session: Session) -> str:
+def _careful(gather: Callable[[CliSession], Any], session: CliSession) -> str:
     """A part as text; what keeps it from being gathered is the part then."""
     try:
         found = gather(session)
@@ -82,7 +82,7 @@ def _careful(gather: Callable[[Session], Any], session: Session) -> str:
     )
 
 
-def _known_secrets(session: Session) -> Iterator[str]:
+def _known_secrets(session: CliSession) -> Iterator[str]:
     for name, value in os.environ.items():
         if _SECRET_NAME.search(name) and len(value) >= _LEAST and not value.startswith("/"):
             yield value
@@ -127,7 +127,7 @@ def _of_channels(file: Path) -> Iterator[str]:
                     yield from _in_url(known)
 
 
-def _system(session: Session) -> Mapping[str, Any]:
+def _system(session: CliSession) -> Mapping[str, Any]:
     del session
     return {
         "version": __version__,
@@ -143,20 +143,20 @@ def _system(session: Session) -> Mapping[str, Any]:
     }
 
 
-def _settings(session: Session) -> Any:
+def _settings(session: CliSession) -> Any:
     from controller.entrypoints.cli.config import _rows
 
     return list(_rows(session.settings))
 
 
-def _doctor(session: Session) -> Any:
+def _doctor(session: CliSession) -> Any:
     from controller.entrypoints.cli.doctor import CHECKS
     from controller.entrypoints.cli.doctor import _careful as looked
 
     return [finding for name, check in CHECKS for finding in looked(name, check, session)]
 
 
-def _books(session: Session) -> Mapping[str, Any]:
+def _books(session: CliSession) -> Mapping[str, Any]:
     with session.read() as tx:
         return {
             "decisions": tx.decisions.head(),
@@ -172,7 +172,7 @@ def _books(session: Session) -> Mapping[str, Any]:
         }
 
 
-def _decisions(session: Session) -> Any:
+def _decisions(session: CliSession) -> Any:
     with session.read() as tx:
         return [
             {
@@ -191,7 +191,7 @@ def _decisions(session: Session) -> Any:
         ]
 
 
-def _runs(session: Session) -> Any:
+def _runs(session: CliSession) -> Any:
     with session.read() as tx:
         return [
             {
@@ -203,7 +203,7 @@ def _runs(session: Session) -> Any:
         ]  # fmt: skip
 
 
-def _signals(session: Session) -> Any:
+def _signals(session: CliSession) -> Any:
     with session.read() as tx:
         return [
             {
@@ -214,7 +214,7 @@ def _signals(session: Session) -> Any:
         ]  # fmt: skip
 
 
-def _messages(session: Session) -> Any:
+def _messages(session: CliSession) -> Any:
     with session.read() as tx:
         return [
             {
@@ -225,12 +225,12 @@ def _messages(session: Session) -> Any:
         ]  # fmt: skip
 
 
-def _policies(session: Session) -> str:
+def _policies(session: CliSession) -> str:
     with session.read() as tx:
         return "\n---\n".join(f"# {r.ref.path}\n{r.text}" for r in tx.rules.all_active())
 
 
-_PARTS: Mapping[str, Callable[[Session], Any]] = {
+_PARTS: Mapping[str, Callable[[CliSession], Any]] = {
     "system.json": _system,
     "settings.json": _settings,
     "doctor.json": _doctor,

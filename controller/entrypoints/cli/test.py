@@ -54,7 +54,9 @@ def test(
     if junit is not None:
         junit.write_text(test_results.as_junit(results) + "\n", encoding="utf-8")
     click.echo(
-        test_results.as_json(results) if as_json else test_results.as_text(results, verbose=verbose)
+        test_results.results_as_json(results)
+        if as_json
+        else test_results.results_as_text(results, verbose=verbose)
     )
     ctx.exit(0 if all(r.passed for r in results) and _enough(results, coverage) else 1)
 

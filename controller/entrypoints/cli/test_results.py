@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 from controller.rulefmt.problems import Problem
-from controller.service.ruletests import Coverage, Difference, RuleTestResult
+from controller.service.ruletests import Coverage, RuleTestDifference, RuleTestResult
 
-SCHEMA_VERSION = 1
+RESULTS_SCHEMA_VERSION = 1
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class FileResult:
         return not self.problems and all(result.passed for result in self.results)
 
 
-def as_text(files: Iterable[FileResult], *, verbose: bool) -> str:
+def results_as_text(files: Iterable[FileResult], *, verbose: bool) -> str:
     """A line a test, what differs below it, the coverage, and a line that sums up."""
     lines: list[str] = []
     tests = failed = broken = 0
@@ -73,11 +73,11 @@ def _coverage_lines(coverage: Coverage | None) -> list[str]:
     return [head, *(f"    never seen: {phrase}" for phrase in coverage.unseen)]
 
 
-def as_json(files: Iterable[FileResult]) -> str:
+def results_as_json(files: Iterable[FileResult]) -> str:
     """One object with every test, its differences, and the coverage of each file."""
     listed = list(files)
     shown = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": RESULTS_SCHEMA_VERSION,
         "passed": all(file.passed for file in listed),
         "files": [_file_dict(file) for file in listed],
     }
@@ -110,7 +110,7 @@ def _file_dict(file: FileResult) -> dict[str, object]:
     }
 
 
-def _difference_dict(difference: Difference) -> dict[str, object]:
+def _difference_dict(difference: RuleTestDifference) -> dict[str, object]:
     return {
         "line": difference.line,
         "at": difference.at.isoformat(),

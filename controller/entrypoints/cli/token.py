@@ -17,9 +17,9 @@ from controller.entrypoints.cli.output import (
     print_json,
     print_list,
     print_table,
-    tell,
+    tell_person,
 )
-from controller.entrypoints.cli.session import Session, parse_when, pass_session
+from controller.entrypoints.cli.session import CliSession, parse_when, pass_session
 
 
 @click.group(cls=DefaultGroup)
@@ -44,7 +44,7 @@ def token() -> None:
 @json_option
 @pass_session
 def create(
-    session: Session,
+    session: CliSession,
     *,
     name: str,
     role: str,
@@ -68,12 +68,14 @@ def create(
         print_json({"schema_version": SCHEMA_VERSION, "token": secret, **made})
         return
     until = parse_time(made["expires_at"])
-    tell(f"Token {made['id']} speaks as {made['actor']}, {role}, until {until:%Y-%m-%d %H:%M} UTC.")
+    tell_person(
+        f"Token {made['id']} speaks as {made['actor']}, {role}, until {until:%Y-%m-%d %H:%M} UTC."
+    )
     click.echo(secret)
 
 
 def _issue(
-    session: Session,
+    session: CliSession,
     *,
     name: str,
     role: str,
@@ -101,7 +103,7 @@ def _issue(
 @token.command(name="list")
 @json_option
 @pass_session
-def list_tokens(session: Session, *, as_json: bool) -> None:
+def list_tokens(session: CliSession, *, as_json: bool) -> None:
     """List every token that was ever issued. The tokens themselves cannot be shown again."""
     if session.remote is not None:
         rows = session.remote.tokens()
@@ -123,10 +125,10 @@ def list_tokens(session: Session, *, as_json: bool) -> None:
     print_table(columns, rows, "There is no token; `incumbent token create NAME` makes one.")
 
 
-@token.command()
+@token.command("revoke")
 @click.argument("number", type=click.IntRange(min=1))
 @pass_session
-def revoke(session: Session, number: int) -> None:
+def revoke_token_command(session: CliSession, number: int) -> None:
     """End token NUMBER at once."""
     if session.remote is not None:
         session.remote.revoke_token(number)
@@ -138,7 +140,7 @@ def revoke(session: Session, number: int) -> None:
     click.echo(f"Token {number} is revoked.")
 
 
-def _revoked(session: Session, number: int) -> bool:
+def _revoked(session: CliSession, number: int) -> bool:
     """Whether the token is at its end now; False if there is none of that number."""
     with session.store.begin() as tx:
         known = any(token.id == number for token in tx.tokens.all())

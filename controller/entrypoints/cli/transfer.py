@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from controller.domain.errors import UserError
-from controller.entrypoints.cli.output import SCHEMA_VERSION, json_option, print_json, tell
-from controller.entrypoints.cli.session import Session, pass_session
+from controller.entrypoints.cli.output import SCHEMA_VERSION, json_option, print_json, tell_person
+from controller.entrypoints.cli.session import CliSession, pass_session
 
 if TYPE_CHECKING:
     from controller.service.mlflow.transfer import Moved
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @json_option
 @pass_session
 def import_(
-    session: Session, *, server: str, models: tuple[str, ...], named: str, as_json: bool
+    session: CliSession, *, server: str, models: tuple[str, ...], named: str, as_json: bool
 ) -> None:
     """Bring MODELS (all, if none is named) of an MLflow SERVER here, as models without a policy.
 
@@ -47,7 +47,7 @@ def import_(
 @click.argument("models", nargs=-1)
 @json_option
 @pass_session
-def export(session: Session, *, server: str, models: tuple[str, ...], as_json: bool) -> None:
+def export(session: CliSession, *, server: str, models: tuple[str, ...], as_json: bool) -> None:
     """Enter MODELS (all with a policy, if none is named) at an MLflow SERVER, with their files, once.
 
     The setting `registry` publishes them continually instead. SERVER is mlflow://host:5000 or mlflow+https://host;
@@ -82,4 +82,4 @@ def _say(found: Iterable[Moved], done: str, *, as_json: bool) -> None:
         ]
         print_json({"schema_version": SCHEMA_VERSION, "models": listed})
     elif not rows:
-        tell(f"There is no model to be {done}.")
+        tell_person(f"There is no model to be {done}.")

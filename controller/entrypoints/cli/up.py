@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import click
 
 from controller.domain.errors import Unavailable, UserError
-from controller.entrypoints.cli.output import tell
+from controller.entrypoints.cli.output import tell_person
 
 if TYPE_CHECKING:
-    from controller.entrypoints.cli.daemon import Running
+    from controller.entrypoints.cli.daemon import RunningController
     from controller.settings import Settings
 
 
@@ -44,7 +44,7 @@ def up(
     home: Path | None, rules: str | None, no_worker: bool, page: bool | None, port: int | None
 ) -> None:
     """Run controller, worker and broker as one tree, until Ctrl-C."""
-    from controller.entrypoints.cli.daemon import Stop, running_controller
+    from controller.entrypoints.cli.daemon import StopEvent, running_controller
     from controller.entrypoints.supervise import Supervised
     from controller.logs import configure_logging
     from controller.settings import load_settings
@@ -52,7 +52,7 @@ def up(
     began = time.monotonic()
     settings = load_settings(home=home, rules=rules, port=port)
     configure_logging(settings)
-    stop = Stop()
+    stop = StopEvent()
     with running_controller(settings) as running, _page(settings, page, running) as welcome:
         worker = None
         if not no_worker:
@@ -60,23 +60,23 @@ def up(
             command = [sys.executable, "-m", "workers"]
             worker = Supervised("worker", command, environment, settings.grace + 5)
             worker.start()
-        tell(
+        tell_person(
             f"incumbent is up after {time.monotonic() - began:.1f} s: rules in {settings.rules}, "
             f"state in {settings.home}. Ctrl-C ends it."
         )
         if welcome:
-            tell(welcome)
+            tell_person(welcome)
         try:
             stop.wait()
         finally:
-            tell("stopping; what is under way goes on at the next start.")
+            tell_person("stopping; what is under way goes on at the next start.")
             if worker is not None:
                 worker.stop()
-    tell("stopped.")
+    tell_person("stopped.")
 
 
 @contextmanager
-def _page(settings: Settings, wanted: bool | None, running: Running) -> Iterator[str]:
+def _page(settings: Settings, wanted: bool | None, running: RunningController) -> Iterator[str]:
     """The page beside the controller; yields where it is, empty if there is none."""
     from importlib.util import find_spec
 
@@ -88,7 +88,7 @@ def _page(settings: Settings, wanted: bool | None, running: Running) -> Iterator
         raise UserError("The page needs the extra `api`.", hint="pip install 'incumbent[api]'")
     from controller.bootstrap import open_store
     from controller.entrypoints.api.serve import Server
-    from controller.entrypoints.cli.session import actor_of
+    from controller.entrypoints.cli.session import local_actor
 
     with ExitStack() as stack:
         store = open_store(settings)
@@ -98,10 +98,10 @@ def _page(settings: Settings, wanted: bool | None, running: Running) -> Iterator
         except Unavailable as error:
             if wanted:
                 raise
-            tell(error.sentence())
+            tell_person(error.sentence())
             yield ""
             return
-        yield server.welcome(actor_of(settings))
+        yield server.welcome(local_actor(settings))
 
 
 @click.command("controller")
@@ -109,20 +109,20 @@ def _page(settings: Settings, wanted: bool | None, running: Running) -> Iterator
 @_rules
 def controller_command(home: Path | None, rules: str | None) -> None:
     """Run a controller without a worker, until SIGTERM."""
-    from controller.entrypoints.cli.daemon import Stop, running_controller
+    from controller.entrypoints.cli.daemon import StopEvent, running_controller
     from controller.logs import configure_logging
     from controller.settings import load_settings
 
     settings = load_settings(home=home, rules=rules)
     configure_logging(settings)
-    stop = Stop()
+    stop = StopEvent()
     with running_controller(settings) as controller:
         leads = controller.controller.leadership is None or controller.controller.leadership.leads
-        tell(
+        tell_person(
             f"the controller runs{'' if leads else '; another one leads, and this one stands by'}."
         )
         stop.wait()
-    tell("stopped.")
+    tell_person("stopped.")
 
 
 @click.command()

@@ -17,9 +17,9 @@ from controller.entrypoints.cli.output import (
     json_option,
     on_terminal,
     print_json,
-    tell,
+    tell_person,
 )
-from controller.entrypoints.cli.session import Session, pass_session
+from controller.entrypoints.cli.session import CliSession, pass_session
 
 if TYPE_CHECKING:
     from controller.ports import Transaction
@@ -37,7 +37,7 @@ _SHOWN = 5
 @json_option
 @pass_session
 def verify(
-    session: Session, number: int | None, everything: bool, evidence: bool, as_json: bool
+    session: CliSession, number: int | None, everything: bool, evidence: bool, as_json: bool
 ) -> int:
     """Derive decision NUMBER again, or --all, from the stored snapshot and rules, byte for byte.
 
@@ -65,11 +65,11 @@ def verify(
     return 0 if found.whole else 1
 
 
-def _by_anchors(session: Session, tx: Transaction, found: Verification) -> Verification:
+def _by_anchors(session: CliSession, tx: Transaction, found: Verification) -> Verification:
     """The same, held against the anchors that were made from here; a database can be made to forget them."""
     from controller.entrypoints.cli.audit import anchored_file
     from controller.service.anchor import lacking, read_anchors
-    from controller.service.verify import Difference
+    from controller.service.verify import VerifyDifference
 
     if session.given is not None or found.first is not None:
         return found
@@ -82,12 +82,12 @@ def _by_anchors(session: Session, tx: Transaction, found: Verification) -> Verif
         stray = lacking(tx, anchor.decision, anchor.hash)
         if stray is not None:
             return replace(
-                found, first=Difference(decision=stray.decision, sentence=stray.sentence)
+                found, first=VerifyDifference(decision=stray.decision, sentence=stray.sentence)
             )
     return found
 
 
-def _evidence(session: Session, number: int, *, as_json: bool) -> int:
+def _evidence(session: CliSession, number: int, *, as_json: bool) -> int:
     from controller.entrypoints.cli.verify_evidence import recomputed
 
     evaluation, differences = recomputed(session, number)
@@ -105,7 +105,7 @@ def _evidence(session: Session, number: int, *, as_json: bool) -> int:
         )
     elif differences:
         for sentence in differences:
-            tell(sentence)
+            tell_person(sentence)
     else:
         click.echo(
             f"The evidence of {gates} gates was computed again from the stored predictions of "
@@ -134,13 +134,13 @@ def _document(found: Verification) -> dict[str, Any]:
 
 def _report(found: Verification, number: int | None) -> None:
     for finding in found.findings[:_SHOWN]:
-        tell(f"Finding: {finding.sentence}")
+        tell_person(f"Finding: {finding.sentence}")
     if len(found.findings) > _SHOWN:
-        tell(f"Finding: {len(found.findings) - _SHOWN} more like this; --json lists them.")
+        tell_person(f"Finding: {len(found.findings) - _SHOWN} more like this; --json lists them.")
     for remark in found.remarks[:_SHOWN]:
-        tell(f"Note: {remark}")
+        tell_person(f"Note: {remark}")
     if len(found.remarks) > _SHOWN:
-        tell(f"Note: {len(found.remarks) - _SHOWN} more like this; --json lists them.")
+        tell_person(f"Note: {len(found.remarks) - _SHOWN} more like this; --json lists them.")
     if found.first is not None:
         click.echo(found.first.sentence)
     elif number is not None:

@@ -9,10 +9,10 @@ from controller.domain import codec
 from controller.domain.decisions import Decision, RecordEvaluation
 from controller.domain.errors import ConfigurationError, IntegrityError, NotFound, UserError
 from controller.domain.evidence import Evaluation
-from controller.entrypoints.cli.session import Session
+from controller.entrypoints.cli.session import CliSession
 
 
-def recomputed(session: Session, number: int) -> tuple[Evaluation, list[str]]:
+def recomputed(session: CliSession, number: int) -> tuple[Evaluation, list[str]]:
     """The evaluation that decision ``number`` rests on, and a sentence for each gate that comes out otherwise."""
     with session.read() as tx:
         record = tx.decisions.get(number)
@@ -20,7 +20,7 @@ def recomputed(session: Session, number: int) -> tuple[Evaluation, list[str]]:
             raise NotFound(
                 f"There is no decision {number}.", hint="`incumbent decisions` lists them."
             )
-        evaluation = _evaluation(codec.load(Decision, record.decision), number)
+        evaluation = _evaluation(codec.load_value(Decision, record.decision), number)
         run = tx.runs.get(evaluation.run)
     if run is None:
         raise IntegrityError(f"Run {evaluation.run} of decision {number} is not in the database.")

@@ -9,17 +9,17 @@ import click
 
 from controller.domain.errors import UserError
 from controller.domain.versions import VersionState
-from controller.entrypoints.cli.listing import Choice, choice_option
+from controller.entrypoints.cli.listing import ChoiceOption, choice_option
 from controller.entrypoints.cli.output import Column, figures, json_option, print_list, print_table
 from controller.entrypoints.cli.session import (
-    Session,
+    CliSession,
     gate_metrics,
     known_model,
     only_model,
     parse_when,
     pass_session,
 )
-from controller.service.search import Wanted, parse_tag, search
+from controller.service.search import SearchFilters, parse_tag, search
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -27,7 +27,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 def _filters(command: Decorated) -> Decorated:
     """What versions can be looked for by."""
     for option in (
-        choice_option(Choice("--state", "states", VersionState, "versions in this state")),
+        choice_option(ChoiceOption("--state", "states", VersionState, "versions in this state")),
         click.option("--metric", "metrics", multiple=True, help="Only if it holds: mae<15."),
         click.option(
             "--tag", "tags", multiple=True, help="Only with this tag: team=fraud, or team."
@@ -51,7 +51,7 @@ def _filters(command: Decorated) -> Decorated:
 @_filters
 @json_option
 @pass_session
-def versions(session: Session, /, model: str | None, as_json: bool, **filters: Any) -> None:
+def versions(session: CliSession, /, model: str | None, as_json: bool, **filters: Any) -> None:
     """List the versions of MODEL, newest first; the champion is marked."""
     with session.read() as tx:
         name = model or only_model(tx)
@@ -75,7 +75,7 @@ def versions(session: Session, /, model: str | None, as_json: bool, **filters: A
 @json_option
 @pass_session
 def search_command(
-    session: Session, /, models: tuple[str, ...], as_json: bool, **filters: Any
+    session: CliSession, /, models: tuple[str, ...], as_json: bool, **filters: Any
 ) -> None:
     """Look for versions over all MODELS (default: every one) by state, metric, tag, data and date."""
     with session.read() as tx:
@@ -90,9 +90,9 @@ def search_command(
     print_table(columns, [_cells(row, frozenset()) for row in rows], "There is no such version.")
 
 
-def _wanted(session: Session, models: tuple[str, ...], filters: dict[str, Any]) -> Wanted:
+def _wanted(session: CliSession, models: tuple[str, ...], filters: dict[str, Any]) -> SearchFilters:
     now = session.now()
-    return Wanted(
+    return SearchFilters(
         models=models,
         states=tuple(VersionState(state) for state in filters["states"]),
         metrics=filters["metrics"],

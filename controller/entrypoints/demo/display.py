@@ -12,7 +12,7 @@ import click
 from controller.domain.runs import RunState
 from controller.entrypoints.cli.output import align, console, on_terminal
 from controller.entrypoints.demo.project import MonthFile
-from controller.entrypoints.demo.story import Chapter, Moment
+from controller.entrypoints.demo.story import Chapter, DemoMoment
 
 TITLES = ("ID", "MONTH", "ROWS", "TRIGGER", "CHALLENGER", "SEAT", "VERDICT", "REASON")
 _RIGHT = (True, False, True, False, True, True, False, False)
@@ -29,7 +29,7 @@ class Display(Protocol):
         """A step of the preparation or the end."""
         ...
 
-    def watch(self, month: MonthFile, moment: Moment) -> None:
+    def watch(self, month: MonthFile, moment: DemoMoment) -> None:
         """What the work on a month is at."""
         ...
 
@@ -81,7 +81,7 @@ class _Lines:
     def say(self, sentence: str) -> None:
         click.echo(sentence)
 
-    def watch(self, month: MonthFile, moment: Moment) -> None:
+    def watch(self, month: MonthFile, moment: DemoMoment) -> None:
         """Nothing: only what has happened is told."""
 
     def close(self, chapter: Chapter) -> None:
@@ -105,7 +105,7 @@ class _Living:
     def say(self, sentence: str) -> None:
         self._now, self._share = sentence, None
 
-    def watch(self, month: MonthFile, moment: Moment) -> None:
+    def watch(self, month: MonthFile, moment: DemoMoment) -> None:
         run = moment.run
         if run is None:
             self._now, self._share = f"{month.name}: {month.rows:,} rows have arrived", None

@@ -18,12 +18,12 @@ from controller.adapters.artifacts import LocalArtifacts
 from controller.domain.decisions import Verdict
 from controller.domain.errors import Unavailable
 from controller.domain.signals import NewSignal, SignalKind
-from controller.entrypoints.demo.play import MODEL, Stage, first_of_next
+from controller.entrypoints.demo.play import DEMO_MODEL, DemoStage, first_of_next
 from controller.entrypoints.demo.project import MonthFile, Project
-from controller.entrypoints.demo.story import look
+from controller.entrypoints.demo.story import look_at_work
 from controller.ports import Query
-from controller.service.explain import summary
-from controller.service.pull import pull
+from controller.service.explain import decision_summary
+from controller.service.pull import pull_artifact
 
 RULES = """
 rollback:                               # for as long as a version is champion
@@ -53,7 +53,7 @@ def loosen(project: Project) -> None:
     file.write_text(text.replace("at_most: 60", "at_most: 100000"), encoding="utf-8")
 
 
-def tell(running: Stage, months: list[MonthFile], say: Say) -> None:
+def tell_story(running: DemoStage, months: list[MonthFile], say: Say) -> None:
     """The whole story, as it happens."""
     project = running.project
     january, february, march = months[:3]
@@ -82,26 +82,28 @@ def tell(running: Stage, months: list[MonthFile], say: Say) -> None:
         say(sentence)
 
 
-def _until_loosened(running: Stage) -> None:
+def _until_loosened(running: DemoStage) -> None:
     _wait(running, lambda: "careless" in _rules(running), "the new rules were not read")
 
 
-def _rules(running: Stage) -> str:
+def _rules(running: DemoStage) -> str:
     with running.store.read() as tx:
-        rules = tx.rules.active(MODEL)
+        rules = tx.rules.active(DEMO_MODEL)
     return rules.text if rules else ""
 
 
-def _served(running: Stage, month: Path) -> Iterator[dict[str, float]]:
+def _served(running: DemoStage, month: Path) -> Iterator[dict[str, float]]:
     """The champion's figures, from a process of the team's own: the control plane loads no model."""
     project = running.project
     artifacts = LocalArtifacts(project.home / "artifacts")
     with running.store.read() as tx:
-        found = tx.aliases.resolve(MODEL, "champion")
+        found = tx.aliases.resolve(DEMO_MODEL, "champion")
     if found is None:
         raise Unavailable("There is no champion to serve.")
     digest, file = found.version.digest, project.home / "serving" / f"v{found.version.number}"
-    pull(digest, artifacts.size(digest), lambda offset: artifacts.stream(digest, offset), file)
+    pull_artifact(
+        digest, artifacts.size(digest), lambda offset: artifacts.stream(digest, offset), file
+    )
     command = [sys.executable, "-m", "examples.flights.serve", str(file), str(month)]
     done = subprocess.run(  # noqa: S603 - a command of ours
         command, cwd=project.home, capture_output=True, text=True, check=False, timeout=_PATIENCE
@@ -112,7 +114,7 @@ def _served(running: Stage, month: Path) -> Iterator[dict[str, float]]:
         yield json.loads(line)
 
 
-def _post(running: Stage, month: MonthFile, figure: dict[str, float]) -> None:
+def _post(running: DemoStage, month: MonthFile, figure: dict[str, float]) -> None:
     """As `incumbent signal metric` does, at the end of that week; and wait for the answer."""
     week = int(figure["week"])
     at = first_of_next(month.name) - timedelta(days=28 - 7 * week)
@@ -125,7 +127,7 @@ def _post(running: Stage, month: MonthFile, figure: dict[str, float]) -> None:
     }
     new = NewSignal(
         key=f"serving:{month.name}:{week}",
-        model=MODEL,
+        model=DEMO_MODEL,
         kind=SignalKind.METRIC,
         occurred_at=max(at, now),
         payload=payload,
@@ -137,12 +139,12 @@ def _post(running: Stage, month: MonthFile, figure: dict[str, float]) -> None:
     def answered() -> bool:
         with running.store.read() as tx:
             signal = tx.signals.get(number)
-            return signal is not None and signal.status.ended and look(tx, MODEL).idle
+            return signal is not None and signal.status.ended and look_at_work(tx, DEMO_MODEL).idle
 
     _wait(running, answered, f"nothing was decided about week {week}")
 
 
-def _wait(running: Stage, there: Callable[[], bool], otherwise: str) -> None:
+def _wait(running: DemoStage, there: Callable[[], bool], otherwise: str) -> None:
     deadline = time.monotonic() + _PATIENCE
     while not there():
         if time.monotonic() > deadline:
@@ -153,27 +155,29 @@ def _wait(running: Stage, there: Callable[[], bool], otherwise: str) -> None:
         time.sleep(0.15)
 
 
-def _champion(running: Stage) -> int | None:
+def _champion(running: DemoStage) -> int | None:
     with running.store.read() as tx:
-        return tx.models.state(MODEL).champion
+        return tx.models.state(DEMO_MODEL).champion
 
 
-def _last(running: Stage) -> str:
+def _last(running: DemoStage) -> str:
     with running.store.read() as tx:
-        found = tx.decisions.find(Query(model=MODEL, kinds=(Verdict.PROMOTE.value,), limit=1))
-    return f"decision {found[0].id}: {summary(found[0])['reason']}" if found else "nobody won"
+        found = tx.decisions.find(Query(model=DEMO_MODEL, kinds=(Verdict.PROMOTE.value,), limit=1))
+    return (
+        f"decision {found[0].id}: {decision_summary(found[0])['reason']}" if found else "nobody won"
+    )
 
 
-def _since(running: Stage, verdict: Verdict) -> Iterator[str]:
+def _since(running: DemoStage, verdict: Verdict) -> Iterator[str]:
     """What the rollback was, what proved its target, and what rests now."""
     with running.store.read() as tx:
-        found = tx.decisions.find(Query(model=MODEL, kinds=(verdict.value,), limit=1))
-        held = tx.models.state(MODEL).hold
-        versions = tx.registry.versions(MODEL)
+        found = tx.decisions.find(Query(model=DEMO_MODEL, kinds=(verdict.value,), limit=1))
+        held = tx.models.state(DEMO_MODEL).hold
+        versions = tx.registry.versions(DEMO_MODEL)
     if not found:
         yield "Nothing was rolled back."
         return
-    row = summary(found[0])
+    row = decision_summary(found[0])
     yield f"decision {row['id']}: {row['reason']}"
     for version in reversed(versions):
         yield f"  v{version.number} is {version.state.value}" + (

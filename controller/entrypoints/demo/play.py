@@ -20,12 +20,12 @@ from controller.bootstrap import (
 from controller.domain.errors import Unavailable
 from controller.entrypoints.demo.clock import JumpingClock
 from controller.entrypoints.demo.project import MonthFile, Project
-from controller.entrypoints.demo.story import Chapter, Moment, arrived, chapter, look
+from controller.entrypoints.demo.story import Chapter, DemoMoment, arrived, chapter, look_at_work
 from controller.entrypoints.supervise import Supervised
 from controller.ports import Store
-from controller.settings import PREFIX, Settings, load_settings
+from controller.settings import ENV_PREFIX, Settings, load_settings
 
-MODEL = "flight-delay"
+DEMO_MODEL = "flight-delay"
 START = datetime(2013, 1, 1, tzinfo=UTC)
 _LOOK = 0.15
 """Seconds between two looks at the database, for the display."""
@@ -41,19 +41,19 @@ tick = 0.1
 sync = 1.0
 """
 
-Watch = Callable[[MonthFile, Moment], None]
+OnMonth = Callable[[MonthFile, DemoMoment], None]
 """Told what the work on a month is at, a few times a second."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class DemoStage:
     """A running controller and worker on a home, with a clock that can jump."""
 
     project: Project
     store: Store
     clock: JumpingClock
 
-    def play(self, month: MonthFile, watch: Watch) -> Chapter:
+    def play(self, month: MonthFile, watch: OnMonth) -> Chapter:
         """Deliver one month and wait for its verdict; Unavailable if none comes."""
         with self.store.read() as tx:
             after, _ = tx.decisions.head()
@@ -62,9 +62,9 @@ class Stage:
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
             with self.store.read() as tx:
-                moment = look(tx, MODEL)
-                if moment.idle and arrived(tx, MODEL, month.path.name):
-                    return chapter(tx, MODEL, month.name, month.rows, after)
+                moment = look_at_work(tx, DEMO_MODEL)
+                if moment.idle and arrived(tx, DEMO_MODEL, month.path.name):
+                    return chapter(tx, DEMO_MODEL, month.name, month.rows, after)
             watch(month, moment)
             time.sleep(_LOOK)
         raise Unavailable(
@@ -84,14 +84,14 @@ def settings_of(project: Project) -> Settings:
     """The demonstration's own settings: whatever the shell or the working folder says, it stays in its home."""
     file = project.home / "incumbent.toml"
     file.write_text(_SETTINGS.format(rules=project.rules, code=project.home), encoding="utf-8")
-    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+    for name in [name for name in os.environ if name.startswith(ENV_PREFIX)]:
         del os.environ[name]
-    os.environ[f"{PREFIX}CONFIG"] = str(file)
+    os.environ[f"{ENV_PREFIX}CONFIG"] = str(file)
     return load_settings(home=project.home)
 
 
 @contextmanager
-def stage(project: Project) -> Iterator[Stage]:
+def stage(project: Project) -> Iterator[DemoStage]:
     """Everything that `incumbent up` runs, on the demonstration's home; all of it ends with the block."""
     settings, clock = settings_of(project), JumpingClock(START)
     with ExitStack() as stack:
@@ -109,4 +109,4 @@ def stage(project: Project) -> Iterator[Stage]:
         controller = build_controller(settings, store, dispatcher, clock)
         controller.start()
         stack.callback(controller.stop)
-        yield Stage(project, store, clock)
+        yield DemoStage(project, store, clock)

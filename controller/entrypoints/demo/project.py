@@ -57,7 +57,7 @@ class Project:
         month.path.rename(self.arrivals / month.path.name)
 
 
-def prepare(home: Path) -> Project:
+def prepare_home(home: Path) -> Project:
     """A clean home with the policy and the code in it.
 
     Raises Conflict where `home` holds something that is not a demonstration's, ConfigurationError where the examples

@@ -13,7 +13,7 @@ from controller.domain.signals import SignalKind
 from controller.ports import Query, Transaction
 
 JUDGED = (Verdict.PROMOTE.value, Verdict.REJECT.value, Verdict.HOLD.value)
-GATE = "better"
+DEMO_GATE = "better"
 """The gate of the policy whose evidence is told: the challenger against the seat on the same rows."""
 
 
@@ -42,7 +42,7 @@ class Chapter:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class DemoMoment:
     """What is going on now: nothing is left to do when `idle`."""
 
     idle: bool
@@ -50,7 +50,7 @@ class Moment:
     last: str = ""
 
 
-def look(tx: Transaction, model: str) -> Moment:
+def look_at_work(tx: Transaction, model: str) -> DemoMoment:
     """What the model's work is at."""
     busy = tx.runs.find(
         Query(model=model, states=(RunState.RUNNING.value, RunState.QUEUED.value), limit=10)
@@ -59,7 +59,7 @@ def look(tx: Transaction, model: str) -> Moment:
     newest = tx.decisions.find(Query(model=model, limit=1))
     last = json.loads(newest[0].decision)["reason"] if newest else ""
     running = next((run for run in busy if run.state is RunState.RUNNING), None)
-    return Moment(not busy and not waiting, running or next(iter(busy), None), last)
+    return DemoMoment(not busy and not waiting, running or next(iter(busy), None), last)
 
 
 def arrived(tx: Transaction, model: str, name: str) -> bool:
@@ -131,7 +131,7 @@ def _evidence(body: Mapping[str, Any]) -> Mapping[str, Any]:
     for action in body["actions"]:
         if action["kind"] == "record_evaluation":
             for item in action["evaluation"]["evidence"]:
-                if item["gate"] == GATE:
+                if item["gate"] == DEMO_GATE:
                     found: Mapping[str, Any] = item
                     return found
     return {}

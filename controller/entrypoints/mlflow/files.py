@@ -12,34 +12,34 @@ from fastapi import Request
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
-from controller.bootstrap import open_artifacts
+from controller.bootstrap import artifact_store_of
 from controller.domain.catalog import CatalogVersion
 from controller.domain.errors import NotFound
-from controller.entrypoints.api.desk import Desk
+from controller.entrypoints.api.context import AppContext
 from controller.ports import ArtifactStore
 from controller.service.documents import read_document
 from controller.service.mlflow.folder import ARTIFACT, Described, small_files
 
 
-def answer_file(request: Request, desk: Desk) -> Response:
+def answer_file(request: Request, app_context: AppContext) -> Response:
     """One file; the artifact with its digest as ETag, and in parts where they are asked for."""
-    version, path = _asked(desk, request.path_params["path"])
-    artifacts = _artifacts(desk)
+    version, path = _asked(app_context, request.path_params["path"])
+    artifacts = _artifacts(app_context)
     if path == ARTIFACT:
         return _sent(artifacts, version.digest)
-    found = small_files(_described(desk, artifacts, version)).get(path)
+    found = small_files(_described(app_context, artifacts, version)).get(path)
     if found is None:
         raise NotFound(f"There is no file {path} in {version.model} v{version.number}.")
     return Response(found, media_type="application/octet-stream")
 
 
-def answer_listing(request: Request, desk: Desk) -> Response:
+def answer_listing(request: Request, app_context: AppContext) -> Response:
     """What lies directly below a folder."""
-    version, path = _asked(desk, request.query_params.get("path", ""))
-    artifacts = _artifacts(desk)
+    version, path = _asked(app_context, request.query_params.get("path", ""))
+    artifacts = _artifacts(app_context)
     sizes = {
         name: len(content)
-        for name, content in small_files(_described(desk, artifacts, version)).items()
+        for name, content in small_files(_described(app_context, artifacts, version)).items()
     }
     sizes[ARTIFACT] = artifacts.size(version.digest)
     below = f"{path}/" if path else ""
@@ -53,11 +53,11 @@ def answer_listing(request: Request, desk: Desk) -> Response:
     return Response(json.dumps({"files": list(files.values())}), media_type="application/json")
 
 
-def _asked(desk: Desk, path: str) -> tuple[CatalogVersion, str]:
+def _asked(app_context: AppContext, path: str) -> tuple[CatalogVersion, str]:
     """The version that a path ``MODEL/NUMBER/file`` begins with, and the rest of it."""
     model, _, rest = path.strip("/").partition("/")
     number, _, file = rest.partition("/")
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         found = (
             tx.catalog.version(unquote(model), min(int(number), 2**31 - 1))
             if number.isdecimal()
@@ -68,8 +68,10 @@ def _asked(desk: Desk, path: str) -> tuple[CatalogVersion, str]:
     return found, file
 
 
-def _described(desk: Desk, artifacts: ArtifactStore, version: CatalogVersion) -> Described:
-    with desk.store.read() as tx:
+def _described(
+    app_context: AppContext, artifacts: ArtifactStore, version: CatalogVersion
+) -> Described:
+    with app_context.store.read() as tx:
         (own,) = tx.registry.versions(version.model, numbers=[version.number])
     return Described(
         model=version.model,
@@ -97,5 +99,5 @@ def _sent(artifacts: ArtifactStore, digest: str) -> Response:
     )
 
 
-def _artifacts(desk: Desk) -> ArtifactStore:
-    return desk.artifacts or open_artifacts(desk.settings)
+def _artifacts(app_context: AppContext) -> ArtifactStore:
+    return app_context.artifacts or artifact_store_of(app_context.settings)

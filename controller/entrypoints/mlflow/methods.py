@@ -9,8 +9,8 @@ from typing import Any
 from controller.domain.catalog import CatalogVersion, NewFreeVersion
 from controller.domain.errors import UserError
 from controller.entrypoints.mlflow.shapes import model_body, version_body
-from controller.service.mlflow.surface import Asked, Surface
-from controller.service.words import Word
+from controller.service.commands import Command
+from controller.service.mlflow.surface import SearchRequest, Surface
 
 _DOCS = "See the API docs for more information about request parameters."
 
@@ -60,12 +60,12 @@ class Call:
             raise UserError("Invalid value for parameter 'tags' supplied: not a list of tags.")
         return {str(one.get("key") or ""): str(one.get("value") or "") for one in value}
 
-    def asked(self, usual: int) -> Asked:
+    def asked(self, usual: int) -> SearchRequest:
         """A search."""
         most = self.text("max_results") or str(usual)
         if not most.removeprefix("-").isdecimal():
             raise UserError(f"Invalid value '{most}' for parameter 'max_results' supplied.")
-        return Asked(
+        return SearchRequest(
             filter=self.text("filter"),
             order_by=self.many("order_by"),
             most=int(most),
@@ -73,53 +73,53 @@ class Call:
         )
 
 
-Answer = dict[str, Any]
+MethodAnswer = dict[str, Any]
 
 
-def _model(model: Any) -> Answer:
+def _model(model: Any) -> MethodAnswer:
     return {"registered_model": model_body(model)}
 
 
-def _version(version: CatalogVersion) -> Answer:
+def _version(version: CatalogVersion) -> MethodAnswer:
     return {"model_version": version_body(version)}
 
 
-def _create_model(call: Call) -> Answer:
+def _create_model(call: Call) -> MethodAnswer:
     name = call.text("name", needed=True)
     return _model(call.surface.create_model(name, call.text("description"), call.tags()))
 
 
-def _get_model(call: Call) -> Answer:
+def _get_model(call: Call) -> MethodAnswer:
     return _model(call.surface.model(call.text("name", needed=True)))
 
 
-def _rename_model(call: Call) -> Answer:
+def _rename_model(call: Call) -> MethodAnswer:
     name, new = call.text("name", needed=True), call.text("new_name", needed=True)
     return _model(call.surface.rename_model(name, new))
 
 
-def _update_model(call: Call) -> Answer:
+def _update_model(call: Call) -> MethodAnswer:
     name = call.text("name", needed=True)
     return _model(call.surface.describe_model(name, call.text("description"), call.actor))
 
 
-def _delete_model(call: Call) -> Answer:
+def _delete_model(call: Call) -> MethodAnswer:
     call.surface.delete_model(call.text("name", needed=True))
     return {}
 
 
-def _search_models(call: Call) -> Answer:
+def _search_models(call: Call) -> MethodAnswer:
     found, token = call.surface.search_models(call.asked(100))
-    body: Answer = {"registered_models": [model_body(model) for model in found]}
+    body: MethodAnswer = {"registered_models": [model_body(model) for model in found]}
     return body | ({"next_page_token": token} if token else {})
 
 
-def _latest(call: Call) -> Answer:
+def _latest(call: Call) -> MethodAnswer:
     found = call.surface.latest(call.text("name", needed=True), call.many("stages"))
     return {"model_versions": [version_body(version) for version in found]}
 
 
-def _create_version(call: Call) -> Answer:
+def _create_version(call: Call) -> MethodAnswer:
     source = call.text("source", needed=True)
     new = NewFreeVersion(
         source=source,
@@ -134,62 +134,62 @@ def _create_version(call: Call) -> Answer:
     return _version(call.surface.create_version(call.text("name", needed=True), new))
 
 
-def _get_version(call: Call) -> Answer:
+def _get_version(call: Call) -> MethodAnswer:
     return _version(call.surface.version(call.text("name", needed=True), call.number()))
 
 
-def _update_version(call: Call) -> Answer:
+def _update_version(call: Call) -> MethodAnswer:
     name, given = call.text("name", needed=True), "description" in call.arguments
     said = call.text("description") if given else None
     return _version(call.surface.describe_version(name, call.number(), said, call.actor))
 
 
-def _transition(call: Call) -> Answer:
+def _transition(call: Call) -> MethodAnswer:
     name, stage = call.text("name", needed=True), call.text("stage", needed=True)
     alone = call.arguments.get("archive_existing_versions") in {True, "true"}
     return _version(call.surface.transition(name, call.number(), stage, alone=alone))
 
 
-def _delete_version(call: Call) -> Answer:
+def _delete_version(call: Call) -> MethodAnswer:
     call.surface.delete_version(call.text("name", needed=True), call.number())
     return {}
 
 
-def _search_versions(call: Call) -> Answer:
+def _search_versions(call: Call) -> MethodAnswer:
     found, token = call.surface.search_versions(call.asked(200_000))
-    body: Answer = {"model_versions": [version_body(version) for version in found]}
+    body: MethodAnswer = {"model_versions": [version_body(version) for version in found]}
     return body | ({"next_page_token": token} if token else {})
 
 
-def _download(call: Call) -> Answer:
+def _download(call: Call) -> MethodAnswer:
     version = call.surface.version(call.text("name", needed=True), call.number())
     return {"artifact_uri": version.storage or call.files(version)}
 
 
-def _by_alias(call: Call) -> Answer:
+def _by_alias(call: Call) -> MethodAnswer:
     name, alias = call.text("name", needed=True), call.text("alias", needed=True)
     return _version(call.surface.by_alias(name, alias))
 
 
-def _set_alias(call: Call) -> Answer:
+def _set_alias(call: Call) -> MethodAnswer:
     name, alias = call.text("name", needed=True), call.text("alias", needed=True)
     call.surface.point(name, alias, call.number())
     return {}
 
 
-def _delete_alias(call: Call) -> Answer:
+def _delete_alias(call: Call) -> MethodAnswer:
     call.surface.point(call.text("name", needed=True), call.text("alias", needed=True), None)
     return {}
 
 
-def alias_word(call: Call, *, away: bool) -> Word | None:
+def alias_word(call: Call, *, away: bool) -> Command | None:
     """What has to be asked for where an alias of a governed model is set (or taken away)."""
     name, alias = call.text("name", needed=True), call.text("alias", needed=True)
     return call.surface.alias_word(name, alias, None if away else call.number())
 
 
-def _tag(*, of_version: bool, away: bool) -> Callable[[Call], Answer]:
-    def tagged(call: Call) -> Answer:
+def _tag(*, of_version: bool, away: bool) -> Callable[[Call], MethodAnswer]:
+    def tagged(call: Call) -> MethodAnswer:
         name, key = call.text("name", needed=True), call.text("key", needed=True)
         number = call.number() if of_version else 0
         call.surface.tag(name, number, key, None if away else call.text("value"), call.actor)
@@ -198,7 +198,7 @@ def _tag(*, of_version: bool, away: bool) -> Callable[[Call], Answer]:
     return tagged
 
 
-METHODS: Mapping[tuple[str, str], Callable[[Call], Answer]] = {
+METHODS: Mapping[tuple[str, str], Callable[[Call], MethodAnswer]] = {
     ("POST", "registered-models/create"): _create_model,
     ("POST", "registered-models/rename"): _rename_model,
     ("PATCH", "registered-models/update"): _update_model,

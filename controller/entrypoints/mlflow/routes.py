@@ -24,14 +24,14 @@ from controller.domain.errors import (
 )
 from controller.domain.signals import SignalStatus
 from controller.entrypoints.api.caller import caller
-from controller.entrypoints.api.desk import Desk, desk_for, desk_of, proven
+from controller.entrypoints.api.context import AppContext, context_of, desk_for, proven
 from controller.entrypoints.mlflow.files import answer_file, answer_listing
 from controller.entrypoints.mlflow.methods import METHODS, READING, Call, alias_word
 from controller.entrypoints.mlflow.shapes import error_body
 from controller.ports import Transaction
 from controller.service.access import Person, digest_of
+from controller.service.commands import Command, owner_of
 from controller.service.mlflow.surface import Surface
-from controller.service.words import Word, owner_of
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ FILES = "/api/2.0/mlflow-artifacts/artifacts"
 _VERBS = ["GET", "POST", "PATCH", "DELETE", "PUT"]
 
 
-def mount(app: FastAPI) -> None:
+def mount_mlflow(app: FastAPI) -> None:
     """Answer below MLflow's paths."""
     app.add_route(API + "/{path:path}", _method, methods=_VERBS, include_in_schema=False)
     app.add_route(FILES, _listing, methods=["GET"], include_in_schema=False)
@@ -88,47 +88,49 @@ _NOTES = frozenset({"set-tag", "delete-tag", "update"})
 
 def _do(request: Request, key: tuple[str, str], raw: bytes) -> dict[str, Any]:
     person = _person(request)
-    desk = desk_for(request, person)
+    app_context = desk_for(request, person)
     arguments = _arguments(request, raw)
     reading = key in READING
     if reading:
         _may_read(person)
     else:
-        _must(desk, person, key, arguments)
-    now, free = desk.clock.now(), desk.settings.mlflow == "free"
+        _must(app_context, person, key, arguments)
+    now, free = app_context.clock.now(), app_context.settings.mlflow == "free"
 
     def call(tx: Transaction) -> Call:
         return Call(
             surface=Surface(tx, now, free=free),
             arguments=arguments,
             actor=person.actor,
-            files=lambda version: _place(request, desk, version),
+            files=lambda version: _place(request, app_context, version),
         )
 
     if key[1] == "registered-models/alias" and not reading:
-        with desk.store.read() as tx:
+        with app_context.store.read() as tx:
             word = alias_word(call(tx), away=key[0] == "DELETE")
         if word is not None:
-            return _spoken(desk, person, word)
-    with desk.store.read() if reading else desk.store.begin() as tx:
+            return _spoken(app_context, person, word)
+    with app_context.store.read() if reading else app_context.store.begin() as tx:
         return METHODS[key](call(tx))
 
 
-def _must(desk: Desk, person: Person, key: tuple[str, str], arguments: dict[str, Any]) -> None:
+def _must(
+    app_context: AppContext, person: Person, key: tuple[str, str], arguments: dict[str, Any]
+) -> None:
     """Whether the person may write: about a governed model as its owner's policy has it, else as an operator."""
     name, owner = arguments.get("name"), None
     notes = False
     if isinstance(name, str):
-        with desk.store.read() as tx:
+        with app_context.store.read() as tx:
             if tx.catalog.kind(name) == "governed":
-                owner = owner_of(tx, name, desk.parse)
+                owner = owner_of(tx, name, app_context.parse)
                 notes = key[1].rpartition("/")[2] in _NOTES
     person.must("comment" if notes else "catalog", owner)
 
 
-def _spoken(desk: Desk, person: Person, word: Word) -> dict[str, Any]:
+def _spoken(app_context: AppContext, person: Person, word: Command) -> dict[str, Any]:
     """Ask for a decision, and wait for it for a moment."""
-    signal, _ = desk.say(person, word)
+    signal, _ = app_context.submit(person, word)
     if signal.status is SignalStatus.HANDLED:
         return {}
     if signal.status.ended:
@@ -168,7 +170,7 @@ def _person(request: Request) -> Person:
         _, _, password = base64.b64decode(secret.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         raise NotLoggedIn("The basic credentials cannot be read.") from None
-    return proven(request, desk_of(request).bearer(digest_of(password)))
+    return proven(request, context_of(request).bearer(digest_of(password)))
 
 
 def _reader(request: Request) -> Person:
@@ -182,8 +184,8 @@ def _may_read(person: Person) -> Person:
     return person
 
 
-def _place(request: Request, desk: Desk, version: CatalogVersion) -> str:
-    base = (desk.settings.page_url or str(request.base_url)).rstrip("/")
+def _place(request: Request, app_context: AppContext, version: CatalogVersion) -> str:
+    base = (app_context.settings.page_url or str(request.base_url)).rstrip("/")
     return f"{base}{FILES}/{quote(version.model, safe='')}/{version.number}"
 
 

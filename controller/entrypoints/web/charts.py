@@ -16,7 +16,7 @@ _WIDTH, _HEIGHT, _EDGE = 240, 40, 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Interval:
+class GainInterval:
     """A gain with its bounds against what was needed, all in the metric's unit; more is better."""
 
     point: float
@@ -46,7 +46,7 @@ class Scale:
         return round(self.edge + share * (self.width - 2 * self.edge), 1)
 
 
-def scale_of(intervals: Sequence[Interval]) -> Scale:
+def scale_of(intervals: Sequence[GainInterval]) -> Scale:
     """One scale for several intervals, so that they can be compared by eye."""
     values = [v for interval in intervals for v in (*interval.ends(), 0.0)]
     low, high = min(values, default=0.0), max(values, default=1.0)
@@ -54,7 +54,7 @@ def scale_of(intervals: Sequence[Interval]) -> Scale:
     return Scale(low - pad, high + pad)
 
 
-def interval_svg(interval: Interval, scale: Scale, label: str) -> Markup:
+def interval_svg(interval: GainInterval, scale: Scale, label: str) -> Markup:
     """A line from bound to bound, a dot at the estimate, and the margin that had to be beaten."""
     x, need, mid = scale(interval.point), scale(interval.need), _HEIGHT // 2
     parts = [

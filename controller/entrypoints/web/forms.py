@@ -10,12 +10,12 @@ from fastapi import Path as PathPart
 from starlette.responses import RedirectResponse, Response
 
 from controller.domain.errors import UserError
-from controller.entrypoints.api.desk import At
+from controller.entrypoints.api.context import Context
+from controller.entrypoints.web.request import Visitor, base_of, local, number_in
 from controller.entrypoints.web.session import check_form
-from controller.entrypoints.web.visit import Visitor, base_of, local, number_in
-from controller.service.delegate import Wish, delegate, take_back
-from controller.service.talk import add_comment, subject_model
-from controller.service.words import WORDS, Word, owner_of
+from controller.service.commands import COMMANDS, Command, owner_of
+from controller.service.comments import add_comment, subject_model
+from controller.service.delegate import Wish, add_delegation, take_back
 
 router = APIRouter(include_in_schema=False)
 
@@ -23,7 +23,7 @@ router = APIRouter(include_in_schema=False)
 @router.post("/words")
 def words(
     request: Request,
-    desk: At,
+    app_context: Context,
     session: Visitor,
     *,
     word: Annotated[str, Form()],
@@ -40,10 +40,10 @@ def words(
 ) -> Response:
     """A person's word; the answer is shown on the page that the button stands on."""
     check_form(request, session, mark)
-    if word not in WORDS:
+    if word not in COMMANDS:
         raise UserError(f"Nothing is called {word!r} here.")
-    said = Word(
-        right=word,
+    said = Command(
+        action=word,
         model=model,
         reason=reason,
         version=number_in(version),
@@ -53,14 +53,14 @@ def words(
         payload={"signal": number_in(signal)} if signal else {},
         key=f"form:{key}" if key else None,
     )
-    kept, _ = desk.say(session.person, said)
+    kept, _ = app_context.submit(session.person, said)
     return RedirectResponse(f"{base_of(request)}{local(back)}?signal={kept.id}", 303)
 
 
 @router.post("/delegations")
 def away(
     request: Request,
-    desk: At,
+    app_context: Context,
     session: Visitor,
     *,
     to: Annotated[str, Form(max_length=200)],
@@ -71,33 +71,33 @@ def away(
 ) -> Response:
     """Let somebody approve in one's place."""
     check_form(request, session, mark)
-    now = desk.clock.now()
+    now = app_context.clock.now()
     until = now.replace(second=0, microsecond=0) + timedelta(days=days)
-    with desk.store.begin() as tx:
+    with app_context.store.begin() as tx:
         wish = Wish(to=to, until=until, reason=reason, key=f"form:{key}" if key else None)
-        delegate(tx, session.person, wish, now)
+        add_delegation(tx, session.person, wish, now)
     return RedirectResponse(f"{base_of(request)}/#away", 303)
 
 
 @router.post("/delegations/{number}/end")
 def back(
     request: Request,
-    desk: At,
+    app_context: Context,
     session: Visitor,
     number: Annotated[int, PathPart(ge=1, le=2**31 - 1)],
     mark: Annotated[str, Form()] = "",
 ) -> Response:
     """Take a delegation back."""
     check_form(request, session, mark)
-    with desk.store.begin() as tx:
-        take_back(tx, session.person, number, desk.clock.now())
+    with app_context.store.begin() as tx:
+        take_back(tx, session.person, number, app_context.clock.now())
     return RedirectResponse(f"{base_of(request)}/#away", 303)
 
 
 @router.post("/comments")
-def comment(
+def comment_form(
     request: Request,
-    desk: At,
+    app_context: Context,
     session: Visitor,
     *,
     subject: Annotated[str, Form()],
@@ -108,15 +108,15 @@ def comment(
 ) -> Response:
     """Say something beside a decision, a run or a version."""
     check_form(request, session, mark)
-    with desk.store.begin() as tx:
-        owner = owner_of(tx, subject_model(tx, subject), desk.parse)
+    with app_context.store.begin() as tx:
+        owner = owner_of(tx, subject_model(tx, subject), app_context.parse)
         session.person.must("comment", owner)
         add_comment(
             tx,
             subject,
             session.person.actor,
             text,
-            desk.clock.now(),
+            app_context.clock.now(),
             f"form:{key}" if key else None,
         )
     return RedirectResponse(f"{base_of(request)}{local(back)}#talk", 303)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from controller.service.documents import part
+from controller.service.documents import mapping_part
 
 _MOST_FILES = 20
 
@@ -14,12 +14,16 @@ def provenance_view(kept: Mapping[str, Any]) -> dict[str, Any] | None:
     """Code, machine, packages, rows and files of a run, as its page lists them; None where nothing was recorded."""
     if not kept:
         return None
-    code, platform, data = part(kept, "code"), part(kept, "platform"), part(kept, "data")
+    code, platform, data = (
+        mapping_part(kept, "code"),
+        mapping_part(kept, "platform"),
+        mapping_part(kept, "data"),
+    )
     files = [f for f in data.get("files") or () if isinstance(f, dict)]
     commit = str(code.get("commit") or "")[:12]
     facts = {
         "Commit": f"{commit}{' (with changes that were not committed)' if code.get('dirty') else ''}",
-        "Source": part(kept, "source").get("file"),
+        "Source": mapping_part(kept, "source").get("file"),
         "Python": platform.get("python"),
         "System": platform.get("system"),
         "Machine": platform.get("host"),
@@ -31,10 +35,10 @@ def provenance_view(kept: Mapping[str, Any]) -> dict[str, Any] | None:
     }
     return {
         "facts": {name: value for name, value in facts.items() if value not in {None, ""}},
-        "rows": part(kept, "rows"),
+        "rows": mapping_part(kept, "rows"),
         "files": files[-_MOST_FILES:],
         "more_files": max(0, len(files) - _MOST_FILES),
-        "packages": part(kept, "packages"),
+        "packages": mapping_part(kept, "packages"),
     }
 
 

@@ -12,18 +12,18 @@ from starlette.responses import RedirectResponse, Response
 
 from controller.bootstrap import notify_plan
 from controller.domain.errors import ConfigurationError, NotFound
-from controller.entrypoints.api.desk import At, Desk
-from controller.entrypoints.web.render import page
+from controller.entrypoints.api.context import AppContext, Context
+from controller.entrypoints.web.render import render_page
+from controller.entrypoints.web.request import Visitor, base_of, number_in
 from controller.entrypoints.web.session import check_form
-from controller.entrypoints.web.visit import Visitor, base_of, number_in
 from controller.ports import Delivery, DeliveryQuery, DeliveryState, Notice, Silence, Transaction
 from controller.service.access import Person
 from controller.service.notices.again import (
-    end_silence,
+    finish_silence,
+    keep_silence,
     must_handle,
     must_silence,
     send_again,
-    silence,
     why_not_again,
     why_not_handle,
     why_not_silence,
@@ -34,11 +34,11 @@ _PAGE = 50
 _SHOWN = 3
 """Notices of a message that a row shows; its own page shows all that are kept."""
 
-Number = Annotated[int, PathPart(ge=1, le=2**63 - 1)]
+MessageNumberPart = Annotated[int, PathPart(ge=1, le=2**63 - 1)]
 
 
 @router.get("/messages")
-def messages(request: Request, desk: At, session: Visitor) -> Response:
+def messages_page(request: Request, app_context: Context, session: Visitor) -> Response:
     """The delivery log, newest first, with the silences in force and where the channels lead."""
     asked = request.query_params
     state, decision = asked.get("state") or "", number_in(asked.get("decision"))
@@ -49,17 +49,19 @@ def messages(request: Request, desk: At, session: Visitor) -> Response:
         limit=_PAGE,
         decision=decision,
     )
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         found = tx.deliveries.find(query)
         rows = [_row(tx, one) for one in found]
         for row in rows:
             failed = row["message"].state is DeliveryState.FAILED
-            row["why_not"] = _why_not(tx, desk, session.person, row["message"]) if failed else "-"
+            row["why_not"] = (
+                _why_not(tx, app_context, session.person, row["message"]) if failed else "-"
+            )
         silences = [
-            (one, why_not_silence(tx, session.person, one, desk.parse))
-            for one in tx.silences.active(desk.clock.now())
+            (one, why_not_silence(tx, session.person, one, app_context.parse))
+            for one in tx.silences.active(app_context.clock.now())
         ]
-    return page(
+    return render_page(
         request,
         "messages.html",
         rows=rows,
@@ -70,46 +72,46 @@ def messages(request: Request, desk: At, session: Visitor) -> Response:
         silences=silences,
         more=_more(dict(asked), found),
         may_silence=_may_silence(session.person),
-        channels=_channels(desk) if not session.person.why_not("notify", None) else None,
+        channels=_channels(app_context) if not session.person.why_not("notify", None) else None,
     )
 
 
 @router.get("/messages/{number}")
-def message(request: Request, desk: At, session: Visitor, number: str) -> Response:
+def message(request: Request, app_context: Context, session: Visitor, number: str) -> Response:
     """One message with all that it says, and what became of it."""
     wanted = number_in(number)
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         found = tx.deliveries.get(wanted) if wanted else None
         if found is None:
             raise NotFound(f"There is no message {number}.", hint="The page Messages lists them.")
         row = _row(tx, found, shown=len(found.notices))
-        row["why_not"] = _why_not(tx, desk, session.person, found)
-    return page(request, "message.html", row=row)
+        row["why_not"] = _why_not(tx, app_context, session.person, found)
+    return render_page(request, "message.html", row=row)
 
 
 @router.post("/messages/{number}/again")
-def again(
+def repeat_message(
     request: Request,
-    desk: At,
+    app_context: Context,
     session: Visitor,
-    number: Number,
+    number: MessageNumberPart,
     mark: Annotated[str, Form()] = "",
     key: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
     """Send it again; the answer is the page of the copy."""
     check_form(request, session, mark)
-    with desk.store.begin() as tx:
+    with app_context.store.begin() as tx:
         held = tx.deliveries.get(number)
         if held is not None:
-            must_handle(tx, session.person, held, desk.parse)
-        copy = send_again(tx, number, desk.clock.now(), _keyed(session.person, key))
+            must_handle(tx, session.person, held, app_context.parse)
+        copy = send_again(tx, number, app_context.clock.now(), _keyed(session.person, key))
     return RedirectResponse(f"{base_of(request)}/messages/{copy.id}", 303)
 
 
 @router.post("/silences")
-def add_silence(
+def silence_form(
     request: Request,
-    desk: At,
+    app_context: Context,
     session: Visitor,
     *,
     hours: Annotated[int, Form(ge=1, le=720)],
@@ -122,7 +124,7 @@ def add_silence(
 ) -> Response:
     """Silence something for a while."""
     check_form(request, session, mark)
-    now = desk.clock.now()
+    now = app_context.clock.now()
     wanted = Silence(
         reason=reason.strip(),
         created_by=session.person.actor,
@@ -133,24 +135,24 @@ def add_silence(
         channel=channel.strip() or None,
         key=_keyed(session.person, key),
     )
-    with desk.store.begin() as tx:
-        must_silence(tx, session.person, wanted, desk.parse)
-        silence(tx, wanted, now)
+    with app_context.store.begin() as tx:
+        must_silence(tx, session.person, wanted, app_context.parse)
+        keep_silence(tx, wanted, now)
     return RedirectResponse(f"{base_of(request)}/messages#silences", 303)
 
 
 @router.post("/silences/{number}/end")
-def end(
+def end_silence_form(
     request: Request,
-    desk: At,
+    app_context: Context,
     session: Visitor,
-    number: Number,
+    number: MessageNumberPart,
     mark: Annotated[str, Form()] = "",
 ) -> Response:
     """End a silence now."""
     check_form(request, session, mark)
-    with desk.store.begin() as tx:
-        end_silence(tx, session.person, number, desk.parse, desk.clock.now())
+    with app_context.store.begin() as tx:
+        finish_silence(tx, session.person, number, app_context.parse, app_context.clock.now())
     return RedirectResponse(f"{base_of(request)}/messages#silences", 303)
 
 
@@ -177,8 +179,8 @@ def _place(notice: Notice) -> str:
     return f"/models/{quote(notice.model, safe='')}"
 
 
-def _why_not(tx: Transaction, desk: Desk, person: Person, kept: Delivery) -> str:
-    return why_not_handle(tx, person, kept, desk.parse) or why_not_again(kept)
+def _why_not(tx: Transaction, app_context: AppContext, person: Person, kept: Delivery) -> str:
+    return why_not_handle(tx, person, kept, app_context.parse) or why_not_again(kept)
 
 
 def _may_silence(person: Person) -> str:
@@ -195,15 +197,15 @@ def _more(asked: dict[str, str], found: list[Delivery]) -> str:
     return "?" + urlencode(kept | {"before": str(found[-1].id)})
 
 
-def _channels(desk: Desk) -> dict[str, Any]:
+def _channels(app_context: AppContext) -> dict[str, Any]:
     """Where channels lead (labels without secrets), and each mistake of the file."""
 
     def ask() -> dict[str, Any]:
         try:
-            plan = notify_plan(desk.settings)
+            plan = notify_plan(app_context.settings)
         except ConfigurationError as error:
             return {"named": {}, "problems": [error.sentence()], "file": True}
         named = {name: [one.label for one in them] for name, them in plan.senders.items()}
         return {"named": named, "problems": [*plan.problems], "file": plan.file is not None}
 
-    return desk.kept("channels", ask)
+    return app_context.kept("channels", ask)

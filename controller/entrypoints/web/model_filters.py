@@ -11,7 +11,7 @@ from controller.service.overview import model_names
 from controller.service.owners import Owners
 
 Parse = Callable[[str, str], Policy]
-STATES = {
+MODEL_STATES = {
     "held": "a challenger waits",
     "running": "work is under way",
     "resting": "on hold",
@@ -24,7 +24,7 @@ _MANY = 100_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
+class ModelFilters:
     """What was asked for; empty means any."""
 
     name: str = ""
@@ -32,7 +32,7 @@ class Wanted:
     state: str = ""
 
 
-def filtered(tx: Transaction, owned: Owners, wanted: Wanted) -> list[str]:
+def filtered(tx: Transaction, owned: Owners, wanted: ModelFilters) -> list[str]:
     """The names that are wanted, in order."""
     names: Iterable[str] = model_names(tx)
     if wanted.name:
@@ -40,7 +40,7 @@ def filtered(tx: Transaction, owned: Owners, wanted: Wanted) -> list[str]:
     if wanted.owner:
         each = owned.each(tx)
         names = [n for n in names if each.get(n) == wanted.owner]
-    if wanted.state in STATES:
+    if wanted.state in MODEL_STATES:
         found = _up_to(tx, wanted.state)
         empty = wanted.state == "empty"
         names = [n for n in names if (n not in found if empty else n in found)]

@@ -12,14 +12,14 @@ from controller.domain.errors import NotFound
 from controller.domain.evidence import Evaluation
 from controller.domain.rollout import RolloutView
 from controller.domain.versions import Reign, Version, VersionState
-from controller.entrypoints.api.desk import Desk
+from controller.entrypoints.api.context import AppContext
 from controller.entrypoints.web.charts import Mark, spark_svg, timeline_svg
 from controller.ports import Query, Transaction
 from controller.service.access import Person
-from controller.service.explain import summary
+from controller.service.commands import owner_of
+from controller.service.explain import decision_summary
 from controller.service.overview import model_at_a_glance
 from controller.service.owners import Owners
-from controller.service.words import owner_of
 
 _CONSUMERS = 50
 _MOST_DRIFT = 100
@@ -59,7 +59,9 @@ def _line(tx: Transaction, name: str, owned: Owners) -> dict[str, Any]:
         "spark": spark_svg(newest, f"{metric} of the last {len(newest)} champions"),
         "runs": tx.runs.find(Query(model=name, states=("queued", "running"), limit=5)),
         "waits": [version.number for version in waits],
-        "last": [summary(record) for record in tx.decisions.find(Query(model=name, limit=1))],
+        "last": [
+            decision_summary(record) for record in tx.decisions.find(Query(model=name, limit=1))
+        ],
         "problems": [problem for problem in problems if problem],
     }
 
@@ -86,16 +88,18 @@ def _metric(
     return metric, [found[reign.version].get(metric) for reign in history]
 
 
-def model_view(tx: Transaction, desk: Desk, name: str, person: Person) -> dict[str, Any]:
+def model_view(
+    tx: Transaction, app_context: AppContext, name: str, person: Person
+) -> dict[str, Any]:
     """What the template shows; NotFound if nothing is known of the model."""
-    owner = owner_of(tx, name, desk.parse)
+    owner = owner_of(tx, name, app_context.parse)
     glance = model_at_a_glance(tx, name)
     history = tx.registry.history(name, 100)
     metric, values = _metric(tx, name, history)
     versions = tx.registry.versions(name, limit=50)
     judged = tx.registry.evaluations(name, [v.number for v in versions])
     decisions = tx.decisions.find(Query(model=name, limit=100))
-    rows = [summary(record) for record in decisions]
+    rows = [decision_summary(record) for record in decisions]
     if not versions and not rows and tx.rules.active(name) is None:
         raise NotFound(f"There is no model called {name}.")
     return {
@@ -104,7 +108,11 @@ def model_view(tx: Transaction, desk: Desk, name: str, person: Person) -> dict[s
         "m": glance,
         "metric": metric,
         "timeline": _timeline(
-            history, values, [*_marks(rows), *_drift_marks(tx, name)], desk.clock.now(), metric
+            history,
+            values,
+            [*_marks(rows), *_drift_marks(tx, name)],
+            app_context.clock.now(),
+            metric,
         ),
         "reigns": list(zip(history, values, strict=True))[:20],
         "versions": [
@@ -116,7 +124,7 @@ def model_view(tx: Transaction, desk: Desk, name: str, person: Person) -> dict[s
         "runs": tx.runs.find(Query(model=name, limit=10)),
         "rollout": _rollout(tx, name),
         "aliases": tx.aliases.of(name),
-        "consumers": tx.consumers.of(name, live_at=desk.clock.now())[:_CONSUMERS],
+        "consumers": tx.consumers.of(name, live_at=app_context.clock.now())[:_CONSUMERS],
         "rules": tx.rules.active(name),
         "forms": _forms(tx, name, owner, person),
         "budget": tx.models.state(name).budget,

@@ -9,15 +9,16 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from controller.domain.errors import IncumbentError, NotFound
-from controller.entrypoints.api.desk import At, Desk
-from controller.entrypoints.cli.plan_text import as_text
-from controller.entrypoints.web.render import page
-from controller.entrypoints.web.session import Session, check_form
-from controller.entrypoints.web.visit import Visitor
+from controller.entrypoints.api.context import AppContext, Context
+from controller.entrypoints.cli.plan_text import plan_as_text
+from controller.entrypoints.web.render import render_page
+from controller.entrypoints.web.request import Visitor
+from controller.entrypoints.web.session import PageSession, check_form
 from controller.ports import Query, RuleQuery
 from controller.service.access import Person
-from controller.service.explain import summary
-from controller.service.plan import Plan
+from controller.service.commands import owner_of
+from controller.service.explain import decision_summary
+from controller.service.plan import PlanReport
 from controller.service.policy_revisions import (
     Changes,
     changes_at,
@@ -26,28 +27,27 @@ from controller.service.policy_revisions import (
     revisions,
 )
 from controller.service.provenance import provenance
-from controller.service.words import owner_of
 
 router = APIRouter(include_in_schema=False)
 _PAGE = 100
 _CHANGED = 100
 """Changed policies of a revision that are listed."""
 
-Name = Annotated[str, Form(max_length=200)]
+PolicyName = Annotated[str, Form(max_length=200)]
 
 
 @router.get("/policies")
-def policies(request: Request, desk: At, session: Visitor) -> Response:
+def policies_page(request: Request, app_context: Context, session: Visitor) -> Response:
     """The policies in force, and why a newer one is not."""
-    return _list_page(request, desk, session)
+    return _list_page(request, app_context, session)
 
 
 @router.post("/policies")
 def look_at(
     request: Request,
-    desk: At,
+    app_context: Context,
     session: Visitor,
-    revision: Name = "",
+    revision: PolicyName = "",
     mark: Annotated[str, Form()] = "",
 ) -> Response:
     """Which policies a revision of the repository changes. Nothing is changed or put in force."""
@@ -57,18 +57,18 @@ def look_at(
     changes: Changes | None = None
     problems: list[str] = []
     try:
-        there = desk.look_at(revision)
-        with desk.store.read() as tx:
-            changes = changes_at(tx, desk.parse, there)
+        there = app_context.look_at(revision)
+        with app_context.store.read() as tx:
+            changes = changes_at(tx, app_context.parse, there)
     except IncumbentError as error:
         problems = _problems(error)
-    return _list_page(request, desk, session, revision, changes, problems)
+    return _list_page(request, app_context, session, revision, changes, problems)
 
 
 def _list_page(
     request: Request,
-    desk: Desk,
-    session: Session,
+    app_context: AppContext,
+    session: PageSession,
     revision: str = "",
     changes: Changes | None = None,
     problems: list[str] | None = None,
@@ -80,11 +80,11 @@ def _list_page(
         after=asked.get("after") or "",
         limit=_PAGE,
     )
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         rows = tx.rules.find(query)
         reviews = tx.reviews.latest(limit=20)
     more = {**asked, "after": rows[-1].model} if len(rows) == _PAGE else {}
-    return page(
+    return render_page(
         request,
         "policies.html",
         rows=rows,
@@ -106,31 +106,31 @@ def _may_look(person: Person) -> str:
 
 
 @router.get("/policies/{model}")
-def policy(request: Request, desk: At, session: Visitor, model: str) -> Response:
+def policy_page(request: Request, app_context: Context, session: Visitor, model: str) -> Response:
     """One policy: its text, its revisions and their reviews."""
-    return _policy_page(request, desk, session, model)
+    return _policy_page(request, app_context, session, model)
 
 
 @router.post("/policies/{model}")
-def plan_policy(
+def plan_page(
     request: Request,
-    desk: At,
+    app_context: Context,
     session: Visitor,
     model: str,
     text: Annotated[str | None, Form()] = None,
-    revision: Name = "",
+    revision: PolicyName = "",
     mark: Annotated[str, Form()] = "",
 ) -> Response:
     """What another text, or that of a revision, would have decided. Nothing is changed and nothing is kept."""
     check_form(request, session, mark)
     planned, problems = "", []
     try:
-        planned = as_text(_plan(desk, session.person, model, text, revision))
+        planned = plan_as_text(_plan(app_context, session.person, model, text, revision))
     except IncumbentError as error:
         problems = _problems(error)
     return _policy_page(
         request,
-        desk,
+        app_context,
         session,
         model,
         text=text,
@@ -140,35 +140,37 @@ def plan_policy(
     )
 
 
-def _plan(desk: Desk, person: Person, model: str, text: str | None, revision: str) -> Plan:
+def _plan(
+    app_context: AppContext, person: Person, model: str, text: str | None, revision: str
+) -> PlanReport:
     if text is not None:
-        with desk.store.read() as tx:
-            return plan_text(tx, desk.parse, desk.blob_id, model, text)
-    with desk.store.read() as tx:
-        person.must("plan", owner_of(tx, model, desk.parse))
-    there = desk.look_at(revision)
-    with desk.store.read() as tx:
-        return plan_revision(tx, desk.parse, model, there)
+        with app_context.store.read() as tx:
+            return plan_text(tx, app_context.parse, app_context.blob_id, model, text)
+    with app_context.store.read() as tx:
+        person.must("plan", owner_of(tx, model, app_context.parse))
+    there = app_context.look_at(revision)
+    with app_context.store.read() as tx:
+        return plan_revision(tx, app_context.parse, model, there)
 
 
 def _policy_page(
-    request: Request, desk: Desk, session: Session, model: str, **shown: Any
+    request: Request, app_context: AppContext, session: PageSession, model: str, **shown: Any
 ) -> Response:
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         rules = tx.rules.active(model)
         if rules is None:
             raise NotFound(f"No policy is in force for {model}.")
-        owner = owner_of(tx, model, desk.parse)
+        owner = owner_of(tx, model, app_context.parse)
         view: dict[str, Any] = {
             "rules": rules,
             "review": provenance(tx, rules.ref),
             "evidence": tx.reviews.get(rules.ref.review) if rules.ref.review else None,
             "revisions": revisions(tx, model),
-            "last": [summary(r) for r in tx.decisions.find(Query(model=model, limit=5))],
+            "last": [decision_summary(r) for r in tx.decisions.find(Query(model=model, limit=5))],
             "may_look": session.person.why_not("plan", owner),
         }
     empty: dict[str, Any] = {"text": None, "revision": "", "planned": "", "problems": []}
-    return page(request, "policy.html", **(view | empty | shown))
+    return render_page(request, "policy.html", **(view | empty | shown))
 
 
 def _problems(error: IncumbentError) -> list[str]:

@@ -17,12 +17,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from controller import __version__
 from controller.domain.canonical import parse_time
-from controller.entrypoints.web.session import session_of
+from controller.entrypoints.web.session import page_session_of
+from controller.service.comments import as_html
 from controller.service.explain import describe_signal
-from controller.service.talk import as_html
 
-FOLDER = Path(__file__).parent
-STATIC = FOLDER / "static"
+TEMPLATES_FOLDER = Path(__file__).parent
+STATIC = TEMPLATES_FOLDER / "static"
 
 NAVIGATION = (
     ("", "Inbox"),
@@ -42,7 +42,7 @@ NAVIGATION = (
 def environment() -> Environment:
     """The templates. What is missing is an error, what is shown is escaped."""
     made = Environment(
-        loader=FileSystemLoader(FOLDER / "templates"),
+        loader=FileSystemLoader(TEMPLATES_FOLDER / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -50,7 +50,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "when": when,
-        "number": number,
+        "number": short_number,
         "signed": lambda value: "–" if value is None else f"{value:+.4g}".replace("-", "−"),
         "share": lambda value: "–" if value is None else f"{value:.1%}",
         "path": lambda text: quote(str(text), safe=""),
@@ -76,7 +76,7 @@ def when(moment: datetime | str | None) -> Markup:
     return Markup(text)  # noqa: S704 - digits alone
 
 
-def number(value: Any) -> str:
+def short_number(value: Any) -> str:
     """A value in few characters; nothing as a dash."""
     if value is None or value == "":
         return "–"
@@ -89,7 +89,7 @@ def number(value: Any) -> str:
     return str(value)
 
 
-def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+def render_page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
     """A template as an answer, with what every page shows."""
     text = (
         environment()
@@ -97,7 +97,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> R
         .render(
             base=request.scope.get("root_path", ""),
             here=request.url.path,
-            session=session_of(request),
+            session=page_session_of(request),
             fresh_key=uuid.uuid4().hex,
             **values,
         )
@@ -115,4 +115,4 @@ def error_page(request: Request, problem: Mapping[str, Any]) -> Response:
         asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         base = request.scope.get("root_path", "")
         return RedirectResponse(f"{base}/login?next={quote(asked, safe='')}", 303)
-    return page(request, "error.html", problem["status"], problem=problem)
+    return render_page(request, "error.html", problem["status"], problem=problem)

@@ -18,28 +18,28 @@ from controller import __version__
 from controller.domain.canonical import to_plain
 from controller.domain.errors import NotFound
 from controller.domain.signals import SignalKind, SignalStatus
-from controller.entrypoints.api.desk import At, Desk
+from controller.entrypoints.api.context import AppContext, Context
 from controller.entrypoints.drift_html import fragment
-from controller.entrypoints.web import entry, forms, messages, policies, version
+from controller.entrypoints.web import forms, login, messages, policies, version
 from controller.entrypoints.web.charts import curve_svg
 from controller.entrypoints.web.decision.export import whole
 from controller.entrypoints.web.decision.view import decision_view
 from controller.entrypoints.web.lineage import provenance_view
-from controller.entrypoints.web.model_filters import STATES, Wanted, filtered, owners
+from controller.entrypoints.web.model_filters import MODEL_STATES, ModelFilters, filtered, owners
 from controller.entrypoints.web.model_view import model_rows, model_view
-from controller.entrypoints.web.render import STATIC, page
-from controller.entrypoints.web.session import Session
-from controller.entrypoints.web.visit import Visitor, number_in
+from controller.entrypoints.web.render import STATIC, render_page
+from controller.entrypoints.web.request import Visitor, number_in
+from controller.entrypoints.web.session import PageSession
 from controller.ports import LEAD, JournalLine, Query
 from controller.service.access import Person, Role
+from controller.service.commands import owner_of
+from controller.service.comments import calls, page_of
 from controller.service.documents import document_if_there
 from controller.service.drift_report import drift_view
-from controller.service.explain import find_decision, summary
+from controller.service.explain import decision_summary, find_decision
 from controller.service.other_writes import other_writes
 from controller.service.overview import inbox, model_names
 from controller.service.owners import Owners
-from controller.service.talk import calls, page_of
-from controller.service.words import owner_of
 
 router = APIRouter(include_in_schema=False)
 _PAGE = 50
@@ -50,22 +50,22 @@ _MODELS = 25
 
 
 @router.get("/")
-def home(request: Request, desk: At, session: Visitor) -> Response:
+def home(request: Request, app_context: Context, session: Visitor) -> Response:
     """What waits for a person."""
-    now = desk.clock.now()
-    with desk.store.read() as tx:
-        waiting = inbox(tx, desk.parse)
+    now = app_context.clock.now()
+    with app_context.store.read() as tx:
+        waiting = inbox(tx, app_context.parse)
         failed = tx.runs.find(Query(states=("failed", "dead"), limit=5))
         holds = tx.models.all(troubled=True)
         depth = {"signals": tx.signals.count_waiting(), **tx.outbox.depth()}
-        recent = [summary(r) for r in tx.decisions.find(Query(limit=8))]
+        recent = [decision_summary(r) for r in tx.decisions.find(Query(limit=8))]
         standing = [d for d in tx.delegations.all() if d.holds(now)]
         silences = tx.silences.active(now)
         called = [c for c in tx.comments.latest() if calls(c, session.person.actor)][:5]
     for row in waiting:
         row["why_not"] = session.person.why_not("approve", row["owner"])
         row["late"] = row["expires"] is not None and row["expires"] <= now
-    return page(
+    return render_page(
         request,
         "inbox.html",
         waiting=waiting,
@@ -88,7 +88,7 @@ def _may_delegate(person: Person) -> str:
 
 
 @router.get("/decisions")
-def decisions(request: Request, desk: At, session: Visitor) -> Response:
+def decisions_page(request: Request, app_context: Context, session: Visitor) -> Response:
     """What was decided."""
     asked = request.query_params
     verdict = asked.get("verdict") or ""
@@ -98,9 +98,9 @@ def decisions(request: Request, desk: At, session: Visitor) -> Response:
         before=number_in(asked.get("before")),
         limit=_PAGE,
     )
-    with desk.store.read() as tx:
-        rows = [summary(r) for r in tx.decisions.find(query)]
-    return page(
+    with app_context.store.read() as tx:
+        rows = [decision_summary(r) for r in tx.decisions.find(query)]
+    return render_page(
         request,
         "decisions.html",
         rows=rows,
@@ -122,27 +122,31 @@ def _more(asked: Mapping[str, str], rows: list[Any], key: str) -> str:
 
 
 @router.get("/decisions/{number}")
-def decision(request: Request, desk: At, session: Visitor, number: str) -> Response:
+def decision_page(
+    request: Request, app_context: Context, session: Visitor, number: str
+) -> Response:
     """One decision: the heart."""
     found = number_in(number)
     said = number_in(request.query_params.get("signal"))
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         if not found:
             raise NotFound(f"There is no decision {number}.")
         record = find_decision(tx, str(found))
-        view = decision_view(tx, desk, record, session.person)
+        view = decision_view(tx, app_context, record, session.person)
         answer = tx.signals.get(said) if said else None
-    return page(request, "decision.html", answer=answer, **view)
+    return render_page(request, "decision.html", answer=answer, **view)
 
 
 @router.get("/decisions/{number}/export")
-def export(request: Request, desk: At, session: Visitor, number: str) -> Response:
+def export_decision(
+    request: Request, app_context: Context, session: Visitor, number: str
+) -> Response:
     """The decision as one file: explanation, snapshot, rules, evidence of review, words, comments, verification."""
     found = number_in(number)
     if not found:
         raise NotFound(f"There is no decision {number}.")
-    with desk.store.read() as tx:
-        body = whole(tx, desk, find_decision(tx, str(found)))
+    with app_context.store.read() as tx:
+        body = whole(tx, app_context, find_decision(tx, str(found)))
     text = json.dumps(body, ensure_ascii=False, indent=1)
     name = f"decision-{found}.json"
     kind = {"content-disposition": f'attachment; filename="{name}"'}
@@ -150,23 +154,23 @@ def export(request: Request, desk: At, session: Visitor, number: str) -> Respons
 
 
 @router.get("/models")
-def models(request: Request, desk: At, session: Visitor) -> Response:
+def models_page(request: Request, app_context: Context, session: Visitor) -> Response:
     """One line a model."""
     asked = request.query_params
-    wanted = Wanted(
+    wanted = ModelFilters(
         name=(asked.get("q") or "").strip(),
         owner=asked.get("owner") or "",
         state=asked.get("state") or "",
     )
     after = asked.get("after") or ""
-    owned = Owners(desk.parse, desk.owned)
-    with desk.store.read() as tx:
+    owned = Owners(app_context.parse, app_context.owned)
+    with app_context.store.read() as tx:
         names = filtered(tx, owned, wanted)
         left = [n for n in names if n > after]
         rows = model_rows(tx, left[:_MODELS], owned)
-        known = desk.kept("owners", lambda: owners(tx, owned))
+        known = app_context.kept("owners", lambda: owners(tx, owned))
     more = {**asked, "after": left[_MODELS - 1]} if len(left) > _MODELS else {}
-    return page(
+    return render_page(
         request,
         "models.html",
         rows=rows,
@@ -174,22 +178,22 @@ def models(request: Request, desk: At, session: Visitor) -> Response:
         more="?" + urlencode(more) if more else "",
         count=len(names),
         owners=known,
-        states=STATES,
+        states=MODEL_STATES,
     )
 
 
 @router.get("/models/{model}")
-def model(request: Request, desk: At, session: Visitor, model: str) -> Response:
+def model(request: Request, app_context: Context, session: Visitor, model: str) -> Response:
     """One model."""
     said = number_in(request.query_params.get("signal"))
-    with desk.store.read() as tx:
-        view = model_view(tx, desk, model, session.person)
+    with app_context.store.read() as tx:
+        view = model_view(tx, app_context, model, session.person)
         answer = tx.signals.get(said) if said else None
-    return page(request, "model.html", answer=answer, **view)
+    return render_page(request, "model.html", answer=answer, **view)
 
 
 @router.get("/signals")
-def signals(request: Request, desk: At, session: Visitor) -> Response:
+def signals_page(request: Request, app_context: Context, session: Visitor) -> Response:
     """What happened and what became of it."""
     asked = request.query_params
     status, kind = asked.get("status") or "", asked.get("kind") or ""
@@ -200,9 +204,9 @@ def signals(request: Request, desk: At, session: Visitor) -> Response:
         before=number_in(asked.get("before")),
         limit=_PAGE,
     )
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         rows = tx.signals.find(query)
-    return page(
+    return render_page(
         request,
         "signals.html",
         rows=[to_plain(row) for row in rows],
@@ -214,18 +218,18 @@ def signals(request: Request, desk: At, session: Visitor) -> Response:
 
 
 @router.get("/signals/{number}")
-def signal(request: Request, desk: At, session: Visitor, number: str) -> Response:
+def signal_page(request: Request, app_context: Context, session: Visitor, number: str) -> Response:
     """One signal with all it says."""
     found = number_in(number)
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         kept = tx.signals.get(found) if found else None
         if kept is None:
             raise NotFound(f"There is no signal {number}.")
         waits = not kept.status.ended
-        owner = owner_of(tx, kept.model, desk.parse) if waits else None
+        owner = owner_of(tx, kept.model, app_context.parse) if waits else None
         said = number_in(request.query_params.get("signal"))
         answer = tx.signals.get(said) if said else None
-    return page(
+    return render_page(
         request,
         "signal.html",
         signal=to_plain(kept),
@@ -236,50 +240,50 @@ def signal(request: Request, desk: At, session: Visitor, number: str) -> Respons
 
 
 @router.get("/runs")
-def runs(request: Request, desk: At, session: Visitor) -> Response:
+def runs_page(request: Request, app_context: Context, session: Visitor) -> Response:
     """Trainings and evaluations."""
     asked = request.query_params
     model, state = asked.get("model") or None, asked.get("state") or ""
     before = number_in(asked.get("before")) if model else None
     query = Query(model=model, states=(state,) if state else (), before=before, limit=_PAGE)
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         rows = tx.runs.find(query)
     more = _more(asked, rows, "number") if model else ""
-    return page(request, "runs.html", rows=rows, asked=asked, more=more)
+    return render_page(request, "runs.html", rows=rows, asked=asked, more=more)
 
 
 @router.get("/runs/{run}")
-def run(request: Request, desk: At, session: Visitor, run: str) -> Response:
+def run(request: Request, app_context: Context, session: Visitor, run: str) -> Response:
     """Progress, curves, log."""
     said = number_in(request.query_params.get("signal"))
-    with desk.store.read() as tx:
-        view = _run(desk, tx, run, session)
+    with app_context.store.read() as tx:
+        view = _run(app_context, tx, run, session)
         view["answer"] = tx.signals.get(said) if said else None
-    return page(request, "run.html", **view)
+    return render_page(request, "run.html", **view)
 
 
 @router.get("/runs/{run}/live")
-def live(request: Request, desk: At, session: Visitor, run: str) -> Response:
+def live_run(request: Request, app_context: Context, session: Visitor, run: str) -> Response:
     """The part of a run's page that moves."""
-    with desk.store.read() as tx:
-        view = _run(desk, tx, run, session)
-    return page(request, "run_live.html", **view)
+    with app_context.store.read() as tx:
+        view = _run(app_context, tx, run, session)
+    return render_page(request, "run_live.html", **view)
 
 
-def _run(desk: Desk, tx: Any, name: str, session: Session) -> dict[str, Any]:
+def _run(app_context: AppContext, tx: Any, name: str, session: PageSession) -> dict[str, Any]:
     found = tx.runs.get(name)
     if found is None:
         raise NotFound(f"There is no run called {name}.")
     log = tx.journal.read(name, kinds=("log", "phase"), limit=5000)[-300:]
     metrics = tx.journal.read(name, kinds=("metric",), limit=5000)
-    owner = owner_of(tx, found.model, desk.parse)
+    owner = owner_of(tx, found.model, app_context.parse)
     return {
         "run": found,
         "spec": to_plain(found.spec),
         "log": log,
         "curves": _curves(metrics),
         "came_from": provenance_view(
-            document_if_there(desk.artifacts, found.result.get("lineage"))
+            document_if_there(app_context.artifacts, found.result.get("lineage"))
         ),
         "comments": tx.comments.of(f"run:{name}"),
         "may_comment": session.person.why_not("comment", owner),
@@ -302,7 +306,7 @@ def _curves(lines: list[JournalLine]) -> list[dict[str, Any]]:
 
 
 @router.get("/drift")
-def drift(request: Request, desk: At, session: Visitor) -> Response:
+def drift_page(request: Request, app_context: Context, session: Visitor) -> Response:
     """Drift, decay and skew as they were signalled."""
     asked = request.query_params
     query = Query(
@@ -311,12 +315,12 @@ def drift(request: Request, desk: At, session: Visitor) -> Response:
         before=number_in(asked.get("before")),
         limit=_PAGE,
     )
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         rows = tx.signals.find(query)
         names = model_names(tx)
         model = query.model if query.model in names else None
-        view = drift_view(tx, desk.artifacts, model) if model else None
-    return page(
+        view = drift_view(tx, app_context.artifacts, model) if model else None
+    return render_page(
         request,
         "drift.html",
         names=names,
@@ -328,17 +332,17 @@ def drift(request: Request, desk: At, session: Visitor) -> Response:
 
 
 @router.get("/audit")
-def audit(request: Request, desk: At, session: Visitor) -> Response:
+def audit_page(request: Request, app_context: Context, session: Visitor) -> Response:
     """Who sat where at a moment, and every decision before it."""
     asked = request.query_params
     at, problem = _moment(asked.get("at") or "")
     query = Query(until=at, before=number_in(asked.get("before")), limit=_PAGE)
-    with desk.store.read() as tx:
-        rows = [summary(r) for r in tx.decisions.find(query)]
+    with app_context.store.read() as tx:
+        rows = [decision_summary(r) for r in tx.decisions.find(query)]
         seats = _seats(tx, at) if at else []
         head = tx.decisions.head()
         writes = other_writes(tx, at)
-    return page(
+    return render_page(
         request,
         "audit.html",
         rows=rows,
@@ -371,9 +375,9 @@ def _seats(tx: Any, at: datetime) -> list[dict[str, Any]]:
 
 
 @router.get("/system")
-def system(request: Request, desk: At, session: Visitor) -> Response:
+def system(request: Request, app_context: Context, session: Visitor) -> Response:
     """Queues, workers, sources, versions."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         view: dict[str, Any] = {
             "controllers": tx.controllers.all(),
             "leader": tx.leases.holder(LEAD),
@@ -390,10 +394,10 @@ def system(request: Request, desk: At, session: Visitor) -> Response:
     view["facts"] = {
         "Incumbent": __version__,
         "Python": platform.python_version(),
-        "Mode": desk.settings.mode,
-        "Rules": desk.settings.rules,
+        "Mode": app_context.settings.mode,
+        "Rules": app_context.settings.rules,
     }
-    return page(request, "system.html", now=desk.clock.now(), **view)
+    return render_page(request, "system.html", now=app_context.clock.now(), **view)
 
 
 def _oldest(tx: Any) -> datetime | None:
@@ -408,14 +412,14 @@ def icon() -> Response:
     return FileResponse(STATIC / "icon.svg", media_type="image/svg+xml")
 
 
-def mount(app: FastAPI) -> None:
+def mount_pages(app: FastAPI) -> None:
     """Add the pages and their files."""
     for pages in (
         router,
         messages.router,
         policies.router,
         version.router,
-        entry.router,
+        login.router,
         forms.router,
     ):
         app.include_router(pages)

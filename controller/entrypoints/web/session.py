@@ -12,9 +12,9 @@ from fastapi import Request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.responses import RedirectResponse, Response
 
-from controller.adapters.oidc import Begun, Identity, OpenIdProvider
+from controller.adapters.oidc import Begun, LoginIdentity, OpenIdProvider
 from controller.domain.errors import Forbidden, NotLoggedIn
-from controller.entrypoints.api.desk import Desk, desk_of, proven
+from controller.entrypoints.api.context import AppContext, context_of, proven
 from controller.service.access import Person, digest_of, everything, person_of
 
 COOKIE = "incumbent_session"
@@ -26,73 +26,78 @@ _ENDED = "ended session"
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class PageSession:
     """A person at the page. ``mark`` goes into every form."""
 
     person: Person
     mark: str
 
 
-def _signer(desk: Desk, salt: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(desk.key, salt=f"incumbent.{salt}")
+def _signer(app_context: AppContext, salt: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(app_context.key, salt=f"incumbent.{salt}")
 
 
-def _load(desk: Desk, salt: str, text: str, lasts: int) -> Any:
+def _load(app_context: AppContext, salt: str, text: str, lasts: int) -> Any:
     try:
-        return _signer(desk, salt).loads(text, max_age=lasts)
+        return _signer(app_context, salt).loads(text, max_age=lasts)
     except BadSignature:  # forged, of another key, or run out
         return None
 
 
-def session_of(request: Request) -> Session | None:
+def page_session_of(request: Request) -> PageSession | None:
     """The session of this request; None if nobody is logged in."""
-    desk = desk_of(request)
-    known = _person(desk, request.cookies.get(COOKIE, ""))
-    person = proven(request, known) if known else desk.unnamed()
+    app_context = context_of(request)
+    known = _person(app_context, request.cookies.get(COOKIE, ""))
+    person = proven(request, known) if known else app_context.unnamed()
     if person is None:
         return None
-    mark = _signer(desk, "form").dumps(person.actor)
-    return Session(person, str(mark))
+    mark = _signer(app_context, "form").dumps(person.actor)
+    return PageSession(person, str(mark))
 
 
-def _kept(desk: Desk, cookie: str) -> dict[str, Any] | None:
+def _kept(app_context: AppContext, cookie: str) -> dict[str, Any] | None:
     """What the cookie of a session holds; None if it is not ours, ran out, or the person has logged out."""
-    kept = _load(desk, "session", cookie, _LASTS) if cookie else None
+    kept = _load(app_context, "session", cookie, _LASTS) if cookie else None
     if not isinstance(kept, dict) or not isinstance(kept.get("id"), str):
         return None
-    with desk.store.read(snapshot=False) as tx:
+    with app_context.store.read(snapshot=False) as tx:
         return None if tx.nonces.used(_ENDED, kept["id"]) else kept
 
 
 def end_session(request: Request) -> None:
     """End the session of this request: its cookie is good nowhere any more, whoever has a copy of it."""
-    desk = desk_of(request)
-    kept = _kept(desk, request.cookies.get(COOKIE, ""))
+    app_context = context_of(request)
+    kept = _kept(app_context, request.cookies.get(COOKIE, ""))
     if kept is not None:
         now = datetime.now(UTC)
-        with desk.store.begin() as tx:
+        with app_context.store.begin() as tx:
             tx.nonces.use(_ENDED, kept["id"], until=now + timedelta(seconds=_LASTS), at=now)
 
 
-def _person(desk: Desk, cookie: str) -> Person | None:
-    kept = _kept(desk, cookie)
+def _person(app_context: AppContext, cookie: str) -> Person | None:
+    kept = _kept(app_context, cookie)
     if kept is None:
         return None
     if "token" in kept:
         try:
-            return desk.bearer(kept["token"])
+            return app_context.bearer(kept["token"])
         except NotLoggedIn:
             return None
-    if desk.settings.login == "oidc" and "oidc" in kept:
-        settings = desk.settings
+    if app_context.settings.login == "oidc" and "oidc" in kept:
+        settings = app_context.settings
         return person_of(kept["oidc"], settings.groups, settings.roles, kept.get("groups", ()))
-    if desk.settings.login == "link" and "actor" in kept:
-        return everything(kept["actor"], desk.settings.groups)
+    if app_context.settings.login == "link" and "actor" in kept:
+        return everything(kept["actor"], app_context.settings.groups)
     return None  # of another way to log in, which is not in force any more
 
 
 def begin_oidc(
-    desk: Desk, provider: OpenIdProvider, redirect_uri: str, following: str, *, secure: bool
+    app_context: AppContext,
+    provider: OpenIdProvider,
+    redirect_uri: str,
+    following: str,
+    *,
+    secure: bool,
 ) -> Response:
     """Send the person to the provider; what the callback is held against goes into a cookie of ten minutes."""
     begun = provider.begin(redirect_uri)
@@ -100,7 +105,7 @@ def begin_oidc(
     kept = {
         "state": begun.state, "nonce": begun.nonce, "verifier": begun.verifier, "next": following
     }  # fmt: skip
-    value = str(_signer(desk, "oidc").dumps(kept))
+    value = str(_signer(app_context, "oidc").dumps(kept))
     response.set_cookie(
         OIDC_COOKIE, value, max_age=_OIDC_LASTS, httponly=True, samesite="lax", secure=secure,
         path="/oidc",
@@ -109,10 +114,10 @@ def begin_oidc(
 
 
 def finish_oidc(
-    desk: Desk, provider: OpenIdProvider, request: Request, redirect_uri: str
-) -> tuple[Identity, str]:
+    app_context: AppContext, provider: OpenIdProvider, request: Request, redirect_uri: str
+) -> tuple[LoginIdentity, str]:
     """Who came back from the provider, and where they wanted to go."""
-    kept = _load(desk, "oidc", request.cookies.get(OIDC_COOKIE, ""), _OIDC_LASTS)
+    kept = _load(app_context, "oidc", request.cookies.get(OIDC_COOKIE, ""), _OIDC_LASTS)
     if not isinstance(kept, dict) or kept["state"] != request.query_params.get("state"):
         raise NotLoggedIn("This login was not begun here, or ran out.", hint="Log in again.")
     begun = Begun(url="", state=kept["state"], nonce=kept["nonce"], verifier=kept["verifier"])
@@ -120,28 +125,36 @@ def finish_oidc(
     return provider.finish(begun, callback, redirect_uri), str(kept["next"])
 
 
-def log_in_by_oidc(desk: Desk, response: Response, identity: Identity, *, secure: bool) -> None:
+def log_in_by_oidc(
+    app_context: AppContext, response: Response, identity: LoginIdentity, *, secure: bool
+) -> None:
     """A session with the roles that the settings give to the person and their groups."""
     kept = {"oidc": identity.actor, "groups": list(identity.groups)}
-    _remember(desk, response, kept, secure=secure)
+    _remember(app_context, response, kept, secure=secure)
     response.delete_cookie(OIDC_COOKIE, path="/oidc")
 
 
-def log_in_by_link(desk: Desk, response: Response, actor: str, *, secure: bool) -> None:
+def log_in_by_link(
+    app_context: AppContext, response: Response, actor: str, *, secure: bool
+) -> None:
     """Who opened the one-time link sits at the machine: may do everything."""
-    _remember(desk, response, {"actor": actor}, secure=secure)
+    _remember(app_context, response, {"actor": actor}, secure=secure)
 
 
-def log_in_by_token(desk: Desk, response: Response, secret: str, *, secure: bool) -> Person:
+def log_in_by_token(
+    app_context: AppContext, response: Response, secret: str, *, secure: bool
+) -> Person:
     """A session with the rights of a token; it ends with it."""
     digest = digest_of(secret.strip())
-    person = desk.bearer(digest)
-    _remember(desk, response, {"token": digest}, secure=secure)
+    person = app_context.bearer(digest)
+    _remember(app_context, response, {"token": digest}, secure=secure)
     return person
 
 
-def _remember(desk: Desk, response: Response, kept: dict[str, Any], *, secure: bool) -> None:
-    value = _signer(desk, "session").dumps({**kept, "id": secrets.token_urlsafe(16)})
+def _remember(
+    app_context: AppContext, response: Response, kept: dict[str, Any], *, secure: bool
+) -> None:
+    value = _signer(app_context, "session").dumps({**kept, "id": secrets.token_urlsafe(16)})
     text = str(value)
     response.set_cookie(
         COOKIE, text, max_age=_LASTS, httponly=True, samesite="lax", secure=secure, path="/"
@@ -159,8 +172,8 @@ def check_origin(request: Request) -> None:
         raise Forbidden("This form was sent from another site.", hint="Open the page here.")
 
 
-def check_form(request: Request, session: Session, mark: str) -> None:
+def check_form(request: Request, session: PageSession, mark: str) -> None:
     """Forbidden unless the form came from a page of ours that this person was shown."""
     check_origin(request)
-    if _load(desk_of(request), "form", mark, _FORM_LASTS) != session.person.actor:
+    if _load(context_of(request), "form", mark, _FORM_LASTS) != session.person.actor:
         raise Forbidden("This form is too old or not yours.", hint="Open the page again.")

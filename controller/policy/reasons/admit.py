@@ -5,31 +5,31 @@ from __future__ import annotations
 from controller.domain.decisions import Outcome, RegisterVersion, Result, Verdict
 from controller.domain.runs import Cause, RunKind
 from controller.domain.signals import Signal, SignalKind, SignalStatus
-from controller.policy.case import Case, Finding, answer_all
-from controller.policy.orders import order_evaluation
+from controller.policy.context import DecisionContext, ReasonResult, answer_all
+from controller.policy.run_orders import order_evaluation
 
 
-def admit(case: Case) -> Finding | None:
+def admit(context: DecisionContext) -> ReasonResult | None:
     """The oldest finished training; one a decision."""
-    for signal in case.signals(SignalKind.RUN_FINISHED):
+    for signal in context.signals(SignalKind.RUN_FINISHED):
         if signal.payload.get("kind") == RunKind.TRAIN.value:
-            return _admit(case, signal)
+            return _admit(context, signal)
     return None
 
 
-def _admit(case: Case, signal: Signal) -> Finding:
+def _admit(context: DecisionContext, signal: Signal) -> ReasonResult:
     payload = signal.payload
     run = str(payload.get("run", ""))
     digest = payload.get("digest")
     if not isinstance(digest, str) or len(digest) != 64:
-        sentence = f"{run} reported no model; {case.seat_stays}"
-        return Finding(
+        sentence = f"{run} reported no model; {context.seat_stays}"
+        return ReasonResult(
             node=Outcome(name="admit", result=Result.ERROR, sentence=sentence),
             verdict=Verdict.NONE,
             answers=answer_all((signal,), SignalStatus.FAILED, sentence),
         )
-    number = case.snapshot.next_version
-    recipe = str(payload.get("recipe") or case.policy.train.recipes[0].name)
+    number = context.snapshot.next_version
+    recipe = str(payload.get("recipe") or context.policy.train.recipes[0].name)
     metrics = payload.get("metrics") or {}
     lineage = payload.get("lineage")
     register = RegisterVersion(
@@ -43,10 +43,10 @@ def _admit(case: Case, signal: Signal) -> Finding:
         lineage=lineage if isinstance(lineage, str) else None,
     )
     cause = Cause(trigger="trained", signals=(signal.id,), sentence=f"{run} finished")
-    evaluate = order_evaluation(case, number, recipe, cause)
-    opponent = case.seat if case.champion else "the baseline (the seat is empty)"
+    evaluate = order_evaluation(context, number, recipe, cause)
+    opponent = context.seat if context.champion else "the baseline (the seat is empty)"
     sentence = f"{run} trained v{number}; {evaluate.run} holds it against {opponent}"
-    return Finding(
+    return ReasonResult(
         node=Outcome(
             name="admit",
             result=Result.DONE,

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from controller.domain.decisions import Outcome, Result, Verdict
 from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
-from controller.policy.case import Case, Finding
+from controller.policy.context import DecisionContext, ReasonResult
 
 
-def dismiss(case: Case) -> Finding | None:
+def dismiss(context: DecisionContext) -> ReasonResult | None:
     """Carry out the oldest such wish; each is one decision of its own."""
-    wishes = case.signals(SignalKind.DISMISS)
+    wishes = context.signals(SignalKind.DISMISS)
     if not wishes:
         return None
     wish = wishes[0]
     number = wish.payload.get("signal")
     if number == wish.id:
         return _finding(wish, SignalStatus.SKIPPED, "a dismissal cannot dismiss itself")
-    if type(number) is not int or number not in _waiting(case):
+    if type(number) is not int or number not in _waiting(context):
         return _finding(wish, SignalStatus.SKIPPED, f"signal {number} does not wait for an answer")
     why = str(wish.payload.get("reason") or "no reason given")
     sentence = f"{wish.actor} dismissed signal {number}: {why}"
@@ -24,14 +24,16 @@ def dismiss(case: Case) -> Finding | None:
     return _finding(wish, SignalStatus.HANDLED, sentence, ended)
 
 
-def _waiting(case: Case) -> set[int]:
-    aside = {one.signal for one in case.snapshot.set_aside}
-    return aside | {signal.id for signal in case.snapshot.signals}
+def _waiting(context: DecisionContext) -> set[int]:
+    aside = {one.signal for one in context.snapshot.set_aside}
+    return aside | {signal.id for signal in context.snapshot.signals}
 
 
-def _finding(wish: Signal, status: SignalStatus, sentence: str, *others: SignalAnswer) -> Finding:
+def _finding(
+    wish: Signal, status: SignalStatus, sentence: str, *others: SignalAnswer
+) -> ReasonResult:
     done = status is SignalStatus.HANDLED
-    return Finding(
+    return ReasonResult(
         node=Outcome(
             name="dismiss",
             result=Result.DONE if done else Result.SKIPPED,

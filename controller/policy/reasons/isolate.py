@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from controller.domain.decisions import Outcome, Result, Verdict
 from controller.domain.signals import SignalAnswer, SignalStatus
-from controller.policy.case import Case, Finding
+from controller.policy.context import DecisionContext, ReasonResult
 
 
-def isolate(case: Case) -> Finding | None:
+def isolate(context: DecisionContext) -> ReasonResult | None:
     """Answer what was found to be undecidable; which signals these are was found by trying, and is in the snapshot."""
-    ending = [one for one in case.snapshot.set_aside if one.ends]
+    ending = [one for one in context.snapshot.set_aside if one.ends]
     if not ending:
         return None
     first = ending[0]
     sentence = f"signal {first.signal} cannot be decided: {first.why}"
     if len(ending) > 1:
         sentence = f"{len(ending)} signals cannot be decided; {sentence}"
-    return Finding(
+    return ReasonResult(
         node=Outcome(
             name="isolate",
             result=Result.ERROR,
@@ -24,7 +24,7 @@ def isolate(case: Case) -> Finding | None:
             values={"signals": [one.signal for one in ending]},
         ),
         verdict=Verdict.NONE,
-        actions=case.notices("signal_failed", sentence),
+        actions=context.notices("signal_failed", sentence),
         answers=tuple(
             SignalAnswer(
                 signal=one.signal,

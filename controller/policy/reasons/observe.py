@@ -17,50 +17,50 @@ from controller.domain.rules import SkewTrigger
 from controller.domain.runs import Cause, RunKind, RunView
 from controller.domain.signals import Signal, SignalKind, SignalStatus
 from controller.domain.versions import VersionView
-from controller.policy.case import Case, Finding, answer_all, earliest
-from controller.policy.orders import order_decay, order_skew, watches
-from controller.policy.phrase import listing, number
+from controller.policy.context import DecisionContext, ReasonResult, answer_all, earliest
+from controller.policy.phrase import format_number, listing
 from controller.policy.reasons.profile import finished
+from controller.policy.run_orders import order_decay, order_skew, watches
 
 PAUSE = timedelta(minutes=1)
 """The least time between two looks of a kind, so that a source that drips does not keep a worker busy."""
 
 
-def observe(case: Case) -> Finding | None:
+def observe(context: DecisionContext) -> ReasonResult | None:
     """Tell people what was seen, then order the next look."""
-    told = _tell(case)
+    told = _tell(context)
     if told is not None:
         return told
-    champion = case.champion
+    champion = context.champion
     if champion is None:
         return None
     for look in (_decay, _skew):
-        order, _ = look(case, champion)
+        order, _ = look(context, champion)
         if order is not None:
-            return _ordered(case, order)
-    wake = earliest(*(look(case, champion)[1] for look in (_decay, _skew)))
+            return _ordered(context, order)
+    wake = earliest(*(look(context, champion)[1] for look in (_decay, _skew)))
     if wake is None:
         return None
-    sentence = f"{case.seat} is looked at again when there is more to see"
+    sentence = f"{context.seat} is looked at again when there is more to see"
     node = Outcome(name="observe", result=Result.IDLE, sentence=sentence)
-    return Finding(node=node, wake_at=wake)
+    return ReasonResult(node=node, wake_at=wake)
 
 
 # --- looks ----------------------------------------------------------------------------------------------------
 
 
-def _ordered(case: Case, order: StartRun) -> Finding:
+def _ordered(context: DecisionContext, order: StartRun) -> ReasonResult:
     what = (
         "the labels that came since"
         if order.spec.kind is RunKind.DECAY
         else "what it was asked in service"
     )
-    sentence = f"{order.run} holds {case.seat} against {what}"
-    return Finding(
+    sentence = f"{order.run} holds {context.seat} against {what}"
+    return ReasonResult(
         node=Outcome(name="observe", result=Result.DONE, sentence=sentence),
         verdict=Verdict.NONE,
         actions=(order,),
-        answers=answer_all(case.signals(SignalKind.SERVED), SignalStatus.HANDLED, sentence),
+        answers=answer_all(context.signals(SignalKind.SERVED), SignalStatus.HANDLED, sentence),
     )
 
 
@@ -68,66 +68,68 @@ _Look = tuple[StartRun | None, Any]
 """What to order now, or when to think of it again."""
 
 
-def _decay(case: Case, champion: VersionView) -> _Look:
+def _decay(context: DecisionContext, champion: VersionView) -> _Look:
     judged = champion.evaluation
-    if judged is None or judged.predictions is None or not case.policy.data.time:
+    if judged is None or judged.predictions is None or not context.policy.data.time:
         return None, None
-    if not watches(case):
+    if not watches(context):
         return None, None
     runs = [
         run
-        for run in case.snapshot.runs
+        for run in context.snapshot.runs
         if run.kind is RunKind.DECAY and run.version == champion.number
     ]
-    seen = case.snapshot.data.through, case.snapshot.served.through
+    seen = context.snapshot.data.through, context.snapshot.served.through
     last = max(runs, key=lambda run: run.number, default=None)
     if last is None:
-        fresh = seen[0] > champion.data_through or bool(case.policy.data.label_delay)
-        return (_decay_order(case, champion) if fresh else None), None
+        fresh = seen[0] > champion.data_through or bool(context.policy.data.label_delay)
+        return (_decay_order(context, champion) if fresh else None), None
     if not last.state.ended:
         return None, None
     due = last.look_again
-    if seen > (last.data_through, last.served_through) or _came(case, due):
-        return _after_pause(case, last, lambda: _decay_order(case, champion))
+    if seen > (last.data_through, last.served_through) or _came(context, due):
+        return _after_pause(context, last, lambda: _decay_order(context, champion))
     return None, due
 
 
-def _came(case: Case, due: Any) -> bool:
-    return due is not None and case.now >= due
+def _came(context: DecisionContext, due: Any) -> bool:
+    return due is not None and context.now >= due
 
 
-def _decay_order(case: Case, champion: VersionView) -> StartRun:
-    return order_decay(case, champion, _cause(case, "labels"))
+def _decay_order(context: DecisionContext, champion: VersionView) -> StartRun:
+    return order_decay(context, champion, _cause(context, "labels"))
 
 
-def _skew(case: Case, champion: VersionView) -> _Look:
-    wanted = any(isinstance(trigger, SkewTrigger) for trigger in case.policy.triggers)
-    if not wanted or case.policy.data.served is None or not case.snapshot.served.batches:
+def _skew(context: DecisionContext, champion: VersionView) -> _Look:
+    wanted = any(isinstance(trigger, SkewTrigger) for trigger in context.policy.triggers)
+    if not wanted or context.policy.data.served is None or not context.snapshot.served.batches:
         return None, None
-    runs = [run for run in case.snapshot.runs if run.kind is RunKind.SKEW]
+    runs = [run for run in context.snapshot.runs if run.kind is RunKind.SKEW]
     looked_at = max((run.served_through for run in runs), default=0)
-    if looked_at >= case.snapshot.served.through or any(not run.state.ended for run in runs):
+    if looked_at >= context.snapshot.served.through or any(not run.state.ended for run in runs):
         return None, None
     last = max(runs, key=lambda run: run.number, default=None)
     return _after_pause(
-        case, last, lambda: order_skew(case, champion, looked_at, _cause(case, "served rows"))
+        context,
+        last,
+        lambda: order_skew(context, champion, looked_at, _cause(context, "served rows")),
     )
 
 
-def _after_pause(case: Case, last: RunView | None, order: Any) -> _Look:
-    until = last.ordered_at + PAUSE if last is not None else case.now
-    return (None, until) if case.now < until else (order(), None)
+def _after_pause(context: DecisionContext, last: RunView | None, order: Any) -> _Look:
+    until = last.ordered_at + PAUSE if last is not None else context.now
+    return (None, until) if context.now < until else (order(), None)
 
 
-def _cause(case: Case, name: str) -> Cause:
+def _cause(context: DecisionContext, name: str) -> Cause:
     kinds = (SignalKind.NEW_DATA, SignalKind.SERVED)
-    return Cause(trigger=name, signals=tuple(s.id for s in case.signals(*kinds)))
+    return Cause(trigger=name, signals=tuple(s.id for s in context.signals(*kinds)))
 
 
 # --- telling --------------------------------------------------------------------------------------------------
 
 
-def _tell(case: Case) -> Finding | None:
+def _tell(context: DecisionContext) -> ReasonResult | None:
     """The oldest report that nobody was told of. Its signal stays, deferred, for the triggers."""
     for kind, event, says in (
         (RunKind.PROFILE, "drifted", _drifted),
@@ -135,20 +137,20 @@ def _tell(case: Case) -> Finding | None:
         (RunKind.DECAY, "decayed", _decayed),
         (RunKind.DECAY, "decay_expected", _expected),
     ):
-        for signal in finished(case, kind):
-            if signal.status is not SignalStatus.OPEN or not case.policy.notify.get(event):
+        for signal in finished(context, kind):
+            if signal.status is not SignalStatus.OPEN or not context.policy.notify.get(event):
                 continue
             said = says(signal.payload)
             if said:
-                return _told(case, signal, event, f"{said}; {case.seat_stays}")
+                return _told(context, signal, event, f"{said}; {context.seat_stays}")
     return None
 
 
-def _told(case: Case, signal: Signal, event: str, sentence: str) -> Finding:
-    return Finding(
+def _told(context: DecisionContext, signal: Signal, event: str, sentence: str) -> ReasonResult:
+    return ReasonResult(
         node=Outcome(name=event, result=Result.DONE, sentence=sentence),
         verdict=Verdict.NONE,
-        actions=case.notices(event, sentence),
+        actions=context.notices(event, sentence),
         answers=answer_all((signal,), SignalStatus.DEFERRED, sentence),
     )
 
@@ -172,8 +174,8 @@ def _expected(payload: Mapping[str, Any]) -> str:
     found = [e for e in payload.get("estimates") or () if e.get("worse") and e.get("news")]
     return listing(
         [
-            f"{e.get('metric')} is estimated at {number(e.get('value') or 0.0)} "
-            f"({e.get('method')}, before labels came), the limit is {number(e.get('limit') or 0.0)}"
+            f"{e.get('metric')} is estimated at {format_number(e.get('value') or 0.0)} "
+            f"({e.get('method')}, before labels came), the limit is {format_number(e.get('limit') or 0.0)}"
             for e in found
         ]
     )

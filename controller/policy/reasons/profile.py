@@ -12,57 +12,57 @@ from controller.domain.decisions import Outcome, Quarantine, Result, Verdict
 from controller.domain.rules import DriftTrigger
 from controller.domain.runs import Cause, RunKind, RunState
 from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
-from controller.policy.case import Case, Finding, answer_all
-from controller.policy.orders import order_profile
+from controller.policy.context import DecisionContext, ReasonResult, answer_all
 from controller.policy.phrase import count
+from controller.policy.run_orders import order_profile
 
 
-def profile(case: Case) -> Finding | None:
+def profile(context: DecisionContext) -> ReasonResult | None:
     """Take what profiles found out, then order one for data that nobody has looked at."""
-    words = case.signals(SignalKind.RELEASE_BATCH)
+    words = context.signals(SignalKind.RELEASE_BATCH)
     asked = next((s for s in words if s.status is SignalStatus.OPEN), None)
     if asked is not None:
-        return _let_in(case, asked)
-    broken = next((s for s in profile_signals(case) if _quarantined(s)), None)
+        return _let_in(context, asked)
+    broken = next((s for s in profile_signals(context) if _quarantined(s)), None)
     if broken is not None:
-        return _quarantine(case, broken)
-    if not _wanted(case) or case.snapshot.data.batches == 0:
+        return _quarantine(context, broken)
+    if not _wanted(context) or context.snapshot.data.batches == 0:
         return None
-    runs = [run for run in case.snapshot.runs if run.kind is RunKind.PROFILE]
+    runs = [run for run in context.snapshot.runs if run.kind is RunKind.PROFILE]
     looked_at = max((run.data_through for run in runs), default=0)
-    if looked_at >= case.snapshot.data.through or any(not run.state.ended for run in runs):
+    if looked_at >= context.snapshot.data.through or any(not run.state.ended for run in runs):
         return None
-    news = tuple(s.id for s in case.signals(SignalKind.NEW_DATA))
-    order = order_profile(case, looked_at, Cause(trigger="new data", signals=news))
+    news = tuple(s.id for s in context.signals(SignalKind.NEW_DATA))
+    order = order_profile(context, looked_at, Cause(trigger="new data", signals=news))
     sentence = f"{order.run} looks at the new data before they are believed"
-    return Finding(
+    return ReasonResult(
         node=Outcome(name="profile", result=Result.DONE, sentence=sentence),
         verdict=Verdict.NONE,
         actions=(order,),
     )
 
 
-def profile_signals(case: Case) -> tuple[Signal, ...]:
+def profile_signals(context: DecisionContext) -> tuple[Signal, ...]:
     """Finished profiles that have not been answered."""
-    return finished(case, RunKind.PROFILE)
+    return finished(context, RunKind.PROFILE)
 
 
-def finished(case: Case, kind: RunKind) -> tuple[Signal, ...]:
+def finished(context: DecisionContext, kind: RunKind) -> tuple[Signal, ...]:
     """The reports of runs of this kind that ended well and have not been answered for good."""
     return tuple(
         signal
-        for signal in case.signals(SignalKind.RUN_FINISHED)
+        for signal in context.signals(SignalKind.RUN_FINISHED)
         if signal.payload.get("kind") == kind.value
     )
 
 
-def unchecked(case: Case) -> str | None:
+def unchecked(context: DecisionContext) -> str | None:
     """Why the newest data may not be trained on yet, where the policy expects something of them."""
-    if not case.policy.data.expect:
+    if not context.policy.data.expect:
         return None
-    runs = [run for run in case.snapshot.runs if run.kind is RunKind.PROFILE]
+    runs = [run for run in context.snapshot.runs if run.kind is RunKind.PROFILE]
     done = max((run.data_through for run in runs if run.state is RunState.DONE), default=0)
-    if done >= case.snapshot.data.through:
+    if done >= context.snapshot.data.through:
         return None
     last = max(runs, key=lambda run: run.number, default=None)
     if last is not None and last.state in {RunState.FAILED, RunState.DEAD}:
@@ -70,9 +70,9 @@ def unchecked(case: Case) -> str | None:
     return "the newest data are being checked"
 
 
-def _wanted(case: Case) -> bool:
-    watches = any(isinstance(trigger, DriftTrigger) for trigger in case.policy.triggers)
-    return watches or bool(case.policy.data.expect)
+def _wanted(context: DecisionContext) -> bool:
+    watches = any(isinstance(trigger, DriftTrigger) for trigger in context.policy.triggers)
+    return watches or bool(context.policy.data.expect)
 
 
 def _quarantined(signal: Signal) -> list[dict[str, Any]]:
@@ -80,22 +80,22 @@ def _quarantined(signal: Signal) -> list[dict[str, Any]]:
     return [item for item in found if isinstance(item, dict) and "sequence" in item]
 
 
-def _quarantine(case: Case, signal: Signal) -> Finding:
+def _quarantine(context: DecisionContext, signal: Signal) -> ReasonResult:
     """Payload: ``"quarantine": [{"sequence", "uri", "sentence"}]``; their new-data signals train nothing."""
     items = _quarantined(signal)
     reasons = {int(item["sequence"]): str(item.get("sentence") or "broken") for item in items}
     said = "; ".join(f"{item.get('uri')}: {item.get('sentence')}" for item in items)
-    sentence = f"{count(len(items), 'batch')} quarantined: {said}; {case.seat_stays}"
+    sentence = f"{count(len(items), 'batch')} quarantined: {said}; {context.seat_stays}"
     skipped = tuple(
         SignalAnswer(
             signal=news.id,
             status=SignalStatus.SKIPPED,
             reason=f"quarantined: {reasons[int(news.payload['sequence'])]}",
         )
-        for news in case.signals(SignalKind.NEW_DATA)
+        for news in context.signals(SignalKind.NEW_DATA)
         if news.payload.get("sequence") in reasons
     )
-    return Finding(
+    return ReasonResult(
         node=Outcome(
             name="quarantine",
             result=Result.FAIL,
@@ -105,26 +105,26 @@ def _quarantine(case: Case, signal: Signal) -> Finding:
         verdict=Verdict.NONE,
         actions=(
             *(Quarantine(sequence=number, reason=why) for number, why in sorted(reasons.items())),
-            *case.notices("quarantined", sentence),
+            *context.notices("quarantined", sentence),
         ),
         answers=(*skipped, *answer_all((signal,), SignalStatus.HANDLED, sentence)),
     )
 
 
-def _let_in(case: Case, signal: Signal) -> Finding:
+def _let_in(context: DecisionContext, signal: Signal) -> ReasonResult:
     """A person releases a batch. It counts as new data from now on, so its signal stays for the triggers."""
     number = signal.payload.get("sequence")
-    through = case.snapshot.data.through
+    through = context.snapshot.data.through
     if not isinstance(number, int) or isinstance(number, bool) or not 0 < number <= through:
         sentence = f"there is no batch {number} to release"
-        return Finding(
+        return ReasonResult(
             node=Outcome(name="release batch", result=Result.SKIPPED, sentence=sentence),
             verdict=Verdict.NONE,
             answers=answer_all((signal,), SignalStatus.SKIPPED, sentence),
         )
     why = signal.payload.get("reason") or "no reason given"
     sentence = f"{signal.actor} released batch {number} from quarantine: {why}"
-    return Finding(
+    return ReasonResult(
         node=Outcome(
             name="release batch",
             result=Result.DONE,

@@ -26,35 +26,35 @@ from controller.policy.budget import (
     holdout_level,
     level_of_next_test,
 )
-from controller.policy.case import Case, Finding, answer_all
-from controller.policy.conclude import conclude, reject, seat_winner
+from controller.policy.challenger_verdict import ChallengerVerdict
+from controller.policy.context import DecisionContext, ReasonResult, answer_all
+from controller.policy.decide_challenger import decide_challenger, reject_challenger, seat_winner
 from controller.policy.gates import judge_gates
-from controller.policy.judgement import Judgement
-from controller.policy.orders import order_evaluation
 from controller.policy.phrase import listing
+from controller.policy.run_orders import order_evaluation
 
 _IN_PLAY = frozenset({VersionState.CANDIDATE, VersionState.CHALLENGER})
 
 
-def promote(case: Case) -> Finding | None:
+def promote(context: DecisionContext) -> ReasonResult | None:
     """In this order: a person's promotion, a fresh evaluation, a person's approval, a challenger that waits."""
-    forced = case.signals(SignalKind.PROMOTE)
+    forced = context.signals(SignalKind.PROMOTE)
     if forced:
-        return _by_person(case, forced[0])
-    for signal in case.signals(SignalKind.RUN_FINISHED):
+        return _by_person(context, forced[0])
+    for signal in context.signals(SignalKind.RUN_FINISHED):
         if signal.payload.get("kind") == RunKind.EVALUATE.value:
-            return _fresh(case, signal)
-    spoken = case.signals(SignalKind.APPROVAL)
+            return _fresh(context, signal)
+    spoken = context.signals(SignalKind.APPROVAL)
     if spoken:
-        return _spoken(case, spoken[0])
-    return _waiting(case)
+        return _spoken(context, spoken[0])
+    return _waiting(context)
 
 
-def _by_person(case: Case, signal: Signal) -> Finding:
+def _by_person(context: DecisionContext, signal: Signal) -> ReasonResult:
     number, why = signal.payload.get("version"), signal.payload.get("reason")
-    version = case.snapshot.version(number) if isinstance(number, int) else None
+    version = context.snapshot.version(number) if isinstance(number, int) else None
     seen = signal.payload.get("expect_version")
-    sitting = case.champion.number if case.champion else None
+    sitting = context.champion.number if context.champion else None
     refusal = None
     if version is None:
         refusal = f"v{number} cannot be promoted: it is not in play"
@@ -65,16 +65,16 @@ def _by_person(case: Case, signal: Signal) -> Finding:
     elif not why:
         refusal = f"v{number} cannot be promoted without a reason"
     elif seen is not None and seen != sitting:
-        refusal = f"v{seen} is no longer the champion, {case.seat} is"
+        refusal = f"v{seen} is no longer the champion, {context.seat} is"
     if refusal is not None or version is None:
         sentence = refusal or ""
-        return Finding(
+        return ReasonResult(
             node=Outcome(name="promote", result=Result.BLOCKED, sentence=sentence),
             verdict=Verdict.NONE,
             answers=answer_all((signal,), SignalStatus.FAILED, sentence),
         )
-    sentence = f"{signal.actor} promoted v{number} over {case.seat} by hand: {why}"
-    return Finding(
+    sentence = f"{signal.actor} promoted v{number} over {context.seat} by hand: {why}"
+    return ReasonResult(
         node=Outcome(
             name="promote",
             result=Result.DONE,
@@ -82,59 +82,63 @@ def _by_person(case: Case, signal: Signal) -> Finding:
             values={"actor": signal.actor, "forced": True},
         ),
         verdict=Verdict.PROMOTE,
-        actions=(*seat_winner(case, version, sentence), *case.notices("promoted", sentence)),
+        actions=(*seat_winner(context, version, sentence), *context.notices("promoted", sentence)),
         answers=answer_all((signal,), SignalStatus.HANDLED, sentence),
         challenger=version.number,
         champion_after=version.number,
     )
 
 
-def _fresh(case: Case, signal: Signal) -> Finding:
+def _fresh(context: DecisionContext, signal: Signal) -> ReasonResult:
     run = str(signal.payload.get("run", ""))
-    evaluation = case.snapshot.evaluation(run)
-    version = case.snapshot.version(evaluation.version) if evaluation else None
+    evaluation = context.snapshot.evaluation(run)
+    version = context.snapshot.version(evaluation.version) if evaluation else None
     if evaluation is None or version is None or version.state not in _IN_PLAY:
         state = (
             f"v{evaluation.version} is out of play" if evaluation else "its report is unreadable"
         )
-        return _unusable(signal, f"evaluation {run} decides nothing: {state}; {case.seat_stays}")
-    sitting = case.champion.number if case.champion else None
+        return _unusable(signal, f"evaluation {run} decides nothing: {state}; {context.seat_stays}")
+    sitting = context.champion.number if context.champion else None
     if evaluation.champion != sitting:
-        return _again(case, signal, version, evaluation)
-    booked_before = case.snapshot.budget.levels.get(str(version.number))
-    level = _level(case, booked_before)
-    gates = judge_gates(case.policy.promote, evaluation, level)
-    judgement = Judgement(case, version, evaluation, level, gates, (signal,), fresh=True, booked=())
+        return _again(context, signal, version, evaluation)
+    booked_before = context.snapshot.budget.levels.get(str(version.number))
+    level = _level(context, booked_before)
+    gates = judge_gates(context.policy.promote, evaluation, level)
+    judged = ChallengerVerdict(
+        context, version, evaluation, level, gates, (signal,), fresh=True, booked=()
+    )
     booked: list[Action] = [RecordEvaluation(evaluation=evaluation)]
-    passed = all(g.result is Result.PASS for g in judgement.counted)
+    passed = all(g.result is Result.PASS for g in judged.counted)
     if level is not None and (booked_before is None or passed):
         booked.append(RecordTest(version=version.number, level=level, rejected=passed))
     if any(g.gate.name == SERVABLE and g.result is Result.PASS for g in gates):
         booked.append(MarkVerified(version=version.number))
-    return conclude(replace(judgement, booked=tuple(booked)))
+    return decide_challenger(replace(judged, booked=tuple(booked)))
 
 
-def _level(case: Case, booked: float | None) -> float | None:
+def _level(context: DecisionContext, booked: float | None) -> float | None:
     """The level of a challenger's test: what it was judged at before, else what wealth and holdout leave."""
     if booked is not None:
         return booked
     levels = [
-        level_of_next_test(case.policy.error_budget, case.snapshot.budget),
-        holdout_level(case.policy.error_budget),
+        level_of_next_test(context.policy.error_budget, context.snapshot.budget),
+        holdout_level(context.policy.error_budget),
     ]
     return min((level for level in levels if level is not None), default=None)
 
 
-def _again(case: Case, signal: Signal, version: VersionView, evaluation: Evaluation) -> Finding:
+def _again(
+    context: DecisionContext, signal: Signal, version: VersionView, evaluation: Evaluation
+) -> ReasonResult:
     """The champion moved while the evaluation ran: its evidence is about somebody else."""
     cause = Cause(trigger="champion moved", signals=(signal.id,), sentence="evaluate anew")
-    order = order_evaluation(case, version.number, version.recipe, cause)
+    order = order_evaluation(context, version.number, version.recipe, cause)
     seen = f"v{evaluation.champion}" if evaluation.champion is not None else "an empty seat"
     sentence = (
-        f"v{version.number} was held against {seen}, but {case.seat} sits there now; "
+        f"v{version.number} was held against {seen}, but {context.seat} sits there now; "
         f"{order.run} evaluates anew"
     )
-    return Finding(
+    return ReasonResult(
         node=Outcome(name="promote", result=Result.BLOCKED, sentence=sentence),
         verdict=Verdict.NONE,
         actions=(order,),
@@ -143,18 +147,18 @@ def _again(case: Case, signal: Signal, version: VersionView, evaluation: Evaluat
     )
 
 
-def _unusable(signal: Signal, sentence: str) -> Finding:
-    return Finding(
+def _unusable(signal: Signal, sentence: str) -> ReasonResult:
+    return ReasonResult(
         node=Outcome(name="promote", result=Result.ERROR, sentence=sentence),
         verdict=Verdict.NONE,
         answers=answer_all((signal,), SignalStatus.FAILED, sentence),
     )
 
 
-def _spoken(case: Case, signal: Signal) -> Finding:
+def _spoken(context: DecisionContext, signal: Signal) -> ReasonResult:
     """A person's approval counts only for the evidence that the person saw."""
     number, payload = signal.payload.get("version"), signal.payload
-    version = case.snapshot.version(number) if isinstance(number, int) else None
+    version = context.snapshot.version(number) if isinstance(number, int) else None
     if version is None or version.evaluation is None or version.state not in _IN_PLAY:
         return _unusable(signal, f"v{number} does not wait for approval")
     seen, present = str(payload.get("evidence") or ""), digest(version.evaluation)
@@ -162,13 +166,13 @@ def _spoken(case: Case, signal: Signal) -> Finding:
         return _unusable(
             signal, f"{signal.actor} saw other evidence of v{number} than there is now: look again"
         )
-    before = tuple(word for word in case.snapshot.approvals if word.version == version.number)
-    allowed = set(deciders(case.policy.approval, before))
+    before = tuple(word for word in context.snapshot.approvals if word.version == version.number)
+    allowed = set(deciders(context.policy.approval, before))
     if allowed and not allowed & set(payload.get("groups") or ()):
         return _unusable(
             signal, f"{signal.actor} is in none of the groups {listing(sorted(allowed))}"
         )
-    if payload.get("withdraw") and (refusal := _no_withdrawal(case, signal, version, before)):
+    if payload.get("withdraw") and (refusal := _no_withdrawal(context, signal, version, before)):
         return _unusable(signal, refusal)
     word = _word(version, signal, seen)
     view = ApprovalView(
@@ -176,23 +180,23 @@ def _spoken(case: Case, signal: Signal) -> Finding:
         actor=signal.actor,
         agrees=word.agrees,
         evidence=seen,
-        at=case.now,
+        at=context.now,
         reason=word.reason,
         word=word.word,
         behalf=word.behalf,
     )
-    judgement = _look_again(case, version, version.evaluation)
-    judgement = replace(
-        judgement,
+    judged = _look_again(context, version, version.evaluation)
+    judged = replace(
+        judged,
         signals=(signal,),
         fresh=True,
-        approvals=(*judgement.approvals, view),
+        approvals=(*judged.approvals, view),
         booked=(word,),
     )
     if word.word == "reject":
-        sentence = f"{signal.actor} rejected {judgement.name}: {word.reason or 'no reason given'}"
-        return reject(judgement, f"{sentence}; {case.seat_stays}")
-    return conclude(judgement)
+        sentence = f"{signal.actor} rejected {judged.name}: {word.reason or 'no reason given'}"
+        return reject_challenger(judged, f"{sentence}; {context.seat_stays}")
+    return decide_challenger(judged)
 
 
 def _word(version: VersionView, signal: Signal, seen: str) -> RecordApproval:
@@ -211,57 +215,59 @@ def _word(version: VersionView, signal: Signal, seen: str) -> RecordApproval:
 
 
 def _no_withdrawal(
-    case: Case, signal: Signal, version: VersionView, before: tuple[ApprovalView, ...]
+    context: DecisionContext, signal: Signal, version: VersionView, before: tuple[ApprovalView, ...]
 ) -> str:
     """Why an approval cannot be taken back; empty if it can."""
     if signal.actor not in {word.actor for word in standing(before)}:
         return f"{signal.actor} has no approval of v{version.number} that could be taken back"
-    if case.rollout is not None and case.rollout.version == version.number:
+    if context.rollout is not None and context.rollout.version == version.number:
         return f"v{version.number} is being rolled out already: reject it instead"
     return ""
 
 
-def _waiting(case: Case) -> Finding | None:
+def _waiting(context: DecisionContext) -> ReasonResult | None:
     """The challenger in rollout, else the newest that was judged and stays; looking again writes nothing new."""
     waiting = [
         v
-        for v in case.snapshot.versions
+        for v in context.snapshot.versions
         if v.state is VersionState.CHALLENGER and v.evaluation is not None
     ]
     if not waiting:
         return None
-    rolling = case.rollout.version if case.rollout else None
+    rolling = context.rollout.version if context.rollout else None
     version = max(waiting, key=lambda v: (v.number == rolling, v.number))
     evaluation = version.evaluation
     if evaluation is None:
         return None
-    sitting = case.champion.number if case.champion else None
+    sitting = context.champion.number if context.champion else None
     if evaluation.champion != sitting:
-        return _evaluate_waiting_anew(case, version, evaluation)
-    judgement = _look_again(case, version, evaluation)
-    if case.policy.inconclusive is WhenInconclusive.WAIT:
-        more = _more_labels(judgement)
+        return _evaluate_waiting_anew(context, version, evaluation)
+    judged = _look_again(context, version, evaluation)
+    if context.policy.inconclusive is WhenInconclusive.WAIT:
+        more = _more_labels(judged)
         if more is not None:
             return more
-    return conclude(judgement)
+    return decide_challenger(judged)
 
 
-def _more_labels(judgement: Judgement) -> Finding | None:
+def _more_labels(judged: ChallengerVerdict) -> ReasonResult | None:
     """Newer data than the last look has seen: look again at the same rows and the new ones."""
-    case, version = judgement.case, judgement.version
-    if judgement.result is not Result.INCONCLUSIVE:
+    context, version = judged.context, judged.version
+    if judged.result is not Result.INCONCLUSIVE:
         return None
     looks = [
-        r for r in case.snapshot.runs if r.kind is RunKind.EVALUATE and r.version == version.number
+        r
+        for r in context.snapshot.runs
+        if r.kind is RunKind.EVALUATE and r.version == version.number
     ]
     seen = max((run.data_through for run in looks), default=version.data_through)
-    if case.snapshot.data.through <= seen or any(not run.state.ended for run in looks):
+    if context.snapshot.data.through <= seen or any(not run.state.ended for run in looks):
         return None
-    start = judgement.evaluation.holdout.start if judgement.evaluation.holdout else None
+    start = judged.evaluation.holdout.start if judged.evaluation.holdout else None
     cause = Cause(trigger="more labels", signals=(), sentence="look again")
-    order = order_evaluation(case, version.number, version.recipe, cause, since=start)
-    sentence = f"{judgement.name} waits, and newer labels are there: {order.run} looks again"
-    return Finding(
+    order = order_evaluation(context, version.number, version.recipe, cause, since=start)
+    sentence = f"{judged.name} waits, and newer labels are there: {order.run} looks again"
+    return ReasonResult(
         node=Outcome(name="promote", result=Result.PENDING, sentence=sentence),
         verdict=Verdict.NONE,
         actions=(order,),
@@ -269,19 +275,21 @@ def _more_labels(judgement: Judgement) -> Finding | None:
     )
 
 
-def _evaluate_waiting_anew(case: Case, version: VersionView, evaluation: Evaluation) -> Finding:
+def _evaluate_waiting_anew(
+    context: DecisionContext, version: VersionView, evaluation: Evaluation
+) -> ReasonResult:
     running = [
         run
-        for run in case.snapshot.runs
+        for run in context.snapshot.runs
         if run.kind is RunKind.EVALUATE and run.version == version.number and not run.state.ended
     ]
     seen = f"v{evaluation.champion}" if evaluation.champion is not None else "an empty seat"
-    sentence = f"v{version.number} waits and was held against {seen}; {case.seat} sits there now"
+    sentence = f"v{version.number} waits and was held against {seen}; {context.seat} sits there now"
     if running:
-        return Finding(node=Outcome(name="promote", result=Result.BLOCKED, sentence=sentence))
+        return ReasonResult(node=Outcome(name="promote", result=Result.BLOCKED, sentence=sentence))
     cause = Cause(trigger="champion moved", signals=(), sentence="evaluate anew")
-    order = order_evaluation(case, version.number, version.recipe, cause)
-    return Finding(
+    order = order_evaluation(context, version.number, version.recipe, cause)
+    return ReasonResult(
         node=Outcome(
             name="promote",
             result=Result.BLOCKED,
@@ -293,11 +301,13 @@ def _evaluate_waiting_anew(case: Case, version: VersionView, evaluation: Evaluat
     )
 
 
-def _look_again(case: Case, version: VersionView, evaluation: Evaluation) -> Judgement:
-    level = case.snapshot.budget.levels.get(str(version.number))
-    gates = judge_gates(case.policy.promote, evaluation, level)
-    words = tuple(word for word in case.snapshot.approvals if word.version == version.number)
+def _look_again(
+    context: DecisionContext, version: VersionView, evaluation: Evaluation
+) -> ChallengerVerdict:
+    level = context.snapshot.budget.levels.get(str(version.number))
+    gates = judge_gates(context.policy.promote, evaluation, level)
+    words = tuple(word for word in context.snapshot.approvals if word.version == version.number)
     if words:
         seen = digest(evaluation)  # dear, and seldom asked for: only where somebody has spoken
         words = tuple(w for w in words if w.evidence == seen or w.word == "escalate")
-    return Judgement(case, version, evaluation, level, gates, approvals=words)
+    return ChallengerVerdict(context, version, evaluation, level, gates, approvals=words)

@@ -6,41 +6,41 @@ from controller.domain.decisions import Action, MoveVersion, Outcome, Result, Ve
 from controller.domain.runs import RunKind
 from controller.domain.signals import Signal, SignalKind, SignalStatus
 from controller.domain.versions import VERSION_MOVES, VersionState
-from controller.policy.case import Case, Finding, answer_all
+from controller.policy.context import DecisionContext, ReasonResult, answer_all
 
 _NEWS = (SignalKind.SCHEMA_CHANGED, SignalKind.QUARANTINED, SignalKind.FOREIGN_MOVE)
 
 
-def report(case: Case) -> Finding | None:
+def report(context: DecisionContext) -> ReasonResult | None:
     """The oldest failed run, else the oldest piece of news."""
-    failed = case.signals(SignalKind.RUN_FAILED)
+    failed = context.signals(SignalKind.RUN_FAILED)
     if failed:
-        return _failed(case, failed[0])
-    news = case.signals(*_NEWS)
+        return _failed(context, failed[0])
+    news = context.signals(*_NEWS)
     if news:
-        return _news(case, news[0])
+        return _news(context, news[0])
     return None
 
 
-def _failed(case: Case, signal: Signal) -> Finding:
+def _failed(context: DecisionContext, signal: Signal) -> ReasonResult:
     payload = signal.payload
     run, why = str(payload.get("run", "")), str(payload.get("reason") or "no reason was reported")
     kind = str(payload.get("kind", RunKind.TRAIN.value))
-    view = case.snapshot.run(run)
+    view = context.snapshot.run(run)
     number = view.version if view is not None else None
-    version = case.snapshot.version(number) if number is not None else None
+    version = context.snapshot.version(number) if number is not None else None
     actions: tuple[Action, ...] = ()
     verdict = Verdict.NONE
     subject = {RunKind.TRAIN.value: "training", RunKind.EVALUATE.value: "evaluation"}.get(
         kind, kind
     )
-    sentence = f"{subject} {run} failed: {why}; {case.seat_stays}"
+    sentence = f"{subject} {run} failed: {why}; {context.seat_stays}"
     judged_now = kind == RunKind.EVALUATE.value and version is not None
     if judged_now and version is not None and VersionState.FAILED in VERSION_MOVES[version.state]:
         verdict = Verdict.REJECT
         sentence = (
             f"v{version.number} could not be judged, evaluation {run} failed: {why}; "
-            f"{case.seat_stays}"
+            f"{context.seat_stays}"
         )
         actions = (
             MoveVersion(
@@ -50,7 +50,7 @@ def _failed(case: Case, signal: Signal) -> Finding:
                 reason=sentence,
             ),
         )
-    return Finding(
+    return ReasonResult(
         node=Outcome(
             name=f"{subject} failed",
             result=Result.ERROR,
@@ -58,20 +58,20 @@ def _failed(case: Case, signal: Signal) -> Finding:
             values={"run": run, "state": payload.get("state"), "version": number},
         ),
         verdict=verdict,
-        actions=(*actions, *case.notices("failed", sentence)),
+        actions=(*actions, *context.notices("failed", sentence)),
         answers=answer_all((signal,), SignalStatus.HANDLED, sentence),
         challenger=number if kind == RunKind.EVALUATE.value else None,
     )
 
 
-def _news(case: Case, signal: Signal) -> Finding:
+def _news(context: DecisionContext, signal: Signal) -> ReasonResult:
     said = signal.payload.get("sentence") or signal.kind.value.replace("_", " ")
-    sentence = f"{said}; {case.seat_stays}"
-    return Finding(
+    sentence = f"{said}; {context.seat_stays}"
+    return ReasonResult(
         node=Outcome(
             name=signal.kind.value, result=Result.DONE, sentence=sentence, values=signal.payload
         ),
         verdict=Verdict.NONE,
-        actions=case.notices(signal.kind.value, sentence),
+        actions=context.notices(signal.kind.value, sentence),
         answers=answer_all((signal,), SignalStatus.HANDLED, sentence),
     )

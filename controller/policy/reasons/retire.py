@@ -18,37 +18,37 @@ from controller.domain.decisions import (
 )
 from controller.domain.rules import Deprecate
 from controller.domain.versions import VersionState, VersionView
-from controller.policy.case import Case, Finding, earliest
+from controller.policy.context import DecisionContext, ReasonResult, earliest
 from controller.policy.needs import CONSUMERS, needs, served_consumers, stops_archiving
-from controller.policy.phrase import duration, listing, moment
+from controller.policy.phrase import format_duration, format_time_utc, listing
 
 
-def retire(case: Case) -> Finding | None:
+def retire(context: DecisionContext) -> ReasonResult | None:
     """One version at a time, the oldest first; never the champion or the version a rollback would seat."""
-    section = case.policy.deprecate
+    section = context.policy.deprecate
     if section is None:
         return None
     wake: datetime | None = None
     blocked: list[Outcome] = []
-    for version, after in _in_line(case, section):
+    for version, after in _in_line(context, section):
         due = (version.state_since or version.created_at) + section.after
-        if due > case.now:
+        if due > context.now:
             wake = earliest(wake, due)
             continue
         if after is VersionState.DEPRECATED:
-            return _deprecated(case, section, version)
-        found = needs(case, version)
+            return _deprecated(context, section, version)
+        found = needs(context, version)
         stopping = [need for need in found if stops_archiving(need, section.unless)]
         if not stopping:
-            return _archived(case, section, version)
+            return _archived(context, section, version)
         blocked.append(_blocked(version, stopping))
-        wake = earliest(wake, _lease_ends(case, version))
+        wake = earliest(wake, _lease_ends(context, version))
     if wake is None and not blocked:
         return None
     sentence = (
         blocked[0].sentence
         if blocked
-        else f"the next version is due for it after {duration(section.after)}"
+        else f"the next version is due for it after {format_duration(section.after)}"
     )
     node = Outcome(
         name="retire",
@@ -57,15 +57,17 @@ def retire(case: Case) -> Finding | None:
         values={"due": wake},
         children=tuple(blocked),
     )
-    return Finding(node=node, wake_at=wake)
+    return ReasonResult(node=node, wake_at=wake)
 
 
 def deprecation(
-    case: Case, version: VersionView, sunset: datetime, why: str, *, firm: bool
+    context: DecisionContext, version: VersionView, sunset: datetime, why: str, *, firm: bool
 ) -> tuple[str, tuple[Action, ...]]:
     """The sentence and the actions that deprecate a version, whoever asks for it."""
-    sentence = f"v{version.number} is deprecated: {why}; it may be gone from {moment(sunset)}"
-    found = needs(case, version)
+    sentence = (
+        f"v{version.number} is deprecated: {why}; it may be gone from {format_time_utc(sunset)}"
+    )
+    found = needs(context, version)
     if found:
         sentence += f"; still served, needed by {listing(found)}"
     move = MoveVersion(
@@ -75,27 +77,29 @@ def deprecation(
         reason=sentence,
     )
     date = SetSunset(version=version.number, at=sunset, firm=firm, reason=why)
-    return sentence, (move, date, *_letters(case, version, sentence))
+    return sentence, (move, date, *_letters(context, version, sentence))
 
 
-def _letters(case: Case, version: VersionView, sentence: str) -> tuple[Notify, ...]:
+def _letters(context: DecisionContext, version: VersionView, sentence: str) -> tuple[Notify, ...]:
     """To the channels that the policy names, and to each consumer under its own name."""
-    consumers = tuple(f"consumer:{name}" for name in served_consumers(case, version))
-    told = case.notices("deprecated", sentence)
+    consumers = tuple(f"consumer:{name}" for name in served_consumers(context, version))
+    told = context.notices("deprecated", sentence)
     if not consumers:
         return told
     return (*told, Notify(event="deprecated", channels=consumers, sentence=sentence))
 
 
-def _in_line(case: Case, section: Deprecate) -> list[tuple[VersionView, VersionState]]:
+def _in_line(
+    context: DecisionContext, section: Deprecate
+) -> list[tuple[VersionView, VersionState]]:
     superseded = sorted(
-        (v for v in case.snapshot.versions if v.state is VersionState.SUPERSEDED),
+        (v for v in context.snapshot.versions if v.state is VersionState.SUPERSEDED),
         key=lambda v: (v.promoted_at or v.created_at, v.number),
         reverse=True,
     )
     leaving = [(v, VersionState.DEPRECATED) for v in reversed(superseded[section.keep :])]
     deprecated = sorted(
-        (v for v in case.snapshot.versions if v.state is VersionState.DEPRECATED),
+        (v for v in context.snapshot.versions if v.state is VersionState.DEPRECATED),
         key=lambda v: v.number,
     )
     return leaving + [(v, VersionState.ARCHIVED) for v in deprecated]
@@ -110,32 +114,32 @@ def _blocked(version: VersionView, stopping: list[str]) -> Outcome:
     )
 
 
-def _lease_ends(case: Case, version: VersionView) -> datetime | None:
+def _lease_ends(context: DecisionContext, version: VersionView) -> datetime | None:
     """When time alone could let it go: its consumers' leases run out."""
-    return earliest(*(u.until for u in case.snapshot.uses if u.version == version.number))
+    return earliest(*(u.until for u in context.snapshot.uses if u.version == version.number))
 
 
-def _deprecated(case: Case, section: Deprecate, version: VersionView) -> Finding:
-    why = f"not among the {section.keep} newest and superseded for {duration(section.after)}"
+def _deprecated(context: DecisionContext, section: Deprecate, version: VersionView) -> ReasonResult:
+    why = f"not among the {section.keep} newest and superseded for {format_duration(section.after)}"
     firm = CONSUMERS not in section.unless
-    sentence, actions = deprecation(case, version, case.now + section.after, why, firm=firm)
-    values = {"version": version.number, "blockers": needs(case, version)}
+    sentence, actions = deprecation(context, version, context.now + section.after, why, firm=firm)
+    values = {"version": version.number, "blockers": needs(context, version)}
     return _done(Verdict.DEPRECATE, sentence, values, actions)
 
 
-def _archived(case: Case, section: Deprecate, version: VersionView) -> Finding:
-    why = f"deprecated for {duration(section.after)} and nobody needs it"
+def _archived(context: DecisionContext, section: Deprecate, version: VersionView) -> ReasonResult:
+    why = f"deprecated for {format_duration(section.after)} and nobody needs it"
     sentence = f"v{version.number} is archived: {why}"
     move = MoveVersion(
         version=version.number, before=version.state, after=VersionState.ARCHIVED, reason=sentence
     )
     values = {"version": version.number, "blockers": []}
-    actions: tuple[Action, ...] = (move, *case.notices("archived", sentence))
+    actions: tuple[Action, ...] = (move, *context.notices("archived", sentence))
     return _done(Verdict.ARCHIVE, sentence, values, actions)
 
 
 def _done(
     verdict: Verdict, sentence: str, values: dict[str, object], actions: tuple[Action, ...]
-) -> Finding:
+) -> ReasonResult:
     node = Outcome(name="retire", result=Result.DONE, sentence=sentence, values=values)
-    return Finding(node=node, verdict=verdict, actions=actions)
+    return ReasonResult(node=node, verdict=verdict, actions=actions)

@@ -22,11 +22,11 @@ from controller.domain.decisions import (
 from controller.domain.runs import Cause, RunKind, RunState, RunView
 from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
 from controller.domain.versions import SEATED_BEFORE, VersionState, VersionView
-from controller.policy.case import Case, Finding, answer_all
+from controller.policy.context import DecisionContext, ReasonResult, answer_all
 from controller.policy.decayed import decay_figures
-from controller.policy.orders import order_verification
-from controller.policy.phrase import duration
-from controller.policy.watch import describe, nothing_bad, reading_node, readings, unasked
+from controller.policy.phrase import format_duration
+from controller.policy.run_orders import order_verification
+from controller.policy.watch import describe_condition, nothing_bad, reading_node, readings, unasked
 
 _CAUSE = "rollback"
 _DRILL = "drill"
@@ -46,69 +46,69 @@ class _Demand:
     forced: bool = False
 
 
-def roll_back(case: Case) -> Finding | None:
+def roll_back(context: DecisionContext) -> ReasonResult | None:
     """A person's request comes first, then what the champion's own figures say."""
-    requests = case.signals(SignalKind.ROLLBACK)
+    requests = context.signals(SignalKind.ROLLBACK)
     if requests:
-        return _requested(case, requests[0])
-    sent = (s for s in case.signals(SignalKind.METRIC) if s not in case.rollout_figures)
-    figures = (*sent, *decay_figures(case))
+        return _requested(context, requests[0])
+    sent = (s for s in context.signals(SignalKind.METRIC) if s not in context.rollout_figures)
+    figures = (*sent, *decay_figures(context))
     if figures:
-        return _watched(case, figures)
-    drills = case.signals(SignalKind.DRILL)
+        return _watched(context, figures)
+    drills = context.signals(SignalKind.DRILL)
     if drills:
-        return _drill(case, drills[0])
-    return _verifications_without_demand(case)
+        return _drill(context, drills[0])
+    return _verifications_without_demand(context)
 
 
-def drill(case: Case) -> Finding | None:
+def order_drill(context: DecisionContext) -> ReasonResult | None:
     """Prove the way back every so often, where the policy asks for it; the seat stays."""
-    every = case.policy.rollback.drill
-    target = target_of(case)
-    if every is None or target is None or case.signals(SignalKind.DRILL):
+    every = context.policy.rollback.drill
+    target = target_of(context)
+    if every is None or target is None or context.signals(SignalKind.DRILL):
         return None
-    runs = [run for run in case.snapshot.runs if run.kind is RunKind.VERIFY]
+    runs = [run for run in context.snapshot.runs if run.kind is RunKind.VERIFY]
     last = max((run.ordered_at for run in runs), default=None)
     if any(not run.state.ended for run in runs):
         return None
-    if last is not None and last + every > case.now:
-        sentence = f"the way back is proven again after {duration(every)}"
+    if last is not None and last + every > context.now:
+        sentence = f"the way back is proven again after {format_duration(every)}"
         node = Outcome(name=_DRILL, result=Result.IDLE, sentence=sentence)
-        return Finding(node=node, wake_at=last + every)
+        return ReasonResult(node=node, wake_at=last + every)
     cause = Cause(trigger=_DRILL, signals=(), sentence="on schedule")
-    order = order_verification(case, target, cause)
+    order = order_verification(context, target, cause)
     sentence = (
-        f"{order.run} proves that v{target.number} would take the seat back; {case.seat_stays}"
+        f"{order.run} proves that v{target.number} would take the seat back; {context.seat_stays}"
     )
-    return Finding(
+    return ReasonResult(
         node=Outcome(name=_DRILL, result=Result.DONE, sentence=sentence),
         verdict=Verdict.NONE,
         actions=(order,),
     )
 
 
-def _drill(case: Case, signal: Signal) -> Finding:
+def _drill(context: DecisionContext, signal: Signal) -> ReasonResult:
     """A person's drill: the run is ordered, and its end answers the signal."""
     wanted = signal.payload.get("to")
     demand = _Demand(why=_DRILL, actor=signal.actor, signals=(signal,))
-    ended = _ended_verifications(case, demand)
+    ended = _ended_verifications(context, demand)
     broken = {run.version for run, _ in ended if run.state is not RunState.DONE}
     number = wanted if isinstance(wanted, int) else None
-    target = target_of(case, number, without=broken)
+    target = target_of(context, number, without=broken)
     if target is None:
         return _no_target(demand, broken, ended)
     done = next(
         (r for r, _ in ended if r.version == target.number and r.state is RunState.DONE), None
     )
     if done is None:
-        return _verify_first(case, target, demand, ended)
+        return _verify_first(context, target, demand, ended)
     tried = [f"v{run.version} ({run.reason})" for run, _ in ended if run.state is not RunState.DONE]
     sentence = (
-        f"v{target.number} answered in {done.id} and would take the seat back; {case.seat_stays}"
+        f"v{target.number} answered in {done.id} and would take the seat back; {context.seat_stays}"
     )
     if tried:
         sentence += f"; {', '.join(tried)} could not be loaded"
-    return Finding(
+    return ReasonResult(
         node=Outcome(name=_DRILL, result=Result.DONE, sentence=sentence),
         verdict=Verdict.NONE,
         actions=(MarkVerified(version=target.number),),
@@ -116,11 +116,11 @@ def _drill(case: Case, signal: Signal) -> Finding:
     )
 
 
-def _requested(case: Case, signal: Signal) -> Finding:
+def _requested(context: DecisionContext, signal: Signal) -> ReasonResult:
     payload = signal.payload
     why = str(payload.get("reason") or "no reason given")
     seen, wanted = payload.get("expect_version"), payload.get("to")
-    champion = case.champion
+    champion = context.champion
     if champion is None:
         return _refused((signal,), "there is no champion to roll back")
     if seen is not None and seen != champion.number:
@@ -132,23 +132,23 @@ def _requested(case: Case, signal: Signal) -> Finding:
         wanted=wanted if isinstance(wanted, int) else None,
         forced=bool(payload.get("force")),
     )
-    return _meet(case, champion, demand)
+    return _meet(context, champion, demand)
 
 
-def _watched(case: Case, figures: tuple[Signal, ...]) -> Finding | None:
+def _watched(context: DecisionContext, figures: tuple[Signal, ...]) -> ReasonResult | None:
     """Each figure against each condition; the first condition that is shown to hold is a demand."""
-    champion = case.champion
+    champion = context.champion
     about = tuple(s for s in figures if _is_about(s, champion))
-    found, booked = readings(case, about, champion.number if champion else None)
+    found, booked = readings(context, about, champion.number if champion else None)
     bad = next((r for r in found if r.bad), None)
     if bad is not None and champion is not None:
         demand = _Demand(
-            why=f"{describe(bad.condition)}: {bad.sentence}",
+            why=f"{describe_condition(bad.condition)}: {bad.sentence}",
             actor="system",
             signals=(bad.signal,),
             nodes=tuple(reading_node(r) for r in found),
         )
-        return _meet(case, champion, demand)
+        return _meet(context, champion, demand)
     return nothing_bad("watch", figures, found, booked, lambda s: _ignored(s, champion))
 
 
@@ -163,42 +163,42 @@ def _ignored(signal: Signal, champion: VersionView | None) -> str:
     return unasked(signal)
 
 
-def _meet(case: Case, champion: VersionView, demand: _Demand) -> Finding:
+def _meet(context: DecisionContext, champion: VersionView, demand: _Demand) -> ReasonResult:
     """Verify the target, then move; with ``force`` move at once."""
-    ended = _ended_verifications(case, demand)
+    ended = _ended_verifications(context, demand)
     broken = {run.version for run, _ in ended if run.state is not RunState.DONE}
-    target = target_of(case, demand.wanted, without=broken)
+    target = target_of(context, demand.wanted, without=broken)
     if target is None:
         return _no_target(demand, broken, ended)
     proven = any(run.version == target.number and run.state is RunState.DONE for run, _ in ended)
     if demand.forced or proven:
-        return seat_earlier(case, champion, target, demand, ended)
-    return _verify_first(case, target, demand, ended)
+        return seat_earlier(context, champion, target, demand, ended)
+    return _verify_first(context, target, demand, ended)
 
 
 def _verify_first(
-    case: Case,
+    context: DecisionContext,
     target: VersionView,
     demand: _Demand,
     ended: tuple[tuple[RunView, Signal | None], ...],
-) -> Finding:
+) -> ReasonResult:
     running = next(
         (
             run
-            for run in case.snapshot.runs
+            for run in context.snapshot.runs
             if run.kind is RunKind.VERIFY and run.version == target.number and not run.state.ended
         ),
         None,
     )
     cause = Cause(trigger=_CAUSE, signals=tuple(s.id for s in demand.signals), sentence=demand.why)
-    order = None if running else order_verification(case, target, cause)
+    order = None if running else order_verification(context, target, cause)
     name = running.id if running else order.run if order else ""
-    then = case.seat_stays if demand.why == _DRILL else "then it takes the seat back"
+    then = context.seat_stays if demand.why == _DRILL else "then it takes the seat back"
     sentence = f"{name} proves that v{target.number} still answers, {then}"
     skipped = [run for run, _ in ended if run.state is not RunState.DONE]
     if skipped:
         sentence += f" (v{skipped[-1].version} could not be loaded: {skipped[-1].reason})"
-    return Finding(
+    return ReasonResult(
         node=Outcome(
             name="roll back", result=Result.PENDING, sentence=sentence, children=demand.nodes
         ),
@@ -212,12 +212,12 @@ def _verify_first(
 
 
 def seat_earlier(
-    case: Case,
+    context: DecisionContext,
     champion: VersionView,
     target: VersionView,
     demand: _Demand,
     ended: tuple[tuple[RunView, Signal | None], ...],
-) -> Finding:
+) -> ReasonResult:
     """Move the seat, reject the version that failed, and rest automatic promotion if the policy says so."""
     by = "rolled back" if demand.actor == "system" else f"{demand.actor} rolled back"
     sentence = f"{by} from v{champion.number} to v{target.number}: {demand.why}"
@@ -230,7 +230,7 @@ def seat_earlier(
         ),
         SetChampion(
             version=target.number,
-            generation=case.snapshot.generation,
+            generation=context.snapshot.generation,
             previous=champion.number,
             reason=sentence,
             cause="rollback",
@@ -238,12 +238,16 @@ def seat_earlier(
     ]
     if not demand.forced:
         actions.append(MarkVerified(version=target.number))
-    flaps = _rolled_back_lately(case)
-    rests = case.policy.rollback.then == "hold" or flaps > 0
-    if rests and case.snapshot.hold is None:
-        why = f"after {flaps + 1} rollbacks in {duration(_FLAP)}" if flaps else "after a rollback"
+    flaps = _rolled_back_lately(context)
+    rests = context.policy.rollback.then == "hold" or flaps > 0
+    if rests and context.snapshot.hold is None:
+        why = (
+            f"after {flaps + 1} rollbacks in {format_duration(_FLAP)}"
+            if flaps
+            else "after a rollback"
+        )
         actions.append(PlaceHold(reason=f"{why}: {sentence}", actor=demand.actor))
-    return Finding(
+    return ReasonResult(
         node=Outcome(
             name="roll back",
             result=Result.DONE,
@@ -252,45 +256,47 @@ def seat_earlier(
             children=demand.nodes,
         ),
         verdict=Verdict.ROLLBACK,
-        actions=(*actions, *case.notices("rolled_back", sentence)),
+        actions=(*actions, *context.notices("rolled_back", sentence)),
         answers=(*answer_all(demand.signals, SignalStatus.HANDLED, sentence), *_close(ended)),
         champion_after=target.number,
     )
 
 
-def _rolled_back_lately(case: Case) -> int:
+def _rolled_back_lately(context: DecisionContext) -> int:
     """How many reigns a rollback ended of late; a model that trades places is for a person to look at."""
-    since = case.now - _FLAP
+    since = context.now - _FLAP
     return sum(
         reign.ended_by == "rollback" and reign.until is not None and reign.until >= since
-        for reign in case.snapshot.history
+        for reign in context.snapshot.history
     )
 
 
 def target_of(
-    case: Case, wanted: int | None = None, without: set[int | None] | None = None
+    context: DecisionContext, wanted: int | None = None, without: set[int | None] | None = None
 ) -> VersionView | None:
     """Who takes the seat back: ``wanted``, or the newest earlier champion that is proven to answer.
 
     The order is that of who really sat there, never that of version numbers or archive dates.
     """
-    champion = case.champion
+    champion = context.champion
     seated = [
         view
-        for reign in case.snapshot.history
-        if (view := case.snapshot.version(reign.version)) is not None
+        for reign in context.snapshot.history
+        if (view := context.snapshot.version(reign.version)) is not None
         and view.state in SEATED_BEFORE
         and (champion is None or view.number != champion.number)
         and view.number not in (without or set())
     ]
     if wanted is not None:
         return next((view for view in seated if view.number == wanted), None)
-    if case.policy.rollback.to == "last_verified":
+    if context.policy.rollback.to == "last_verified":
         return next((view for view in seated if view.verified), None)
     return next(iter(seated), None)
 
 
-def _ended_verifications(case: Case, demand: _Demand) -> tuple[tuple[RunView, Signal | None], ...]:
+def _ended_verifications(
+    context: DecisionContext, demand: _Demand
+) -> tuple[tuple[RunView, Signal | None], ...]:
     """Verifications that ended and were ordered for the demand or after it, each with its signal if that is still open.
 
     What was ordered for it is told by its signals: a clock that was ahead when they came and was corrected would
@@ -298,20 +304,20 @@ def _ended_verifications(case: Case, demand: _Demand) -> tuple[tuple[RunView, Si
     """
     since = min(signal.received_at for signal in demand.signals)
     demanded = {signal.id for signal in demand.signals}
-    reports = {str(s.payload.get("run")): s for s in _verify_signals(case)}
+    reports = {str(s.payload.get("run")): s for s in _verify_signals(context)}
     return tuple(
         (run, reports.get(run.id))
-        for run in case.snapshot.runs
+        for run in context.snapshot.runs
         if run.kind is RunKind.VERIFY
         and run.state.ended
         and (run.ordered_at >= since or demanded.intersection(run.asked_by))
     )
 
 
-def _verify_signals(case: Case) -> tuple[Signal, ...]:
+def _verify_signals(context: DecisionContext) -> tuple[Signal, ...]:
     return tuple(
         signal
-        for signal in case.signals(SignalKind.RUN_FINISHED, SignalKind.RUN_FAILED)
+        for signal in context.signals(SignalKind.RUN_FINISHED, SignalKind.RUN_FAILED)
         if signal.payload.get("kind") == RunKind.VERIFY.value
     )
 
@@ -330,34 +336,34 @@ def _close(ended: tuple[tuple[RunView, Signal | None], ...]) -> tuple[SignalAnsw
     )
 
 
-def _verifications_without_demand(case: Case) -> Finding | None:
+def _verifications_without_demand(context: DecisionContext) -> ReasonResult | None:
     """A drill, or a verification whose demand is gone: what was learnt is kept."""
-    signals = _verify_signals(case)
+    signals = _verify_signals(context)
     if not signals:
         return None
     signal = signals[0]
-    run = case.snapshot.run(str(signal.payload.get("run")))
+    run = context.snapshot.run(str(signal.payload.get("run")))
     number = run.version if run else None
-    version = case.snapshot.version(number) if number is not None else None
+    version = context.snapshot.version(number) if number is not None else None
     good = signal.kind is SignalKind.RUN_FINISHED and version is not None
     sentence = (
         f"v{number} answered in a fresh process"
         if good
         else f"v{number} did not answer: {signal.payload.get('reason') or 'no reason given'}"
     )
-    return Finding(
+    return ReasonResult(
         node=Outcome(name="verify", result=Result.DONE if good else Result.FAIL, sentence=sentence),
         verdict=Verdict.NONE,
         actions=(MarkVerified(version=version.number),)
         if good and version
-        else case.notices("failed", f"the way back is not proven: {sentence}"),
+        else context.notices("failed", f"the way back is not proven: {sentence}"),
         answers=answer_all((signal,), SignalStatus.HANDLED, sentence),
     )
 
 
 def _no_target(
     demand: _Demand, broken: set[int | None], ended: tuple[tuple[RunView, Signal | None], ...]
-) -> Finding:
+) -> ReasonResult:
     if broken:
         tried = ", ".join(f"v{number}" for number in sorted(n for n in broken if n is not None))
         sentence = f"nobody can take the seat back: {tried} could not be loaded"
@@ -365,7 +371,7 @@ def _no_target(
         named = f"v{demand.wanted}" if demand.wanted is not None else "no earlier version"
         sentence = f"{named} can take the seat back: it must have been champion and still be there"
     finding = _refused(demand.signals, sentence, demand.nodes)
-    return Finding(
+    return ReasonResult(
         node=finding.node,
         verdict=finding.verdict,
         actions=finding.actions,
@@ -375,8 +381,8 @@ def _no_target(
 
 def _refused(
     signals: tuple[Signal, ...], sentence: str, nodes: tuple[Outcome, ...] = ()
-) -> Finding:
-    return Finding(
+) -> ReasonResult:
+    return ReasonResult(
         node=Outcome(name="roll back", result=Result.BLOCKED, sentence=sentence, children=nodes),
         verdict=Verdict.NONE,
         answers=answer_all(signals, SignalStatus.FAILED, sentence),

@@ -13,12 +13,12 @@ from controller.domain.signals import (
     SignalKind,
     SignalStatus,
 )
-from controller.policy.case import Case, Finding, answer_all, earliest
+from controller.policy.context import DecisionContext, ReasonResult, answer_all, earliest
 from controller.policy.decayed import decay_figures
 from controller.policy.limits import Limited, limit
-from controller.policy.orders import order_training
 from controller.policy.phrase import listing
 from controller.policy.reasons.profile import finished
+from controller.policy.run_orders import order_training
 from controller.policy.triggers import TriggerVerdict, judge_triggers
 
 _MEASURES = {
@@ -29,28 +29,28 @@ _MEASURES = {
 """Runs whose reports may fire a trigger, and what those are told that none asked for."""
 
 
-def train(case: Case) -> Finding | None:
+def train(context: DecisionContext) -> ReasonResult | None:
     """Every trigger is judged; those that fire become the causes of one training."""
-    demanded = {figure.id for figure in decay_figures(case)}
+    demanded = {figure.id for figure in decay_figures(context)}
     waiting = tuple(
         signal
         for signal in (
-            *case.signals(*TRAINING_CAUSES),
-            *(signal for kind in _MEASURES for signal in finished(case, kind)),
+            *context.signals(*TRAINING_CAUSES),
+            *(signal for kind in _MEASURES for signal in finished(context, kind)),
         )
         if signal.id not in demanded  # the seat is about to be taken back, which answers it
     )
-    verdicts = judge_triggers(case)
+    verdicts = judge_triggers(context)
     if not waiting:
         return None
     firing = tuple(v for v in verdicts if v.result is Result.FIRING and v.signals)
     orphans = _orphans(waiting, verdicts)
     if not firing:
-        return _quiet(case, verdicts, orphans)
-    limited = limit(case)
+        return _quiet(context, verdicts, orphans)
+    limited = limit(context)
     if limited is not None:
-        return _limited(case, verdicts, firing, limited, orphans)
-    return _start(case, verdicts, firing, orphans)
+        return _limited(context, verdicts, firing, limited, orphans)
+    return _start(context, verdicts, firing, orphans)
 
 
 def _orphans(
@@ -61,23 +61,23 @@ def _orphans(
 
 
 def _start(
-    case: Case,
+    context: DecisionContext,
     verdicts: tuple[TriggerVerdict, ...],
     firing: tuple[TriggerVerdict, ...],
     orphans: tuple[Signal, ...],
-) -> Finding:
+) -> ReasonResult:
     causes = tuple(
         Cause(trigger=v.trigger, signals=tuple(s.id for s in v.signals), sentence=v.sentence)
         for v in firing
     )
-    order = order_training(case, causes)
+    order = order_training(context, causes)
     why = listing([f"{v.trigger} ({v.sentence})" for v in firing])
     sentence = f"{order.run} trains a challenger with '{order.spec.recipe}' because of {why}"
     used = _distinct(signal for v in firing for signal in v.signals)
-    return Finding(
+    return ReasonResult(
         node=_node(sentence, Result.FIRING, verdicts, {"run": order.run}),
         verdict=Verdict.TRAIN,
-        actions=(order, *case.notices("training", sentence)),
+        actions=(order, *context.notices("training", sentence)),
         answers=(
             *answer_all(used, SignalStatus.HANDLED, f"{order.run} was started"),
             *_leftovers(verdicts, orphans, {signal.id for signal in used}),
@@ -86,18 +86,18 @@ def _start(
 
 
 def _limited(
-    case: Case,
+    context: DecisionContext,
     verdicts: tuple[TriggerVerdict, ...],
     firing: tuple[TriggerVerdict, ...],
     limited: Limited,
     orphans: tuple[Signal, ...],
-) -> Finding:
+) -> ReasonResult:
     used = _distinct(signal for v in firing for signal in v.signals)
-    skip = limited.by_running and case.policy.limits.queue_while_running == "skip"
+    skip = limited.by_running and context.policy.limits.queue_while_running == "skip"
     status = SignalStatus.SKIPPED if skip else SignalStatus.DEFERRED
     tail = "the policy skips what comes meanwhile" if skip else "it waits"
     reason = f"{limited.sentence}; {tail}"
-    return Finding(
+    return ReasonResult(
         node=_node(reason, Result.BLOCKED, verdicts, {}),
         answers=(
             *answer_all(used, status, reason),
@@ -108,16 +108,16 @@ def _limited(
 
 
 def _quiet(
-    case: Case, verdicts: tuple[TriggerVerdict, ...], orphans: tuple[Signal, ...]
-) -> Finding:
+    context: DecisionContext, verdicts: tuple[TriggerVerdict, ...], orphans: tuple[Signal, ...]
+) -> ReasonResult:
     pending = [v for v in verdicts if v.result is Result.PENDING]
     sentence = (
-        f"{case.seat} is not challenged: "
+        f"{context.seat} is not challenged: "
         + "; ".join(f"{v.trigger}: {v.sentence}" for v in pending)
         if pending
-        else f"{case.seat} is not challenged: no trigger fires"
+        else f"{context.seat} is not challenged: no trigger fires"
     )
-    return Finding(
+    return ReasonResult(
         node=_node(sentence, Result.IDLE, verdicts, {}),
         answers=_leftovers(verdicts, orphans, set()),
         wake_at=earliest(*(v.wake_at for v in verdicts)),

@@ -9,30 +9,30 @@ from __future__ import annotations
 from controller.domain.decisions import MoveVersion, Outcome, Result, Verdict
 from controller.domain.signals import Signal, SignalAnswer, SignalStatus
 from controller.domain.versions import VersionState
-from controller.policy.case import Case, Finding
-from controller.policy.watch import Reading, describe, nothing_bad, reading_node, readings
+from controller.policy.context import DecisionContext, ReasonResult
+from controller.policy.watch import Reading, describe_condition, nothing_bad, reading_node, readings
 
 
-def watch_rollout(case: Case) -> Finding | None:
+def watch_rollout(context: DecisionContext) -> ReasonResult | None:
     """What the figures about the version in rollout say; None where there is neither."""
-    rollout = case.rollout
-    figures = case.rollout_figures
+    rollout = context.rollout
+    figures = context.rollout_figures
     if rollout is None or not figures:
         return None
-    found, booked = readings(case, figures, rollout.version)
+    found, booked = readings(context, figures, rollout.version)
     bad = next((r for r in found if r.bad), None)
     if bad is not None:
-        return _sent_away(case, bad, figures, tuple(reading_node(r) for r in found))
+        return _sent_away(context, bad, figures, tuple(reading_node(r) for r in found))
     return nothing_bad("watch rollout", figures, found, booked)
 
 
 def _sent_away(
-    case: Case, bad: Reading, figures: tuple[Signal, ...], nodes: tuple[Outcome, ...]
-) -> Finding:
+    context: DecisionContext, bad: Reading, figures: tuple[Signal, ...], nodes: tuple[Outcome, ...]
+) -> ReasonResult:
     number = bad.signal.payload["version"]
     sentence = (
-        f"v{number} is taken out of its rollout: {describe(bad.condition)}: {bad.sentence}; "
-        f"{case.seat_stays}"
+        f"v{number} is taken out of its rollout: {describe_condition(bad.condition)}: {bad.sentence}; "
+        f"{context.seat_stays}"
     )
     move = MoveVersion(
         version=number,
@@ -40,10 +40,10 @@ def _sent_away(
         after=VersionState.REJECTED,
         reason=sentence,
     )
-    return Finding(
+    return ReasonResult(
         node=Outcome(name="watch rollout", result=Result.FAIL, sentence=sentence, children=nodes),
         verdict=Verdict.REJECT,
-        actions=(move, *case.notices("rejected", sentence)),
+        actions=(move, *context.notices("rejected", sentence)),
         answers=tuple(
             SignalAnswer(signal=s.id, status=SignalStatus.HANDLED, reason=sentence) for s in figures
         ),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from controller.domain.metrics import find_metric
 from controller.domain.rules import Gate, Policy
-from controller.policy.planning import difference_seen, rows_needed
+from controller.policy.planning import difference_seen, paired_rows_needed
 from controller.rulefmt.lints.shape import Hit, Lint
 from controller.rulefmt.scalars import duration_text
 
@@ -41,7 +41,7 @@ def _too_small(policy: Policy) -> Iterator[Hit]:
         spread = _assumed_spread(gate)
         if spread is None or gate.dry_run:
             continue
-        needed = rows_needed(spread, gate.margin.value, confidence=gate.confidence)
+        needed = paired_rows_needed(spread, gate.margin.value, confidence=gate.confidence)
         if needed <= rows:
             continue
         seen = difference_seen(spread, rows, confidence=gate.confidence)
@@ -85,7 +85,7 @@ def _no_owner(policy: Policy) -> Iterator[Hit]:
         yield Hit(1, f"nobody owns `{policy.model}`", "add `owner: TEAM`")
 
 
-LINTS = (
+DATA_LINTS = (
     Lint(
         name="holdout-in-training",
         severity="danger",

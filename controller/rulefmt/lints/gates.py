@@ -221,7 +221,7 @@ def _bounded(policy: Policy, name: str) -> Metric | None:
     return None if name in policy.metrics else find_metric(name)
 
 
-LINTS = (
+GATE_LINTS = (
     Lint(
         name="no-gate",
         severity="danger",

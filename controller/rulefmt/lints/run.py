@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from controller.domain.rules import Policy
 from controller.rulefmt.lints import data, gates, triggers
-from controller.rulefmt.lints.shape import Finding, Hit, Lint
+from controller.rulefmt.lints.shape import Hit, Lint, LintFinding
 from controller.rulefmt.problems import did_you_mean
 
 
@@ -33,9 +33,9 @@ UNUSED_SILENCE = Lint(
     look=lambda _: (),
 )
 LINTS: tuple[Lint, ...] = (
-    *gates.LINTS,
-    *data.LINTS,
-    *triggers.LINTS,
+    *gates.GATE_LINTS,
+    *data.DATA_LINTS,
+    *triggers.TRIGGER_LINTS,
     SAME_MODEL,
     UNUSED_SILENCE,
 )
@@ -46,7 +46,7 @@ def known_lints() -> Mapping[str, Lint]:
     return {entry.name: entry for entry in LINTS}
 
 
-def lint(policy: Policy, text: str, path: str = "") -> tuple[Finding, ...]:
+def lint(policy: Policy, text: str, path: str = "") -> tuple[LintFinding, ...]:
     """All findings of one policy, silenced ones among them, in the order of the text."""
     linted = Linted(path, policy, text)
     found = [_finding(linted, entry, hit) for entry in LINTS for hit in entry.look(policy)]
@@ -55,10 +55,10 @@ def lint(policy: Policy, text: str, path: str = "") -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda f: (f.line, f.col, f.lint)))
 
 
-def lint_together(policies: Iterable[Linted]) -> tuple[Finding, ...]:
+def lint_together(policies: Iterable[Linted]) -> tuple[LintFinding, ...]:
     """Findings that no file shows alone: the same model in two of them."""
     first: dict[str, Linted] = {}
-    found: list[Finding] = []
+    found: list[LintFinding] = []
     for linted in policies:
         other = first.setdefault(linted.policy.model, linted)
         if other is not linted:
@@ -82,13 +82,13 @@ def _unused(policy: Policy, used: set[str]) -> Iterable[Hit]:
             yield Hit(silenced.line, message, "delete it")
 
 
-def _finding(linted: Linted, entry: Lint, hit: Hit) -> Finding:
+def _finding(linted: Linted, entry: Lint, hit: Hit) -> LintFinding:
     reasons = {s.lint: s.reason for s in linted.policy.silenced}
     line = max(hit.line, 1)
     rows = linted.text.splitlines()
     row = rows[line - 1] if line <= len(rows) else ""
     col = len(row) - len(row.lstrip(" -")) + 1 if row.strip() else 1
-    return Finding(
+    return LintFinding(
         entry.name,
         entry.severity,
         linted.path,

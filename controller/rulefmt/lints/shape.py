@@ -35,7 +35,7 @@ class Lint:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LintFinding:
     """A lint that applies in a file; ``silenced`` is the reason that the team gave, or empty."""
 
     lint: str

@@ -120,7 +120,7 @@ def _interval(trigger: ScheduleTrigger) -> timedelta | None:
     return min(gaps, default=None)
 
 
-LINTS = (
+TRIGGER_LINTS = (
     Lint(
         name="fires-itself",
         severity="danger",

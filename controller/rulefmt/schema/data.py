@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from controller.rulefmt.problems import Problems
-from controller.rulefmt.schema.words import COLUMN
+from controller.rulefmt.schema.vocabulary import COLUMN
 from controller.rulefmt.sections import Key, Section, Values
 from controller.rulefmt.types import (
     Anything,
     Boolean,
-    Choice,
+    ChoiceType,
     Duration,
     ListOf,
     MapOf,
-    Number,
+    NumberType,
     Share,
     Text,
 )
@@ -86,8 +86,8 @@ EXPECT_COLUMN = Section(
             doc="The largest share of missing values.",
             example="0",
         ),
-        Key(name="min", type=Number(), doc="No value below this.", example="0"),
-        Key(name="max", type=Number(), doc="No value above this.", example="5000"),
+        Key(name="min", type=NumberType(), doc="No value below this.", example="0"),
+        Key(name="max", type=NumberType(), doc="No value above this.", example="5000"),
         Key(
             name="allowed",
             type=ListOf(Anything(), least=1),
@@ -97,7 +97,7 @@ EXPECT_COLUMN = Section(
         Key(name="unique", type=Boolean(), doc="No value twice in a batch.", example="true"),
         Key(
             name="type",
-            type=Choice(("number", "integer", "text", "boolean", "timestamp")),
+            type=ChoiceType(("number", "integer", "text", "boolean", "timestamp")),
             doc="What the column holds.",
             example="number",
         ),
@@ -116,11 +116,14 @@ EXPECT_BATCH = Section(
     doc="What every batch must satisfy as a whole; a batch that breaks it is quarantined.",
     keys=(
         Key(
-            name="min_rows", type=Number(1, whole=True), doc="At least so many rows.", example="100"
+            name="min_rows",
+            type=NumberType(1, whole=True),
+            doc="At least so many rows.",
+            example="100",
         ),
         Key(
             name="max_rows",
-            type=Number(1, whole=True),
+            type=NumberType(1, whole=True),
             doc="At most so many rows.",
             example="1000000",
         ),
@@ -153,14 +156,14 @@ HOLDOUT = Section(
         ),
         Key(
             name="min_rows",
-            type=Number(1, whole=True),
+            type=NumberType(1, whole=True),
             doc="With fewer rows no gate can pass.",
             example="5000",
             default="100",
         ),
         Key(
             name="by",
-            type=Choice(("time", "rows", "group")),
+            type=ChoiceType(("time", "rows", "group")),
             doc="What is kept together: the newest rows by time, the last rows as they come, or whole groups.",
             example="group",
             default_says="`time` where `data.time` is given, else `rows`",

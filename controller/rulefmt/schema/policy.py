@@ -8,7 +8,7 @@ from controller.rulefmt.schema.data import DATA
 from controller.rulefmt.schema.promote import (
     APPROVAL,
     ERROR_BUDGET,
-    GATE,
+    GATE_SECTION,
     ROLLBACK,
     ROLLOUT_STEP,
     names_differ,
@@ -16,16 +16,16 @@ from controller.rulefmt.schema.promote import (
 )
 from controller.rulefmt.schema.train import TRAIN
 from controller.rulefmt.schema.triggers import LIMITS, TRIGGER
-from controller.rulefmt.schema.words import CHANNEL, METRIC, MODEL
+from controller.rulefmt.schema.vocabulary import CHANNEL, METRIC, MODEL_NAME_TYPE
 from controller.rulefmt.sections import Key, Section, Values
 from controller.rulefmt.types import (
     Boolean,
     Checked,
-    Choice,
+    ChoiceType,
     Duration,
     ListOf,
     MapOf,
-    Number,
+    NumberType,
     Share,
     Text,
 )
@@ -79,7 +79,7 @@ STRETCH = Section(
     keys=(
         Key(
             name="factor",
-            type=Number(1, 100),
+            type=NumberType(1, 100),
             doc="Each time, the wait grows by this factor.",
             example="2",
             default="2",
@@ -100,7 +100,7 @@ UNIMPROVING = Section(
     keys=(
         Key(
             name="after",
-            type=Number(1, 1000, whole=True),
+            type=NumberType(1, 1000, whole=True),
             doc="So many retrainings in a row that bring too little.",
             example="5",
             default="5",
@@ -127,7 +127,7 @@ DEPRECATE = Section(
     keys=(
         Key(
             name="keep",
-            type=Number(0, 10_000, whole=True),
+            type=NumberType(0, 10_000, whole=True),
             doc="The newest so many stay.",
             example="3",
             default="3",
@@ -141,7 +141,7 @@ DEPRECATE = Section(
         ),
         Key(
             name="unless",
-            type=ListOf(Choice(("serving", "consumers", "rollback_target")), unique=True),
+            type=ListOf(ChoiceType(("serving", "consumers", "rollback_target")), unique=True),
             doc=(
                 "Who keeps an old version from being archived: an alias that points at it, consumers with a lease, "
                 "being where a roll back would go. Without `consumers` no lease goes beyond the date that "
@@ -159,7 +159,7 @@ REGISTRY = Section(
     keys=(
         Key(
             name="moved_elsewhere",
-            type=Choice(("hold", "adopt", "restore")),
+            type=ChoiceType(("hold", "adopt", "restore")),
             doc=(
                 "What follows when somebody moves the alias `champion` over there: automatic promotion rests until a "
                 "person decides, their version takes the seat without its gates, or ours is written again. Without "
@@ -243,14 +243,14 @@ POLICY = Section(
     keys=(
         Key(
             name="version",
-            type=Checked(Number(1, whole=True), _is_this_version),
+            type=Checked(NumberType(1, whole=True), _is_this_version),
             doc="The version of the format.",
             example="1",
             required=True,
         ),
         Key(
             name="model",
-            type=MODEL,
+            type=MODEL_NAME_TYPE,
             doc="The model whose seat this policy governs; no other file may name it.",
             example="flight-delay",
             required=True,
@@ -269,7 +269,7 @@ POLICY = Section(
         ),
         Key(
             name="mode",
-            type=Choice(("enforce", "audit")),
+            type=ChoiceType(("enforce", "audit")),
             doc="`audit` decides and records, and changes nothing.",
             example="audit",
             default="enforce",
@@ -304,13 +304,13 @@ POLICY = Section(
         ),
         Key(
             name="promote",
-            type=ListOf(GATE, most=100),
+            type=ListOf(GATE_SECTION, most=100),
             doc="What a challenger must prove; all must pass. Besides, it must load and fit its schema.",
             example="[{metric: mae, better_than: champion}]",
         ),
         Key(
             name="inconclusive",
-            type=Choice(("hold", "wait", "approval")),
+            type=ChoiceType(("hold", "wait", "approval")),
             doc="Where a challenger goes whose evidence is not enough either way: put aside, judged again with "
             "more labels, or before people.",
             example="wait",
@@ -342,7 +342,9 @@ POLICY = Section(
         Key(
             name="notify",
             type=MapOf(
-                Choice(EVENTS), ListOf(CHANNEL, least=1, most=50, unique=True, single=True), "event"
+                ChoiceType(EVENTS),
+                ListOf(CHANNEL, least=1, most=50, unique=True, single=True),
+                "event",
             ),
             doc="Channels of the server's settings, by event.",
             example="{held: [ml-leads], rolled_back: [oncall]}",

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from controller.domain.evidence import TESTS
+from controller.domain.evidence import STATISTICAL_TESTS
 from controller.domain.rules import SERVABLE
 from controller.rulefmt.names import COMPARISONS, condition_name, gate_name
 from controller.rulefmt.problems import Problems
-from controller.rulefmt.schema.words import COLUMN, GROUP, METRIC, NAME
+from controller.rulefmt.schema.vocabulary import COLUMN, FREE_NAME, GROUP, METRIC
 from controller.rulefmt.sections import Key, Section, Values
-from controller.rulefmt.types import Amount, Boolean, Choice, Duration, ListOf, Number, Share, Text
+from controller.rulefmt.types import (
+    Amount,
+    Boolean,
+    ChoiceType,
+    Duration,
+    ListOf,
+    NumberType,
+    Share,
+    Text,
+)
 
 _CONFIDENCE = Key(
     name="confidence",
-    type=Number(0.5, 0.999999),
+    type=NumberType(0.5, 0.999999),
     doc="The confidence of the one-sided interval that must clear the bar.",
     example="0.99",
     default="0.95",
@@ -31,7 +40,7 @@ SLICES = Section(
         ),
         Key(
             name="min_rows",
-            type=Number(1, whole=True),
+            type=NumberType(1, whole=True),
             doc="Values with fewer rows in the holdout are not judged.",
             example="300",
             default="100",
@@ -42,16 +51,16 @@ SLICES = Section(
 
 def _reference(name: str, doc: str) -> Key:
     references = ("champion", "anchor", "previous", "baseline")
-    return Key(name=name, type=Choice(references), doc=doc, example="champion")
+    return Key(name=name, type=ChoiceType(references), doc=doc, example="champion")
 
 
-GATE = Section(
+GATE_SECTION = Section(
     title="promote[]",
     doc="One thing that a challenger must prove.",
     keys=(
         Key(
             name="name",
-            type=NAME,
+            type=FREE_NAME,
             doc="What it is called in explanations and tests.",
             example="no worse anywhere",
             default_says="metric and comparison, as in `mae better than champion`",
@@ -73,12 +82,12 @@ GATE = Section(
             example="3%",
             default="0",
         ),
-        Key(name="at_most", type=Number(), doc="A value no higher than this.", example="20"),
-        Key(name="at_least", type=Number(), doc="A value no lower than this.", example="0.8"),
+        Key(name="at_most", type=NumberType(), doc="A value no higher than this.", example="20"),
+        Key(name="at_least", type=NumberType(), doc="A value no lower than this.", example="0.8"),
         _CONFIDENCE,
         Key(
             name="test",
-            type=Choice(tuple(TESTS)),
+            type=ChoiceType(tuple(STATISTICAL_TESTS)),
             doc="How the difference is judged; `auto` chooses, `point` compares bare numbers.",
             example="mcnemar",
             default="auto",
@@ -118,14 +127,14 @@ ERROR_BUDGET = Section(
         ),
         Key(
             name="holdout_steps",
-            type=Number(1, whole=True),
+            type=NumberType(1, whole=True),
             doc="How many challengers one holdout may judge before fresh labels are needed.",
             example="32",
             default_says="no limit",
         ),
         Key(
             name="adaptivity",
-            type=Choice(("none", "full", "first_change")),
+            type=ChoiceType(("none", "full", "first_change")),
             doc="How much the outcomes of a re-used holdout influence the next challengers.",
             example="full",
             default="none",
@@ -212,7 +221,7 @@ APPROVAL = Section(
     keys=(
         Key(
             name="when",
-            type=Choice(("inconclusive", "always", "never")),
+            type=ChoiceType(("inconclusive", "always", "never")),
             doc="Before every promotion, where evidence is not enough either way, or never.",
             example="inconclusive",
             required=True,
@@ -225,7 +234,7 @@ APPROVAL = Section(
         ),
         Key(
             name="count",
-            type=Number(1, 50, whole=True),
+            type=NumberType(1, 50, whole=True),
             doc="How many different people must agree.",
             example="2",
             default="1",
@@ -248,7 +257,7 @@ ROLLBACK_CONDITION = Section(
     keys=(
         Key(
             name="name",
-            type=NAME,
+            type=FREE_NAME,
             doc="What it is called in explanations and tests.",
             example="errors",
             default_says="metric and comparison",
@@ -256,7 +265,7 @@ ROLLBACK_CONDITION = Section(
         Key(name="metric", type=METRIC, doc="What is measured.", example="mae"),
         Key(
             name="worse_than",
-            type=Choice(("previous", "anchor", "baseline", "training")),
+            type=ChoiceType(("previous", "anchor", "baseline", "training")),
             doc="Worse than this one by `margin`.",
             example="previous",
         ),
@@ -267,7 +276,7 @@ ROLLBACK_CONDITION = Section(
             example="10%",
             default="0",
         ),
-        Key(name="above", type=Number(), doc="A value above this.", example="80"),
+        Key(name="above", type=NumberType(), doc="A value above this.", example="80"),
         Key(
             name="error_rate",
             type=Share(positive=True),
@@ -283,7 +292,7 @@ ROLLBACK_CONDITION = Section(
         ),
         Key(
             name="min_samples",
-            type=Number(1, whole=True),
+            type=NumberType(1, whole=True),
             doc="With fewer samples in the window it does not act.",
             example="500",
             default="100",
@@ -331,14 +340,14 @@ ROLLBACK = Section(
         ),
         Key(
             name="to",
-            type=Choice(("last_verified", "previous")),
+            type=ChoiceType(("last_verified", "previous")),
             doc="The newest version that kept its seat to its end, or simply the one before.",
             example="previous",
             default="last_verified",
         ),
         Key(
             name="then",
-            type=Choice(("hold", "resume")),
+            type=ChoiceType(("hold", "resume")),
             doc="Whether automatic promotion rests until a person lifts the hold.",
             example="resume",
             default="hold",

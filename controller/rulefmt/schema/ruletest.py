@@ -11,19 +11,19 @@ from controller.domain.decisions import Action, Result, Verdict
 from controller.rulefmt.nodes import Node
 from controller.rulefmt.problems import Problems
 from controller.rulefmt.schema.triggers import DISTANCES
-from controller.rulefmt.schema.words import COLUMN, METRIC, NAME
+from controller.rulefmt.schema.vocabulary import COLUMN, FREE_NAME, METRIC
 from controller.rulefmt.sections import Key, Section, Values
 from controller.rulefmt.types import (
     BAD,
     Anything,
     Boolean,
     Checked,
-    Choice,
+    ChoiceType,
     Duration,
-    Json,
+    JsonSchema,
     ListOf,
     MapOf,
-    Number,
+    NumberType,
     Text,
     Type,
 )
@@ -59,7 +59,7 @@ _MOST_STEPS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class QuotedTime:
     """A quoted time with its zone: ``"2013-01-31T12:00:00Z"``."""
 
     label: str = "quoted time with its zone"
@@ -76,12 +76,12 @@ class Moment:
             return BAD
         return moment
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         return {"type": "string", "format": "date-time"}
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class StepSeries:
     """Values, one a step: ``0.1 _ 0.3x4``; ``_`` is a gap and ``x4`` repeats."""
 
     label: str = "values, one a step"
@@ -103,7 +103,7 @@ class Steps:
             return BAD
         return tuple(values)
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         return {"type": ["string", "number"]}
 
 
@@ -128,7 +128,7 @@ class Either:
             node = Node("mapping", node.line, node.col, pairs=[(name, node)])
         return self.section.read(node, where, problems)
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         return {"anyOf": [self.short.json(), self.section.json()]}
 
 
@@ -147,7 +147,7 @@ class Maybe:
             return None
         return self.inner.read(node, where, problems)
 
-    def json(self) -> Json:
+    def json(self) -> JsonSchema:
         return {"anyOf": [self.inner.json(), {"type": "null"}]}
 
 
@@ -155,7 +155,7 @@ def _ordered(bounds: Any) -> str | None:
     return None if len(bounds) == 2 and bounds[0] <= bounds[1] else "must be [low, high]"
 
 
-INTERVAL = Checked(ListOf(Number(), least=2, most=2), _ordered)
+INTERVAL = Checked(ListOf(NumberType(), least=2, most=2), _ordered)
 
 GIVEN = Section(
     title="tests[].given",
@@ -176,7 +176,7 @@ GIVEN = Section(
         ),
         Key(
             name="rows",
-            type=Number(0, whole=True),
+            type=NumberType(0, whole=True),
             doc="Rows of data that are there; 0 is no data at all.",
             example="0",
             default="1000",
@@ -198,7 +198,7 @@ SERIES = Section(
     keys=(
         Key(
             name="new_data",
-            type=Steps(),
+            type=StepSeries(),
             doc="Rows of a new file at each step.",
             example='"9000 _ 12000"',
         ),
@@ -222,25 +222,25 @@ SERIES = Section(
         ),
         Key(
             name="distance",
-            type=Choice(DISTANCES),
+            type=ChoiceType(DISTANCES),
             doc="Which distance of `drift` or `skew`.",
             example="jensen_shannon",
             default="psi",
         ),
         Key(
             name="reference",
-            type=Number(),
+            type=NumberType(),
             doc="What the metric of `decay` is compared with.",
             example="14.0",
         ),
         Key(
             name="labels",
-            type=Number(0, whole=True),
+            type=NumberType(0, whole=True),
             doc="On how many labels each value of `decay` rests.",
             example="2000",
             default="1000",
         ),
-        Key(name="values", type=Steps(), doc="The values.", example='"0.1 _ 0.3x4"'),
+        Key(name="values", type=StepSeries(), doc="The values.", example='"0.1 _ 0.3x4"'),
     ),
     one_of=("new_data", "drift", "skew", "decay"),
     only_with={
@@ -268,7 +268,7 @@ SIGNAL = Section(
         ),
         Key(
             name="by",
-            type=NAME,
+            type=FREE_NAME,
             doc="The person who sends it.",
             example="ana",
         ),
@@ -289,7 +289,7 @@ AGAINST = Section(
     title="tests[].candidates[].metrics.METRIC.REFERENCE",
     doc="A reference on the same rows.",
     keys=(
-        Key(name="value", type=Number(), doc="Its value.", example="14.6", required=True),
+        Key(name="value", type=NumberType(), doc="Its value.", example="14.6", required=True),
         Key(
             name="interval",
             type=INTERVAL,
@@ -305,14 +305,14 @@ MEASURED = Section(
     keys=(
         Key(
             name="value",
-            type=Maybe(Number()),
+            type=Maybe(NumberType()),
             doc="The candidate's value; null: it could not be computed.",
             example="13.9",
             required=True,
         ),
         Key(
             name="rows",
-            type=Number(0, whole=True),
+            type=NumberType(0, whole=True),
             doc="On how many rows it rests.",
             example="6000",
             default="1000",
@@ -337,7 +337,7 @@ MEASURED = Section(
 
 _METRICS = MapOf(METRIC, Either(MEASURED, "value"), "metric")
 
-SLICE = Section(
+SLICE_SECTION = Section(
     title="tests[].candidates[].slices[]",
     doc="Metrics on the rows of one slice.",
     keys=(
@@ -390,7 +390,7 @@ CANDIDATE = Section(
         ),
         Key(
             name="slices",
-            type=ListOf(SLICE, least=1),
+            type=ListOf(SLICE_SECTION, least=1),
             doc="The same on slices.",
             example="[{where: {origin: EWR}, metrics: {mae: 15}}]",
         ),
@@ -412,31 +412,31 @@ EXPECTATION = Section(
         ),
         Key(
             name="triggers",
-            type=MapOf(NAME, Choice(TRIGGER_STATES), "trigger"),
+            type=MapOf(FREE_NAME, ChoiceType(TRIGGER_STATES), "trigger"),
             doc="The state of triggers at that time, before they act.",
             example="{new_data: firing}",
         ),
         Key(
             name="gates",
-            type=MapOf(NAME, Choice(GATE_STATES), "gate"),
+            type=MapOf(FREE_NAME, ChoiceType(GATE_STATES), "gate"),
             doc="The verdicts of gates in the last judgement.",
             example="{better: pass}",
         ),
         Key(
             name="decision",
-            type=ListOf(Choice(VERDICTS), single=True),
+            type=ListOf(ChoiceType(VERDICTS), single=True),
             doc="The decisions in their order, `none` left out; `none` alone: there was none.",
             example="[train, promote]",
         ),
         Key(
             name="actions",
-            type=ListOf(Choice(ACTIONS)),
+            type=ListOf(ChoiceType(ACTIONS)),
             doc="Actions that were among the decisions'; an empty list: there was none.",
             example="[set_champion]",
         ),
         Key(
             name="champion",
-            type=Maybe(Number(0, whole=True)),
+            type=Maybe(NumberType(0, whole=True)),
             doc="The version in the seat; null: it is empty.",
             example="2",
         ),
@@ -455,7 +455,7 @@ TEST = Section(
     keys=(
         Key(
             name="name",
-            type=NAME,
+            type=FREE_NAME,
             doc="What it shows.",
             example="a better challenger takes the seat",
             required=True,
@@ -502,7 +502,7 @@ RULE_TEST = Section(
     keys=(
         Key(
             name="version",
-            type=Number(1, 1, whole=True),
+            type=NumberType(1, 1, whole=True),
             doc="The version of the format.",
             example="1",
             required=True,
@@ -516,7 +516,7 @@ RULE_TEST = Section(
         ),
         Key(
             name="start",
-            type=Moment(),
+            type=QuotedTime(),
             doc="When the tests begin.",
             example='"2013-01-31T00:00:00Z"',
             default_says='`"2026-01-01T00:00:00Z"`',

@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from controller.rulefmt.problems import Problems
-from controller.rulefmt.schema.words import ENTRYPOINT, METRIC, NAME
+from controller.rulefmt.schema.vocabulary import ENTRYPOINT, FREE_NAME, METRIC
 from controller.rulefmt.sections import Key, Section, Values
-from controller.rulefmt.types import Anything, Checked, Duration, ListOf, MapOf, Number, Size, Text
+from controller.rulefmt.types import (
+    Anything,
+    Checked,
+    Duration,
+    ListOf,
+    MapOf,
+    NumberType,
+    Size,
+    Text,
+)
 
 
 def _space_entry(value: Any) -> str | None:
@@ -41,7 +50,7 @@ SEARCH = Section(
     keys=(
         Key(
             name="trials",
-            type=Number(1, 100_000, whole=True),
+            type=NumberType(1, 100_000, whole=True),
             doc="How many parameter sets are tried.",
             example="40",
             required=True,
@@ -55,7 +64,7 @@ SEARCH = Section(
         ),
         Key(
             name="space",
-            type=MapOf(NAME, Checked(Anything(), _space_entry), "parameter"),
+            type=MapOf(FREE_NAME, Checked(Anything(), _space_entry), "parameter"),
             doc="By parameter: a list of the values to try, or a range (of whole numbers, if both its ends are).",
             example="{depth: [3, 6, 9], rate: {low: 0.01, high: 0.3, log: true}}",
             required=True,
@@ -78,7 +87,7 @@ _HOW = (
     ),
     Key(
         name="params",
-        type=MapOf(NAME, Anything(), "parameter"),
+        type=MapOf(FREE_NAME, Anything(), "parameter"),
         doc="Parameters handed to the training code.",
         example="{depth: 6}",
     ),
@@ -94,7 +103,7 @@ RECIPE = Section(
     title="train.recipes[]",
     doc="One way to train.",
     keys=(
-        Key(name="name", type=NAME, doc="What it is called.", example="gbm", required=True),
+        Key(name="name", type=FREE_NAME, doc="What it is called.", example="gbm", required=True),
         *_HOW,
     ),
     one_of=("entrypoint", "command"),
@@ -131,7 +140,7 @@ TRAIN = Section(
         ),
         Key(
             name="seed",
-            type=Number(0, 2**32 - 1, whole=True),
+            type=NumberType(0, 2**32 - 1, whole=True),
             doc="The seed that the run is given.",
             example="7",
             default="0",
@@ -145,7 +154,7 @@ TRAIN = Section(
         ),
         Key(
             name="retries",
-            type=Number(0, 100, whole=True),
+            type=NumberType(0, 100, whole=True),
             doc="How often a training begins again after its worker was lost; a training that fails is not repeated.",
             example="2",
             default="1",

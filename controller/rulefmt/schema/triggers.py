@@ -6,16 +6,16 @@ from dataclasses import replace
 
 from controller.domain.drift import DriftMetric
 from controller.rulefmt.names import TRIGGER_KINDS
-from controller.rulefmt.schema.words import COLUMN, EVENT_TYPE, METRIC, NAME
+from controller.rulefmt.schema.vocabulary import COLUMN, EVENT_TYPE, FREE_NAME, METRIC
 from controller.rulefmt.sections import Key, Section
 from controller.rulefmt.types import (
     Amount,
-    Choice,
+    ChoiceType,
     Cron,
     Duration,
     Hold,
     ListOf,
-    Number,
+    NumberType,
     ReferenceWindow,
     TimeZone,
 )
@@ -23,7 +23,7 @@ from controller.rulefmt.types import (
 DISTANCES = tuple(metric.value for metric in DriftMetric)
 """Distances of two profiles that a trigger may name."""
 
-MISMATCH = "mismatch_rate"
+MISMATCH_METRIC = "mismatch_rate"
 """The share of rows whose logged feature is not the one that the data give for the same key."""
 
 _FOR = (
@@ -63,14 +63,14 @@ def _distance(
         keys=(
             Key(
                 name="metric",
-                type=Choice(metrics),
+                type=ChoiceType(metrics),
                 doc="The distance of the two distributions of a column.",
                 example="jensen_shannon",
                 default="psi",
             ),
             Key(
                 name="above",
-                type=Number(0),
+                type=NumberType(0),
                 doc="The threshold.",
                 example="0.2",
                 default_says="where the column's verdict is an alert (docs/reference/drift.md)",
@@ -115,13 +115,13 @@ NEW_DATA = Section(
     title="triggers[].new_data",
     doc="Fires when enough new rows or files have come since the training that it caused last.",
     keys=(
-        Key(name="rows", type=Number(1, whole=True), doc="So many new rows.", example="20000"),
-        Key(name="files", type=Number(1, whole=True), doc="So many new files.", example="1"),
+        Key(name="rows", type=NumberType(1, whole=True), doc="So many new rows.", example="20000"),
+        Key(name="files", type=NumberType(1, whole=True), doc="So many new files.", example="1"),
     ),
     one_of=("rows", "files"),
 )
 
-DRIFT = _distance(
+DRIFT_SECTION = _distance(
     "triggers[].drift",
     "Fires when new rows no longer look like the reference.",
     DISTANCES,
@@ -141,7 +141,7 @@ DRIFT = _distance(
 SKEW = _distance(
     "triggers[].skew",
     "Fires when the rows that are served (`data.served`) no longer look like the training rows.",
-    (*DISTANCES, MISMATCH),
+    (*DISTANCES, MISMATCH_METRIC),
     _FOR,
 )
 
@@ -158,7 +158,7 @@ DECAY = Section(
         ),
         Key(
             name="worse_than",
-            type=Choice(("training", "previous", "anchor", "baseline")),
+            type=ChoiceType(("training", "previous", "anchor", "baseline")),
             doc="What it is compared with; `training` is the champion's own value when it was promoted.",
             example="previous",
             default="training",
@@ -179,14 +179,14 @@ DECAY = Section(
         ),
         Key(
             name="min_labels",
-            type=Number(1, whole=True),
+            type=NumberType(1, whole=True),
             doc="With fewer labels in the window it does not fire.",
             example="1000",
             default="100",
         ),
         Key(
             name="test",
-            type=Choice(("sequence", "adwin", "page_hinkley")),
+            type=ChoiceType(("sequence", "adwin", "page_hinkley")),
             doc="What proves it: a test of the metric by day that holds at every look, or a detector of `river` over "
             "the losses row by row (extra `streams`).",
             example="page_hinkley",
@@ -216,14 +216,19 @@ TRIGGER = Section(
     keys=(
         Key(
             name="name",
-            type=NAME,
+            type=FREE_NAME,
             doc="What it is called in explanations and tests.",
             example="weekly",
             default_says="its kind",
         ),
         Key(name="schedule", type=SCHEDULE, doc=SCHEDULE.doc, example='{cron: "0 3 * * 1"}'),
         Key(name="new_data", type=NEW_DATA, doc=NEW_DATA.doc, example="{rows: 20000}"),
-        Key(name="drift", type=DRIFT, doc=DRIFT.doc, example="{metric: psi, above: 0.2}"),
+        Key(
+            name="drift",
+            type=DRIFT_SECTION,
+            doc=DRIFT_SECTION.doc,
+            example="{metric: psi, above: 0.2}",
+        ),
         Key(name="decay", type=DECAY, doc=DECAY.doc, example="{metric: mae, margin: 10%}"),
         Key(name="skew", type=SKEW, doc=SKEW.doc, example="{metric: jensen_shannon, above: 0.1}"),
         Key(
@@ -249,21 +254,21 @@ LIMITS = Section(
         ),
         Key(
             name="runs_per_day",
-            type=Number(1, whole=True),
+            type=NumberType(1, whole=True),
             doc="At most so many trainings in 24 hours.",
             example="4",
             default_says="no limit",
         ),
         Key(
             name="concurrency",
-            type=Number(1, 1000, whole=True),
+            type=NumberType(1, 1000, whole=True),
             doc="At most so many trainings of this model at once.",
             example="2",
             default="1",
         ),
         Key(
             name="queue_while_running",
-            type=Choice(("coalesce", "skip")),
+            type=ChoiceType(("coalesce", "skip")),
             doc="What a cause meets while a training runs: one more training for all of them, or none.",
             example="skip",
             default="coalesce",

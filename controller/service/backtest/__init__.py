@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from controller.service.backtest.recorded import recorded_series
-from controller.service.backtest.run import Backtest, Moment, run_backtest
+from controller.service.backtest.run import Backtest, BacktestMoment, run_backtest
 
-__all__ = ["Backtest", "Moment", "recorded_series", "run_backtest"]
+__all__ = ["Backtest", "BacktestMoment", "recorded_series", "run_backtest"]

@@ -18,40 +18,40 @@ from controller.domain.runs import RunKind, RunView
 from controller.domain.signals import TRAINING_CAUSES, Signal, SignalKind
 from controller.domain.snapshot import Snapshot
 from controller.ports import Transaction
-from controller.rulefmt.series import Row
-from controller.rulefmt.testcases import Against, Candidate, Event, Measured
+from controller.rulefmt.series import SeriesRow
+from controller.rulefmt.testcases import Against, RuleTestCandidate, RuleTestEvent, RuleTestMetric
 
 _HALF_WIDTH = NormalDist().inv_cdf(0.975)
 _PLAYED = TRAINING_CAUSES - {SignalKind.SCHEDULE} | {SignalKind.METRIC}
 
 
-def recorded_series(tx: Transaction, model: str) -> list[Row]:
+def recorded_series(tx: Transaction, model: str) -> list[SeriesRow]:
     """The rows of one model's log; NotFound if it holds none."""
-    rows: list[Row] = []
+    rows: list[SeriesRow] = []
     trainings: dict[str, RunView] = {}
     newest = 0
     for record in tx.decisions.walk(model=model):
-        snapshot = codec.load(Snapshot, record.snapshot)
+        snapshot = codec.load_value(Snapshot, record.snapshot)
         trainings |= {run.id: run for run in snapshot.runs if run.kind is RunKind.TRAIN}
         new = [s for s in snapshot.signals if s.id > newest]
         newest = max([newest, *(s.id for s in new)])
         events = tuple(_events(new))
         if events:
-            rows.append(Row(at=record.decided_at, events=events))
+            rows.append(SeriesRow(at=record.decided_at, events=events))
         rows += _candidates(snapshot, trainings)
     if not rows:
         raise NotFound(f"Nothing is recorded of {model}.", hint="Give a --series instead.")
     return sorted(rows, key=lambda row: (row.at, row.candidate is None))
 
 
-def _events(signals: list[Signal]) -> Iterator[Event]:
+def _events(signals: list[Signal]) -> Iterator[RuleTestEvent]:
     for signal in signals:
         kind = signal.kind.value
         if signal.kind is SignalKind.RUN_FINISHED and "columns" in signal.payload:
             kind = SignalKind.DRIFT.value
         elif signal.kind not in _PLAYED:
             continue
-        yield Event(
+        yield RuleTestEvent(
             at=timedelta(0),
             kind=kind,
             payload=signal.payload,
@@ -60,7 +60,7 @@ def _events(signals: list[Signal]) -> Iterator[Event]:
         )
 
 
-def _candidates(snapshot: Snapshot, trainings: dict[str, RunView]) -> Iterator[Row]:
+def _candidates(snapshot: Snapshot, trainings: dict[str, RunView]) -> Iterator[SeriesRow]:
     for evaluation in snapshot.evaluations:
         version = snapshot.version(evaluation.version)
         training = trainings.get(version.run) if version is not None else None
@@ -68,22 +68,24 @@ def _candidates(snapshot: Snapshot, trainings: dict[str, RunView]) -> Iterator[R
             continue
         ended: datetime = training.ended_at or training.ordered_at
         takes = max(ended - training.ordered_at, timedelta(0))
-        yield Row(at=training.ordered_at, candidate=_candidate(evaluation, takes))
+        yield SeriesRow(at=training.ordered_at, candidate=_candidate(evaluation, takes))
 
 
-def _candidate(evaluation: Evaluation, takes: timedelta) -> Candidate:
-    metrics: dict[str, Measured] = {}
+def _candidate(evaluation: Evaluation, takes: timedelta) -> RuleTestCandidate:
+    metrics: dict[str, RuleTestMetric] = {}
     for evidence in evaluation.evidence:
         if evidence.gate == SERVABLE:
             continue
-        before = metrics.get(evidence.metric, Measured(value=evidence.challenger, rows=evidence.n))
-        metrics[evidence.metric] = Measured(
+        before = metrics.get(
+            evidence.metric, RuleTestMetric(value=evidence.challenger, rows=evidence.n)
+        )
+        metrics[evidence.metric] = RuleTestMetric(
             value=before.value,
             rows=before.rows,
             against={**before.against, **_against(evidence)},
         )
     servable = evaluation.for_gate(SERVABLE)
-    return Candidate(
+    return RuleTestCandidate(
         takes=takes, servable=servable is not None and servable.challenger == 1.0, metrics=metrics
     )
 

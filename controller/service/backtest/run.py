@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 from controller.domain.decisions import Verdict
 from controller.domain.rules import Policy, ScheduleTrigger
-from controller.rulefmt.series import Row
+from controller.rulefmt.series import SeriesRow
 from controller.rulefmt.testcases import Given, RuleTest
 from controller.service.next_due import next_due
-from controller.service.ruletests.stage import OpenStore, Stage
+from controller.service.ruletests.stage import OpenStore, RuleTestStage
 
 _SPARE = 20
 """Trainings that may start at one time with the same candidate."""
@@ -21,7 +21,7 @@ _INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Moment:
+class BacktestMoment:
     """One decision that did something."""
 
     at: datetime
@@ -37,7 +37,7 @@ class Backtest:
     policy: str
     start: datetime
     end: datetime
-    moments: tuple[Moment, ...]
+    moments: tuple[BacktestMoment, ...]
     champion: int | None
     unknown: int = 0
 
@@ -47,11 +47,13 @@ class Backtest:
         return Counter(moment.verdict for moment in self.moments)
 
 
-def run_backtest(name: str, policy: Policy, rows: Sequence[Row], open_store: OpenStore) -> Backtest:
+def run_backtest(
+    name: str, policy: Policy, rows: Sequence[SeriesRow], open_store: OpenStore
+) -> Backtest:
     """Run ``policy`` over ``rows`` (in order, at least one); version 1 sits in the seat at the start."""
     start, end = rows[0].at - _INSTANT, rows[-1].at
     test = RuleTest(name=name, given=Given(), events=(), candidates=(), expectations=())
-    stage = Stage(policy=policy, test=test, start=start, open_store=open_store)
+    stage = RuleTestStage(policy=policy, test=test, start=start, open_store=open_store)
     _play(stage, list(rows), _fires(policy, start, end), end)
     unknown = sum(d.verdict is Verdict.TRAIN for _, d in stage.seen) - _served(stage)
     return Backtest(
@@ -59,7 +61,7 @@ def run_backtest(name: str, policy: Policy, rows: Sequence[Row], open_store: Ope
         start=rows[0].at,
         end=end,
         moments=tuple(
-            Moment(
+            BacktestMoment(
                 at=at,
                 verdict=decision.verdict.value,
                 reason=decision.reason,
@@ -73,12 +75,15 @@ def run_backtest(name: str, policy: Policy, rows: Sequence[Row], open_store: Ope
     )
 
 
-def _served(stage: Stage) -> int:
+def _served(stage: RuleTestStage) -> int:
     return len(stage.brought) + len(stage.work)
 
 
 def _play(
-    stage: Stage, rows: list[Row], fires: list[tuple[datetime, ScheduleTrigger]], end: datetime
+    stage: RuleTestStage,
+    rows: list[SeriesRow],
+    fires: list[tuple[datetime, ScheduleTrigger]],
+    end: datetime,
 ) -> None:
     while True:
         times = [work.due for work in stage.work]
@@ -99,7 +104,7 @@ def _play(
                 stage.waiting = [row.candidate] * _SPARE
         if stage.waiting:
             stage.waiting = [stage.waiting[0]] * _SPARE
-        stage.settle()
+        stage.decide_until_idle()
 
 
 def _fires(

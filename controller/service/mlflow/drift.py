@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from controller.domain.canonical import digest, format_time
-from controller.domain.catalog import CHAMPION
+from controller.domain.catalog import CHAMPION_ALIAS
 from controller.domain.payloads import is_in_range, storable_text
 from controller.domain.publication import SETTLED_MOST, Publication, Sent, Settlement
 from controller.domain.signals import NewSignal, Signal, SignalKind
@@ -32,7 +32,7 @@ DRIFTS = "registry_drifts"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Side:
+class PublishedSide:
     """Our side of one model, read at once: what was published, who sits in the seat, and the rules' blob."""
 
     state: ModelState
@@ -74,7 +74,7 @@ class Drifts:
         self._may_adopt = may_adopt
         self.told = 0
 
-    def lost(self, side: Side, found: RemoteVersion | None) -> Drift | None:
+    def lost(self, side: PublishedSide, found: RemoteVersion | None) -> Drift | None:
         """If the version that we made champion is not there any more."""
         row = side.row
         if row.alias is None or found is not None:
@@ -87,7 +87,7 @@ class Drifts:
             lost=True,
         )
 
-    def moved(self, side: Side, found: RemoteVersion | None) -> Drift | None:
+    def moved(self, side: PublishedSide, found: RemoteVersion | None) -> Drift | None:
         """If somebody else moved the alias."""
         row, seat = side.row, side.state.champion
         if row.alias is None and seat is None:
@@ -104,7 +104,7 @@ class Drifts:
             found=found,
         )
 
-    def settled(self, side: Side, drift: Drift, now: datetime) -> bool:
+    def settled(self, side: PublishedSide, drift: Drift, now: datetime) -> bool:
         """Whether our side may be written over theirs now. Otherwise the engine was told, or a person is waited for."""
         with self._store.read() as tx:
             told = self._told(tx, side.row)
@@ -125,7 +125,7 @@ class Drifts:
             return False
         return decided or told.how == "restore"
 
-    def _held(self, side: Side, drift: Drift, told: _Told, now: datetime) -> bool:
+    def _held(self, side: PublishedSide, drift: Drift, told: _Told, now: datetime) -> bool:
         """Both sides stay until a person lifts the hold, or other rules are in force; more moves are only noted."""
         again = side.row.drift != drift.sentence
         if side.state.hold is None and not again:
@@ -138,7 +138,7 @@ class Drifts:
         return False
 
     @staticmethod
-    def _ruled_anew(side: Side, told: _Told) -> bool:
+    def _ruled_anew(side: PublishedSide, told: _Told) -> bool:
         return bool(told.signal.payload.get("rules", side.rules) != side.rules)
 
     @staticmethod
@@ -151,7 +151,7 @@ class Drifts:
         how = None if settled is None else settled.how
         return _Told(signal, "hold" if signal.kind is SignalKind.HOLD else how)
 
-    def _tell(self, side: Side, drift: Drift, now: datetime) -> None:
+    def _tell(self, side: PublishedSide, drift: Drift, now: datetime) -> None:
         """Put the drift into the inbox: the engine answers it with a decision. Few wait there at a time."""
         row = side.row
         with self._store.begin() as tx:
@@ -181,13 +181,13 @@ class Drifts:
         tx.publications.put(noted)
         return noted
 
-    def _payload(self, side: Side, drift: Drift) -> dict[str, Any]:
+    def _payload(self, side: PublishedSide, drift: Drift) -> dict[str, Any]:
         """What the decision looks at: what was seen over there, and what the server allows."""
         found = drift.found
         payload: dict[str, Any] = {
             "reason": storable_text(drift.sentence, 2_000),
             "place": self._team.place,
-            "alias": CHAMPION,
+            "alias": CHAMPION_ALIAS,
             "expected": side.row.alias,
             "found": None if found is None else found.number,
             "version": _number_of(side, found),
@@ -207,7 +207,7 @@ class Drifts:
         return payload
 
 
-def _number_of(side: Side, found: RemoteVersion | None) -> int | None:
+def _number_of(side: PublishedSide, found: RemoteVersion | None) -> int | None:
     """Our number of their version, if it is one that we entered and still bears the digest of ours."""
     if found is None:
         return None

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from controller.domain.canonical import format_time, parse_time
-from controller.domain.catalog import Clause, Field, Op, Ordering, Search
+from controller.domain.catalog import CatalogSearch, Clause, Field, Op, Ordering
 from controller.domain.errors import UserError
 
 MODEL_FIELDS: Mapping[str, Field] = {"name": "name"}
@@ -179,14 +179,14 @@ def parse_order(given: Sequence[str], fields: Mapping[str, Field]) -> tuple[Orde
     return tuple(found)
 
 
-def page_token(search: Search, last: Sequence[Any]) -> str:
+def page_token(search: CatalogSearch, last: Sequence[Any]) -> str:
     """Where the next page begins: the values of the last row, bound to the search that they belong to."""
     values = [format_time(v) if isinstance(v, datetime) else v for v in last]
     text = json.dumps({"of": _fingerprint(search), "after": values})
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def read_token(token: str, search: Search, order: Sequence[Ordering]) -> tuple[Any, ...]:
+def read_token(token: str, search: CatalogSearch, order: Sequence[Ordering]) -> tuple[Any, ...]:
     """The values in a token; UserError if it is none of ours or belongs to another search."""
     try:
         said = json.loads(base64.urlsafe_b64decode(token.encode()))
@@ -208,5 +208,5 @@ def _read(value: Any, of: Field) -> str | int | datetime:
     return int(value) if of == "number" else str(value)
 
 
-def _fingerprint(search: Search) -> str:
+def _fingerprint(search: CatalogSearch) -> str:
     return hashlib.sha256(repr((search.clauses, search.order)).encode()).hexdigest()[:16]

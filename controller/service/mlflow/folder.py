@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from controller.service.documents import part
+from controller.service.documents import mapping_part
 
 ARTIFACT = "data/model.bin"
 _NEEDED = frozenset(
@@ -128,14 +128,14 @@ class Described:
 def small_files(version: Described) -> dict[str, bytes]:
     """Every file of the folder but the artifact, by path."""
     lineage = version.lineage
-    python = str(part(lineage, "platform").get("python", ""))
+    python = str(mapping_part(lineage, "platform").get("python", ""))
     features = lineage.get("features")
     about = {
         "model": version.model,
         "version": version.number,
         "digest": version.digest,
         "run": version.run,
-        "format": str(part(lineage, "model").get("format", "cloudpickle")),
+        "format": str(mapping_part(lineage, "model").get("format", "cloudpickle")),
         "features": features if isinstance(features, list) else [],
     }
     return {
@@ -166,6 +166,6 @@ def _ml_model(version: Described, python: str) -> str:
 
 
 def _requirements(lineage: Mapping[str, Any]) -> str:
-    packages = part(lineage, "packages")
+    packages = mapping_part(lineage, "packages")
     found = [f"{name}=={packages[name]}" for name in sorted(packages) if name.lower() in _NEEDED]
     return "".join(f"{line}\n" for line in found)

@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controller.domain.canonical import digest
-from controller.domain.catalog import CHAMPION
+from controller.domain.catalog import CHAMPION_ALIAS
 from controller.domain.errors import Conflict, IncumbentError
 from controller.domain.publication import Publication, Sent, Settlement
 from controller.domain.versions import Reign, Version
 from controller.ports import Clock, Lease, ModelState, Query, Store, Transaction
 from controller.ports.publication import NewRemote, RemoteVersion, TeamRegistry
-from controller.service.mlflow.drift import Drift, Drifts, Side
+from controller.service.mlflow.drift import Drift, Drifts, PublishedSide
 from controller.service.mlflow.records import (
     GENERATION,
     NUMBER,
@@ -28,7 +28,7 @@ from controller.service.mlflow.records import (
     STATE,
     reign_tags,
     tags_of,
-    version_of,
+    version_from_tags,
 )
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class PublishReport:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _View(Side):
+class _View(PublishedSide):
     """... with what is published of it besides."""
 
     decision: int
@@ -143,7 +143,7 @@ class Publisher:
                 tx.publications.forget(model)  # what was sent to another server is not at this one
                 tx.publications.put(self._row(tx, model))
         view = self._view(model)
-        before = self._team.pointed(model, CHAMPION)
+        before = self._team.pointed(model, CHAMPION_ALIAS)
         lost = self._drifts.lost(view, before)
         if lost is not None:
             if not self._drifts.settled(view, lost, now):
@@ -153,7 +153,7 @@ class Publisher:
                 tx.publications.forget(model)
                 tx.publications.put(replace(self._row(tx, model), alias=None, generation=0))
             view = self._view(model)
-            before = self._team.pointed(model, CHAMPION)
+            before = self._team.pointed(model, CHAMPION_ALIAS)
         published = self._write_versions(view)
         view = self._view(model)
         drift = self._drifts.moved(view, before) if lost is None else None
@@ -199,7 +199,7 @@ class Publisher:
                 for key in (RECORD, STATE):
                     self._team.tag(version.model, remote, key, said[key])
             back = self._team.get(version.model, remote)
-            if back is None or version_of(back) != version:
+            if back is None or version_from_tags(back) != version:
                 raise Conflict(
                     f"{self._team.place} does not show {version.model} v{version.number} as it was written.",
                     hint="Somebody else writes its tags; it is written again.",
@@ -238,8 +238,8 @@ class Publisher:
         if found is None or found.number != target:
             with self._store.read() as tx:
                 tx.leases.check(lease)
-            self._team.point(model, CHAMPION, target)
-            back = self._team.pointed(model, CHAMPION)
+            self._team.point(model, CHAMPION_ALIAS, target)
+            back = self._team.pointed(model, CHAMPION_ALIAS)
             if back is None or back.number != target:
                 raise Conflict(
                     f"Somebody else wrote the alias champion of {model} at {self._team.place} at the same time.",

@@ -34,10 +34,10 @@ def tags_of(version: Version) -> dict[str, str]:
     }
 
 
-def version_of(remote: RemoteVersion) -> Version | None:
+def version_from_tags(remote: RemoteVersion) -> Version | None:
     """The version that the tags tell of; None if it is none of ours. IntegrityError if the record cannot be read."""
     record = remote.tags.get(RECORD)
-    return None if record is None else codec.load(Version, record)
+    return None if record is None else codec.load_value(Version, record)
 
 
 def reign_tags(reigns: Iterable[Reign]) -> Mapping[tuple[int, str], str]:

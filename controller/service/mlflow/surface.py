@@ -14,19 +14,20 @@ from typing import Any
 
 from controller.domain.catalog import (
     ARCHIVED,
-    CHAMPION,
+    CHAMPION_ALIAS,
     NO_STAGE,
     PRODUCTION,
     STAGES,
     STAGING,
     CatalogModel,
+    CatalogSearch,
     CatalogVersion,
     NewFreeVersion,
     Ordering,
-    Search,
 )
 from controller.domain.errors import AlreadyExists, Forbidden, NotFound, UserError
 from controller.ports import Tag, Transaction
+from controller.service.commands import Command
 from controller.service.mlflow.filters import (
     MODEL_FIELDS,
     MODEL_ORDERS,
@@ -37,15 +38,14 @@ from controller.service.mlflow.filters import (
     parse_order,
     read_token,
 )
-from controller.service.words import Word
 
-MOST_MODELS = 1000
+MOST_SEARCHED_MODELS = 1000
 MOST_VERSIONS = 200_000
 _LONGEST_NAME = 256
 _LONGEST_KEY = 250
 _LONGEST_VALUE = 100_000
 _LONGEST_ALIAS = 255
-OURS = "incumbent."
+OUR_TAGS = "incumbent."
 """What the names of tags begin with that we write ourselves."""
 _ALIAS = re.compile(r"[\w-]+")
 _NUMBER_ALIAS = re.compile(r"[vV]\d+")
@@ -57,7 +57,7 @@ _VERSION_ORDER = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class SearchRequest:
     """A search as a client words it."""
 
     filter: str = ""
@@ -127,11 +127,11 @@ class Surface:
         )
         self._tx.free.remove_model(name, self._now)
 
-    def search_models(self, asked: Asked) -> tuple[list[CatalogModel], str]:
+    def search_models(self, asked: SearchRequest) -> tuple[list[CatalogModel], str]:
         """Models, and the token of the next page (empty: that was all)."""
-        _check_most(asked.most, MOST_MODELS)
+        _check_most(asked.most, MOST_SEARCHED_MODELS)
         order = parse_order(asked.order_by, MODEL_ORDERS)
-        search = Search(
+        search = CatalogSearch(
             clauses=parse_filter(asked.filter, MODEL_FIELDS), order=order, limit=asked.most + 1
         )
         whole = _whole(order, (Ordering(field="name"),))
@@ -230,11 +230,11 @@ class Surface:
         )
         self._tx.free.remove_version(name, number, self._now)
 
-    def search_versions(self, asked: Asked) -> tuple[list[CatalogVersion], str]:
+    def search_versions(self, asked: SearchRequest) -> tuple[list[CatalogVersion], str]:
         """Versions, and the token of the next page (empty: that was all)."""
         _check_most(asked.most, MOST_VERSIONS)
         order = parse_order(asked.order_by, VERSION_ORDERS) or _VERSION_ORDER[:1]
-        search = Search(
+        search = CatalogSearch(
             clauses=parse_filter(asked.filter, VERSION_FIELDS), order=order, limit=asked.most + 1
         )
         whole = _whole(order, _VERSION_ORDER[1:])
@@ -261,7 +261,7 @@ class Surface:
         One of a governed model that is not where it should be is asked for by :meth:`alias_word` before.
         """
         _check_alias(alias)
-        if alias != CHAMPION and self._governed(name):
+        if alias != CHAMPION_ALIAS and self._governed(name):
             return
         self._must_be_free(
             name,
@@ -270,13 +270,13 @@ class Surface:
         )
         self._tx.free.point(name, alias, number)
 
-    def alias_word(self, name: str, alias: str, number: int | None) -> Word | None:
+    def alias_word(self, name: str, alias: str, number: int | None) -> Command | None:
         """The word that asks for an alias of a governed model to be moved; None if it is not asked for.
 
         It names the alias's present generation, so that asked for twice it is one word.
         """
         _check_alias(alias)
-        if alias == CHAMPION or not self._governed(name):
+        if alias == CHAMPION_ALIAS or not self._governed(name):
             return None
         if number is not None:
             self.version(name, number)
@@ -289,8 +289,8 @@ class Surface:
             "version": number,
             "expect_version": seen.version if seen else None,
         }
-        return Word(
-            right="alias",
+        return Command(
+            action="alias",
             model=name,
             reason="Asked for through MLflow's interface.",
             payload=payload,
@@ -298,9 +298,10 @@ class Surface:
         )
 
     def _tag(self, name: str, number: int, key: str, value: str | None, actor: str) -> None:
-        if key.startswith(OURS):
+        if key.startswith(OUR_TAGS):
             raise Forbidden(
-                f"Tags that begin with {OURS} are written by Incumbent.", hint="Take another name."
+                f"Tags that begin with {OUR_TAGS} are written by Incumbent.",
+                hint="Take another name.",
             )
         if value is None:
             self._tx.notes.untag(name, number, key)
@@ -346,12 +347,12 @@ def _whole(order: tuple[Ordering, ...], later: tuple[Ordering, ...]) -> tuple[Or
     return (*order, *(one for one in later if one.field not in given))
 
 
-def _from(search: Search, token: str, whole: tuple[Ordering, ...]) -> Search:
+def _from(search: CatalogSearch, token: str, whole: tuple[Ordering, ...]) -> CatalogSearch:
     return replace(search, after=read_token(token, search, whole)) if token else search
 
 
 def _page(
-    found: list[Any], search: Search, most: int, whole: tuple[Ordering, ...], value: Any
+    found: list[Any], search: CatalogSearch, most: int, whole: tuple[Ordering, ...], value: Any
 ) -> tuple[list[Any], str]:
     if len(found) <= most:
         return found, ""

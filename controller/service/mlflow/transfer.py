@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from controller.domain.catalog import CHAMPION, NO_STAGE, STAGES, NewFreeVersion
+from controller.domain.catalog import CHAMPION_ALIAS, NO_STAGE, STAGES, NewFreeVersion
 from controller.domain.errors import Conflict, NotFound
 from controller.domain.versions import Version
 from controller.ports import Store
@@ -190,8 +190,8 @@ def _export_one(
         return Moved(model=model, versions=entered)
     target = numbers[state.champion]
     team.tag(model, target, GENERATION, str(state.generation))
-    team.point(model, CHAMPION, target)
-    back = team.pointed(model, CHAMPION)
+    team.point(model, CHAMPION_ALIAS, target)
+    back = team.pointed(model, CHAMPION_ALIAS)
     if back is None or back.number != target:
         raise Conflict(f"Somebody else moved the alias champion of {model} at {team.place}.")
     return Moved(model=model, versions=entered, aliases=1)

@@ -11,8 +11,8 @@ from controller.domain.errors import Conflict, Forbidden, NotFound, UserError
 from controller.domain.rules import Policy
 from controller.ports import Delivery, DeliveryState, Silence, Transaction
 from controller.service.access import Person
+from controller.service.commands import owner_of
 from controller.service.notices.gather import TOPIC
-from controller.service.words import owner_of
 
 LONGEST_SILENCE = timedelta(days=30)
 Parse = Callable[[str, str], Policy]
@@ -118,7 +118,7 @@ def try_out(
     tx.outbox.put(TOPIC, f"test:{key or uuid.uuid4()}", payload)
 
 
-def silence(tx: Transaction, wanted: Silence, now: datetime) -> Silence:
+def keep_silence(tx: Transaction, wanted: Silence, now: datetime) -> Silence:
     """Keep a silence; UserError without a reason, or if it has no end or a far one."""
     if not wanted.reason.strip():
         raise UserError("A silence needs a reason.", hint="Say why, for those who wonder.")
@@ -135,7 +135,7 @@ def silence(tx: Transaction, wanted: Silence, now: datetime) -> Silence:
     return kept
 
 
-def end_silence(
+def finish_silence(
     tx: Transaction, person: Person, number: int, parse: Parse, now: datetime
 ) -> Silence:
     """Let a silence end now; one that is over stays as it was. NotFound if there is none."""

@@ -17,14 +17,14 @@ from controller.ports import (
     SourceState,
     Transaction,
 )
-from controller.service.observe.catalogue import MOST_COLUMNS, MOST_MODELS
+from controller.service.observe.catalogue import MOST_COLUMNS, MOST_LABELS
 
 _ALIVE = timedelta(seconds=30)
 _UNENDED = frozenset({RunState.QUEUED.value, RunState.RUNNING.value})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Figures:
+class ProcessFigures:
     """One reading. Times are seconds before the reading."""
 
     verdicts: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -53,12 +53,12 @@ class FigureReader:
         self._verdicts: Counter[tuple[str, str]] = Counter()
         self._drift_seen: dict[str, tuple[int, Mapping[tuple[str, str, str], float]]] = {}
 
-    def read(self, tx: Transaction, now: datetime) -> Figures:
+    def read(self, tx: Transaction, now: datetime) -> ProcessFigures:
         """The figures as they are; what is remembered moves only if all of it could be read."""
         last, fresh = tx.figures.verdicts(self._last_decision)
         runs = tx.figures.runs(self._last_run, self._unended)
         models = tuple(tx.models.all())
-        found = Figures(
+        found = ProcessFigures(
             verdicts=self._verdicts + Counter(fresh),
             ended=tuple(run for run in runs if run.state not in _UNENDED),
             unended=tuple(run for run in runs if run.state in _UNENDED),
@@ -86,7 +86,7 @@ class FigureReader:
     ) -> Mapping[tuple[str, str, str], float]:
         """Asked again only where a run was ordered since, or one is still under way (``busy``)."""
         found: dict[tuple[str, str, str], float] = {}
-        for state in models[:MOST_MODELS]:
+        for state in models[:MOST_LABELS]:
             seen = self._drift_seen.get(state.model)
             if seen is None or seen[0] != state.next_run:
                 seen = (state.next_run, _distances(tx, state.model))
@@ -98,7 +98,7 @@ class FigureReader:
 
 def _seated(tx: Transaction, models: tuple[ModelState, ...]) -> Mapping[str, datetime]:
     found = {}
-    for state in models[:MOST_MODELS]:
+    for state in models[:MOST_LABELS]:
         if state.champion is not None:
             reigns = tx.registry.history(state.model, 1)
             if reigns:

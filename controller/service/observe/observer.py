@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 from controller.domain.errors import IncumbentError
 from controller.ports import Clock, Store
 from controller.service.loops import Health
-from controller.service.observe.figures import FigureReader, Figures
+from controller.service.observe.figures import FigureReader, ProcessFigures
 from controller.service.readiness import Condition
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ STUCK = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Seen(Generic[T]):
+class LastReading(Generic[T]):
     """What was read last, how many seconds ago, and the sentence why the newest try failed (empty: it did not)."""
 
     value: T
@@ -46,7 +46,7 @@ class _Fresh(Generic[T]):
         self._busy = False
         self._value, self._at, self._problem = empty, float("-inf"), "not read yet"
 
-    def get(self) -> Seen[T]:
+    def get(self) -> LastReading[T]:
         with self._lock:
             if not self._busy and time.monotonic() - self._at >= self._fresh:
                 self._busy = True
@@ -57,7 +57,7 @@ class _Fresh(Generic[T]):
         with self._lock:
             late = self._busy and time.monotonic() - self._at >= self._fresh + self._patience
             problem = self._problem or ("the database does not answer" if late else "")
-            return Seen(value=self._value, age=time.monotonic() - self._at, problem=problem)
+            return LastReading(value=self._value, age=time.monotonic() - self._at, problem=problem)
 
     def _renew(self) -> None:
         problem = ""
@@ -100,17 +100,19 @@ class Observer:
         self._store, self._clock = store, clock
         self._watching = watching or Watching()
         self._reader = FigureReader()
-        self._figures: _Fresh[Figures] = _Fresh(self._read, Figures(), fresh, patience)
+        self._figures: _Fresh[ProcessFigures] = _Fresh(
+            self._read, ProcessFigures(), fresh, patience
+        )
         self._conditions: _Fresh[Sequence[Condition]] = _Fresh(
             self._watching.conditions, (), fresh, patience
         )
-        self._hear: list[Callable[[Figures], None]] = []
+        self._hear: list[Callable[[ProcessFigures], None]] = []
 
-    def on_figures(self, hear: Callable[[Figures], None]) -> None:
+    def on_figures(self, hear: Callable[[ProcessFigures], None]) -> None:
         """Call ``hear`` with each new reading, in order: histograms add up what ended."""
         self._hear.append(hear)
 
-    def figures(self) -> Seen[Figures]:
+    def figures(self) -> LastReading[ProcessFigures]:
         """The figures, at most a moment old where the database answers."""
         return self._figures.get()
 
@@ -133,7 +135,7 @@ class Observer:
         """Loops whose present round lasts so long that only a restart helps."""
         return [one.name for one in self.loops() if one.busy_for > STUCK.total_seconds()]
 
-    def _read(self) -> Figures:
+    def _read(self) -> ProcessFigures:
         with self._store.read() as tx:
             found = self._reader.read(tx, self._clock.now())
         for hear in self._hear:

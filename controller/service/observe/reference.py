@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from controller.service.observe.catalogue import (
-    METRICS,
+    EXPORTED_METRICS,
     MOST_CHANNELS,
     MOST_COLUMNS,
     MOST_DRIFTING,
-    MOST_MODELS,
+    MOST_LABELS,
     RUN_BUCKETS,
 )
 
@@ -20,7 +20,7 @@ This page is written from the code (`make reference`); a test holds it up to dat
 read. It needs the extra `telemetry`. A scrape is answered from memory and never waits for the database: while that is
 away, `incumbent_database_up` is 0 and `incumbent_figures_age_seconds` says how old the other figures are.
 
-Labels are bounded: {MOST_MODELS} models have a label of their own and the others share `other` (figures that cannot be
+Labels are bounded: {MOST_LABELS} models have a label of their own and the others share `other` (figures that cannot be
 added up are left out for them), {MOST_COLUMNS} columns of a model and {MOST_DRIFTING:,} in all, {MOST_CHANNELS}
 channels. Histograms have the bounds {", ".join(f"{bound:g}" for bound in RUN_BUCKETS)} seconds.
 
@@ -33,6 +33,6 @@ def markdown() -> str:
     """The page."""
     rows = [
         f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.meaning}. |"
-        for one in METRICS
+        for one in EXPORTED_METRICS
     ]
     return _HEAD + "\n".join(rows) + "\n"

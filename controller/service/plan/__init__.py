@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from controller.service.plan.report import (
     ModelPlan,
-    Outcome,
-    Plan,
+    PlannedOutcome,
+    PlanReport,
     Range,
     Replayed,
     SampleSize,
@@ -16,8 +16,8 @@ from controller.service.plan.run import Change, Sides, changes_between, make_pla
 __all__ = [
     "Change",
     "ModelPlan",
-    "Outcome",
-    "Plan",
+    "PlanReport",
+    "PlannedOutcome",
     "Range",
     "Replayed",
     "SampleSize",

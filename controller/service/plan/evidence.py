@@ -39,7 +39,7 @@ class _Known:
 
 def possible(evaluation: Evaluation, measured: tuple[Gate, ...], policy: Policy) -> Possible:
     """``evaluation``, which was made for the gates ``measured``, as the gates of ``policy`` would have had it."""
-    if tuple(map(question, policy.promote)) == tuple(map(question, measured)):
+    if tuple(map(evidence_question, policy.promote)) == tuple(map(evidence_question, measured)):
         return Possible((evaluation,))
     by_gate = {gate.name: gate for gate in measured}
     kept = [item for item in evaluation.evidence if item.gate == SERVABLE]
@@ -55,7 +55,7 @@ def possible(evaluation: Evaluation, measured: tuple[Gate, ...], policy: Policy)
     )
 
 
-def question(gate: Gate) -> object:
+def evidence_question(gate: Gate) -> object:
     """What a worker is asked to measure for a gate; equal questions have equal evidence."""
     if gate.reference is None:
         return gate.name, gate.metric, gate.slices
@@ -80,7 +80,7 @@ def _slack(gate: Gate) -> tuple[float, bool]:
 def _known(gate: Gate, measured: dict[str, Gate], evaluation: Evaluation) -> _Known:
     for source in _sources(gate, measured):
         evidence = evaluation.for_gate(source.name)
-        if source.name == gate.name and question(source) == question(gate):
+        if source.name == gate.name and evidence_question(source) == evidence_question(gate):
             return _Known((evidence,))
         if evidence is None:
             continue

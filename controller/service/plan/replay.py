@@ -19,7 +19,7 @@ from controller.domain.snapshot import BudgetView, Snapshot
 from controller.domain.versions import VersionState
 from controller.policy.decide import decide
 from controller.service.plan.evidence import possible
-from controller.service.plan.report import Outcome, Replayed
+from controller.service.plan.report import PlannedOutcome, Replayed
 
 MeasuredFor = Callable[[str], tuple[Gate, ...]]
 """From an evaluation run to the gates that it was ordered for."""
@@ -40,7 +40,7 @@ _SHOWN = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Moment:
+class RecordedMoment:
     """What was recorded: the decision's number and time, the snapshot, and the rules that acted then."""
 
     decision: int
@@ -57,11 +57,13 @@ class _Taken:
     missing: tuple[str, ...]
 
     @property
-    def outcomes(self) -> tuple[Outcome, ...]:
+    def outcomes(self) -> tuple[PlannedOutcome, ...]:
         return tuple(dict.fromkeys(map(outcome_of, self.decisions)))
 
 
-def replay(moment: Moment, old: Policy, new: Policy, measured_for: MeasuredFor) -> Replayed | None:
+def replay(
+    moment: RecordedMoment, old: Policy, new: Policy, measured_for: MeasuredFor
+) -> Replayed | None:
     """How the decision comes out by both; None where it is the same for certain."""
     before = _take(moment, old, measured_for)
     after = _take(moment, new, measured_for)
@@ -86,21 +88,21 @@ def replay(moment: Moment, old: Policy, new: Policy, measured_for: MeasuredFor) 
     return found
 
 
-def outcome_of(decision: Decision) -> Outcome:
+def outcome_of(decision: Decision) -> PlannedOutcome:
     """The part of a decision that makes a difference to anybody."""
     started = (
         action.spec.recipe
         for action in decision.actions
         if isinstance(action, StartRun) and action.spec.kind is RunKind.TRAIN
     )
-    return Outcome(
+    return PlannedOutcome(
         verdict=decision.verdict.value,
         champion_after=decision.champion_after,
         trains=next(started, None),
     )
 
 
-def _take(moment: Moment, policy: Policy, measured_for: MeasuredFor) -> _Taken:
+def _take(moment: RecordedMoment, policy: Policy, measured_for: MeasuredFor) -> _Taken:
     variants, missing = _variants(moment, policy, measured_for)
     return _Taken(
         tuple(decide(snapshot, policy, moment.at) for snapshot in variants), tuple(missing)
@@ -114,7 +116,7 @@ def _differing(before: _Taken, after: _Taken) -> Decision:
 
 
 def _variants(
-    moment: Moment, policy: Policy, measured_for: MeasuredFor
+    moment: RecordedMoment, policy: Policy, measured_for: MeasuredFor
 ) -> tuple[list[Snapshot], list[str]]:
     """The snapshot as the rules would have found it: one, or one for each thing that the record leaves open."""
     snapshot = moment.snapshot
@@ -179,7 +181,7 @@ def _exchange(
     )
 
 
-def _book_is_missing(moment: Moment, policy: Policy) -> bool:
+def _book_is_missing(moment: RecordedMoment, policy: Policy) -> bool:
     """Whether the rules need tests counted that the rules of then did not count."""
     if policy.error_budget is None:
         return False

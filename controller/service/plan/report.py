@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class PlannedOutcome:
     """What a decision comes to: its verdict, who sits in the seat after it, and the recipe of a training it starts."""
 
     verdict: str
@@ -36,8 +36,8 @@ class Replayed:
 
     decision: int
     decided_at: datetime
-    old: tuple[Outcome, ...]
-    new: tuple[Outcome, ...]
+    old: tuple[PlannedOutcome, ...]
+    new: tuple[PlannedOutcome, ...]
     because: str
     evidence: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Replayed:
         return f"{_either(self.old)} -> {_either(self.new)}"
 
 
-def _either(outcomes: tuple[Outcome, ...]) -> str:
+def _either(outcomes: tuple[PlannedOutcome, ...]) -> str:
     return " or ".join(dict.fromkeys(outcome.words for outcome in outcomes))
 
 
@@ -148,7 +148,7 @@ class ModelPlan:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class PlanReport:
     """The whole answer. ``base`` and ``head`` say in words what was compared."""
 
     base: str

@@ -14,18 +14,18 @@ from controller.domain.decisions import DecisionRecord
 from controller.domain.errors import IncumbentError, IntegrityError, PolicyInvalid
 from controller.domain.rules import Gate, Policy
 from controller.domain.runs import RunKind
-from controller.domain.snapshot import FORMAT
+from controller.domain.snapshot import SNAPSHOT_FORMAT
 from controller.ports import RuleText, Transaction
-from controller.service.plan.replay import Moment, replay
-from controller.service.plan.report import ModelPlan, Plan, Replayed, SampleSize
+from controller.service.plan.replay import RecordedMoment, replay
+from controller.service.plan.report import ModelPlan, PlanReport, Replayed, SampleSize
 from controller.service.plan.samples import Comparisons
 from controller.service.plan.snapshots import Snapshots
-from controller.service.plan.trainings import History, count_trainings
+from controller.service.plan.trainings import ArrivalHistory, count_trainings
 
 Parse = Callable[[str, str], Policy]
 """From a policy's text and path to its rules; raises PolicyInvalid."""
 
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 """Told how many records of how many have been read."""
 
 _TELL_EVERY = 500
@@ -99,13 +99,13 @@ def make_plan(
     *,
     model: str | None = None,
     since: datetime | None = None,
-    progress: Progress | None = None,
-) -> Plan:
+    progress: OnProgress | None = None,
+) -> PlanReport:
     """Replay the recorded decisions of every model whose policy differs between the two sides."""
     changes, unchanged = changes_between(sides.base, sides.head, parse)
     wanted = [change for change in changes if model is None or change.model == model]
     plans = tuple(_Replay(tx, parse, change, since).run(progress) for change in wanted)
-    return Plan(base=sides.base_name, head=sides.head_name, models=plans, unchanged=unchanged)
+    return PlanReport(base=sides.base_name, head=sides.head_name, models=plans, unchanged=unchanged)
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ class _Replay:
     ordered: dict[str, tuple[Gate, ...]] = field(default_factory=dict)
     gates: dict[str, tuple[Gate, ...]] = field(default_factory=dict)
     snapshots: Snapshots = field(default_factory=Snapshots)
-    history: History = field(default_factory=History)
+    history: ArrivalHistory = field(default_factory=ArrivalHistory)
     comparisons: Comparisons = field(default_factory=Comparisons)
     flips: list[Replayed] = field(default_factory=list)
     unknown: list[Replayed] = field(default_factory=list)
@@ -130,7 +130,7 @@ class _Replay:
     last: datetime | None = None
     acting: Policy | None = None
 
-    def run(self, progress: Progress | None) -> ModelPlan:
+    def run(self, progress: OnProgress | None) -> ModelPlan:
         """Read the log, then sum up."""
         old, new = self.change.old, self.change.new
         if old is None or new is None:
@@ -155,7 +155,7 @@ class _Replay:
         except IntegrityError:
             self.unreadable.append(record.id)
             return
-        if snapshot.format > FORMAT:
+        if snapshot.format > SNAPSHOT_FORMAT:
             self.unreadable.append(record.id)
             return
         self.decisions += 1
@@ -164,7 +164,7 @@ class _Replay:
         self.history.add(snapshot, record.decided_at)
         for evaluation in snapshot.evaluations:
             self.comparisons.add(evaluation, self._measured_for(evaluation.run))
-        moment = Moment(
+        moment = RecordedMoment(
             decision=record.id, at=record.decided_at, snapshot=snapshot, rules=self.acting
         )
         found = replay(moment, old, new, self._measured_for)

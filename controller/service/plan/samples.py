@@ -9,8 +9,8 @@ from statistics import NormalDist, median
 
 from controller.domain.evidence import Evaluation, GateEvidence
 from controller.domain.rules import Gate, Policy
-from controller.policy.phrase import margin, number, percent
-from controller.policy.planning import POWER, difference_seen, rows_needed
+from controller.policy.phrase import format_number, margin, percent
+from controller.policy.planning import PLANNED_POWER, difference_seen, paired_rows_needed
 from controller.service.plan.report import SampleSize
 
 _KEPT = 1_000
@@ -66,10 +66,10 @@ class Comparisons:
             least = difference_seen(spread, rows[1], confidence=gate.confidence)
             words = (
                 f"holdouts had {seen} rows; {rows[1]:,} show a difference of "
-                f"{number(least)} in {gate.metric} at {sure} in {percent(POWER)} of the cases"
+                f"{format_number(least)} in {gate.metric} at {sure} in {percent(PLANNED_POWER)} of the cases"
             )
             return SampleSize(gate=gate.name, sentence=words, seen=rows)
-        needed = rows_needed(spread, difference, confidence=gate.confidence)
+        needed = paired_rows_needed(spread, difference, confidence=gate.confidence)
         verdict = (
             "enough"
             if needed <= rows[0]
@@ -78,8 +78,8 @@ class Comparisons:
             else "too few"
         )
         words = (
-            f"about {needed:,} rows see a margin of {margin(gate.margin)} ({number(difference)} in "
-            f"{gate.metric}) at {sure} in {percent(POWER)} of the cases; holdouts had {seen}: {verdict}"
+            f"about {needed:,} rows see a margin of {margin(gate.margin)} ({format_number(difference)} in "
+            f"{gate.metric}) at {sure} in {percent(PLANNED_POWER)} of the cases; holdouts had {seen}: {verdict}"
         )
         return SampleSize(gate=gate.name, sentence=words, needed=needed, seen=rows)
 

@@ -27,7 +27,7 @@ from controller.domain.rules import (
 from controller.domain.runs import RunKind, RunState, RunView
 from controller.domain.signals import TRAINING_CAUSES, Signal, SignalKind, SignalStatus
 from controller.domain.snapshot import DataView, Snapshot
-from controller.policy.case import Case
+from controller.policy.context import DecisionContext
 from controller.policy.reasons.train import train
 from controller.service.next_due import next_due
 from controller.service.plan.report import Range, Trainings
@@ -40,7 +40,7 @@ _MEASURES = frozenset({RunKind.PROFILE.value, RunKind.DECAY.value, RunKind.SKEW.
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class RecordedArrival:
     """What came up at one recorded time: new signals, and the data and profiles that were there."""
 
     at: datetime
@@ -50,10 +50,10 @@ class Arrival:
 
 
 @dataclass(slots=True)
-class History:
+class ArrivalHistory:
     """Collects arrivals from snapshots, oldest first."""
 
-    arrivals: list[Arrival] = field(default_factory=list)
+    arrivals: list[RecordedArrival] = field(default_factory=list)
     recorded: int = 0
     durations: dict[str, timedelta] = field(default_factory=dict)
     last: datetime | None = None
@@ -71,7 +71,7 @@ class History:
         if new or snapshot.data != self._seen:
             self._seen = snapshot.data
             profiles = tuple(run for run in snapshot.runs if run.kind is RunKind.PROFILE)
-            self.arrivals.append(Arrival(at, new, snapshot.data, profiles))
+            self.arrivals.append(RecordedArrival(at, new, snapshot.data, profiles))
 
 
 def _may_cause(signal: Signal) -> bool:
@@ -80,7 +80,7 @@ def _may_cause(signal: Signal) -> bool:
     return signal.kind in TRAINING_CAUSES
 
 
-def count_trainings(history: History, old: Policy, new: Policy) -> Trainings | None:
+def count_trainings(history: ArrivalHistory, old: Policy, new: Policy) -> Trainings | None:
     """Both sides; None where the change touches neither triggers nor limits."""
     if starting_rules(old) == starting_rules(new) or not history.arrivals:
         return None
@@ -100,7 +100,7 @@ def starting_rules(policy: Policy) -> object:
     return triggers, replace(policy.limits, line=0), expect, resting, policy.mode
 
 
-def _between(history: History, policy: Policy) -> Range:
+def _between(history: ArrivalHistory, policy: Policy) -> Range:
     spans = history.durations.values()
     ends = {min(spans, default=timedelta(0)), max(spans, default=policy.train.timeout)}
     counts = [_Simulation(policy, span).run(history) for span in ends]
@@ -121,7 +121,7 @@ class _Simulation:
     started: int = 0
     wake_at: datetime | None = None
 
-    def run(self, history: History) -> int:
+    def run(self, history: ArrivalHistory) -> int:
         """How many trainings were started from the first arrival to the last recorded decision."""
         last = history.last or history.arrivals[-1].at
         schedules = [t for t in self.policy.triggers if isinstance(t, ScheduleTrigger)]
@@ -152,7 +152,7 @@ class _Simulation:
 
     def _look(self, now: datetime) -> bool:
         """One look of the trigger part; whether it started a training."""
-        finding = train(Case(self._snapshot(), self.policy, now))
+        finding = train(DecisionContext(self._snapshot(), self.policy, now))
         if finding is None:
             return False
         for answer in finding.answers:
@@ -197,7 +197,7 @@ class _Simulation:
             last_fired=self.last_fired,
         )
 
-    def _drop_quarantined(self, arrival: Arrival) -> None:
+    def _drop_quarantined(self, arrival: RecordedArrival) -> None:
         """Batches that broke their expectations train nothing, whatever the triggers say."""
         broken = {
             int(item["sequence"])
@@ -219,8 +219,8 @@ def _as_of(run: RunView, now: datetime) -> RunView:
 
 
 def _merged(
-    arrivals: list[Arrival], schedules: list[ScheduleTrigger], last: datetime
-) -> Iterator[Arrival]:
+    arrivals: list[RecordedArrival], schedules: list[ScheduleTrigger], last: datetime
+) -> Iterator[RecordedArrival]:
     """Arrivals with the fires of schedules between them, which follow from the calendar; recorded ones are left out."""
     fires = sorted(_fires(schedules, arrivals[0].at, last), key=lambda fire: fire.at)
     waiting = iter(fires)
@@ -238,7 +238,9 @@ def _merged(
         fire = next(waiting, None)
 
 
-def _fires(schedules: list[ScheduleTrigger], first: datetime, last: datetime) -> Iterator[Arrival]:
+def _fires(
+    schedules: list[ScheduleTrigger], first: datetime, last: datetime
+) -> Iterator[RecordedArrival]:
     number = 1 << 40
     for trigger in schedules:
         due = next_due(trigger, first)
@@ -257,11 +259,11 @@ def _fires(schedules: list[ScheduleTrigger], first: datetime, last: datetime) ->
                 trigger=trigger.name,
                 status=SignalStatus.OPEN,
             )
-            yield Arrival(due, (signal,), DataView(), ())
+            yield RecordedArrival(due, (signal,), DataView(), ())
             due = next_due(trigger, due)
 
 
-def unknown_causes(history: History, new: Policy, old: Policy) -> Iterator[str]:
+def unknown_causes(history: ArrivalHistory, new: Policy, old: Policy) -> Iterator[str]:
     """What the new triggers ask for and the history does not hold, a sentence each."""
     known = {trigger.name: replace(trigger, line=0) for trigger in old.triggers}
     for trigger in new.triggers:
@@ -276,7 +278,7 @@ def unknown_causes(history: History, new: Policy, old: Policy) -> Iterator[str]:
         yield "`data.expect` lets only checked data train, and nothing was checked then"
 
 
-def _recorded(history: History, trigger: Trigger) -> list[Mapping[str, Any]]:
+def _recorded(history: ArrivalHistory, trigger: Trigger) -> list[Mapping[str, Any]]:
     kind = SignalKind(trigger.kind)
     return [
         signal.payload

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from controller.service.ruletests.coverage import Coverage, cover
-from controller.service.ruletests.judge import Difference
+from controller.service.ruletests.judge import RuleTestDifference
 from controller.service.ruletests.run import RuleTestResult, run_rule_test
 
-__all__ = ["Coverage", "Difference", "RuleTestResult", "cover", "run_rule_test"]
+__all__ = ["Coverage", "RuleTestDifference", "RuleTestResult", "cover", "run_rule_test"]

@@ -13,14 +13,14 @@ from controller.domain.evidence import Evaluation, GateEvidence, HoldoutView
 from controller.domain.metrics import is_lower_better
 from controller.domain.rules import SERVABLE, Comparison, Gate
 from controller.domain.runs import Run
-from controller.rulefmt.testcases import Against, Candidate, Measured
+from controller.rulefmt.testcases import Against, RuleTestCandidate, RuleTestMetric
 
 _METHOD = "interval of a rule test"
 _NORMAL = NormalDist()
 _HALF_WIDTH = _NORMAL.inv_cdf(0.975)
 
 
-def evaluation_of(candidate: Candidate, run: Run) -> Evaluation:
+def evaluation_of(candidate: RuleTestCandidate, run: Run) -> Evaluation:
     """The report of the evaluation run, with evidence for each gate that the candidate has a metric for."""
     gates = [_for_gate(candidate, gate) for gate in run.spec.gates]
     rows = max((m.rows for m in candidate.metrics.values()), default=0)
@@ -34,7 +34,7 @@ def evaluation_of(candidate: Candidate, run: Run) -> Evaluation:
     )
 
 
-def _servable(candidate: Candidate) -> GateEvidence:
+def _servable(candidate: RuleTestCandidate) -> GateEvidence:
     problem = None if candidate.servable else "the candidate does not load"
     value = 1.0 if candidate.servable else 0.0
     return GateEvidence(
@@ -42,7 +42,7 @@ def _servable(candidate: Candidate) -> GateEvidence:
     )
 
 
-def _for_gate(candidate: Candidate, gate: Gate) -> GateEvidence | None:
+def _for_gate(candidate: RuleTestCandidate, gate: Gate) -> GateEvidence | None:
     measured = candidate.metrics.get(gate.metric)
     if measured is None:
         return None
@@ -58,7 +58,7 @@ def _for_gate(candidate: Candidate, gate: Gate) -> GateEvidence | None:
     return replace(whole, slices=slices)
 
 
-def _evidence(gate: Gate, measured: Measured) -> GateEvidence:
+def _evidence(gate: Gate, measured: RuleTestMetric) -> GateEvidence:
     plain = GateEvidence(
         gate=gate.name,
         metric=gate.metric,

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controller.domain.decisions import Decision, Outcome, Result, Verdict
-from controller.rulefmt.testcases import Expectation
+from controller.rulefmt.testcases import RuleTestExpectation
 
-Seen = Sequence[tuple[datetime, Decision]]
+DatedDecisions = Sequence[tuple[datetime, Decision]]
 """Decisions with their times, oldest first, no-ops among them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class RuleTestDifference:
     """One thing that is not as expected, at a line of the test."""
 
     line: int
@@ -25,41 +25,47 @@ class Difference:
     because: str = ""
 
 
-def compare(
-    expected: Expectation, at: datetime, seen: Seen, champion: int | None
-) -> Iterator[Difference]:
+def compare_expectation(
+    expected: RuleTestExpectation, at: datetime, seen: DatedDecisions, champion: int | None
+) -> Iterator[RuleTestDifference]:
     """Every difference of one expectation. ``seen`` are the decisions since the expectation before."""
     yield from _compare_triggers(expected, at, seen)
     yield from _compare_gates(expected, at, seen)
     yield from _compare_decisions(expected, at, seen)
     if expected.champion is not None and (champion or 0) != expected.champion:
         wanted, why = _seat(expected.champion), _last_reason(seen)
-        yield Difference(expected.line, at, "champion", wanted, _seat(champion), why)
+        yield RuleTestDifference(expected.line, at, "champion", wanted, _seat(champion), why)
     yield from _compare_actions(expected, at, seen)
     if expected.reason and not any(expected.reason in text for text in _sentences(seen)):
         wanted = f"… {expected.reason} …"
-        yield Difference(expected.line, at, "reason", wanted, _last_reason(seen))
+        yield RuleTestDifference(expected.line, at, "reason", wanted, _last_reason(seen))
 
 
-def _compare_triggers(expected: Expectation, at: datetime, seen: Seen) -> Iterator[Difference]:
+def _compare_triggers(
+    expected: RuleTestExpectation, at: datetime, seen: DatedDecisions
+) -> Iterator[RuleTestDifference]:
     for name, state in expected.triggers.items():
         node = trigger_node(seen, at, name)
         was = node.result.value if node else Result.INACTIVE.value
         if was != state:
             why = node.sentence if node else "no signal waits for a trigger"
-            yield Difference(expected.line, at, f"trigger {name}", state, was, why)
+            yield RuleTestDifference(expected.line, at, f"trigger {name}", state, was, why)
 
 
-def _compare_gates(expected: Expectation, at: datetime, seen: Seen) -> Iterator[Difference]:
+def _compare_gates(
+    expected: RuleTestExpectation, at: datetime, seen: DatedDecisions
+) -> Iterator[RuleTestDifference]:
     for name, verdict in expected.gates.items():
         node = gate_node(seen, name)
         was = node.result.value if node else "not judged"
         if was != verdict:
             why = node.sentence if node else _last_reason(seen)
-            yield Difference(expected.line, at, f"gate {name}", verdict, was, why)
+            yield RuleTestDifference(expected.line, at, f"gate {name}", verdict, was, why)
 
 
-def _compare_decisions(expected: Expectation, at: datetime, seen: Seen) -> Iterator[Difference]:
+def _compare_decisions(
+    expected: RuleTestExpectation, at: datetime, seen: DatedDecisions
+) -> Iterator[RuleTestDifference]:
     if expected.decisions is None:
         return
     changed = [d for _, d in seen if d.changes and d.verdict is not Verdict.NONE]
@@ -67,22 +73,24 @@ def _compare_decisions(expected: Expectation, at: datetime, seen: Seen) -> Itera
     if verdicts != expected.decisions:
         why = changed[-1].reason if changed else _last_reason(seen)
         wanted, was = _words(expected.decisions), _words(verdicts)
-        yield Difference(expected.line, at, "decision", wanted, was, why)
+        yield RuleTestDifference(expected.line, at, "decision", wanted, was, why)
 
 
-def _compare_actions(expected: Expectation, at: datetime, seen: Seen) -> Iterator[Difference]:
+def _compare_actions(
+    expected: RuleTestExpectation, at: datetime, seen: DatedDecisions
+) -> Iterator[RuleTestDifference]:
     if expected.actions is None:
         return
     done = [action.kind for _, d in seen for action in d.actions]
     missing = [kind for kind in expected.actions if kind not in done]
     if missing or (not expected.actions and done):
         wanted = _words(expected.actions)
-        yield Difference(
+        yield RuleTestDifference(
             expected.line, at, "actions", wanted, _words(tuple(done)), _last_reason(seen)
         )
 
 
-def trigger_node(seen: Seen, at: datetime, name: str) -> Outcome | None:
+def trigger_node(seen: DatedDecisions, at: datetime, name: str) -> Outcome | None:
     """The trigger's node in the first decision at this time that judged it: before it acted."""
     for moment, decision in seen:
         if moment != at:
@@ -93,7 +101,7 @@ def trigger_node(seen: Seen, at: datetime, name: str) -> Outcome | None:
     return None
 
 
-def gate_node(seen: Seen, name: str) -> Outcome | None:
+def gate_node(seen: DatedDecisions, name: str) -> Outcome | None:
     """The gate's node in the last decision that judged gates."""
     for _, decision in reversed(seen):
         node = next((n for n in _children(decision, "promote") if n.name == name), None)
@@ -106,13 +114,13 @@ def _children(decision: Decision, reason: str) -> tuple[Outcome, ...]:
     return next((n.children for n in decision.tree.children if n.name == reason), ())
 
 
-def _sentences(seen: Seen) -> Iterator[str]:
+def _sentences(seen: DatedDecisions) -> Iterator[str]:
     for _, decision in seen:
         yield decision.reason
         yield from (answer.reason for answer in decision.answers)
 
 
-def _last_reason(seen: Seen) -> str:
+def _last_reason(seen: DatedDecisions) -> str:
     return seen[-1][1].reason if seen else "nothing was decided"
 
 

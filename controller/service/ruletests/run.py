@@ -10,8 +10,8 @@ from controller.domain.errors import IncumbentError
 from controller.domain.rules import Policy, ScheduleTrigger
 from controller.rulefmt.testcases import RuleTest
 from controller.service.next_due import next_due
-from controller.service.ruletests.judge import Difference, compare
-from controller.service.ruletests.stage import OpenStore, Stage
+from controller.service.ruletests.judge import RuleTestDifference, compare_expectation
+from controller.service.ruletests.stage import OpenStore, RuleTestStage
 
 _MOST_FIRES = 10_000
 
@@ -22,7 +22,7 @@ class RuleTestResult:
 
     name: str
     line: int
-    differences: tuple[Difference, ...]
+    differences: tuple[RuleTestDifference, ...]
     decisions: tuple[Decision, ...]
     error: str = ""
 
@@ -36,7 +36,7 @@ def run_rule_test(
     test: RuleTest, policy: Policy, start: datetime, open_store: OpenStore
 ) -> RuleTestResult:
     """Run one test from ``start`` on, in a store of its own."""
-    stage = Stage(policy=policy, test=test, start=start, open_store=open_store)
+    stage = RuleTestStage(policy=policy, test=test, start=start, open_store=open_store)
     try:
         differences = _play(stage)
     except IncumbentError as error:
@@ -48,11 +48,11 @@ def run_rule_test(
     return RuleTestResult(test.name, test.line, tuple(differences), _decisions(stage), unused)
 
 
-def _play(stage: Stage) -> list[Difference]:
+def _play(stage: RuleTestStage) -> list[RuleTestDifference]:
     fires = _fires(stage)
     events = [(stage.start + event.at, event) for event in stage.test.events]
     looks = [(stage.start + expected.at, expected) for expected in stage.test.expectations]
-    differences: list[Difference] = []
+    differences: list[RuleTestDifference] = []
     looked_at = 0
     while looks:
         now = _next_time(stage, events, fires, looks[0][0])
@@ -61,16 +61,16 @@ def _play(stage: Stage) -> list[Difference]:
             stage.fire(fires.pop(0)[1])
         while events and events[0][0] <= now:
             stage.send(events.pop(0)[1])
-        stage.settle()
+        stage.decide_until_idle()
         if looks[0][0] <= now:
             at, expected = looks.pop(0)
             seen = stage.seen[looked_at:]
             looked_at = len(stage.seen)
-            differences += compare(expected, at, seen, stage.champion())
+            differences += compare_expectation(expected, at, seen, stage.champion())
     return differences
 
 
-def _next_time(stage: Stage, events: list, fires: list, look: datetime) -> datetime:  # type: ignore[type-arg]
+def _next_time(stage: RuleTestStage, events: list, fires: list, look: datetime) -> datetime:  # type: ignore[type-arg]
     times = [look, *(work.due for work in stage.work)]
     times += [queue[0][0] for queue in (events, fires) if queue]
     if stage.wake_at is not None and stage.wake_at > stage.clock.moment:
@@ -78,7 +78,7 @@ def _next_time(stage: Stage, events: list, fires: list, look: datetime) -> datet
     return min(times)
 
 
-def _fires(stage: Stage) -> list[tuple[datetime, ScheduleTrigger]]:
+def _fires(stage: RuleTestStage) -> list[tuple[datetime, ScheduleTrigger]]:
     """When each schedule of the policy is due, from the start (exclusive) to the last expectation."""
     last = stage.start + stage.test.expectations[-1].at
     found: list[tuple[datetime, ScheduleTrigger]] = []
@@ -92,5 +92,5 @@ def _fires(stage: Stage) -> list[tuple[datetime, ScheduleTrigger]]:
     return sorted(found, key=lambda fire: fire[0])
 
 
-def _decisions(stage: Stage) -> tuple[Decision, ...]:
+def _decisions(stage: RuleTestStage) -> tuple[Decision, ...]:
     return tuple(decision for _, decision in stage.seen)

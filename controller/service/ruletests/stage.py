@@ -30,7 +30,7 @@ from controller.ports import (
     Store,
     Transaction,
 )
-from controller.rulefmt.testcases import Candidate, Event, RuleTest
+from controller.rulefmt.testcases import RuleTest, RuleTestCandidate, RuleTestEvent
 from controller.service.apply import apply_decision
 from controller.service.ruletests.evidence import evaluation_of
 from controller.service.snapshots import take_snapshot
@@ -58,11 +58,11 @@ class Work:
 
     due: datetime
     run: Run
-    candidate: Candidate
+    candidate: RuleTestCandidate
 
 
 @dataclass(slots=True)
-class Stage:
+class RuleTestStage:
     """One policy's world during one test. ``seen`` holds every decision with its time, no-ops too."""
 
     policy: Policy
@@ -72,8 +72,8 @@ class Stage:
     clock: StageClock = field(init=False)
     store: Store = field(init=False)
     rules: ActiveRules = field(init=False)
-    waiting: list[Candidate] = field(init=False)
-    brought: dict[str, Candidate] = field(default_factory=dict)
+    waiting: list[RuleTestCandidate] = field(init=False)
+    brought: dict[str, RuleTestCandidate] = field(default_factory=dict)
     work: list[Work] = field(default_factory=list)
     seen: list[tuple[datetime, Decision]] = field(default_factory=list)
     wake_at: datetime | None = None
@@ -122,7 +122,7 @@ class Stage:
         """A schedule is due now."""
         due = self.clock.moment.isoformat()
         self.send(
-            Event(
+            RuleTestEvent(
                 at=timedelta(0),
                 kind="schedule",
                 payload={"due": due},
@@ -130,7 +130,7 @@ class Stage:
             )
         )
 
-    def send(self, event: Event) -> None:
+    def send(self, event: RuleTestEvent) -> None:
         """A signal arrives now."""
         model, now = self.policy.model, self.clock.moment
         self.sent += 1
@@ -150,7 +150,7 @@ class Stage:
             )
             tx.signals.append([signal], now)
 
-    def _completed(self, tx: Transaction, event: Event) -> dict[str, Any]:
+    def _completed(self, tx: Transaction, event: RuleTestEvent) -> dict[str, Any]:
         """What a person would not type: the waiting challenger, and the evidence that was seen."""
         payload = dict(event.payload)
         if event.kind == SignalKind.FOREIGN_MOVE.value:
@@ -166,7 +166,7 @@ class Stage:
             payload["evidence"] = digest(evaluation) if evaluation else ""
         return payload
 
-    def settle(self) -> None:
+    def decide_until_idle(self) -> None:
         """Decide, and let workers bring what is due, until nothing changes any more at this time."""
         for _ in range(_MOST_DECISIONS):
             decided = self._decide()
@@ -207,7 +207,7 @@ class Stage:
                 self.work.append(Work(self.clock.moment + candidate.takes, run, candidate))
             return False
         trained = self._training_of(tx, run)
-        candidate = self.brought.get(trained, Candidate())
+        candidate = self.brought.get(trained, RuleTestCandidate())
         result: dict[str, Any] = {}
         if run.spec.kind is RunKind.EVALUATE:
             result["evaluation"] = to_plain(evaluation_of(candidate, run))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from controller.adapters.artifacts import open_artifacts
-from controller.adapters.clouds import said, without_secrets
+from controller.adapters.clouds import foreign_sentence, without_secrets
 from controller.adapters.sources.listing import RemotePlace
 from controller.domain.errors import ConfigurationError
 
@@ -133,8 +133,11 @@ def test_what_a_driver_says_is_one_line_without_secrets():
     error = ValueError(
         f"\nnot understood: AccountName=a;AccountKey={SECRET};x and https://a/b?sig={SECRET}\nmore"
     )
-    assert said(error) == "not understood: AccountName=a;AccountKey=***;x and https://a/b?sig=***"
-    assert said(ValueError()) == "ValueError"
+    assert (
+        foreign_sentence(error)
+        == "not understood: AccountName=a;AccountKey=***;x and https://a/b?sig=***"
+    )
+    assert foreign_sentence(ValueError()) == "ValueError"
 
 
 def test_an_object_is_named_with_the_account_that_the_policy_names(monkeypatch: pytest.MonkeyPatch):

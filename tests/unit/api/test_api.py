@@ -79,7 +79,7 @@ def test_the_same_key_is_the_same_signal(office: Office):
 
 def with_another_model(office: Office) -> None:
     rules = office.house.rules
-    office.desk.enforce(POLICY.replace(MODEL, "other"))
+    office.app_context.enforce(POLICY.replace(MODEL, "other"))
     office.house.rules = rules
 
 
@@ -377,7 +377,7 @@ def test_a_model_s_drift_is_told_and_a_batch_is_released(office: Office):
 
 def test_a_bucket_tells_by_signature_and_the_sources_are_looked_at_now(tmp_path: Path):
     office = Office(tmp_path, {"webhook_secret": "s3cret"})
-    office.desk.enforce(POLICY.replace("data/*.parquet", "s3://warehouse/flights/*.parquet"))
+    office.app_context.enforce(POLICY.replace("data/*.parquet", "s3://warehouse/flights/*.parquet"))
     record = {
         "eventName": "ObjectCreated:Put",
         "eventTime": office.house.clock.now().isoformat(),
@@ -426,7 +426,7 @@ def test_a_delivery_that_is_sent_again_is_one_signal_and_an_old_one_is_refused(t
 
 def test_a_full_inbox_says_so_and_when_to_come_again(tmp_path: Path):
     office = Office(tmp_path, {"inbox": 10})
-    office.served = dataclasses.replace(office.served, settle=None, patience=0.1)
+    office.served = dataclasses.replace(office.served, decide_until_idle=None, answer_timeout=0.1)
     office.app = create_app(office.served)
     api = office.client()
     figure = {"model": MODEL, "kind": "metric", "payload": {"metric": "mae"}}

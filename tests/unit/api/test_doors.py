@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from controller.entrypoints.api.app import create_app
-from controller.entrypoints.api.desk import LoginLinks
+from controller.entrypoints.api.context import LoginLinks
 from tests.support.house import MODEL
 from tests.support.page import BASE, Office
 

@@ -11,7 +11,7 @@ import pytest
 
 from controller.domain.signals import SignalKind
 from controller.ports import Comment
-from controller.ports.reads import READS, question
+from controller.ports.reads import READS, read_question
 from tests.support.house import MODEL
 from tests.support.page import Office
 
@@ -115,7 +115,7 @@ def test_no_question_of_the_books_tells_of_another_s_model(office: Office) -> No
     found, seen = {}, 0
     for book, names in READS.items():
         for name in sorted(names):
-            needed = question(book, name).arguments
+            needed = read_question(book, name).arguments
             body = {key: ARGUMENTS[key] for key in needed if key in ARGUMENTS}
             path = f"/v1/read/{book}/{name}"
             answer = other.post(path, json=body)

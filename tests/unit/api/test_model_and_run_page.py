@@ -24,14 +24,14 @@ LINEAGE = {
 
 def test_a_model_s_page_names_its_consumers_and_the_rollout(tmp_path: Path):
     office = Office(tmp_path)
-    office.desk.enforce(POLICY)
+    office.app_context.enforce(POLICY)
     office.house.data(30_000, "jan")
     office.house.work()
     assert "Nobody uses it by name." in office.visitor().get(f"/models/{MODEL}").text
 
     api = office.client(role="viewer")
     api.get(f"/v1/models/{MODEL}/champion", params={"consumer": "checkout-service"})
-    office.desk.enforce(POLICY + "rollout: [{traffic: 25%, soak: 6h}]\n")
+    office.app_context.enforce(POLICY + "rollout: [{traffic: 25%, soak: 6h}]\n")
     office.house.data(30_000, "feb")
     office.house.work()
     office.house.signal(SignalKind.DRIFT, trigger="drift", columns={"distance": {"psi": 0.1}})
@@ -45,7 +45,7 @@ def test_a_model_s_page_names_its_consumers_and_the_rollout(tmp_path: Path):
 
 def test_a_run_s_page_says_where_its_result_came_from(tmp_path: Path):
     office = Office(tmp_path)
-    office.desk.enforce(POLICY)
+    office.app_context.enforce(POLICY)
     digest = office.artifacts.put_bytes(canonical_json(LINEAGE).encode())
     office.house.data(30_000, "jan")
     office.house.tick()

@@ -78,6 +78,6 @@ def test_a_hold_and_work_under_way_are_states(office: Office):
     ids=["plain", "with a comment", "quoted", "none", "unreadable"],
 )
 def test_the_owner_is_the_one_that_the_parser_reads(text: str, owner: str | None):
-    from controller.rulefmt import load
+    from controller.rulefmt import load_policy
 
-    assert Owners(load, {}).of(rules(text, text)) == owner
+    assert Owners(load_policy, {}).of(rules(text, text)) == owner

@@ -13,7 +13,7 @@ import pytest
 from controller.domain.errors import ConfigurationError
 from controller.domain.signals import SignalKind
 from controller.entrypoints.api.app import check_exposure
-from controller.entrypoints.api.desk import LoginLinks
+from controller.entrypoints.api.context import LoginLinks
 from controller.ports import JournalEntry, SourceState
 from controller.settings import load_settings
 from tests.support.house import MODEL
@@ -84,7 +84,7 @@ def test_of_two_reviewers_who_race_the_second_is_told(office: Office):
 
 
 def test_a_bad_champion_is_rolled_back(office: Office):
-    office.desk.run("approve", MODEL, "2", "--reason", "fine", "--yes")
+    office.app_context.run("approve", MODEL, "2", "--reason", "fine", "--yes")
     ana = office.visitor()
     newest = len(office.house.records())
     fields = form(ana.get(f"/decisions/{newest}").text, "rollback") | {"reason": "complaints"}

@@ -235,51 +235,53 @@ def test_a_name_of_one_alphabet_is_one_and_a_mixed_one_is_none():
 
 
 @pytest.fixture(scope="module")
-def desk() -> Desk:
+def app_context() -> Desk:
     return Desk()
 
 
 @DRAWN
 @given(rng=SEEDS, event=st.booleans())
 def test_the_command_line_says_one_sentence_and_keeps_nothing(
-    desk: Desk, rng: random.Random, event: bool
+    app_context: Desk, rng: random.Random, event: bool
 ):
     payload = nonsense_payload(rng, SignalKind.WEBHOOK)
     sent = as_sent(payload)
     if sent is None:
         return
     words = ["signal", MODEL, "--payload", sent.decode(), *(["--type", "t"] if event else [])]
-    before, result = _count(desk), desk.invoke(*words)
+    before, result = _count(app_context), app_context.invoke(*words)
     assert result.exit_code in {0, 2}, result.output
     if result.exit_code:
         assert len(result.stderr.strip().splitlines()) == 1
         assert "payload" in result.stderr
-        assert _count(desk) == before
-    assert desk.house.engine.run_once().poisoned == 0
+        assert _count(app_context) == before
+    assert app_context.house.engine.run_once().poisoned == 0
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "1e300", "1e-300"])
-def test_a_figure_that_cannot_be_added_up_is_refused(desk: Desk, value: str):
-    before = _count(desk)
-    said = desk.run("signal", "metric", MODEL, "-m", "mae", "--value", value, "-n", "5", code=2)
+def test_a_figure_that_cannot_be_added_up_is_refused(app_context: Desk, value: str):
+    before = _count(app_context)
+    said = app_context.run(
+        "signal", "metric", MODEL, "-m", "mae", "--value", value, "-n", "5", code=2
+    )
     assert len(said.stderr.strip().splitlines()) == 1
-    assert _count(desk) == before
+    assert _count(app_context) == before
 
 
 @pytest.mark.parametrize("version", ["v" + "9" * 5_000, "2147483648", "\u0663"])
-def test_a_version_beyond_every_column_is_refused(desk: Desk, version: str):
+def test_a_version_beyond_every_column_is_refused(app_context: Desk, version: str):
     words = ("signal", "metric", MODEL, "-m", "mae", "--value", "1", "-n", "5", "-v", version)
-    assert "is no version" in desk.run(*words, code=2).stderr
+    assert "is no version" in app_context.run(*words, code=2).stderr
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n and "\x00" not in n and n != "\ud800"], ids=ascii)  # fmt: skip
-def test_the_command_line_refuses_a_name_that_no_model_may_have(desk: Desk, name: str):
-    said = desk.run("signal", name, code=2)
+def test_the_command_line_refuses_a_name_that_no_model_may_have(app_context: Desk, name: str):
+    said = app_context.run("signal", name, code=2)
     assert "cannot be the name of a model" in said.stderr
 
 
-def _count(desk: Desk) -> int:
-    with desk.house.store.read() as tx:
+def _count(app_context: Desk) -> int:
+    with app_context.house.store.read() as tx:
         return len(tx.signals.find(Query(limit=100_000)))
 
 

@@ -27,7 +27,7 @@ class Hooked:
     def __init__(self, home: Path, secret: str | None = SECRET) -> None:
         self.office = Office(home, {"registry_webhook_secret": secret} if secret else {})
         self.house = self.office.house
-        self.office.desk.enforce(f"{POLICY}registry: {{moved_elsewhere: restore}}\n")
+        self.office.app_context.enforce(f"{POLICY}registry: {{moved_elsewhere: restore}}\n")
         for name in ("jan", "feb"):
             self.house.clock.advance(timedelta(days=31))
             self.house.data(30_000, name)

@@ -9,7 +9,7 @@ import pytest
 from starlette.types import Scope
 
 from controller.entrypoints.api.resolving import plain
-from controller.service.use import Ask
+from controller.service.use import ResolveRequest
 from tests.support.command import POLICY
 from tests.support.house import MODEL
 from tests.support.page import Office
@@ -23,7 +23,7 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Office:
     """Two champions one after the other, the first deprecated."""
     office = Office(tmp_path)
     object.__setattr__(office.served, "near", request.param)
-    office.desk.enforce(POLICY + "deprecate: {keep: 1, after: 30d}\n")
+    office.app_context.enforce(POLICY + "deprecate: {keep: 1, after: 30d}\n")
     for name in ("jan", "feb"):
         office.house.data(30_000, name)
         office.house.work()
@@ -66,18 +66,18 @@ def test_who_shows_no_token_is_told_so_either_way(office: Office, parameters: di
     assert (answer.status_code, answer.json()["detail"]) == (401, "This token is not known here.")
 
 
-def asked(path: str, query: str = "") -> Ask | None:
+def asked(path: str, query: str = "") -> ResolveRequest | None:
     scope: Scope = {"path": path, "query_string": query.encode()}
     return plain(scope)
 
 
 def test_what_a_plain_question_says():
     query = "consumer=check%20out&lease=3600&for=customer+4711"
-    assert asked("/v1/models/m/champion", query) == Ask(
+    assert asked("/v1/models/m/champion", query) == ResolveRequest(
         model="m", consumer="check out", lease=timedelta(hours=1), request="customer 4711"
     )
-    assert asked("/v1/models/m/aliases/canary") == Ask(model="m", selector="canary")
-    assert asked("/v1/models/m/versions/12") == Ask(model="m", selector="12")
+    assert asked("/v1/models/m/aliases/canary") == ResolveRequest(model="m", selector="canary")
+    assert asked("/v1/models/m/versions/12") == ResolveRequest(model="m", selector="12")
 
 
 @pytest.mark.parametrize(

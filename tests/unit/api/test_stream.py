@@ -16,7 +16,7 @@ import pytest
 from controller.domain.signals import SignalKind
 from controller.entrypoints.api import stream
 from controller.entrypoints.api.serve import Server
-from controller.entrypoints.api.watch import Listener, News, Watch
+from controller.entrypoints.api.watch import EventWatch, Listener, News
 from tests.support.house import MODEL
 from tests.support.page import Office
 
@@ -148,10 +148,15 @@ def test_a_reader_that_does_not_read_loses_its_connection_and_nobody_else_does(
     office.held()
     house = office.house
     with Server(
-        office.settings, house.store, clock=house.clock, parse=house.parse, key="k", settle=None
+        office.settings,
+        house.store,
+        clock=house.clock,
+        parse=house.parse,
+        key="k",
+        decide_until_idle=None,
     ) as server:
         app: Any = server._server.config.app
-        watch: Watch = app.state.watch
+        watch: EventWatch = app.state.watch
         port = int(server.url.rsplit(":", 1)[1].strip("/"))
         slow = socket.socket()
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -25,7 +25,7 @@ AT = f"/v1/models/{MODEL}"
 def office(tmp_path: Path) -> Office:
     """Three champions one after the other."""
     office = Office(tmp_path)
-    office.desk.enforce(POLICY + "deprecate: {keep: 1, after: 30d}\n")
+    office.app_context.enforce(POLICY + "deprecate: {keep: 1, after: 30d}\n")
     for name in ("jan", "feb", "mar"):
         office.house.data(30_000, name)
         office.house.work()
@@ -148,7 +148,7 @@ def test_during_a_rollout_the_champion_names_the_challenger_and_whose_request_it
     before = api.get(f"{AT}/champion")
     assert before.json()["rollout"] is None
 
-    office.desk.enforce(POLICY + steps)
+    office.app_context.enforce(POLICY + steps)
     office.house.data(30_000, "apr")
     office.house.work()
     during = api.get(f"{AT}/champion")
@@ -174,7 +174,7 @@ def test_a_download_goes_on_with_a_range_and_is_recorded(office: Office):
     content = bytes(range(256)) * 100
     store = MemoryArtifacts()
     digest = store.put_bytes(content)
-    office.app.state.desk = replace(office.served, artifacts=store)
+    office.app.state.app_context = replace(office.served, artifacts=store)
     with office.house.behind() as tx:
         tables = tx.tables
         tables.versions[MODEL, 3] = replace(tables.versions[MODEL, 3], digest=digest)

@@ -35,7 +35,12 @@ def office(tmp_path: Path) -> Office:
 def port(office: Office) -> Iterator[int]:
     house = office.house
     with Server(
-        office.settings, house.store, clock=house.clock, parse=house.parse, key="k", settle=None
+        office.settings,
+        house.store,
+        clock=house.clock,
+        parse=house.parse,
+        key="k",
+        decide_until_idle=None,
     ) as server:
         yield int(server.url.rsplit(":", 1)[1].strip("/"))
 

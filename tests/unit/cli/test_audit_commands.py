@@ -20,26 +20,26 @@ KEY = "a key that the database never sees"
 
 
 @pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
+def app_context(monkeypatch: pytest.MonkeyPatch) -> Desk:
     """v1 by its gates, v2 by ana's approval, rolled back to v1 by hand."""
     monkeypatch.setenv("INCUMBENT_ANCHOR_KEY", KEY)
-    desk = Desk()
-    desk.enforce(ASKS)
-    desk.house.data(30_000, "jan")
-    desk.house.work()
-    desk.house.clock.advance(timedelta(days=28))
-    desk.house.data(30_000, "feb")
-    desk.house.work(UNDECIDED)
-    desk.run("approve", MODEL, "2", "--reason", "looks right", "--yes")
-    desk.house.clock.advance(timedelta(days=31))
-    desk.run("rollback", MODEL, "--reason", "late labels look bad", "--yes")
-    desk.house.work()
-    assert desk.house.champion == 1
-    return desk
+    app_context = Desk()
+    app_context.enforce(ASKS)
+    app_context.house.data(30_000, "jan")
+    app_context.house.work()
+    app_context.house.clock.advance(timedelta(days=28))
+    app_context.house.data(30_000, "feb")
+    app_context.house.work(UNDECIDED)
+    app_context.run("approve", MODEL, "2", "--reason", "looks right", "--yes")
+    app_context.house.clock.advance(timedelta(days=31))
+    app_context.run("rollback", MODEL, "--reason", "late labels look bad", "--yes")
+    app_context.house.work()
+    assert app_context.house.champion == 1
+    return app_context
 
 
-def test_each_reign_names_what_stands_behind_it(desk: Desk):
-    last, second, first = desk.json("audit", MODEL)["reigns"]
+def test_each_reign_names_what_stands_behind_it(app_context: Desk):
+    last, second, first = app_context.json("audit", MODEL)["reigns"]
     assert [one["version"] for one in (last, second, first)] == [1, 2, 1]
     assert second["approvals"][0].startswith("person:ana approved evidence ")
     assert (second["ended_by"], second["ended_actor"]) == ("rollback", "person:ana")
@@ -52,45 +52,47 @@ def test_each_reign_names_what_stands_behind_it(desk: Desk):
 @pytest.mark.parametrize(
     ("at", "version"), [("2013-02-10", 1), ("2013-03-05", 2), ("2013-05-01", 1)]
 )
-def test_who_was_champion_then(desk: Desk, at: str, version: int):
-    (reign,) = desk.json("audit", MODEL, "--at", at)["reigns"]
+def test_who_was_champion_then(app_context: Desk, at: str, version: int):
+    (reign,) = app_context.json("audit", MODEL, "--at", at)["reigns"]
     assert reign["version"] == version
 
 
-def test_before_the_first_there_was_none(desk: Desk):
-    said = desk.run("audit", MODEL, "--at", "2013-01-01", code=3).stderr
+def test_before_the_first_there_was_none(app_context: Desk):
+    said = app_context.run("audit", MODEL, "--at", "2013-01-01", code=3).stderr
     assert "had no champion at 2013-01-01 00:00 UTC" in said
 
 
-def test_other_formats(desk: Desk):
-    rows = list(csv.DictReader(io.StringIO(desk.run("audit", MODEL, "--format", "csv").stdout)))
+def test_other_formats(app_context: Desk):
+    rows = list(
+        csv.DictReader(io.StringIO(app_context.run("audit", MODEL, "--format", "csv").stdout))
+    )
     assert [row["version"] for row in rows] == ["1", "2", "1"]
-    text = desk.run("audit", MODEL, "--format", "markdown").stdout
+    text = app_context.run("audit", MODEL, "--format", "markdown").stdout
     assert "ended by rollback, decision" in text
-    assert "v2" in desk.run("audit", MODEL).stdout
+    assert "v2" in app_context.run("audit", MODEL).stdout
 
 
-def test_lineage_leads_back_to_the_data(desk: Desk):
-    found = desk.json("lineage", f"{MODEL}@2")
+def test_lineage_leads_back_to_the_data(app_context: Desk):
+    found = app_context.json("lineage", f"{MODEL}@2")
     assert found["run"]["id"] == f"{MODEL}.r3"
     assert [s["kind"] for s in found["signals"]] == ["new_data"]
     assert [b["uri"] for b in found["data"]["batches"]] == ["jan", "feb"]
     assert [m["after"] for m in found["moves"]] == [
         "candidate", "challenger", "champion", "rejected",
     ]  # fmt: skip
-    assert "because of signal" in desk.run("lineage", f"{MODEL}@2").stdout
+    assert "because of signal" in app_context.run("lineage", f"{MODEL}@2").stdout
 
 
-def test_an_anchor_shows_history_that_was_written_anew(desk: Desk, tmp_path: Path):
+def test_an_anchor_shows_history_that_was_written_anew(app_context: Desk, tmp_path: Path):
     file = tmp_path / "anchors"
-    desk.run("anchor", "--file", str(file))
-    desk.house.data(30_000, "mar")
-    desk.house.work()
-    desk.run("anchor", "--file", str(file))
-    assert "2 anchors hold" in desk.run("anchor", "--file", str(file), "--check").stdout
-    with desk.house.behind() as tx:
+    app_context.run("anchor", "--file", str(file))
+    app_context.house.data(30_000, "mar")
+    app_context.house.work()
+    app_context.run("anchor", "--file", str(file))
+    assert "2 anchors hold" in app_context.run("anchor", "--file", str(file), "--check").stdout
+    with app_context.house.behind() as tx:
         _write_anew(tx.tables.decisions)
-    said = desk.run("anchor", "--file", str(file), "--check", code=1).stdout
+    said = app_context.run("anchor", "--file", str(file), "--check", code=1).stdout
     assert "history was written anew" in said
 
 
@@ -104,22 +106,23 @@ def _write_anew(table) -> None:
         before = table[number].hash
 
 
-def test_a_log_that_was_cut_off_and_a_foreign_key(desk: Desk, tmp_path: Path, monkeypatch):
+def test_a_log_that_was_cut_off_and_a_foreign_key(app_context: Desk, tmp_path: Path, monkeypatch):
     file = tmp_path / "anchors"
-    desk.run("anchor", "--file", str(file))
-    with desk.house.behind() as tx:
+    app_context.run("anchor", "--file", str(file))
+    with app_context.house.behind() as tx:
         tx.tables.decisions.pop(len(tx.tables.decisions))
     assert (
-        "the end was cut off" in desk.run("anchor", "--file", str(file), "--check", code=1).stdout
+        "the end was cut off"
+        in app_context.run("anchor", "--file", str(file), "--check", code=1).stdout
     )
     monkeypatch.setenv("INCUMBENT_ANCHOR_KEY", "another key, as long as it")
     assert (
         "not signed with this key"
-        in desk.run("anchor", "--file", str(file), "--check", code=1).stdout
+        in app_context.run("anchor", "--file", str(file), "--check", code=1).stdout
     )
 
 
-def test_an_anchor_as_a_git_note(desk: Desk, tmp_path: Path):
+def test_an_anchor_as_a_git_note(app_context: Desk, tmp_path: Path):
     for words in (
         ("init", "-q"),
         ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "x"),
@@ -127,10 +130,12 @@ def test_an_anchor_as_a_git_note(desk: Desk, tmp_path: Path):
         ("config", "user.email", "a@b"),
     ):
         subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
-    desk.run("anchor", "--git", str(tmp_path))
-    assert "1 anchors hold" in desk.run("anchor", "--git", str(tmp_path), "--check").stdout
+    app_context.run("anchor", "--git", str(tmp_path))
+    assert "1 anchors hold" in app_context.run("anchor", "--git", str(tmp_path), "--check").stdout
 
 
-def test_an_anchor_needs_a_key(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_anchor_needs_a_key(app_context: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("INCUMBENT_ANCHOR_KEY")
-    assert "no key to sign" in desk.run("anchor", "--file", str(tmp_path / "a"), code=2).stderr
+    assert (
+        "no key to sign" in app_context.run("anchor", "--file", str(tmp_path / "a"), code=2).stderr
+    )

@@ -79,9 +79,9 @@ def test_parquet_holds_the_same_series(folder: Path):
 
 def test_the_recorded_history_comes_out_as_it_was(folder: Path):
     worse = {**FAILS, "challenger": 15.0, "interval_low": 0.25, "interval_high": 0.55}
-    desk: Desk = history(worse, PASSES)
+    app_context: Desk = history(worse, PASSES)
 
-    found = desk.json("backtest", str(folder / "now.yaml"), "--recorded")
+    found = app_context.json("backtest", str(folder / "now.yaml"), "--recorded")
 
     counts = found["policies"][0]["counts"]
     assert (counts["train"], counts["reject"]) == (3, 1)

@@ -17,18 +17,18 @@ from tests.support.house import MODEL
 
 
 def test_doctor_names_work_that_nobody_does():
-    desk = Desk()
-    desk.house.data(30_000, "jan")
-    desk.house.clock.advance(timedelta(minutes=2))
-    said = desk.run("doctor", "--only", "work", code=1).stdout
+    app_context = Desk()
+    app_context.house.data(30_000, "jan")
+    app_context.house.clock.advance(timedelta(minutes=2))
+    said = app_context.run("doctor", "--only", "work", code=1).stdout
     assert "has no answer since 2013-01-31 12:00 UTC: no controller decides." in said
-    desk.house.tick()
-    desk.house.clock.advance(timedelta(minutes=5))
-    said = desk.run("doctor", "--only", "work", code=1).stdout
+    app_context.house.tick()
+    app_context.house.clock.advance(timedelta(minutes=5))
+    said = app_context.run("doctor", "--only", "work", code=1).stdout
     assert f"run {MODEL}.r1" in said
     assert "for a worker of queue default. Start one with `incumbent worker`." in said
-    desk.house.work()
-    assert "nothing is stuck" in desk.run("doctor", "--only", "work").stdout
+    app_context.house.work()
+    assert "nothing is stuck" in app_context.run("doctor", "--only", "work").stdout
 
 
 def test_doctor_misses_a_worker():
@@ -81,7 +81,7 @@ def test_a_database_that_is_not_there_is_one_sentence(
 
 
 def test_doctor_names_a_worker_of_another_version():
-    desk = Desk()
+    app_context = Desk()
     row = WorkerRow(
         name="w1",
         host="h",
@@ -91,8 +91,8 @@ def test_doctor_names_a_worker_of_another_version():
         concurrency=1,
         started_at=datetime.now(UTC),
     )
-    desk.house.wall.set(datetime.now(UTC))
-    with desk.house.store.begin() as tx:
+    app_context.house.wall.set(datetime.now(UTC))
+    with app_context.house.store.begin() as tx:
         tx.workers.beat(row)
-    said = " ".join(desk.run("doctor", "--only", "worker", code=1).stdout.split())
+    said = " ".join(app_context.run("doctor", "--only", "worker", code=1).stdout.split())
     assert f"it runs 0.0.1, and this is {__version__}. Install the same version" in said

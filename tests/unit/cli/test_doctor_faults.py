@@ -20,7 +20,7 @@ from controller import __version__
 from controller.adapters.clock import SystemClock
 from controller.adapters.sql.schema import HEAD
 from controller.adapters.sql.store import SqlStore
-from controller.bootstrap import build_engine, only_controller, open_artifacts, open_store
+from controller.bootstrap import artifact_store_of, build_engine, only_controller, open_store
 from controller.domain.decisions import RegisterVersion, RulesRef, StartRun
 from controller.entrypoints.cli.main import main
 from controller.ports import (
@@ -165,7 +165,7 @@ def champion(site: Site) -> None:
 
 def restored(site: Site) -> None:
     """The artifact comes back from a backup."""
-    open_artifacts(load_settings()).put_bytes(MODEL_FILE)
+    artifact_store_of(load_settings()).put_bytes(MODEL_FILE)
 
 
 def waiting_run(site: Site) -> None:

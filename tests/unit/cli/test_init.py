@@ -7,7 +7,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from controller.entrypoints.cli.main import main
-from controller.rulefmt import load
+from controller.rulefmt import load_policy
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_names_reach_the_policy_as_they_were_given(folder: Path):
     run("init", "--owner", "no", "--target", "is it?", "--time", "2013", "--source", 'a"b\\c')
 
     path = folder / "rules" / "my-model.yaml"
-    policy = load(path.read_bytes(), "p.yaml")
+    policy = load_policy(path.read_bytes(), "p.yaml")
 
     assert (policy.owner, policy.data.target, policy.data.time) == ("no", "is it?", "2013")
     assert policy.data.source == 'a"b\\c'
@@ -63,7 +63,7 @@ def test_names_reach_the_policy_as_they_were_given(folder: Path):
 def test_the_training_function_is_where_the_policy_says(folder: Path):
     run("init", "--model", "7days", "--target", 'a"b')
 
-    policy = load((folder / "rules" / "7days.yaml").read_bytes(), "p.yaml")
+    policy = load_policy((folder / "rules" / "7days.yaml").read_bytes(), "p.yaml")
     module, _, function = (policy.train.recipes[0].entrypoint or "").partition(":")
     path = folder / f"{module.replace('.', '/')}.py"
 

@@ -18,25 +18,25 @@ WHY = "It is champion at mlflow://mlflow.internal:5000, version 7."
 
 
 def test_the_champion_over_there_is_our_first_on_a_persons_word():
-    desk = Desk()
-    desk.enforce(THEIRS)
-    desk.run("signal", MODEL, "--reason", "Bring their champion.", "--yes")
-    desk.house.data(30_000, "jan")
-    desk.house.work(UNDECIDED)
-    assert desk.house.champion is None  # it was judged, and nothing was shown either way
-    desk.run("promote", MODEL, "1", "--expect-version", "0", "--reason", WHY, "--yes")
-    assert desk.house.champion == 1
+    app_context = Desk()
+    app_context.enforce(THEIRS)
+    app_context.run("signal", MODEL, "--reason", "Bring their champion.", "--yes")
+    app_context.house.data(30_000, "jan")
+    app_context.house.work(UNDECIDED)
+    assert app_context.house.champion is None  # it was judged, and nothing was shown either way
+    app_context.run("promote", MODEL, "1", "--expect-version", "0", "--reason", WHY, "--yes")
+    assert app_context.house.champion == 1
 
-    (reign,) = desk.json("audit", MODEL)["reigns"]
+    (reign,) = app_context.json("audit", MODEL)["reigns"]
     assert (reign["version"], reign["actor"]) == (1, "person:ana")
     assert WHY[:-1] in reign["reason"]
-    run = desk.json("lineage", f"{MODEL}@1")["run"]
+    run = app_context.json("lineage", f"{MODEL}@1")["run"]
     assert run["entrypoint"] == "workers.from_mlflow:train"
     assert run["params"]["version"] == 7
 
-    desk.enforce(POLICY)
-    desk.house.clock.advance(timedelta(days=31))
-    desk.house.data(30_000, "feb")
-    desk.house.work(FAILS)
-    assert desk.house.states() == {1: "champion", 2: "rejected"}
-    desk.run("verify", "--all")
+    app_context.enforce(POLICY)
+    app_context.house.clock.advance(timedelta(days=31))
+    app_context.house.data(30_000, "feb")
+    app_context.house.work(FAILS)
+    assert app_context.house.states() == {1: "champion", 2: "rejected"}
+    app_context.run("verify", "--all")

@@ -20,23 +20,23 @@ TELLS = (
 
 
 class Told:
-    """A desk whose house tells people."""
+    """A app_context whose house tells people."""
 
     def __init__(self) -> None:
-        self.desk = Desk()
-        self.desk.enforce(TELLS)
+        self.app_context = Desk()
+        self.app_context.enforce(TELLS)
         self.sender = MemorySender("mail 1")
         config = NoticeConfig(
             channels={"leads": ChannelRules(name="leads")}, senders={"leads": [self.sender]}
         )
-        house = self.desk.house
+        house = self.app_context.house
         self.service = DeliverNotifications(
             house.store, house.clock, config, lambda path, _: f"http://page{path}"
         )
 
     def hold(self) -> None:
         """v1 sits in the seat, v2 waits."""
-        house = self.desk.house
+        house = self.app_context.house
         house.data(30_000, "jan")
         house.work()
         house.clock.advance(timedelta(days=31))
@@ -45,7 +45,7 @@ class Told:
 
     def deliver(self) -> None:
         self.service.run_once()
-        self.desk.house.clock.advance(timedelta(minutes=1))
+        self.app_context.house.clock.advance(timedelta(minutes=1))
         self.service.run_once()
 
 
@@ -54,7 +54,7 @@ def test_a_held_challenger_is_told_with_its_reason_and_its_decision():
     told.hold()
     told.deliver()
     (message,) = told.sender.sent
-    record = next(r for r in told.desk.house.records() if '"hold"' in r.decision)
+    record = next(r for r in told.app_context.house.records() if '"hold"' in r.decision)
     assert "a challenger waits" in message.subject
     assert f"http://page/decisions/{record.id}" in message.text
     assert message.data["notices"][0]["sentence"] in record.decision
@@ -64,38 +64,45 @@ def test_the_log_lists_shows_and_sends_again():
     told = Told()
     told.hold()
     told.deliver()
-    rows = {row["channel"]: row for row in told.desk.json("notify")}
+    rows = {row["channel"]: row for row in told.app_context.json("notify")}
     assert (rows["leads"]["state"], rows["feed"]["state"]) == ("sent", "nowhere")
     number = rows["leads"]["id"]
-    assert "flight-delay held: v2" in told.desk.run("notify", "list", "--channel", "leads").stdout
-    said = told.desk.run("notify", "show", str(number)).stdout
+    assert (
+        "flight-delay held: v2"
+        in told.app_context.run("notify", "list", "--channel", "leads").stdout
+    )
+    said = told.app_context.run("notify", "show", str(number)).stdout
     assert said.startswith(f"message {number} to leads (mail 1): sent")
-    assert "leaves for mail 1 now" in told.desk.run("notify", "again", str(number)).stdout
+    assert "leaves for mail 1 now" in told.app_context.run("notify", "again", str(number)).stdout
     told.deliver()
     assert len(told.sender.sent) == 2
-    again = told.desk.run("notify", "again", str(rows["feed"]["id"]), code=4).stderr
+    again = told.app_context.run("notify", "again", str(rows["feed"]["id"]), code=4).stderr
     assert "no channel called feed is configured" in again
-    assert "There is no message 99." in told.desk.run("notify", "again", "99", code=3).stderr
+    assert "There is no message 99." in told.app_context.run("notify", "again", "99", code=3).stderr
 
 
 def test_a_silence_is_added_listed_and_ended():
     told = Told()
     words = ("silence", "add", "--model", "flight-*", "--for", "2h", "--reason", "a move")
-    said = told.desk.run(*words).stdout
+    said = told.app_context.run(*words).stdout
     assert said.startswith(
         "Silence 1: everything about flight-* to every channel, until 2013-01-31 14:00"
     )
-    assert "person:ana" in told.desk.run("silence").stdout
+    assert "person:ana" in told.app_context.run("silence").stdout
     told.hold()
-    assert told.desk.run("silence").stderr.startswith("Nothing is silenced.")  # a month later
-    assert "a move" in told.desk.run("silence", "list", "--all").stdout
-    told.desk.run(*words)
+    assert told.app_context.run("silence").stderr.startswith(
+        "Nothing is silenced."
+    )  # a month later
+    assert "a move" in told.app_context.run("silence", "list", "--all").stdout
+    told.app_context.run(*words)
     told.deliver()
     assert told.sender.sent == []
-    assert "silenced: a move" in told.desk.run("notify", "--state", "silenced").stdout
-    assert told.desk.run("silence", "end", "2").stdout == "Silence 2 is over.\n"
-    assert told.desk.run("silence", "end", "2").stdout == "Silence 2 is over.\n"  # said twice
-    assert "There is no silence 9" in told.desk.run("silence", "end", "9", code=3).stderr
+    assert "silenced: a move" in told.app_context.run("notify", "--state", "silenced").stdout
+    assert told.app_context.run("silence", "end", "2").stdout == "Silence 2 is over.\n"
+    assert (
+        told.app_context.run("silence", "end", "2").stdout == "Silence 2 is over.\n"
+    )  # said twice
+    assert "There is no silence 9" in told.app_context.run("silence", "end", "9", code=3).stderr
 
 
 @pytest.mark.parametrize(

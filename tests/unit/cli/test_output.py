@@ -26,7 +26,7 @@ from controller.entrypoints.cli.session import parse_when
     ],
 )
 def test_a_value_is_a_short_cell(value: object, cell: str):
-    assert output.show(value) == cell
+    assert output.show_cell(value) == cell
 
 
 def test_columns_are_aligned_and_nothing_is_cut():

@@ -15,7 +15,7 @@ import pytest
 from controller.client import Client
 from controller.domain.errors import Conflict, Forbidden, NotFound, NotLoggedIn, Unavailable
 from controller.entrypoints.api.serve import Server
-from controller.ports.reads import READS, question
+from controller.ports.reads import READS, read_question
 from tests.support.afar import Afar
 from tests.support.house import MODEL
 from tests.support.page import Office
@@ -37,7 +37,7 @@ def server(office: Office) -> Iterator[Server]:
     house = office.house
     with Server(
         office.settings, house.store, clock=house.clock, parse=house.parse, key="k",
-        settle=house.engine.settle, artifacts=office.artifacts,
+        settle=house.engine.decide_until_idle, artifacts=office.artifacts,
     ) as running:  # fmt: skip
         yield running
 
@@ -59,7 +59,7 @@ def afar(office: Office, server: Server) -> Afar:
 )  # fmt: skip
 def test_a_reading_command_says_the_same_from_afar(office: Office, afar: Afar, words: list[str]):
     as_json = [] if words[0] == "verify" else ["--json"]
-    here = office.desk.run(*words, *as_json)
+    here = office.app_context.run(*words, *as_json)
     there = afar.run(*words, *as_json)
     assert there.stdout == here.stdout
     assert there.stdout.strip() or words == ["delegate"]
@@ -228,7 +228,7 @@ def test_the_stream_tells_what_happens(
     ("book", "name"), [(b, n) for b, names in READS.items() for n in sorted(names)]
 )
 def test_every_question_has_types_on_both_sides(book: str, name: str):
-    asked = question(book, name)
+    asked = read_question(book, name)
     assert asked.answer is not None
 
 

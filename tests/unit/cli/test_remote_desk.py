@@ -44,7 +44,7 @@ def server(office: Office) -> Iterator[Server]:
     house = office.house
     with Server(
         office.settings, house.store, clock=house.clock, parse=house.parse, key="k",
-        settle=house.engine.settle, artifacts=office.artifacts,
+        settle=house.engine.decide_until_idle, artifacts=office.artifacts,
     ) as running:  # fmt: skip
         yield running
 
@@ -58,7 +58,9 @@ def test_a_silence_is_added_listed_and_ended_from_afar(office: Office, afar: Afa
     words = ["silence", "add", "--model", "flight-*", "--for", "2h", "--reason", "a move"]
     assert "Silence 1: everything about flight-* to every channel" in afar.run(*words).stdout
     for listing in (["silence", "list"], ["silence", "list", "--all"]):
-        assert afar.run(*listing, "--json").stdout == office.desk.run(*listing, "--json").stdout
+        assert (
+            afar.run(*listing, "--json").stdout == office.app_context.run(*listing, "--json").stdout
+        )
     assert json.loads(afar.run("silence", "--json").stdout)[0]["created_by"] == "person:ana"
     assert afar.run("silence", "end", "1").stdout == "Silence 1 is over.\n"
     assert afar.run("silence", "end", "1").stdout == "Silence 1 is over.\n"
@@ -70,7 +72,7 @@ def test_a_silence_is_added_listed_and_ended_from_afar(office: Office, afar: Afa
 
 def test_messages_are_listed_shown_and_sent_again_from_afar(office: Office, afar: Afar):
     for words in (["notify"], ["notify", "list", "--state", "failed"], ["notify", "show", "1"]):
-        assert afar.run(*words, "--json").stdout == office.desk.run(*words, "--json").stdout
+        assert afar.run(*words, "--json").stdout == office.app_context.run(*words, "--json").stdout
     said = afar.run("notify", "again", "1").stdout
     assert said == "Message 2 says the same as 1 and leaves for mail 1 now.\n"
     assert "still on its way" in afar.run("notify", "again", "2", code=4).stderr
@@ -99,7 +101,7 @@ def test_a_token_is_made_listed_used_and_revoked_from_afar(
         assert client.models()
     assert (
         afar.run("token", "list", "--json").stdout
-        == office.desk.run("token", "list", "--json").stdout
+        == office.app_context.run("token", "list", "--json").stdout
     )
     number = json.loads(afar.run("token", "list", "--json").stdout)[0]["id"]
     assert afar.run("token", "revoke", str(number)).stdout == f"Token {number} is revoked.\n"

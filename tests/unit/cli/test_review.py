@@ -14,7 +14,7 @@ from controller.adapters.git.settings import ReviewSettings
 from controller.domain.errors import ConfigurationError
 from controller.policy.review_facts import Reviewer
 from controller.ports import SourceState
-from controller.rulefmt import load
+from controller.rulefmt import load_policy
 from controller.service.sync_rules import SyncRules
 from tests.support.command import Desk
 from tests.support.machine import need_program
@@ -26,7 +26,7 @@ BOB = Reviewer(name="Bob", emails=("bob@example.com",))
 class World:
     def __init__(self, folder: Path) -> None:
         need_program("ssh-keygen", "openssh-client")
-        self.desk = Desk()
+        self.app_context = Desk()
         self.repository = Repository(folder / "origin")
         base = self.repository.change(1000)
         self.key = folder / "bob"
@@ -47,9 +47,9 @@ class World:
         self.revision = self.repository.change(2000)
 
     def sync(self) -> None:
-        house = self.desk.house
+        house = self.app_context.house
         source = GitRules(self.settings, house.store, house.clock, lambda _: [])
-        SyncRules(house.store, house.clock, source, load).run_once()
+        SyncRules(house.store, house.clock, source, load_policy).run_once()
 
     def approve(self, *more: str, code: int = 0):
         words = (
@@ -60,7 +60,9 @@ class World:
             "--no-push",
             "--yes",
         )
-        return self.desk.run("review", "approve", self.revision[:10], *words, *more, code=code)
+        return self.app_context.run(
+            "review", "approve", self.revision[:10], *words, *more, code=code
+        )
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def test_approval_is_signed_and_proves_the_rules(world):
     assert said["revision"] == world.revision
     assert list(said["policies"]) == ["rules/demo.yaml"]
     world.sync()
-    shown = json.loads(world.desk.run("review", "status", "--json").stdout)
+    shown = json.loads(world.app_context.run("review", "status", "--json").stdout)
     [policy] = shown["policies"]
     assert (policy["model"], policy["revision"], policy["reviewers"]) == (
         "demo",
@@ -86,7 +88,7 @@ def test_approval_is_signed_and_proves_the_rules(world):
 def test_approval_is_pushed_to_the_remote(world, tmp_path):
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(world.repository.folder), str(clone)], check=True)
-    world.desk.run(
+    world.app_context.run(
         "review", "approve", "HEAD", "--repo", str(clone), "--key", str(world.key), "--yes"
     )
     refs = world.repository.git("for-each-ref", "--format=%(refname)", "refs/incumbent/approvals")
@@ -95,7 +97,7 @@ def test_approval_is_pushed_to_the_remote(world, tmp_path):
 
 def test_refusal_is_shown_with_its_reason(world):
     world.sync()
-    shown = world.desk.run("review", "status")
+    shown = world.app_context.run("review", "status")
     assert f"{world.revision[:12]} is refused: " in shown.stderr
     assert "has 0 of 1 needed approvals" in shown.stderr
 
@@ -103,33 +105,35 @@ def test_refusal_is_shown_with_its_reason(world):
 def test_evidence_is_shown_on_one_screen(world):
     world.approve()
     world.sync()
-    shown = world.desk.run("review", "show").stdout
+    shown = world.app_context.run("review", "show").stdout
     assert f"{world.revision[:12]} proven" in shown
     assert "ok  as_reviewed: rules/demo.yaml is what Bob approved." in shown
     assert f"Bob (bob@example.com) approved {world.revision[:12]}" in shown
-    document = json.loads(world.desk.run("review", "show", world.revision[:8], "--json").stdout)
+    document = json.loads(
+        world.app_context.run("review", "show", world.revision[:8], "--json").stdout
+    )
     assert document["proven"]
     assert document["evidence"]["counted"][0]["person"] == "Bob"
 
 
 def test_doctor_says_why_newer_rules_are_not_in_force(world):
     world.sync()
-    found = json.loads(world.desk.run("doctor", "--json", code=1).stdout)
+    found = json.loads(world.app_context.run("doctor", "--json", code=1).stdout)
     [said] = [c["sentence"] for c in found["checks"] if c["name"] == "review of rules"]
     assert said.startswith(f"{world.revision[:10]} is not in force: ")
 
 
 def test_unknown_evidence_is_not_found(world):
-    world.desk.run("review", "show", "abcdefgh", code=3)
-    world.desk.run("review", "show", "abc", code=2)
+    world.app_context.run("review", "show", "abcdefgh", code=3)
+    world.app_context.run("review", "show", "abc", code=2)
 
 
 def test_unreviewed_rules_are_called_so(world):
-    assert "unreviewed" in world.desk.run("review", "status").stdout
+    assert "unreviewed" in world.app_context.run("review", "status").stdout
 
 
 def test_doctor_names_sick_sources(world):
-    house = world.desk.house
+    house = world.app_context.house
     state = SourceState(
         model="demo",
         source="data/*.csv",
@@ -139,7 +143,7 @@ def test_doctor_names_sick_sources(world):
     )
     with house.store.begin() as tx:
         tx.sources.note([state])
-    found = json.loads(world.desk.run("doctor", "--json", code=1).stdout)
+    found = json.loads(world.app_context.run("doctor", "--json", code=1).stdout)
     said = [c["sentence"] for c in found["checks"] if c["name"] == "data of demo"]
     assert said == ["it is away. (3 failures in a row)"]
 

@@ -14,133 +14,137 @@ WATCHES = POLICY + "rollback: {when: [{error_rate: 1%}], then: resume, drill: 7d
 
 
 @pytest.fixture
-def desk() -> Desk:
+def app_context() -> Desk:
     """Three champions one after the other; v3 sits in the seat."""
-    desk = Desk()
+    app_context = Desk()
     for name in ("jan", "feb", "mar"):
-        desk.house.data(30_000, name)
-        desk.house.work()
-        desk.house.clock.advance(timedelta(days=31))
-    assert desk.house.champion == 3
-    return desk
+        app_context.house.data(30_000, name)
+        app_context.house.work()
+        app_context.house.clock.advance(timedelta(days=31))
+    assert app_context.house.champion == 3
+    return app_context
 
 
-def tell(desk: Desk, value: float, rows: int = 1000, *more: str) -> None:
-    desk.run(
+def tell(app_context: Desk, value: float, rows: int = 1000, *more: str) -> None:
+    app_context.run(
         "signal", "metric", MODEL, "-m", "error_rate", "--value", str(value), "-n", str(rows), *more
     )
-    desk.house.work()
-    desk.house.clock.advance(HOUR)
+    app_context.house.work()
+    app_context.house.clock.advance(HOUR)
 
 
-def test_figures_add_up_until_they_show_harm(desk: Desk):
-    desk.enforce(WATCHES)
+def test_figures_add_up_until_they_show_harm(app_context: Desk):
+    app_context.enforce(WATCHES)
     for _ in range(30):
-        tell(desk, 0.008)
-    assert desk.house.champion == 3
+        tell(app_context, 0.008)
+    assert app_context.house.champion == 3
     figures = 0
-    while desk.house.champion == 3 and figures < 60:
-        tell(desk, 0.02)
+    while app_context.house.champion == 3 and figures < 60:
+        tell(app_context, 0.02)
         figures += 1
-    assert desk.house.champion == 2
+    assert app_context.house.champion == 2
     assert figures > 1, "one figure alone shows nothing here"
-    why = desk.json("decisions", "--verdict", "rollback")[0]["reason"]
+    why = app_context.json("decisions", "--verdict", "rollback")[0]["reason"]
     assert "rolled back from v3 to v2: error_rate beyond 0.01" in why
     assert "the odds that it is beyond are" in why
-    assert desk.json("verify", "--all")["whole"]
+    assert app_context.json("verify", "--all")["whole"]
 
 
-def test_the_same_figure_told_twice_counts_once(desk: Desk):
-    desk.enforce(WATCHES)
+def test_the_same_figure_told_twice_counts_once(app_context: Desk):
+    app_context.enforce(WATCHES)
     for _ in range(2):
-        tell(desk, 0.5, 200, "--key", "minute-1", "--version", "3")
-    with desk.house.store.read() as tx:
+        tell(app_context, 0.5, 200, "--key", "minute-1", "--version", "3")
+    with app_context.house.store.read() as tx:
         assert sum(span.rows for span in tx.measures.of(MODEL, 3, "error_rate")) in {0, 200}
 
 
-def test_a_second_rollback_within_a_week_lets_promotion_rest(desk: Desk):
-    desk.enforce(WATCHES)
-    tell(desk, 0.5)
-    assert (desk.house.champion, hold_of(desk)) == (2, "")
-    tell(desk, 0.5)
-    assert desk.house.champion == 1
-    assert hold_of(desk).startswith("after 2 rollbacks in 7d")
+def test_a_second_rollback_within_a_week_lets_promotion_rest(app_context: Desk):
+    app_context.enforce(WATCHES)
+    tell(app_context, 0.5)
+    assert (app_context.house.champion, hold_of(app_context)) == (2, "")
+    tell(app_context, 0.5)
+    assert app_context.house.champion == 1
+    assert hold_of(app_context).startswith("after 2 rollbacks in 7d")
 
 
-def test_an_automatic_rollback_is_the_system_s_act_and_names_who_posted_the_figure(desk: Desk):
-    desk.enforce(
+def test_an_automatic_rollback_is_the_system_s_act_and_names_who_posted_the_figure(
+    app_context: Desk,
+):
+    app_context.enforce(
         WATCHES.replace("then: resume", "then: hold") + "notify: {rolled_back: [oncall]}\n"
     )
-    desk.actor = "ben"
-    tell(desk, 0.5)
-    (row,) = desk.json("decisions", "--verdict", "rollback")
-    poster = desk.json("signals", "--kind", "metric")[0]["actor"]
+    app_context.actor = "ben"
+    tell(app_context, 0.5)
+    (row,) = app_context.json("decisions", "--verdict", "rollback")
+    poster = app_context.json("signals", "--kind", "metric")[0]["actor"]
     assert poster.startswith("person:")
     assert (row["actor"], row["caused_by"]) == ("system", [poster])
     posted = f"the figure was posted by {poster}"
-    assert posted in desk.run("explain", str(row["id"])).stdout
-    assert f"(system; {posted})" in desk.run("audit", MODEL, "--format", "markdown").stdout
-    with desk.house.store.read() as tx:
+    assert posted in app_context.run("explain", str(row["id"])).stdout
+    assert f"(system; {posted})" in app_context.run("audit", MODEL, "--format", "markdown").stdout
+    with app_context.house.store.read() as tx:
         held = tx.models.state(MODEL).hold
         told = [letter.payload for letter in tx.outbox.due("notify", 10)]
         assert held is not None
         assert held.actor == "system"
         assert any(posted in str(payload["sentence"]) for payload in told)
-    assert desk.json("verify", "--all")["whole"]
+    assert app_context.json("verify", "--all")["whole"]
 
 
-def hold_of(desk: Desk) -> str:
-    with desk.house.store.read() as tx:
+def hold_of(app_context: Desk) -> str:
+    with app_context.house.store.read() as tx:
         held = tx.models.state(MODEL).hold
     return held.reason if held else ""
 
 
-def test_what_was_rolled_back_is_never_promoted_again(desk: Desk):
-    desk.enforce(WATCHES)
-    tell(desk, 0.5)
-    refused = desk.run("promote", MODEL, "3", "--reason", "I like it", "--yes", code=4).stderr
+def test_what_was_rolled_back_is_never_promoted_again(app_context: Desk):
+    app_context.enforce(WATCHES)
+    tell(app_context, 0.5)
+    refused = app_context.run(
+        "promote", MODEL, "3", "--reason", "I like it", "--yes", code=4
+    ).stderr
     assert "v3 cannot be promoted: it is rejected" in refused
 
 
-def test_a_dry_run_proves_the_target_and_moves_nothing(desk: Desk):
-    said = desk.run("rollback", MODEL, "--dry-run", "--wait", "0").stdout
+def test_a_dry_run_proves_the_target_and_moves_nothing(app_context: Desk):
+    said = app_context.run("rollback", MODEL, "--dry-run", "--wait", "0").stdout
     assert "proves that v2 still answers, champion v3 stays" in said or "waits for" in said
-    desk.house.work()
-    assert desk.house.champion == 3
-    newest = desk.json("decisions")[0]["reason"]
+    app_context.house.work()
+    assert app_context.house.champion == 3
+    newest = app_context.json("decisions")[0]["reason"]
     assert newest.startswith("v2 answered in ")
     assert newest.endswith("and would take the seat back; champion v3 stays")
 
 
-def test_a_drill_says_when_the_way_back_was_last_proven(desk: Desk):
-    assert "was never proven" in desk.run("drill", MODEL, "--last", code=1).stdout
-    desk.run("drill", MODEL, "--wait", "0")
-    desk.house.work()
-    assert "was last proven 2013-" in desk.run("drill", MODEL, "--last").stdout
-    assert desk.house.champion == 3
+def test_a_drill_says_when_the_way_back_was_last_proven(app_context: Desk):
+    assert "was never proven" in app_context.run("drill", MODEL, "--last", code=1).stdout
+    app_context.run("drill", MODEL, "--wait", "0")
+    app_context.house.work()
+    assert "was last proven 2013-" in app_context.run("drill", MODEL, "--last").stdout
+    assert app_context.house.champion == 3
 
 
-def test_a_drill_whose_target_does_not_load_takes_the_next_and_says_so(desk: Desk):
-    desk.run("drill", MODEL, "--wait", "0")
-    desk.house.tick()
-    run = desk.house.claim()
+def test_a_drill_whose_target_does_not_load_takes_the_next_and_says_so(app_context: Desk):
+    app_context.run("drill", MODEL, "--wait", "0")
+    app_context.house.tick()
+    run = app_context.house.claim()
     assert run is not None
-    desk.house.fail(run, "the artifact is damaged")
-    desk.house.work()
-    newest = desk.json("decisions")[0]["reason"]
+    app_context.house.fail(run, "the artifact is damaged")
+    app_context.house.work()
+    newest = app_context.json("decisions")[0]["reason"]
     assert newest.startswith("v1 answered in ")
     assert "v2 (the artifact is damaged) could not be loaded" in newest
 
 
-def test_drills_on_schedule(desk: Desk):
-    desk.enforce(WATCHES)
-    desk.house.work()
-    first = desk.json("drill", MODEL, "--last")["last"]
+def test_drills_on_schedule(app_context: Desk):
+    app_context.enforce(WATCHES)
+    app_context.house.work()
+    first = app_context.json("drill", MODEL, "--last")["last"]
     assert first["version"] == 2
-    desk.house.clock.advance(timedelta(days=6))
-    desk.house.work()
-    assert desk.json("drill", MODEL, "--last")["last"] == first
-    desk.house.clock.advance(timedelta(days=1, minutes=1))
-    desk.house.work()
-    assert desk.json("drill", MODEL, "--last")["last"]["run"] != first["run"]
-    assert desk.house.champion == 3
+    app_context.house.clock.advance(timedelta(days=6))
+    app_context.house.work()
+    assert app_context.json("drill", MODEL, "--last")["last"] == first
+    app_context.house.clock.advance(timedelta(days=1, minutes=1))
+    app_context.house.work()
+    assert app_context.json("drill", MODEL, "--last")["last"]["run"] != first["run"]
+    assert app_context.house.champion == 3

@@ -15,29 +15,29 @@ WHY = ("--reason", "it is old", "--yes")
 
 
 @pytest.fixture
-def desk() -> Desk:
+def app_context() -> Desk:
     """Four champions one after the other; v4 sits in the seat, v3 is the way back."""
-    desk = Desk()
+    app_context = Desk()
     for name in ("jan", "feb", "mar", "apr"):
-        desk.house.data(30_000, name)
-        desk.house.work()
-        desk.house.clock.advance(7 * DAY)
-    assert desk.house.champion == 4
-    return desk
+        app_context.house.data(30_000, name)
+        app_context.house.work()
+        app_context.house.clock.advance(7 * DAY)
+    assert app_context.house.champion == 4
+    return app_context
 
 
-def test_resolving_with_a_name_takes_a_lease(desk: Desk):
-    assert desk.run("resolve", MODEL).stdout.startswith(f"{MODEL} v4 (champion) ")
-    assert "Nobody uses" in desk.run("consumers", MODEL).stderr
-    desk.run("resolve", MODEL, "--consumer", "checkout-service")
-    desk.run("resolve", f"{MODEL}@v2", "--consumer", "reports", "--lease", "7d")
-    rows = {row["name"]: row for row in desk.json("consumers", MODEL)["consumers"]}
+def test_resolving_with_a_name_takes_a_lease(app_context: Desk):
+    assert app_context.run("resolve", MODEL).stdout.startswith(f"{MODEL} v4 (champion) ")
+    assert "Nobody uses" in app_context.run("consumers", MODEL).stderr
+    app_context.run("resolve", MODEL, "--consumer", "checkout-service")
+    app_context.run("resolve", f"{MODEL}@v2", "--consumer", "reports", "--lease", "7d")
+    rows = {row["name"]: row for row in app_context.json("consumers", MODEL)["consumers"]}
     assert (rows["checkout-service"]["version"], rows["checkout-service"]["pinned"]) == (4, False)
     assert (rows["reports"]["version"], rows["reports"]["pinned"]) == (2, True)
-    desk.house.clock.advance(2 * DAY)
-    assert [r["name"] for r in desk.json("consumers", MODEL)["consumers"]] == ["reports"]
-    desk.run("consumers", MODEL, "--release", "reports")
-    assert desk.json("consumers", MODEL)["consumers"] == []
+    app_context.house.clock.advance(2 * DAY)
+    assert [r["name"] for r in app_context.json("consumers", MODEL)["consumers"]] == ["reports"]
+    app_context.run("consumers", MODEL, "--release", "reports")
+    assert app_context.json("consumers", MODEL)["consumers"] == []
 
 
 @pytest.mark.parametrize(
@@ -48,50 +48,55 @@ def test_resolving_with_a_name_takes_a_lease(desk: Desk):
         ("unheard-of", "has no version"),
     ],
 )
-def test_what_does_not_resolve_is_said(desk: Desk, name: str, said: str):
-    assert said in desk.run("resolve", name, code=3).stderr
+def test_what_does_not_resolve_is_said(app_context: Desk, name: str, said: str):
+    assert said in app_context.run("resolve", name, code=3).stderr
 
 
 def test_a_model_with_versions_and_no_champion_says_so():
-    desk = Desk()
-    desk.house.data(30_000, "jan")
-    desk.house.work(FAILS)
-    assert "has versions, and no champion yet" in desk.run("resolve", MODEL, code=3).stderr
+    app_context = Desk()
+    app_context.house.data(30_000, "jan")
+    app_context.house.work(FAILS)
+    assert "has versions, and no champion yet" in app_context.run("resolve", MODEL, code=3).stderr
 
 
-def test_a_deprecated_version_is_served_until_nobody_needs_it(desk: Desk):
-    desk.run("resolve", f"{MODEL}@1", "--consumer", "reports", "--lease", "45d")
-    desk.enforce(LEAVES)
-    desk.house.clock.advance(31 * DAY)
-    desk.house.tick()
-    assert desk.house.states() == {1: "deprecated", 2: "deprecated", 3: "superseded", 4: "champion"}
-    why = desk.json("decisions", "--verdict", "deprecate")[-1]["reason"]
+def test_a_deprecated_version_is_served_until_nobody_needs_it(app_context: Desk):
+    app_context.run("resolve", f"{MODEL}@1", "--consumer", "reports", "--lease", "45d")
+    app_context.enforce(LEAVES)
+    app_context.house.clock.advance(31 * DAY)
+    app_context.house.tick()
+    assert app_context.house.states() == {
+        1: "deprecated",
+        2: "deprecated",
+        3: "superseded",
+        4: "champion",
+    }
+    why = app_context.json("decisions", "--verdict", "deprecate")[-1]["reason"]
     assert why.startswith("v1 is deprecated: not among the 1 newest and superseded for 30d")
     assert "still served, needed by consumers: reports" in why
-    said = desk.run("resolve", f"{MODEL}@1", "--consumer", "reports", "--lease", "45d")
+    said = app_context.run("resolve", f"{MODEL}@1", "--consumer", "reports", "--lease", "45d")
     assert "v1 is deprecated and may be gone from" in said.stderr
-    desk.house.clock.advance(31 * DAY)
-    desk.house.tick()
-    assert desk.house.states()[1] == "deprecated"
-    assert desk.house.states()[2] == "archived"
-    blocked = desk.run("consumers", MODEL).stdout
+    app_context.house.clock.advance(31 * DAY)
+    app_context.house.tick()
+    assert app_context.house.states()[1] == "deprecated"
+    assert app_context.house.states()[2] == "archived"
+    blocked = app_context.run("consumers", MODEL).stdout
     assert "blocks archiving" in blocked
     assert "stays, needed by consumer reports" in blocked
     assert (
         "v1 is deprecated and stays, needed by consumers: reports"
-        in desk.run("explain", MODEL).stdout
+        in app_context.run("explain", MODEL).stdout
     )
-    desk.house.clock.advance(20 * DAY)
-    desk.house.tick()
-    assert desk.house.states()[1] == "archived"
-    assert "is archived" in desk.run("resolve", f"{MODEL}@1", code=3).stderr
+    app_context.house.clock.advance(20 * DAY)
+    app_context.house.tick()
+    assert app_context.house.states()[1] == "archived"
+    assert "is archived" in app_context.run("resolve", f"{MODEL}@1", code=3).stderr
 
 
-def test_deprecating_tells_the_consumers(desk: Desk):
-    desk.enforce(LEAVES + "notify: {deprecated: [ml-feed]}\n")
-    desk.run("resolve", f"{MODEL}@2", "--consumer", "reports")
-    desk.run("deprecate", MODEL, "2", *WHY, "--sunset", "2013-09-01")
-    with desk.house.store.read() as tx:
+def test_deprecating_tells_the_consumers(app_context: Desk):
+    app_context.enforce(LEAVES + "notify: {deprecated: [ml-feed]}\n")
+    app_context.run("resolve", f"{MODEL}@2", "--consumer", "reports")
+    app_context.run("deprecate", MODEL, "2", *WHY, "--sunset", "2013-09-01")
+    with app_context.house.store.read() as tx:
         letters = tx.outbox.due("notify")
     assert {str(letter.payload["channel"]) for letter in letters} == {"ml-feed", "consumer:reports"}
     assert all(
@@ -99,61 +104,68 @@ def test_deprecating_tells_the_consumers(desk: Desk):
     )
 
 
-def test_a_firm_date_is_the_end_of_every_lease(desk: Desk):
-    desk.enforce(LEAVES.replace("after: 30d", "after: 30d, unless: [serving, rollback_target]"))
-    desk.run("resolve", f"{MODEL}@1", "--consumer", "reports", "--lease", "90d")
-    desk.run("consumers", MODEL, "--release", "reports")
-    desk.house.clock.advance(31 * DAY)
-    desk.house.tick()
-    row = desk.json("resolve", f"{MODEL}@1", "--consumer", "reports", "--lease", "90d")
+def test_a_firm_date_is_the_end_of_every_lease(app_context: Desk):
+    app_context.enforce(
+        LEAVES.replace("after: 30d", "after: 30d, unless: [serving, rollback_target]")
+    )
+    app_context.run("resolve", f"{MODEL}@1", "--consumer", "reports", "--lease", "90d")
+    app_context.run("consumers", MODEL, "--release", "reports")
+    app_context.house.clock.advance(31 * DAY)
+    app_context.house.tick()
+    row = app_context.json("resolve", f"{MODEL}@1", "--consumer", "reports", "--lease", "90d")
     assert row["lease_until"] == row["sunset"]
-    desk.house.clock.advance(30 * DAY)
+    app_context.house.clock.advance(30 * DAY)
     assert (
         "was to be left by"
-        in desk.run("resolve", f"{MODEL}@1", "--consumer", "reports", code=3).stderr
+        in app_context.run("resolve", f"{MODEL}@1", "--consumer", "reports", code=3).stderr
     )
-    desk.house.tick()
-    assert desk.house.states()[1] == "archived"
+    app_context.house.tick()
+    assert app_context.house.states()[1] == "archived"
 
 
-def test_an_alias_moves_and_keeps_its_version(desk: Desk):
-    desk.run("alias", MODEL, "canary", "v2", *WHY)
-    assert " v2 (superseded) " in desk.run("resolve", f"{MODEL}@canary").stdout
-    desk.run("deprecate", MODEL, "2", *WHY)
-    refused = desk.run("archive", MODEL, "2", *WHY, code=4).stderr
+def test_an_alias_moves_and_keeps_its_version(app_context: Desk):
+    app_context.run("alias", MODEL, "canary", "v2", *WHY)
+    assert " v2 (superseded) " in app_context.run("resolve", f"{MODEL}@canary").stdout
+    app_context.run("deprecate", MODEL, "2", *WHY)
+    refused = app_context.run("archive", MODEL, "2", *WHY, code=4).stderr
     assert "v2 cannot be archived: needed by serving: alias canary" in refused
-    desk.run("alias", MODEL, "canary", "--remove", *WHY)
-    assert "has no alias called canary" in desk.run("resolve", f"{MODEL}@canary", code=3).stderr
-    desk.run("archive", MODEL, "2", *WHY)
-    moves = desk.json("alias", MODEL, "canary", "--history")["aliases"]
+    app_context.run("alias", MODEL, "canary", "--remove", *WHY)
+    assert (
+        "has no alias called canary" in app_context.run("resolve", f"{MODEL}@canary", code=3).stderr
+    )
+    app_context.run("archive", MODEL, "2", *WHY)
+    moves = app_context.json("alias", MODEL, "canary", "--history")["aliases"]
     assert [(m["version"], m["actor"]) for m in moves] == [(2, "person:ana"), (None, "person:ana")]
-    assert "v2 is archived" in desk.run(
+    assert "v2 is archived" in app_context.run(
         "alias", MODEL, "canary", "v2", *WHY, code=4
     ).stderr.replace("canary cannot point at v2: it is archived", "v2 is archived")
 
 
-def test_the_champion_is_no_alias(desk: Desk):
-    said = desk.run("alias", MODEL, "champion", "v2", *WHY, code=2).stderr
+def test_the_champion_is_no_alias(app_context: Desk):
+    said = app_context.run("alias", MODEL, "champion", "v2", *WHY, code=2).stderr
     assert "the champion moves by promotion and rollback only" in said
 
 
-def test_an_alias_lets_go_of_a_version_that_is_rejected(desk: Desk):
-    desk.run("alias", MODEL, "production", "v4", *WHY)
-    desk.run("rollback", MODEL, "--reason", "it harms", "--force", "--yes")
-    assert desk.house.states()[4] == "rejected"
-    assert "has no alias" in desk.run("resolve", f"{MODEL}@production", code=3).stderr
+def test_an_alias_lets_go_of_a_version_that_is_rejected(app_context: Desk):
+    app_context.run("alias", MODEL, "production", "v4", *WHY)
+    app_context.run("rollback", MODEL, "--reason", "it harms", "--force", "--yes")
+    assert app_context.house.states()[4] == "rejected"
+    assert "has no alias" in app_context.run("resolve", f"{MODEL}@production", code=3).stderr
 
 
-def test_archiving_is_undone_step_by_step(desk: Desk):
-    desk.run("deprecate", MODEL, "1", *WHY)
-    desk.run("archive", MODEL, "1", *WHY)
-    assert desk.house.states()[1] == "archived"
-    desk.run("revive", MODEL, "1", *WHY)
-    assert desk.house.states()[1] == "deprecated"
-    desk.run("revive", MODEL, "1", *WHY)
-    assert desk.house.states()[1] == "superseded"
-    assert "neither archived nor deprecated" in desk.run("revive", MODEL, "1", *WHY, code=4).stderr
-    assert desk.json("verify", "--all")["whole"]
+def test_archiving_is_undone_step_by_step(app_context: Desk):
+    app_context.run("deprecate", MODEL, "1", *WHY)
+    app_context.run("archive", MODEL, "1", *WHY)
+    assert app_context.house.states()[1] == "archived"
+    app_context.run("revive", MODEL, "1", *WHY)
+    assert app_context.house.states()[1] == "deprecated"
+    app_context.run("revive", MODEL, "1", *WHY)
+    assert app_context.house.states()[1] == "superseded"
+    assert (
+        "neither archived nor deprecated"
+        in app_context.run("revive", MODEL, "1", *WHY, code=4).stderr
+    )
+    assert app_context.json("verify", "--all")["whole"]
 
 
 @pytest.mark.parametrize(
@@ -165,63 +177,64 @@ def test_archiving_is_undone_step_by_step(desk: Desk):
         (("promote", MODEL, "9"), "it is not in play"),
     ],
 )
-def test_what_cannot_be_done_is_said(desk: Desk, words: tuple[str, ...], said: str):
-    assert said in desk.run(*words, *WHY, code=4).stderr
+def test_what_cannot_be_done_is_said(app_context: Desk, words: tuple[str, ...], said: str):
+    assert said in app_context.run(*words, *WHY, code=4).stderr
 
 
-def test_an_archived_version_is_never_promoted(desk: Desk):
-    desk.run("deprecate", MODEL, "1", *WHY)
-    desk.run("archive", MODEL, "1", *WHY)
+def test_an_archived_version_is_never_promoted(app_context: Desk):
+    app_context.run("deprecate", MODEL, "1", *WHY)
+    app_context.run("archive", MODEL, "1", *WHY)
     assert (
         "v1 cannot be promoted: it is archived"
-        in desk.run("promote", MODEL, "1", *WHY, code=4).stderr
+        in app_context.run("promote", MODEL, "1", *WHY, code=4).stderr
     )
-    assert desk.house.champion == 4
+    assert app_context.house.champion == 4
 
 
-def test_the_way_back_is_not_archived(desk: Desk):
-    desk.run("deprecate", MODEL, "3", *WHY)
-    said = desk.run("archive", MODEL, "3", *WHY, code=4).stderr
+def test_the_way_back_is_not_archived(app_context: Desk):
+    app_context.run("deprecate", MODEL, "3", *WHY)
+    said = app_context.run("archive", MODEL, "3", *WHY, code=4).stderr
     assert "rollback_target: it is who a rollback would seat" in said
 
 
-def test_a_version_on_hold_stays(desk: Desk):
-    desk.run("hold", MODEL, "--version", "1", "--reason", "audit", "--yes")
-    desk.run("deprecate", MODEL, "1", *WHY)
+def test_a_version_on_hold_stays(app_context: Desk):
+    app_context.run("hold", MODEL, "--version", "1", "--reason", "audit", "--yes")
+    app_context.run("deprecate", MODEL, "1", *WHY)
     assert (
-        "needed by hold: person:ana, audit" in desk.run("archive", MODEL, "1", *WHY, code=4).stderr
+        "needed by hold: person:ana, audit"
+        in app_context.run("archive", MODEL, "1", *WHY, code=4).stderr
     )
-    desk.run("release", MODEL, "--version", "1", "--reason", "done", "--yes")
-    desk.run("archive", MODEL, "1", *WHY)
+    app_context.run("release", MODEL, "--version", "1", "--reason", "done", "--yes")
+    app_context.run("archive", MODEL, "1", *WHY)
     # Automatic promotion never rested.
-    desk.house.data(30_000, "may")
-    desk.house.work()
-    assert desk.house.champion == 5
+    app_context.house.data(30_000, "may")
+    app_context.house.work()
+    assert app_context.house.champion == 5
 
 
-def test_a_rollback_to_a_deprecated_version_ends_its_sunset(desk: Desk):
-    desk.run("deprecate", MODEL, "3", *WHY)
-    desk.run("rollback", MODEL, "--reason", "it harms", "--force", "--yes")
-    assert desk.json("resolve", MODEL)["sunset"] is None
-    assert desk.json("verify", "--all")["whole"]
+def test_a_rollback_to_a_deprecated_version_ends_its_sunset(app_context: Desk):
+    app_context.run("deprecate", MODEL, "3", *WHY)
+    app_context.run("rollback", MODEL, "--reason", "it harms", "--force", "--yes")
+    assert app_context.json("resolve", MODEL)["sunset"] is None
+    assert app_context.json("verify", "--all")["whole"]
 
 
-def test_tags_and_descriptions(desk: Desk):
-    desk.run("tag", f"{MODEL}@champion", "team=arrivals", "tier=1")
-    assert desk.run("tag", f"{MODEL}@4").stdout.splitlines() == ["team=arrivals", "tier=1"]
-    desk.run("tag", MODEL, "owner=ana")
-    desk.run("tag", f"{MODEL}@4", "--remove", "tier")
-    assert desk.json("tag", f"{MODEL}@4")["tags"] == {"team": "arrivals"}
-    desk.run("describe", MODEL, "Minutes of delay.")
-    assert desk.run("describe", MODEL).stdout == "Minutes of delay.\n"
-    assert "has no value" in desk.run("tag", MODEL, "owner", code=2).stderr
+def test_tags_and_descriptions(app_context: Desk):
+    app_context.run("tag", f"{MODEL}@champion", "team=arrivals", "tier=1")
+    assert app_context.run("tag", f"{MODEL}@4").stdout.splitlines() == ["team=arrivals", "tier=1"]
+    app_context.run("tag", MODEL, "owner=ana")
+    app_context.run("tag", f"{MODEL}@4", "--remove", "tier")
+    assert app_context.json("tag", f"{MODEL}@4")["tags"] == {"team": "arrivals"}
+    app_context.run("describe", MODEL, "Minutes of delay.")
+    assert app_context.run("describe", MODEL).stdout == "Minutes of delay.\n"
+    assert "has no value" in app_context.run("tag", MODEL, "owner", code=2).stderr
 
 
-def test_ten_thousand_tags_are_refused_in_one_sentence(desk: Desk):
+def test_ten_thousand_tags_are_refused_in_one_sentence(app_context: Desk):
     many = [f"t{number}=x" for number in range(10_000)]
-    said = desk.run("tag", f"{MODEL}@4", *many, code=4).stderr
+    said = app_context.run("tag", f"{MODEL}@4", *many, code=4).stderr
     assert "would bear 10,000 tags, and 1,000 are the most" in said
-    assert desk.run("tag", f"{MODEL}@4").stdout == ""
+    assert app_context.run("tag", f"{MODEL}@4").stdout == ""
 
 
 @pytest.mark.parametrize(
@@ -240,13 +253,13 @@ def test_ten_thousand_tags_are_refused_in_one_sentence(desk: Desk):
         (("--limit", "2"), [4, 3]),
     ],
 )
-def test_versions_are_found(desk: Desk, filters: tuple[str, ...], numbers: list[int]):
-    desk.run("tag", f"{MODEL}@4", "team=arrivals")
-    desk.run("tag", f"{MODEL}@2", "team=departures")
-    desk.run("alias", MODEL, "canary", "v3", *WHY)
-    assert [row["version"] for row in desk.json("search", *filters)] == numbers
-    assert [row["version"] for row in desk.json("versions", MODEL, *filters)] == numbers
+def test_versions_are_found(app_context: Desk, filters: tuple[str, ...], numbers: list[int]):
+    app_context.run("tag", f"{MODEL}@4", "team=arrivals")
+    app_context.run("tag", f"{MODEL}@2", "team=departures")
+    app_context.run("alias", MODEL, "canary", "v3", *WHY)
+    assert [row["version"] for row in app_context.json("search", *filters)] == numbers
+    assert [row["version"] for row in app_context.json("versions", MODEL, *filters)] == numbers
 
 
-def test_a_comparison_that_is_none_is_said(desk: Desk):
-    assert "compares no metric" in desk.run("search", "--metric", "mae", code=2).stderr
+def test_a_comparison_that_is_none_is_said(app_context: Desk):
+    assert "compares no metric" in app_context.run("search", "--metric", "mae", code=2).stderr

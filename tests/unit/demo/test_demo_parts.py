@@ -17,8 +17,8 @@ from controller.entrypoints.demo.chart import chart
 from controller.entrypoints.demo.clock import JumpingClock
 from controller.entrypoints.demo.display import plain_table, rich_table
 from controller.entrypoints.demo.play import first_of_next, settings_of
-from controller.entrypoints.demo.project import MARK, MonthFile, prepare
-from controller.entrypoints.demo.story import Chapter, arrived, chapter, look
+from controller.entrypoints.demo.project import MARK, MonthFile, prepare_home
+from controller.entrypoints.demo.story import Chapter, arrived, chapter, look_at_work
 from tests.support.command import Desk
 from tests.support.house import FAILS, MODEL, UNDECIDED
 
@@ -44,9 +44,9 @@ def test_a_month_arrives_on_the_first_of_the_next(month: str, first: datetime):
 
 def test_a_project_is_made_anew_each_time(tmp_path: Path):
     home = tmp_path / "demo"
-    project = prepare(home)
+    project = prepare_home(home)
     (project.home / "left-over").touch()
-    again = prepare(home)
+    again = prepare_home(home)
     assert not (again.home / "left-over").exists()
     assert (again.rules / "flight-delay.yaml").is_file()
     assert (again.home / "examples" / "flights" / "model.py").is_file()
@@ -55,13 +55,13 @@ def test_a_project_is_made_anew_each_time(tmp_path: Path):
 def test_a_folder_of_somebody_else_is_not_emptied(tmp_path: Path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(Conflict, match="will not be emptied"):
-        prepare(tmp_path)
+        prepare_home(tmp_path)
     assert (tmp_path / "thesis.tex").exists()
     assert not (tmp_path / MARK).exists()
 
 
 def test_a_month_is_delivered_as_a_rename(tmp_path: Path):
-    project = prepare(tmp_path / "demo")
+    project = prepare_home(tmp_path / "demo")
     project.outbox.mkdir()
     file = project.outbox / "2013-01.parquet"
     file.write_bytes(b"rows")
@@ -72,19 +72,19 @@ def test_a_month_is_delivered_as_a_rename(tmp_path: Path):
 
 @pytest.fixture(scope="module")
 def chapters() -> list[Chapter]:
-    desk, told = Desk(), []
+    app_context, told = Desk(), []
     for month, outcome in (("2013-01", {}), ("2013-02", FAILS), ("2013-03", UNDECIDED)):
-        after = len(desk.house.records())
-        desk.house.data(27_000, f"data/{month}.parquet")
-        with desk.house.store.read() as tx:
-            assert not look(tx, MODEL).idle
+        after = len(app_context.house.records())
+        app_context.house.data(27_000, f"data/{month}.parquet")
+        with app_context.house.store.read() as tx:
+            assert not look_at_work(tx, MODEL).idle
             assert not arrived(tx, MODEL, f"{month}.parquet")
-        desk.house.work(outcome)
-        with desk.house.store.read() as tx:
-            assert look(tx, MODEL).idle
+        app_context.house.work(outcome)
+        with app_context.house.store.read() as tx:
+            assert look_at_work(tx, MODEL).idle
             assert arrived(tx, MODEL, f"{month}.parquet")
             told.append(chapter(tx, MODEL, month, 27_000, after))
-        desk.house.clock.advance(timedelta(days=31))
+        app_context.house.clock.advance(timedelta(days=31))
     return told
 
 
@@ -151,7 +151,7 @@ def test_the_demonstration_stays_in_its_home_whatever_the_shell_says(
     (tmp_path / "incumbent.toml").write_text('database_url = "postgresql://production/real"\n')
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(os, "environ", {"INCUMBENT_BROKER_URL": "redis://production", **os.environ})
-    settings = settings_of(prepare(tmp_path / "demo"))
+    settings = settings_of(prepare_home(tmp_path / "demo"))
     assert settings.database == f"sqlite:///{tmp_path / 'demo' / 'incumbent.db'}"
     assert settings.broker is None
     assert settings.worker_clock == "ordered"

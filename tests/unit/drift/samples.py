@@ -9,7 +9,7 @@ import pyarrow as pa
 from controller.domain.drift import ColumnDrift, DriftReport
 from controller.domain.layouts import Layout
 from controller.domain.profiles import Profile
-from controller.evidence.drift import DriftOptions, compare
+from controller.evidence.drift import DriftOptions, compare_profiles
 from workers.profiles import BatchData, make_layout, make_profile
 
 
@@ -25,7 +25,7 @@ def report(
     reference: dict[str, Any], batch: dict[str, Any], options: DriftOptions | None = None
 ) -> DriftReport:
     layout, (before, now) = profiled(reference, batch)
-    return compare(layout, before, now, options)
+    return compare_profiles(layout, before, now, options)
 
 
 def drift_of(reference: Any, batch: Any, options: DriftOptions | None = None) -> ColumnDrift:

@@ -19,11 +19,11 @@ from controller.domain.drift import (
     DriftMetric,
     DriftReport,
     DriftVerdict,
-    worst,
+    worst_verdict,
 )
 from controller.domain.errors import NotFound, UserError
 from controller.domain.profiles import merge_profiles
-from controller.evidence.drift import DriftOptions, compare, history_ceiling
+from controller.evidence.drift import DriftOptions, compare_profiles, history_ceiling
 from tests.unit.drift.samples import drift_of, profiled, report
 
 OK, WARN, ALERT, FEW = (
@@ -215,9 +215,9 @@ def test_another_window_may_be_the_reference(rng):
     rows = [{"x": rng.choice(list("abcdef"), size=5000)} for _ in range(3)]
     layout, (_, second, third) = profiled(*rows)
     options = DriftOptions(training_reference=False)
-    assert compare(layout, second, third, options).verdict is OK
+    assert compare_profiles(layout, second, third, options).verdict is OK
     both = merge_profiles([second, third])
-    assert compare(layout, both, third, options).reference_rows == 10_000
+    assert compare_profiles(layout, both, third, options).reference_rows == 10_000
 
 
 def test_the_verdict_is_that_of_the_critical_columns(rng):
@@ -242,7 +242,7 @@ def test_critical_columns_must_exist(critical, message, rng):
 def test_profiles_of_another_layout_are_refused(rng):
     layout, (before, _) = profiled({"x": rng.normal(size=600)}, {"x": rng.normal(size=600)})
     with pytest.raises(UserError, match="the current profile was counted with layout"):
-        compare(layout, before, replace(before, layout="0" * 64))
+        compare_profiles(layout, before, replace(before, layout="0" * 64))
 
 
 def test_a_report_knows_its_columns_only(rng):
@@ -299,9 +299,9 @@ def test_numbers_near_the_end_of_the_scale_do_not_break_a_report(rng):
 
 
 def test_the_worst_verdict_wins_and_nothing_is_not_calm():
-    assert worst([OK, FEW, WARN]) is WARN
-    assert worst([OK, FEW]) is FEW
-    assert worst([]) is FEW
+    assert worst_verdict([OK, FEW, WARN]) is WARN
+    assert worst_verdict([OK, FEW]) is FEW
+    assert worst_verdict([]) is FEW
 
 
 def test_every_threshold_has_a_reason_and_warns_before_it_alerts():

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from controller.domain.decay import DecayVerdict, Watch
-from controller.evidence.scored import Scored, Side
-from controller.evidence.watching import Since, answer, estimates, history
+from controller.domain.decay import DecayVerdict, MetricWatch
+from controller.evidence.scored import Scored, ScoredSide
+from controller.evidence.watching import RowsSince, answer_watch, estimates, metric_history
 
 DAYS = timedelta(days=1).total_seconds()
-WATCH = Watch(
+WATCH = MetricWatch(
     name="w",
     asked_by="trigger",
     metric="mae",
@@ -28,7 +28,7 @@ WATCH = Watch(
 
 def regression(
     days: int = 20, *, bad_from: int = 10**6, bad_until: int = 10**6, **more: Any
-) -> Since:
+) -> RowsSince:
     """A hundred rows a day; errors of size 1, and of size 4 from ``bad_from`` until ``bad_until``."""
     rng = np.random.default_rng(5)
     day = np.repeat(np.arange(days), 100)
@@ -38,24 +38,24 @@ def regression(
     record = Scored(
         run="r",
         y=rng.normal(size=1000),
-        sides={"challenger": Side(name="challenger v1", values=np.zeros(1000))},
+        sides={"challenger": ScoredSide(name="challenger v1", values=np.zeros(1000))},
         baseline={"median": 3.0, "mean": 3.0},
     )
     values: dict[str, Any] = {
         "truth": truth,
         "times": times,
         "labelled": np.ones(day.size, dtype=bool),
-        "sides": {"champion": Side(name="champion v1", values=np.zeros(day.size))},
+        "sides": {"champion": ScoredSide(name="champion v1", values=np.zeros(day.size))},
         "record": record,
         "version": 1,
         "slices": {"even": np.where(day % 2 == 0, "yes", "no")},
     }
-    return Since(**(values | more))
+    return RowsSince(**(values | more))
 
 
-def ask(since: Since, **changes: Any):
+def ask(since: RowsSince, **changes: Any):
 
-    return answer(since, replace(WATCH, **changes))
+    return answer_watch(since, replace(WATCH, **changes))
 
 
 def test_decay_that_passed_is_not_told_again():
@@ -107,7 +107,7 @@ def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_metric_by_day_window_and_slice_has_its_labels():
-    found = history(regression(), [WATCH])["mae"]
+    found = metric_history(regression(), [WATCH])["mae"]
     assert [p.labels for p in found["days"]] == [100] * 20
     assert {p.slice for p in found["windows by even"]} == {"yes", "no"}
 
@@ -117,7 +117,7 @@ def test_unlabelled_rows_of_a_classifier_are_estimated_by_their_probabilities():
     p_then, p_now = rng.uniform(size=2000), rng.uniform(0.4, 0.6, size=500)
     then = (rng.uniform(size=2000) < p_then).astype(int)
     side = _classifier(p_now)
-    since = Since(
+    since = RowsSince(
         truth=np.zeros(500),
         times=np.full(500, np.datetime64("2013-01-01", "us")),
         labelled=np.zeros(500, dtype=bool),
@@ -133,8 +133,8 @@ def test_unlabelled_rows_of_a_classifier_are_estimated_by_their_probabilities():
     assert found["reference"] == pytest.approx(0.75, abs=0.05)
 
 
-def _classifier(p: Any) -> Side:
-    return Side(
+def _classifier(p: Any) -> ScoredSide:
+    return ScoredSide(
         name="v1",
         values=(p >= 0.5).astype(int),
         probabilities=np.column_stack([1 - p, p]),

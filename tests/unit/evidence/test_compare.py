@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from controller.domain.evidence import GateEvidence
 from controller.domain.metrics import METRICS, PredictionType
-from controller.evidence.compare import Need, Options, Question, compare
+from controller.evidence.compare import Need, Options, Question, compare_models
 
 RNG = np.random.default_rng(42)
 N = 800
@@ -46,7 +46,7 @@ def assert_plain(evidence: GateEvidence) -> None:
 
 
 def test_a_better_challenger_passes_and_a_worse_one_fails() -> None:
-    up, down = compare(Y, GOOD, BAD, BETTER), compare(Y, BAD, GOOD, BETTER)
+    up, down = compare_models(Y, GOOD, BAD, BETTER), compare_models(Y, BAD, GOOD, BETTER)
     assert_plain(up)
     assert passes(up)
     assert not passes(down)
@@ -91,7 +91,10 @@ def test_every_kind_of_metric_sees_the_better_model(
 ) -> None:
     question = Question(metric=metric, need=Need.SUPERIORITY)
     options = Options(resamples=1000)
-    up, down = compare(y, good, bad, question, options), compare(y, bad, good, question, options)
+    up, down = (
+        compare_models(y, good, bad, question, options),
+        compare_models(y, bad, good, question, options),
+    )
     assert_plain(up)
     assert passes(up)
     assert not passes(down)
@@ -113,14 +116,14 @@ def test_every_kind_of_metric_sees_the_better_model(
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_theta_of_each_need(question: Question, theta: str) -> None:
-    found = compare(Y, GOOD, BAD, question)
+    found = compare_models(Y, GOOD, BAD, question)
     values = {"new": found.challenger, "old": found.reference}
     assert found.theta == pytest.approx(eval(theta, {}, values))
 
 
 def test_scores_turn_the_sign_and_the_relative_margin() -> None:
     question = Question(metric="r2", need=Need.NON_INFERIORITY, margin=0.1, relative=True)
-    found = compare(Y, BAD, GOOD, question)
+    found = compare_models(Y, BAD, GOOD, question)
     assert found.challenger is not None
     assert found.reference is not None
     assert found.theta == pytest.approx(0.9 * found.reference - found.challenger)
@@ -138,13 +141,13 @@ def test_scores_turn_the_sign_and_the_relative_margin() -> None:
     ids=["mae at most 1", "mae at most 0.5", "r2 at least 0.5", "r2 at least 0.99"],
 )
 def test_thresholds(question: Question, *, expected: bool) -> None:
-    assert passes(compare(Y, GOOD, None, question)) is expected
+    assert passes(compare_models(Y, GOOD, None, question)) is expected
 
 
 def test_p_values_and_interval_tell_one_story() -> None:
     level = 0.05
     for shift in np.linspace(-0.2, 0.2, 9):
-        found = compare(Y, BAD + shift, BAD, BETTER)
+        found = compare_models(Y, BAD + shift, BAD, BETTER)
         if found.problem:
             continue
         assert found.p_pass is not None
@@ -154,7 +157,7 @@ def test_p_values_and_interval_tell_one_story() -> None:
 
 def test_missing_labels_are_dropped_and_counted() -> None:
     y: list[float | None] = [*Y[:-3], None, None, math.nan]
-    found = compare(y, GOOD, BAD, BETTER)
+    found = compare_models(y, GOOD, BAD, BETTER)
     assert (found.n, found.n_dropped) == (N - 3, 3)
     assert found.challenger == pytest.approx(np.mean(np.abs(GOOD - Y)[:-3]))
     assert passes(found)
@@ -162,7 +165,7 @@ def test_missing_labels_are_dropped_and_counted() -> None:
 
 def test_an_inconclusive_test_says_how_many_rows_would_have_decided_it() -> None:
     nearly = Y + (BAD - Y) * 0.99
-    few = compare(Y[:100], nearly[:100] + RNG.normal(0, 0.5, 100), BAD[:100], BETTER)
+    few = compare_models(Y[:100], nearly[:100] + RNG.normal(0, 0.5, 100), BAD[:100], BETTER)
     assert few.p_pass is not None
     assert few.p_fail is not None
     assert min(few.p_pass, few.p_fail) > 0.05
@@ -174,14 +177,14 @@ def test_an_inconclusive_test_says_how_many_rows_would_have_decided_it() -> None
 def test_weights_count_rows() -> None:
     weights = np.where(np.arange(N) % 2, 2.0, 1.0)
     question = BETTER
-    weighted = compare(Y, GOOD, BAD, question, Options(weights=weights))
+    weighted = compare_models(Y, GOOD, BAD, question, Options(weights=weights))
     assert weighted.challenger == pytest.approx(np.average(np.abs(GOOD - Y), weights=weights))
     assert passes(weighted)
 
 
 def test_zero_weights_leave_rows_out() -> None:
     weights = (np.arange(N) < 400) * 1.0
-    found = compare(Y, GOOD, BAD, BETTER, Options(weights=weights))
+    found = compare_models(Y, GOOD, BAD, BETTER, Options(weights=weights))
     assert found.challenger == pytest.approx(np.mean(np.abs(GOOD - Y)[:400]))
     assert found.n == 400
 
@@ -194,9 +197,9 @@ def test_zero_weights_leave_rows_out() -> None:
 def test_the_same_seed_gives_the_same_bits(metric: str, *, blocks: bool) -> None:
     options = Options(seed=5, resamples=500, blocks=np.arange(N) % 40 if blocks else None)
     question = Question(metric=metric, need=Need.SUPERIORITY)
-    one, two = (compare(Y, GOOD, BAD, question, options) for _ in range(2))
+    one, two = (compare_models(Y, GOOD, BAD, question, options) for _ in range(2))
     assert one == two
-    other = compare(Y, GOOD, BAD, question, replace(options, seed=6))
+    other = compare_models(Y, GOOD, BAD, question, replace(options, seed=6))
     assert other.interval_high != one.interval_high
 
 
@@ -204,14 +207,16 @@ def test_the_same_seed_gives_the_same_bits(metric: str, *, blocks: bool) -> None
 
 
 def test_many_blocks_are_resampled_whole() -> None:
-    found = compare(Y, GOOD, BAD, BETTER, Options(blocks=[f"day {i % 50}" for i in range(N)]))
+    found = compare_models(
+        Y, GOOD, BAD, BETTER, Options(blocks=[f"day {i % 50}" for i in range(N)])
+    )
     assert found.details["test"] == "bootstrap"
     assert found.blocks == 50
     assert found.method == "paired BCa bootstrap of 50 blocks"
 
 
 def test_few_blocks_get_students_t() -> None:
-    found = compare(Y, GOOD, BAD, BETTER, Options(blocks=np.arange(N) % 7))
+    found = compare_models(Y, GOOD, BAD, BETTER, Options(blocks=np.arange(N) % 7))
     assert found.details["test"] == "t"
     assert found.method == "paired jackknife of 7 blocks, Student's t(6)"
     assert found.notes[0] == "Only 7 independent blocks: Student's t instead of a bootstrap."
@@ -220,7 +225,7 @@ def test_few_blocks_get_students_t() -> None:
 def test_times_make_blocks_of_days() -> None:
     start = datetime(2013, 1, 1, tzinfo=UTC)
     times = [start + timedelta(hours=i) for i in range(N)]
-    found = compare(Y, GOOD, BAD, BETTER, Options(time=times))
+    found = compare_models(Y, GOOD, BAD, BETTER, Options(time=times))
     assert found.blocks == math.ceil(N / 24)
 
 
@@ -228,8 +233,8 @@ def test_a_day_effect_widens_the_interval() -> None:
     day = np.repeat(np.arange(40), 20)
     effect = np.random.default_rng(1).normal(0, 0.5, 40)[day]
     challenger = Y + np.abs(BAD - Y) + effect
-    rows = compare(Y, challenger, BAD, BETTER)
-    days = compare(Y, challenger, BAD, BETTER, Options(blocks=day))
+    rows = compare_models(Y, challenger, BAD, BETTER)
+    days = compare_models(Y, challenger, BAD, BETTER, Options(blocks=day))
     assert rows.details["standard_error"] is not None
     assert days.details["standard_error"] is not None
     assert float(days.details["standard_error"]) > 2 * float(rows.details["standard_error"])
@@ -240,7 +245,9 @@ def test_hard_classes_get_mcnemar() -> None:
     challenger, champion = y.copy(), y.copy()
     champion[:25] = 1 - champion[:25]
     challenger[30:45] = 1 - challenger[30:45]
-    found = compare(y, challenger, champion, Question(metric="accuracy", need=Need.SUPERIORITY))
+    found = compare_models(
+        y, challenger, champion, Question(metric="accuracy", need=Need.SUPERIORITY)
+    )
     assert found.details["test"] == "mcnemar"
     assert (found.details["mcnemar_b"], found.details["mcnemar_c"]) == (15, 25)
     assert found.details["mcnemar_p"] == pytest.approx(0.15386, abs=5e-6)
@@ -248,7 +255,7 @@ def test_hard_classes_get_mcnemar() -> None:
     assert found.p_pass == pytest.approx(0.15386 / 2, abs=5e-6)
     assert found.interval_low is not None
     assert found.interval_low < 0 < (found.interval_high or 0)
-    by_loss = compare(
+    by_loss = compare_models(
         y,
         challenger,
         champion,
@@ -259,10 +266,10 @@ def test_hard_classes_get_mcnemar() -> None:
 
 
 def test_forecasts_with_a_horizon_get_diebold_mariano() -> None:
-    found = compare(Y, GOOD, BAD, BETTER, Options(horizon=3, time=np.arange(N)))
+    found = compare_models(Y, GOOD, BAD, BETTER, Options(horizon=3, time=np.arange(N)))
     assert found.details["test"] == "diebold_mariano"
     assert passes(found)
-    backwards = compare(
+    backwards = compare_models(
         Y[::-1], GOOD[::-1], BAD[::-1], BETTER, Options(horizon=3, time=np.arange(N)[::-1])
     )
     assert backwards.p_pass == found.p_pass
@@ -272,22 +279,22 @@ def test_forecasts_with_a_horizon_get_diebold_mariano() -> None:
     "test", ["bootstrap", "t", "normal", "wild_cluster", "diebold_mariano", "confidence_sequence"]
 )
 def test_a_named_test_is_run_and_shown(test: str) -> None:
-    found = compare(Y, GOOD, BAD, BETTER, Options(test=test, blocks=np.arange(N) % 40))
+    found = compare_models(Y, GOOD, BAD, BETTER, Options(test=test, blocks=np.arange(N) % 40))
     assert found.details["test"] == test
     assert passes(found)
     assert_plain(found)
 
 
 def test_a_confidence_sequence_is_wider_than_a_fixed_test() -> None:
-    fixed = compare(Y, GOOD, BAD, BETTER, Options(test="normal"))
-    always = compare(Y, GOOD, BAD, BETTER, Options(test="confidence_sequence"))
+    fixed = compare_models(Y, GOOD, BAD, BETTER, Options(test="normal"))
+    always = compare_models(Y, GOOD, BAD, BETTER, Options(test="confidence_sequence"))
     assert fixed.interval_high is not None
     assert always.interval_high is not None
     assert always.interval_high > fixed.interval_high
 
 
 def test_a_point_test_has_no_interval_and_no_p_value() -> None:
-    found = compare(Y, GOOD, BAD, BETTER, Options(test="point"))
+    found = compare_models(Y, GOOD, BAD, BETTER, Options(test="point"))
     assert found.theta is not None
     assert found.theta < 0
     assert found.p_pass is None
@@ -301,7 +308,7 @@ def test_identical_in_truth_is_hardly_ever_promoted() -> None:
     for i in range(300):
         y = rng.normal(size=200)
         pair = y + rng.normal(size=(2, 200))
-        found = compare(y, pair[0], pair[1], BETTER, Options(seed=i, resamples=500))
+        found = compare_models(y, pair[0], pair[1], BETTER, Options(seed=i, resamples=500))
         promoted += passes(found)
     assert 0.01 < promoted / 300 < 0.09
 
@@ -407,7 +414,7 @@ WRONG: dict[str, tuple[Any, Any, Any, Question, Options, str]] = {
 @pytest.mark.parametrize("case", WRONG)
 def test_wrong_input_gives_a_sentence_and_never_a_pass(case: str) -> None:
     y, challenger, reference, question, options, words = WRONG[case]
-    found = compare(y, challenger, reference, question, options)
+    found = compare_models(y, challenger, reference, question, options)
     assert found.problem is not None
     assert words in found.problem
     assert not passes(found)
@@ -415,7 +422,7 @@ def test_wrong_input_gives_a_sentence_and_never_a_pass(case: str) -> None:
 
 
 def test_lost_predictions_are_counted() -> None:
-    found = compare(Y, NAN, BAD, BETTER)
+    found = compare_models(Y, NAN, BAD, BETTER)
     assert found.details["dropped_predictions"] == 1
     assert found.challenger is None
 
@@ -472,7 +479,7 @@ def test_no_input_raises_or_leaks_nan(
         metric=metric, need=need, margin=margin, relative=relative, threshold=threshold
     )
     options = Options(confidence=confidence, blocks=blocks, weights=weights, resamples=20)
-    assert_plain(compare(y, challenger, reference, question, options))
+    assert_plain(compare_models(y, challenger, reference, question, options))
 
 
 short = st.lists(st.tuples(*[st.floats(-1e6, 1e6)] * 3), min_size=2, max_size=45)
@@ -483,8 +490,8 @@ short = st.lists(st.tuples(*[st.floats(-1e6, 1e6)] * 3), min_size=2, max_size=45
 def test_swapping_the_models_swaps_the_p_values(rows: list[tuple[float, float, float]]) -> None:
     y, new, old = map(list, zip(*rows, strict=True))
     options = Options(test="t")
-    one = compare(y, new, old, BETTER, options)
-    two = compare(y, old, new, BETTER, options)
+    one = compare_models(y, new, old, BETTER, options)
+    two = compare_models(y, old, new, BETTER, options)
     assert (one.problem is None) == (two.problem is None)
     if one.problem is None:
         assert one.p_pass == pytest.approx(two.p_fail, abs=1e-9)

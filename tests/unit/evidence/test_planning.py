@@ -8,14 +8,14 @@ import pytest
 from statsmodels.stats.power import normal_sample_size_one_tail
 
 from controller.evidence.planning import (
-    Adaptivity,
+    HoldoutAdaptivity,
     bennett_rows,
     hoeffding_rows,
     hoeffding_sum_rows,
     rows_needed,
 )
 
-NONE, FULL, FIRST = Adaptivity.NONE, Adaptivity.FULL, Adaptivity.FIRST_CHANGE
+NONE, FULL, FIRST = HoldoutAdaptivity.NONE, HoldoutAdaptivity.FULL, HoldoutAdaptivity.FIRST_CHANGE
 
 
 def test_rows_needed() -> None:
@@ -29,7 +29,7 @@ def test_rows_needed() -> None:
     [(1, NONE, 46_052), (32, NONE, 63_381), (32, FULL, 156_956), (32, FIRST, 63_381)],
     ids=["single", "none", "full", "first change"],
 )
-def test_hoeffding_at_one_percent(steps: int, adaptivity: Adaptivity, rows: int) -> None:
+def test_hoeffding_at_one_percent(steps: int, adaptivity: HoldoutAdaptivity, rows: int) -> None:
     assert ceil(hoeffding_rows(0.01, 1e-4, steps=steps, adaptivity=adaptivity)) == rows
 
 
@@ -38,13 +38,13 @@ def test_hoeffding_at_five_percent() -> None:
 
 
 @pytest.mark.parametrize(("adaptivity", "rows"), [(NONE, 29_048), (FULL, 67_706)])
-def test_bennett(adaptivity: Adaptivity, rows: int) -> None:
+def test_bennett(adaptivity: HoldoutAdaptivity, rows: int) -> None:
     found = bennett_rows(0.01, 1e-4, disagreement=0.1, steps=32, adaptivity=adaptivity)
     assert ceil(found) == rows
 
 
 @pytest.mark.parametrize(("adaptivity", "rows"), [(NONE, 44_268), (FULL, 58_799)])
-def test_wide_range(adaptivity: Adaptivity, rows: int) -> None:
+def test_wide_range(adaptivity: HoldoutAdaptivity, rows: int) -> None:
     found = hoeffding_rows(0.02, 0.001, value_range=2.0, steps=7, adaptivity=adaptivity)
     assert round(found) == rows
 

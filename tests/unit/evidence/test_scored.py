@@ -12,7 +12,7 @@ import pytest
 
 from controller.domain.errors import IntegrityError
 from controller.domain.rules import Comparison, Gate, Margin, Reference, Slices
-from controller.evidence.scored import Scored, Side, gate_evidence, seed_of
+from controller.evidence.scored import Scored, ScoredSide, gate_evidence, seed_of
 from controller.evidence.stored import evidence_from, read_scored, write_scored
 
 CHANCE = np.random.default_rng(1)
@@ -23,8 +23,8 @@ GOOD = LABELS + 0.1 * CHANCE.normal(size=N)
 POOR = LABELS + CHANCE.normal(size=N)
 
 
-def side(name: str, values: Any = None, **more: Any) -> Side:
-    return Side(name=name, values=None if values is None else np.asarray(values), **more)
+def side(name: str, values: Any = None, **more: Any) -> ScoredSide:
+    return ScoredSide(name=name, values=None if values is None else np.asarray(values), **more)
 
 
 def scored(**changes: Any) -> Scored:
@@ -86,7 +86,7 @@ def test_the_better_side_is_seen_and_days_are_the_blocks():
 @pytest.mark.parametrize("broken", ["challenger", "champion"])
 def test_a_side_without_answers_lets_nobody_pass(broken: str):
     sides = dict(scored().sides)
-    sides[broken] = Side(name=f"{broken} v9", problem="it cannot be loaded")
+    sides[broken] = ScoredSide(name=f"{broken} v9", problem="it cannot be loaded")
     found = gate_evidence(scored(sides=sides), gate())
     assert found.problem == f"{broken} v9: it cannot be loaded"
     assert (found.challenger, found.p_pass) == (None, None)
@@ -128,8 +128,8 @@ CERTAIN = 1 / (1 + np.exp(-6 * GOOD))
 VAGUE = 1 / (1 + np.exp(-1 * POOR))
 
 
-def classifier(name: str, p: Any) -> Side:
-    return Side(
+def classifier(name: str, p: Any) -> ScoredSide:
+    return ScoredSide(
         name=name,
         values=np.array(["no", "yes"], dtype=object)[(np.asarray(p) > 0.5).astype(int)],
         probabilities=np.column_stack([1 - p, p]),

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.evidence.sequence import (
-    Running,
+    RunningMoments,
+    add_observation,
     best_rho,
     merge,
-    observe,
     one_sided_bound,
     one_sided_log_mixture,
     sequence_interval,
@@ -41,10 +41,10 @@ values = st.lists(st.floats(-1e3, 1e3), min_size=0, max_size=40)
 
 @given(values, values)
 def test_merging_two_folds_is_folding_all(left: list[float], right: list[float]) -> None:
-    def fold(items: list[float]) -> Running:
-        state = Running()
+    def fold(items: list[float]) -> RunningMoments:
+        state = RunningMoments()
         for item in items:
-            state = observe(state, item)
+            state = add_observation(state, item)
         return state
 
     both, merged = fold(left + right), merge(fold(left), fold(right))
@@ -55,26 +55,26 @@ def test_merging_two_folds_is_folding_all(left: list[float], right: list[float])
 
 def test_running_variance_is_numpys() -> None:
     items = np.random.default_rng(1).normal(5.0, 2.0, 100)
-    state = Running()
+    state = RunningMoments()
     for item in items:
-        state = observe(state, float(item))
+        state = add_observation(state, float(item))
     assert state.mean == pytest.approx(items.mean())
     assert state.variance == pytest.approx(items.var(ddof=1))
 
 
 @pytest.mark.parametrize("n", [0, 1, 2], ids=["nothing", "one value", "two equal values"])
 def test_nothing_is_known_at_first(n: int) -> None:
-    state = Running()
+    state = RunningMoments()
     for _ in range(n):
-        state = observe(state, 1.0)
+        state = add_observation(state, 1.0)
     found = sequence_interval(state, 0.95)
     assert found.low == -math.inf
     assert found.p_less == found.p_greater == 1.0
 
 
 def test_p_value_is_the_inversion_of_the_interval() -> None:
-    plain = sequence_interval(Running(400, 0.0, 399.0), 0.9)
-    moved = sequence_interval(Running(400, -plain.high, 399.0), 0.9)
+    plain = sequence_interval(RunningMoments(400, 0.0, 399.0), 0.9)
+    moved = sequence_interval(RunningMoments(400, -plain.high, 399.0), 0.9)
     assert moved.high == pytest.approx(0.0, abs=1e-12)
     assert moved.p_less == pytest.approx(0.05)
 
@@ -87,7 +87,9 @@ def test_thirty_looks_at_identical_models() -> None:
     for _ in range(400):
         sums = np.cumsum(rng.normal(size=3000))[looks - 1]
         naive += bool((sums / np.sqrt(looks) < -1.645).any())
-        states = [Running(int(n), s / n, float(n - 1)) for n, s in zip(looks, sums, strict=True)]
+        states = [
+            RunningMoments(int(n), s / n, float(n - 1)) for n, s in zip(looks, sums, strict=True)
+        ]
         ours += any(sequence_interval(state, 0.9).high < 0.0 for state in states)
     assert 0.15 < naive / 400 < 0.35
     assert ours / 400 < 0.05

@@ -14,7 +14,7 @@ from controller.adapters.memory import MemorySender, MemoryStore, SimulatedClock
 from controller.domain.errors import Conflict, NotFound, Unavailable, UserError
 from controller.domain.notices import ChannelRules, QuietHours, Template
 from controller.ports import Delivery, DeliveryQuery, DeliveryState, Message, Silence
-from controller.service.notices.again import send_again, silence, try_out
+from controller.service.notices.again import keep_silence, send_again, try_out
 from controller.service.notices.deliver import DeliverNotifications, NoticeConfig
 from tests.support.makers import AT
 
@@ -163,7 +163,7 @@ def test_silences_are_kept_in_the_log():
             model="flight-*", event="held", reason="moving the warehouse", created_by="person:ana",
             created_at=AT, ends_at=AT + 60 * MINUTE,
         )  # fmt: skip
-        silence(tx, wanted, AT)
+        keep_silence(tx, wanted, AT)
     for _ in range(5):
         post.say()
     post.say("failed", "run r9 failed")
@@ -190,7 +190,7 @@ def test_a_silence_has_a_reason_and_an_end(changes: Mapping[str, Any], said: str
         "reason": "r", "created_by": "a", "created_at": AT, "ends_at": AT + MINUTE,
     }  # fmt: skip
     with Post().store.begin() as tx, pytest.raises(UserError, match=said):
-        silence(tx, Silence(**{**values, **changes}), AT)
+        keep_silence(tx, Silence(**{**values, **changes}), AT)
 
 
 def test_a_service_that_answers_500_for_a_day_gets_two_messages_when_it_is_back():

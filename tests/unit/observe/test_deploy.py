@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from controller.service.observe.catalogue import METRICS
+from controller.service.observe.catalogue import EXPORTED_METRICS
 from scripts.dashboard import text
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "deploy" / "observability"
 PROMTOOL = shutil.which("promtool")
-KNOWN = {metric.name for metric in METRICS} | {
+KNOWN = {metric.name for metric in EXPORTED_METRICS} | {
     f"{metric.name}_{end}"
-    for metric in METRICS
+    for metric in EXPORTED_METRICS
     if metric.kind == "histogram"
     for end in ("bucket", "sum", "count")
 }

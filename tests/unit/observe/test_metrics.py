@@ -25,8 +25,8 @@ from controller.domain.runs import RunKind, RunState
 from controller.entrypoints.observe import ObserveServer, Probes
 from controller.ports import RunEnd, Store, Transaction
 from controller.service.loops import Health
-from controller.service.observe.catalogue import METRICS, MOST_MODELS
-from controller.service.observe.figures import Figures
+from controller.service.observe.catalogue import EXPORTED_METRICS, MOST_LABELS
+from controller.service.observe.figures import ProcessFigures
 from controller.service.observe.observer import Observer, Watching
 from controller.service.readiness import Condition, Watched, conditions
 from tests.support.house import MODEL, UNDECIDED, House
@@ -160,10 +160,12 @@ def test_too_many_models_make_one_more_series():
     watch = Watch()
     verdicts = {(f"m{n}", "train"): 1 for n in range(300_000)}
     held: Any = defaultdict(lambda: defaultdict(float))
-    watch.exposition._from_books(Figures(verdicts=verdicts, now=watch.house.clock.now()), held)
+    watch.exposition._from_books(
+        ProcessFigures(verdicts=verdicts, now=watch.house.clock.now()), held
+    )
     found = held["incumbent_decisions_total"]
-    assert len(found) == MOST_MODELS + 1
-    assert found["other", "train"] == 300_000 - MOST_MODELS
+    assert len(found) == MOST_LABELS + 1
+    assert found["other", "train"] == 300_000 - MOST_LABELS
 
 
 def test_a_scrape_during_an_outage_tells_what_was_known_and_how_old_it_is():
@@ -217,7 +219,7 @@ def test_promtool_finds_nothing_in_the_metrics():
 def test_every_metric_of_the_catalogue_is_exposed():
     text = Watch().exposition.text().decode()
     named = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
-    assert named == {metric.name for metric in METRICS}
+    assert named == {metric.name for metric in EXPORTED_METRICS}
 
 
 # --- over HTTP ------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from controller.domain.decisions import Result
 from controller.domain.evidence import Evaluation, GateEvidence
 from controller.domain.rules import Comparison, Gate, Margin, Reference, Slices
-from controller.policy.gates import judge_gate, judge_gates, worst
+from controller.policy.gates import judge_gate, judge_gates, worst_result
 from tests.support.house import BETTER, FAILS, UNDECIDED, evidence, servable
 
 POINT = Gate(
@@ -163,7 +163,9 @@ def test_servable_is_always_on(parts: tuple[GateEvidence, ...], result: Result):
 
 
 def test_the_worst_result_counts():
-    assert worst([Result.PASS, Result.INCONCLUSIVE, Result.FAIL, Result.ERROR]) is Result.ERROR
-    assert worst([Result.PASS, Result.INCONCLUSIVE, Result.FAIL]) is Result.FAIL
-    assert worst([Result.PASS, Result.INCONCLUSIVE]) is Result.INCONCLUSIVE
-    assert worst([Result.PASS]) is Result.PASS
+    assert (
+        worst_result([Result.PASS, Result.INCONCLUSIVE, Result.FAIL, Result.ERROR]) is Result.ERROR
+    )
+    assert worst_result([Result.PASS, Result.INCONCLUSIVE, Result.FAIL]) is Result.FAIL
+    assert worst_result([Result.PASS, Result.INCONCLUSIVE]) is Result.INCONCLUSIVE
+    assert worst_result([Result.PASS]) is Result.PASS

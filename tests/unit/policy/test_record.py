@@ -9,22 +9,22 @@ from random import Random
 
 import pytest
 
-from controller.domain.records import Record, Span, add, bounded, figure
-from controller.policy.record import Ask, judge, level_of, upper_bar
+from controller.domain.records import Record, WindowSums, add_figure, bounded, figure
+from controller.policy.record import HarmQuestion, judge_record, level_of, upper_bar
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
-MEAN = Ask(bar=14.0, alpha=0.05, higher_is_worse=True, bounded=False, min_samples=100)
-RATE = Ask(bar=0.01, alpha=0.05, higher_is_worse=True, bounded=True, min_samples=100)
+MEAN = HarmQuestion(bar=14.0, alpha=0.05, higher_is_worse=True, bounded=False, min_samples=100)
+RATE = HarmQuestion(bar=0.01, alpha=0.05, higher_is_worse=True, bounded=True, min_samples=100)
 
 
-def record(spans: tuple[Span, ...]) -> Record:
+def record(spans: tuple[WindowSums, ...]) -> Record:
     return Record(version=2, metric="mae", window=86_400.0, since=SINCE, spans=spans)
 
 
 def served(values: Sequence[tuple[float, int, float | None]], per_window: int = 24) -> Record:
-    spans: tuple[Span, ...] = ()
+    spans: tuple[WindowSums, ...] = ()
     for number, (value, rows, std) in enumerate(values):
-        spans = add(spans, figure(number // per_window, value, rows, std))
+        spans = add_figure(spans, figure(number // per_window, value, rows, std))
     return record(spans)
 
 
@@ -33,19 +33,19 @@ def test_levels_of_all_windows_add_up_to_alpha():
 
 
 def test_a_mean_that_is_worse_is_shown_and_one_at_the_bar_is_not():
-    assert judge(served([(15.5, 200, 14.0)] * 40), MEAN).bad
-    assert not judge(served([(14.0, 200, 14.0)] * 40), MEAN).bad
-    assert not judge(served([(12.0, 200, 14.0)] * 40), MEAN).bad
+    assert judge_record(served([(15.5, 200, 14.0)] * 40), MEAN).bad
+    assert not judge_record(served([(14.0, 200, 14.0)] * 40), MEAN).bad
+    assert not judge_record(served([(12.0, 200, 14.0)] * 40), MEAN).bad
 
 
 def test_a_higher_is_better_metric_is_read_the_other_way():
-    ask = Ask(bar=0.8, alpha=0.05, higher_is_worse=False, bounded=True, min_samples=100)
-    assert judge(served([(0.70, 200, None)] * 20), ask).bad
-    assert not judge(served([(0.81, 200, None)] * 20), ask).bad
+    ask = HarmQuestion(bar=0.8, alpha=0.05, higher_is_worse=False, bounded=True, min_samples=100)
+    assert judge_record(served([(0.70, 200, None)] * 20), ask).bad
+    assert not judge_record(served([(0.81, 200, None)] * 20), ask).bad
 
 
 def test_a_regression_after_a_long_time_of_health_is_shown_since_its_window():
-    found = judge(served([(0.005, 1000, None)] * 24 * 20 + [(0.03, 1000, None)] * 24), RATE)
+    found = judge_record(served([(0.005, 1000, None)] * 24 * 20 + [(0.03, 1000, None)] * 24), RATE)
     assert found.bad
     whole = served([(0.005, 1000, None)] * 24 * 20 + [(0.03, 1000, None)] * 24).whole()
     assert whole.total / whole.rows < RATE.bar  # the mean of the whole reign hides it
@@ -53,31 +53,33 @@ def test_a_regression_after_a_long_time_of_health_is_shown_since_its_window():
 
 
 def test_too_few_samples_show_nothing():
-    found = judge(served([(1.0, 50, None)]), RATE)
+    found = judge_record(served([(1.0, 50, None)]), RATE)
     assert not found.bad
     assert found.why_not == "50 samples, at least 100 are needed"
 
 
 def test_figures_without_a_spread_are_observations_of_their_own():
     rng = Random(5)
-    latency = Ask(bar=50.0, alpha=0.05, higher_is_worse=True, bounded=False, min_samples=10)
+    latency = HarmQuestion(
+        bar=50.0, alpha=0.05, higher_is_worse=True, bounded=False, min_samples=10
+    )
     slow = [(rng.gauss(80, 8), 1, None) for _ in range(30)]
     fine = [(rng.gauss(40, 8), 1, None) for _ in range(30)]
-    assert judge(served(slow), latency).bad
-    assert not judge(served(fine), latency).bad
-    few = Ask(bar=50.0, alpha=0.05, higher_is_worse=True, bounded=False, min_samples=1)
-    assert "before there are 10 figures" in judge(served(slow[:5]), few).why_not
+    assert judge_record(served(slow), latency).bad
+    assert not judge_record(served(fine), latency).bad
+    few = HarmQuestion(bar=50.0, alpha=0.05, higher_is_worse=True, bounded=False, min_samples=1)
+    assert "before there are 10 figures" in judge_record(served(slow[:5]), few).why_not
 
 
 def test_looking_at_each_figure_rarely_takes_a_healthy_champion_away():
     """At the bar itself, the worst that still is health: 300 champions of 120 looks, far below five in a hundred."""
     rng, false = Random(11), 0
     for _ in range(300):
-        spans: tuple[Span, ...] = ()
+        spans: tuple[WindowSums, ...] = ()
         for number in range(120):
             failures = sum(rng.random() < 0.01 for _ in range(100))
-            spans = add(spans, figure(number // 24, failures / 100, 100, None))
-            if judge(record(spans), RATE).bad:
+            spans = add_figure(spans, figure(number // 24, failures / 100, 100, None))
+            if judge_record(record(spans), RATE).bad:
                 false += 1
                 break
     assert false <= 15

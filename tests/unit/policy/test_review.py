@@ -13,7 +13,7 @@ from controller.policy.review import counted_reviews, judge_revision
 from controller.policy.review_facts import (
     ChangedPolicy,
     CommitFact,
-    Identity,
+    CommitIdentity,
     PullFact,
     Reviewer,
     ReviewFact,
@@ -29,8 +29,8 @@ EVE = Reviewer(name="Eve", accounts=("eve",), emails=("eve@example.com",))
 RULES = ReviewRules(reviewers=(BOB, EVE))
 
 
-def who(name: str) -> Identity:
-    return Identity(name=name.title(), email=f"{name}@example.com", account=name)
+def who(name: str) -> CommitIdentity:
+    return CommitIdentity(name=name.title(), email=f"{name}@example.com", account=name)
 
 
 def commit(sha: str = "c1", **changes: Any) -> CommitFact:
@@ -178,12 +178,12 @@ BOTH = ["merged_and_reviewed", "as_reviewed"]
         pytest.param({"commits": (commit(committer=who("bob")),)}, BOTH, id="committer"),
         pytest.param({"commits": (commit(co_authors=(who("bob"),)),)}, BOTH, id="co-author"),
         pytest.param(
-            {"commits": (commit(author=Identity(name="X", email="x@y", account="Bob")),)},
+            {"commits": (commit(author=CommitIdentity(name="X", email="x@y", account="Bob")),)},
             BOTH,
             id="by-account",
         ),
         pytest.param(
-            {"commits": (commit(author=Identity(name="X", email="BOB@example.com")),)},
+            {"commits": (commit(author=CommitIdentity(name="X", email="BOB@example.com")),)},
             BOTH,
             id="by-address",
         ),

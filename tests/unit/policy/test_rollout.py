@@ -203,7 +203,7 @@ def test_the_decisions_of_a_rollout_are_derived_again():
     house.clock.advance(24 * HOUR)
     house.tick()
     record = house.records()[-1]
-    again = decide(codec.load(Snapshot, record.snapshot), house.rules, record.decided_at)
+    again = decide(codec.load_value(Snapshot, record.snapshot), house.rules, record.decided_at)
     assert canonical_json(again) == record.decision
 
 

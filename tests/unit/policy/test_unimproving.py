@@ -8,7 +8,7 @@ from datetime import timedelta
 from controller.domain.rules import Recipe, TrainSection, Unimproving
 from controller.domain.signals import SignalKind
 from controller.domain.snapshot import Trial
-from controller.policy.unimproving import progress
+from controller.policy.unimproving import mean_gain_bound
 from tests.support.house import START, House, policy
 
 SAME = {
@@ -99,7 +99,7 @@ def test_the_bound_holds_at_all_looks_at_once():
     wrong = 0
     for _ in range(400):
         trials = _trials(rng, 0.005, 60)
-        seen = (progress(trials[:n], 5) for n in range(5, 61))
+        seen = (mean_gain_bound(trials[:n], 5) for n in range(5, 61))
         wrong += any(p is not None and p.useless(Unimproving(after=5)) for p in seen)
     assert wrong <= 0.05 * 400
 
@@ -111,6 +111,6 @@ def test_a_recipe_that_brings_nothing_is_found():
         trials = _trials(rng, -0.005, 60)
         found += any(
             p is not None and p.useless(Unimproving(after=5))
-            for p in (progress(trials[:n], 5) for n in range(5, 61))
+            for p in (mean_gain_bound(trials[:n], 5) for n in range(5, 61))
         )
     assert found >= 90

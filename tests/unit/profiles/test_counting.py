@@ -16,7 +16,7 @@ from controller.domain.errors import IntegrityError, UserError
 from controller.domain.layouts import ColumnKind, Layout
 from controller.domain.profiles import Profile, merge_profiles
 from controller.domain.sketch import DistinctSketch
-from workers.profiles import BatchData, Engine, LayoutOptions, make_layout, make_profile
+from workers.profiles import BatchData, LayoutOptions, ScanEngine, make_layout, make_profile
 
 RNG = np.random.default_rng(7)
 
@@ -250,7 +250,7 @@ def test_a_stored_form_that_is_wrong_is_refused(shape, stored):
 
 def test_the_same_reference_gives_the_same_layout_with_any_number_of_threads():
     data = table(x=np.random.default_rng(1).normal(size=500_000))
-    first, second = (make_layout(data, engine=Engine(threads=threads)) for threads in (1, 2))
+    first, second = (make_layout(data, engine=ScanEngine(threads=threads)) for threads in (1, 2))
     assert first.digest == second.digest
 
 

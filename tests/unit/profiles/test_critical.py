@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from controller.domain.rules import DataSection
-from workers.look import critical_columns
+from workers.evaluate_batches import critical_columns
 from workers.profiles import BatchData, make_layout
 
 LAYOUT = make_layout(

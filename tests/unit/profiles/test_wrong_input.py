@@ -14,8 +14,8 @@ import pytest
 
 from controller.domain.errors import IncumbentError, NotFound, UserError
 from controller.domain.profiles import ColumnProblem
-from controller.evidence.drift import compare
-from workers.profiles import BatchData, Engine, Format, make_layout, make_profile
+from controller.evidence.drift import compare_profiles
+from workers.profiles import BatchData, Format, ScanEngine, make_layout, make_profile
 
 ROWS = pa.table({"x": np.arange(1000.0), "g": ["a", "b"] * 500})
 TYPES = [pa.float64(), pa.int64(), pa.string(), pa.bool_(), pa.null(), pa.timestamp("us")]
@@ -277,7 +277,7 @@ def test_nothing_is_left_in_the_scratch_directory(tmp_path, layout):
     (tmp_path / "b.csv").write_text("x,g\n1,a\n")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    make_profile(BatchData.of(tmp_path / "b.csv"), layout, Engine(directory=scratch))
+    make_profile(BatchData.of(tmp_path / "b.csv"), layout, ScanEngine(directory=scratch))
     assert list(scratch.iterdir()) == []
 
 
@@ -300,6 +300,6 @@ def test_one_constant_is_no_drift_and_another_one_is():
     before = pa.table({"x": [7.0] * 1000})
     layout = make_layout(BatchData(table=before))
     reference = make_profile(BatchData(table=before), layout)
-    assert compare(layout, reference, reference).verdict.value == "ok"
+    assert compare_profiles(layout, reference, reference).verdict.value == "ok"
     other = make_profile(BatchData(table=pa.table({"x": [8.0] * 1000})), layout)
-    assert compare(layout, reference, other).verdict.value == "alert"
+    assert compare_profiles(layout, reference, other).verdict.value == "alert"

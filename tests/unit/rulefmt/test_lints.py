@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.policy.planning import difference_seen, rows_needed
-from controller.rulefmt import load
-from controller.rulefmt.lints import Finding, Linted, known_lints, lint, lint_together
+from controller.policy.planning import difference_seen, paired_rows_needed
+from controller.rulefmt import load_policy
+from controller.rulefmt.lints import Linted, LintFinding, known_lints, lint, lint_together
 from controller.rulefmt.lints.reference import lints_markdown
 
 FOLDER = Path(__file__).parent / "lints"
@@ -30,9 +30,9 @@ def test_the_example_policy_has_no_finding():
     assert [str(finding) for finding in linted(path)] == []
 
 
-def linted(path: Path) -> tuple[Finding, ...]:
+def linted(path: Path) -> tuple[LintFinding, ...]:
     text = path.read_text(encoding="utf-8")
-    return lint(load(text, path.name), text, path.name)
+    return lint(load_policy(text, path.name), text, path.name)
 
 
 @pytest.mark.parametrize("name", ALONE)
@@ -76,7 +76,7 @@ def test_a_policy_without_promote_has_no_gate():
         'version: 1\nmodel: a\nowner: b\ndata: {source: x, target: y}\ntrain: {entrypoint: "a:b"}\n'
     )
 
-    assert [f.lint for f in lint(load(text, "p.yaml"), text)] == ["no-gate"]
+    assert [f.lint for f in lint(load_policy(text, "p.yaml"), text)] == ["no-gate"]
 
 
 def test_every_recipe_that_reads_the_source_itself_is_found():
@@ -86,14 +86,15 @@ def test_every_recipe_that_reads_the_source_itself_is_found():
         "promote: [{metric: mae, better_than: champion}]\n"
     )
 
-    assert [f.lint for f in lint(load(text, "p.yaml"), text)] == ["holdout-in-training"]
+    assert [f.lint for f in lint(load_policy(text, "p.yaml"), text)] == ["holdout-in-training"]
 
 
 def test_the_same_model_in_two_files_is_found_in_the_second():
     text = (FOLDER / "no-gate.good.yaml").read_text()
     other = text.replace("model: a", "model: b")
     files = [
-        Linted(n, load(t, n), t) for n, t in [("1.yaml", text), ("2.yaml", other), ("3.yaml", text)]
+        Linted(n, load_policy(t, n), t)
+        for n, t in [("1.yaml", text), ("2.yaml", other), ("3.yaml", text)]
     ]
 
     found = lint_together(files)
@@ -103,7 +104,7 @@ def test_the_same_model_in_two_files_is_found_in_the_second():
 
 
 def test_rows_needed_is_the_published_number():
-    assert rows_needed(0.3, 0.05, confidence=0.95, power=0.8) == 223
+    assert paired_rows_needed(0.3, 0.05, confidence=0.95, power=0.8) == 223
 
 
 def test_difference_seen_is_the_inverse():

@@ -18,11 +18,11 @@ from controller.domain.rules import (
     Unimproving,
     WhenInconclusive,
 )
-from controller.rulefmt import blob_id, load, parse, read_policy_text
+from controller.rulefmt import blob_id, load_policy, parse, read_policy_text
 from controller.rulefmt.cron import cron_trigger
 from controller.rulefmt.nodes import LARGEST_FILE, MOST_KEYS, read_nodes
-from controller.rulefmt.problems import MOST_PROBLEMS, Problems
-from controller.rulefmt.scalars import duration, duration_text, number, percentage, size
+from controller.rulefmt.problems import MOST_LISTED_PROBLEMS, Problems
+from controller.rulefmt.scalars import duration_text, percentage, read_duration, read_number, size
 from controller.rulefmt.schema.data import EXPECT_BATCH, EXPECT_COLUMN
 from workers.quality import BATCH_CHECKS, COLUMN_CHECKS
 
@@ -30,11 +30,11 @@ SMALLEST = (Path(__file__).parent / "policies" / "smallest.good.yaml").read_text
 
 
 def policy_with(more: str) -> Policy:
-    return load(SMALLEST + more, "p.yaml")
+    return load_policy(SMALLEST + more, "p.yaml")
 
 
 def test_smallest_policy_gets_every_default():
-    policy = load(SMALLEST, "p.yaml")
+    policy = load_policy(SMALLEST, "p.yaml")
 
     assert policy.model == "flight-delay"
     assert policy.triggers == (NewDataTrigger(name="new_data", rows=20000, line=6),)
@@ -68,7 +68,7 @@ def test_expectations_hold_values_that_json_keeps():
         "target: arr_delay, expect: {t: {max_age: 2d, min: 0}}, expect_batch: {min_rows: 3}",
     )
 
-    found = [(e.column, e.check, e.value) for e in load(text, "p.yaml").data.expect]
+    found = [(e.column, e.check, e.value) for e in load_policy(text, "p.yaml").data.expect]
 
     assert found == [(None, "min_rows", 3), ("t", "max_age", 172_800.0), ("t", "min", 0)]
 
@@ -95,7 +95,7 @@ def test_load_raises_one_sentence_with_all_problems_in_its_details():
     text = SMALLEST.replace("rows: 20000", "rosw: 20000").replace("mae", "[mae]")
 
     with pytest.raises(PolicyInvalid) as caught:
-        load(text, "rules/p.yaml")
+        load_policy(text, "rules/p.yaml")
 
     problems = caught.value.details["problems"]
     assert isinstance(problems, list)
@@ -109,7 +109,7 @@ def test_load_raises_one_sentence_with_all_problems_in_its_details():
 def test_problems_are_listed_up_to_a_number_and_counted_beyond():
     parsed = parse("\n".join(f"key{n}: 1" for n in range(1000)), "p.yaml")
 
-    assert len(parsed.problems) == MOST_PROBLEMS + 1
+    assert len(parsed.problems) == MOST_LISTED_PROBLEMS + 1
     assert "more problems are not listed" in parsed.problems[-1].message
 
 
@@ -163,7 +163,7 @@ def test_what_is_no_file_is_one_sentence(tmp_path: Path, name: str):
     ],
 )
 def test_duration(text: str, value: timedelta | None):
-    assert duration(text) == value
+    assert read_duration(text) == value
 
 
 def test_duration_text_is_its_inverse():
@@ -191,7 +191,7 @@ def test_size(text: str, value: int | None):
     [("1", 1), ("-2.5", -2.5), ("1.0e-3", 0.001), ("1e-3", None), ("010", None), ("1:30", None)],
 )
 def test_number_is_what_every_reader_of_yaml_sees(text: str, value: float | None):
-    assert number(text) == value
+    assert read_number(text) == value
 
 
 @pytest.mark.parametrize(
@@ -233,10 +233,10 @@ def test_weekdays_of_cron_count_from_sunday(line: str, weekdays: list[int]):
 def test_a_hostile_file_costs_no_more_than_its_first_values(made, code):
     text = "version: 1\nmodel: a\n" + made(15_000)
     with pytest.raises(PolicyInvalid) as caught:
-        load(text, "rules/a.yaml")
+        load_policy(text, "rules/a.yaml")
     found = caught.value.details["problems"]
     assert isinstance(found, list)
-    assert len(found) <= MOST_PROBLEMS + 1
+    assert len(found) <= MOST_LISTED_PROBLEMS + 1
     assert code in {one["code"] for one in found}
     problems = Problems("rules/a.yaml")
     root, whole = read_nodes(text, problems)

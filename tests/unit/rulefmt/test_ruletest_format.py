@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from controller.rulefmt import load
+from controller.rulefmt import load_policy
 from controller.rulefmt.ruletest import check_names, parse_tests
-from controller.rulefmt.testcases import Against, Event, Measured
+from controller.rulefmt.testcases import Against, RuleTestEvent, RuleTestMetric
 
 FOLDER = Path(__file__).parent / "ruletests"
-POLICY = load((FOLDER / "policy.yaml").read_bytes(), "policy.yaml")
+POLICY = load_policy((FOLDER / "policy.yaml").read_bytes(), "policy.yaml")
 
 
 def problems_of(path: Path) -> list[str]:
@@ -43,7 +43,7 @@ def test_good_rule_test_is_read_whole():
     measured = test.candidates[0].metrics["mae"]
     assert measured.against["champion"] == Against(value=14.6, interval=(-0.9, -0.4))
     assert measured.against["anchor"] == Against(value=14.0, interval=(-0.3, 0.1))
-    assert test.candidates[0].metrics["latency_ms_p95"] == Measured(
+    assert test.candidates[0].metrics["latency_ms_p95"] == RuleTestMetric(
         value=40.0, line=measured.line + 1
     )
     assert test.candidates[0].metrics["prediction_change_rate"].value is None
@@ -63,4 +63,4 @@ def test_a_series_leaves_out_its_gaps_and_repeats():
         (timedelta(hours=18), 12000),
     ]
     assert [e.payload["columns"]["distance"]["psi"] for e in drift] == [0.1, 0.3, 0.3, 0.3]
-    assert isinstance(drift[0], Event)
+    assert isinstance(drift[0], RuleTestEvent)

@@ -124,12 +124,12 @@ def test_messages_to_people_are_dropped_and_counted_when_nobody_delivers_them(st
 def test_the_command_says_that_the_inbox_is_full():
     from tests.support.command import Desk
 
-    desk = Desk()
+    app_context = Desk()
     new = [
         NewSignal(key=f"k{n}", model=MODEL, kind=SignalKind.SCHEMA_CHANGED, occurred_at=AT)
         for n in range(500)
     ]
-    with desk.house.store.begin() as tx:
+    with app_context.house.store.begin() as tx:
         tx.signals.append(new, AT)
-    said = desk.run("signal", MODEL, code=5).output
+    said = app_context.run("signal", MODEL, code=5).output
     assert f"The inbox of {MODEL} is full: 500 signals wait for their answer." in said

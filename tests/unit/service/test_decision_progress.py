@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from controller.domain.rules import Approval, RollbackCondition, RollbackSection
 from controller.domain.signals import SignalKind
-from controller.service.decision_progress import progress
+from controller.service.decision_progress import decision_progress
 from tests.support.house import FAILS, PASSES, UNDECIDED, House, policy
 
 WATCHED = RollbackSection(
@@ -16,7 +16,7 @@ WATCHED = RollbackSection(
 
 def stages(house: House, number: int = -1) -> dict[str, str]:
     with house.store.read() as tx:
-        found = progress(tx, house.records()[number], house.rules, house.clock.now())
+        found = decision_progress(tx, house.records()[number], house.rules, house.clock.now())
     return {stage.name: stage.state for stage in found}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from controller.domain.errors import IncumbentError
 from controller.service.access import Person, Role, person_of
-from controller.service.delegate import Wish, delegate, take_back
+from controller.service.delegate import Wish, add_delegation, take_back
 from tests.support.house import MODEL
 from tests.support.page import ASKS, GROUPS, Office, form
 
@@ -32,7 +32,7 @@ def give(office: Office, by: str, to: str, **changes: object) -> int:
     now = office.house.clock.now()
     wish = {"to": to, "until": now + timedelta(days=2), "reason": "leave"} | changes
     with office.house.store.begin() as tx:
-        return delegate(tx, person(by), Wish(**wish), now).id  # type: ignore[arg-type]
+        return add_delegation(tx, person(by), Wish(**wish), now).id  # type: ignore[arg-type]
 
 
 def test_who_stands_in_approves_and_the_log_says_for_whom(office: Office):
@@ -115,15 +115,15 @@ def test_page_api_and_command_line_delegate(office: Office):
     assert [d["actor"] for d in api.get("/v1/delegations").json()] == ["person:ben", "person:ana"]
     assert api.delete(f"/v1/delegations/{made.json()['id']}").status_code == 200
     assert api.delete("/v1/delegations/1").status_code == 403
-    said = office.desk.run("delegate", "to", "ben", "--for", "2d", "--reason", "leave")
+    said = office.app_context.run("delegate", "to", "ben", "--for", "2d", "--reason", "leave")
     assert said.stdout.strip() == "3"
-    assert "person:ben" in office.desk.run("delegate").stdout
-    office.desk.run("delegate", "revoke", "3")
-    assert office.desk.json("delegate", "list")[0]["revoked_at"] is not None
+    assert "person:ben" in office.app_context.run("delegate").stdout
+    office.app_context.run("delegate", "revoke", "3")
+    assert office.app_context.json("delegate", "list")[0]["revoked_at"] is not None
 
 
 def test_an_approval_is_taken_back_by_page_and_command(office: Office):
-    office.desk.enforce(ASKS.replace("from: [leads]", "from: [leads], count: 2"))
+    office.app_context.enforce(ASKS.replace("from: [leads]", "from: [leads], count: 2"))
     ana = office.visitor("person:ana", "reviewer")
     newest = len(office.house.records())
     said = form(ana.get(f"/decisions/{newest}").text, "approve") | {"reason": "fine"}
@@ -133,5 +133,5 @@ def test_an_approval_is_taken_back_by_page_and_command(office: Office):
     assert "You have approved it already." in text
     said = form(text, "withdraw") | {"reason": "looked again"}
     assert "waits for 2 approvals" in ana.post("/words", data=said).text
-    again = office.desk.run("withdraw", MODEL, "2", "--reason", "x", "--yes", code=4)
+    again = office.app_context.run("withdraw", MODEL, "2", "--reason", "x", "--yes", code=4)
     assert "You have not approved" in again.stderr

@@ -6,7 +6,7 @@ import pytest
 
 from controller.adapters.memory.artifacts import MemoryArtifacts
 from controller.domain.errors import NotFound
-from controller.service.documents import document_if_there, part, read_document
+from controller.service.documents import document_if_there, mapping_part, read_document
 from controller.service.mlflow.folder import Described, small_files
 from tests.support.makers import AT
 
@@ -37,7 +37,7 @@ def test_what_is_gone_is_told_only_to_who_needs_it():
 
 def test_parts_of_another_shape_say_nothing_either():
     kept = {"platform": "Linux", "packages": ["numpy"], "model": None, "features": 3}
-    assert part(kept, "platform") == {}
+    assert mapping_part(kept, "platform") == {}
     files = small_files(Described(model="m", number=1, digest=GONE, created_at=AT, lineage=kept))
     assert files["requirements.txt"] == b""
     assert b'"features": []' in files["data/incumbent.json"]

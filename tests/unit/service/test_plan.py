@@ -11,8 +11,8 @@ import pytest
 from controller.domain.errors import PolicyInvalid
 from controller.domain.signals import SignalKind
 from controller.ports import RuleText
-from controller.rulefmt import blob_id, load
-from controller.service.plan import ModelPlan, Plan, Sides, make_plan
+from controller.rulefmt import blob_id, load_policy
+from controller.service.plan import ModelPlan, PlanReport, Sides, make_plan
 from tests.support.command import PATH, POLICY, Desk
 from tests.support.house import FAILS, PASSES, UNDECIDED
 
@@ -37,22 +37,22 @@ BETTER = "{name: better, metric: mae, better_than: champion}"
 
 def history(*outcomes: Mapping[str, Any], rules: str = POLICY) -> Desk:
     """One training a month, each with the given evidence. Version 1 takes the empty seat."""
-    desk = Desk()
-    desk.enforce(rules)
+    app_context = Desk()
+    app_context.enforce(rules)
     for month, outcome in enumerate((PASSES, *outcomes)):
-        desk.house.data(30_000, f"month-{month}")
-        desk.house.work(outcome)
-        desk.house.clock.advance(timedelta(days=31))
-    return desk
+        app_context.house.data(30_000, f"month-{month}")
+        app_context.house.work(outcome)
+        app_context.house.clock.advance(timedelta(days=31))
+    return app_context
 
 
-def plan(desk: Desk, new: str, old: str = POLICY, **options: Any) -> Plan:
+def plan(app_context: Desk, new: str, old: str = POLICY, **options: Any) -> PlanReport:
     sides = Sides(base=[text(old)], head=[text(new)], base_name="old", head_name="new")
-    with desk.house.store.read() as tx:
-        return make_plan(tx, sides, load, **options)
+    with app_context.house.store.read() as tx:
+        return make_plan(tx, sides, load_policy, **options)
 
 
-def only(found: Plan) -> ModelPlan:
+def only(found: PlanReport) -> ModelPlan:
     (model,) = found.models
     return model
 
@@ -72,10 +72,10 @@ def test_a_comment_is_no_change():
 
 
 def test_a_threshold_on_a_measured_metric_flips_a_promotion_and_says_why():
-    desk = history(PASSES, FAILS)
+    app_context = history(PASSES, FAILS)
     new = with_gates(BETTER, "{name: absolute, metric: mae, at_most: 14}")
 
-    model = only(plan(desk, new))
+    model = only(plan(app_context, new))
 
     flip = model.flips[-1]
     assert flip.words == "promote v2 -> reject"
@@ -86,22 +86,22 @@ def test_a_threshold_on_a_measured_metric_flips_a_promotion_and_says_why():
 
 
 def test_each_decision_is_counted_once_in_the_summary():
-    desk = history(PASSES, FAILS)
+    app_context = history(PASSES, FAILS)
     new = with_gates(BETTER, "{name: absolute, metric: mae, at_most: 14}")
 
-    model = only(plan(desk, new))
+    model = only(plan(app_context, new))
 
     assert len(model.flips) == 2  # both promotions; the rejection stays one
-    assert model.summary == f"2 of {len(desk.house.records())} decisions change."
+    assert model.summary == f"2 of {len(app_context.house.records())} decisions change."
 
 
 def test_a_confidence_is_judged_from_the_stored_p_value():
-    desk = history({"p_pass": 0.02})
+    app_context = history({"p_pass": 0.02})
     new = with_gates(
         "{name: better, metric: mae, better_than: champion, confidence: 0.99}",
     )
 
-    (flip,) = (f for f in only(plan(desk, new)).flips if f.challenger == 2)
+    (flip,) = (f for f in only(plan(app_context, new)).flips if f.challenger == 2)
 
     assert flip.words == "promote v2 -> hold"
     assert "gate 'better' says inconclusive, not pass" in flip.because
@@ -129,9 +129,9 @@ def test_a_confidence_is_judged_from_the_stored_p_value():
     ],
 )
 def test_what_was_not_measured_cannot_be_known(gate: str, why: str):
-    desk = history(PASSES, FAILS)
+    app_context = history(PASSES, FAILS)
 
-    model = only(plan(desk, with_gates(BETTER, gate)))
+    model = only(plan(app_context, with_gates(BETTER, gate)))
 
     assert model.flips == ()
     assert [item.missing for item in model.unknown] == [(why,), (why,)]
@@ -139,10 +139,10 @@ def test_what_was_not_measured_cannot_be_known(gate: str, why: str):
 
 
 def test_a_gate_that_already_fails_is_known_whatever_else_was_not_measured():
-    desk = history(FAILS)
+    app_context = history(FAILS)
     new = with_gates(BETTER, "{name: fast, metric: latency_ms_p95, at_most: 50}")
 
-    model = only(plan(desk, new))
+    model = only(plan(app_context, new))
 
     assert [item.challenger for item in model.unknown] == [1]
 
@@ -165,19 +165,19 @@ def test_a_gate_that_already_fails_is_known_whatever_else_was_not_measured():
 def test_another_margin_is_known_where_the_stored_test_settles_it(
     outcome: Mapping[str, Any], gate: str, words: list[str]
 ):
-    desk = history(outcome)
+    app_context = history(outcome)
 
-    model = only(plan(desk, with_gates(f"{{name: better, metric: mae, {gate}}}")))
+    model = only(plan(app_context, with_gates(f"{{name: better, metric: mae, {gate}}}")))
 
     assert [item.words for item in model.flips if item.challenger == 2] == words
     assert [item for item in model.unknown if item.challenger == 2] == []
 
 
 def test_a_stricter_relative_margin_within_the_estimate_cannot_be_known():
-    desk = history(PASSES)
+    app_context = history(PASSES)
 
     model = only(
-        plan(desk, with_gates("{name: better, metric: mae, better_than: champion, by: 1%}"))
+        plan(app_context, with_gates("{name: better, metric: mae, better_than: champion, by: 1%}"))
     )
 
     (item,) = (item for item in model.unknown if item.challenger == 2)
@@ -194,19 +194,21 @@ def test_a_stricter_relative_margin_within_the_estimate_cannot_be_known():
     ],
 )
 def test_an_absolute_margin_shifts_the_bounds(by: str, words: list[str]):
-    desk = history({"details": {"theta_low": -0.55, "theta_high": -0.25, "test": "bootstrap"}})
+    app_context = history(
+        {"details": {"theta_low": -0.55, "theta_high": -0.25, "test": "bootstrap"}}
+    )
     gate = f"{{name: better, metric: mae, better_than: champion, by: {by}}}"
 
-    model = only(plan(desk, with_gates(gate)))
+    model = only(plan(app_context, with_gates(gate)))
 
     assert [item.words for item in model.flips if item.challenger == 2] == words
     assert [item for item in model.unknown if item.challenger == 2] == []
 
 
 def test_a_budget_whose_book_was_not_kept_is_not_guessed():
-    desk = history({"p_pass": 0.01})
+    app_context = history({"p_pass": 0.01})
 
-    model = only(plan(desk, f"{POLICY}error_budget: {{false_promotions: 5%}}\n"))
+    model = only(plan(app_context, f"{POLICY}error_budget: {{false_promotions: 5%}}\n"))
 
     assert model.flips == ()
     assert any("book of the error budget" in item.because for item in model.unknown)
@@ -214,22 +216,22 @@ def test_a_budget_whose_book_was_not_kept_is_not_guessed():
 
 def test_an_approval_still_counts_when_a_gate_that_passes_is_added():
     asked = f"{POLICY}approval: {{when: inconclusive, from: [leads]}}\n"
-    desk = history(UNDECIDED, rules=asked)
-    desk.run("approve", "flight-delay", "2", "--reason", "seen", "--yes")
-    assert desk.house.champion == 2
+    app_context = history(UNDECIDED, rules=asked)
+    app_context.run("approve", "flight-delay", "2", "--reason", "seen", "--yes")
+    assert app_context.house.champion == 2
     gate = "  - {name: absolute, metric: mae, at_most: 20}\n"
     head, _, tail = asked.partition("approval:")
 
-    model = only(plan(desk, f"{head}{gate}approval:{tail}", old=asked))
+    model = only(plan(app_context, f"{head}{gate}approval:{tail}", old=asked))
 
-    assert model.decisions == len(desk.house.records())
+    assert model.decisions == len(app_context.house.records())
     assert (model.flips, model.unknown) == ((), ())
 
 
 def test_a_higher_threshold_trains_later_and_the_count_follows_the_pending_signals():
-    desk = history(PASSES, PASSES, PASSES)
+    app_context = history(PASSES, PASSES, PASSES)
 
-    model = only(plan(desk, with_triggers("  - new_data: {rows: 50000}")))
+    model = only(plan(app_context, with_triggers("  - new_data: {rows: 50000}")))
 
     trains = [item for item in model.flips if item.old[0].trains]
     assert [item.words for item in trains] == ["train -> no action"] * 4
@@ -244,19 +246,19 @@ def test_a_higher_threshold_trains_later_and_the_count_follows_the_pending_signa
 
 
 def test_a_cooldown_is_followed_in_simulated_time():
-    desk = history(PASSES, PASSES, PASSES)
+    app_context = history(PASSES, PASSES, PASSES)
 
-    model = only(plan(desk, f"{POLICY}limits: {{cooldown: 40d}}\n"))
+    model = only(plan(app_context, f"{POLICY}limits: {{cooldown: 40d}}\n"))
 
     assert model.trainings is not None
     assert (model.trainings.new.least, model.trainings.new.most) == (3, 3)
 
 
 def test_a_new_schedule_is_counted_by_the_calendar():
-    desk = history(PASSES, PASSES, PASSES)
+    app_context = history(PASSES, PASSES, PASSES)
     both = '  - new_data: {rows: 20000}\n  - schedule: {cron: "0 3 1 * *"}'
 
-    model = only(plan(desk, POLICY.replace("  - new_data: {rows: 20000}", both)))
+    model = only(plan(app_context, POLICY.replace("  - new_data: {rows: 20000}", both)))
 
     assert model.trainings is not None
     assert model.trainings.new.least == 4 + 4  # March, April and May the first, and February's
@@ -264,10 +266,10 @@ def test_a_new_schedule_is_counted_by_the_calendar():
 
 
 def test_a_trigger_for_which_no_signal_was_recorded_cannot_be_known():
-    desk = history(PASSES)
+    app_context = history(PASSES)
     lines = ("  - new_data: {rows: 20000}", "  - drift: {metric: psi, above: 0.2}")
 
-    model = only(plan(desk, with_triggers(*lines)))
+    model = only(plan(app_context, with_triggers(*lines)))
 
     assert model.trainings is not None
     assert model.trainings.unknown == ("trigger 'drift': no drift signal was recorded",)
@@ -275,10 +277,10 @@ def test_a_trigger_for_which_no_signal_was_recorded_cannot_be_known():
 
 
 def test_sample_sizes_of_changed_gates_are_held_against_the_holdouts():
-    desk = history({"details": {"standard_error": 0.2}}, PASSES)
+    app_context = history({"details": {"standard_error": 0.2}}, PASSES)
     gate = "{name: better, metric: mae, better_than: champion, by: 1%}"
 
-    (size,) = only(plan(desk, with_gates(gate))).samples
+    (size,) = only(plan(app_context, with_gates(gate))).samples
 
     assert size.seen == (6000, 6000)
     assert size.needed is not None
@@ -287,24 +289,26 @@ def test_sample_sizes_of_changed_gates_are_held_against_the_holdouts():
 
 
 def test_only_decisions_since_a_time_are_replayed():
-    desk = history(PASSES, PASSES)
-    records = desk.house.records()
+    app_context = history(PASSES, PASSES)
+    records = app_context.house.records()
     since = records[-1].decided_at
 
-    model = only(plan(desk, with_gates("{name: sane, metric: mae, at_most: 1}"), since=since))
+    model = only(
+        plan(app_context, with_gates("{name: sane, metric: mae, at_most: 1}"), since=since)
+    )
 
     assert model.decisions == sum(record.decided_at >= since for record in records)
     assert [item.challenger for item in model.flips] == [3]
 
 
 def test_a_new_and_a_removed_policy_are_named():
-    desk = history()
+    app_context = history()
     sides = Sides(
         base=[text(POLICY)], head=[text(OTHER, "rules/other.yaml")], base_name="a", head_name="b"
     )
 
-    with desk.house.store.read() as tx:
-        found = make_plan(tx, sides, load)
+    with app_context.house.store.read() as tx:
+        found = make_plan(tx, sides, load_policy)
 
     assert [(m.model, m.summary.split(":")[0]) for m in found.models] == [
         ("flight-delay", "The policy is gone"),
@@ -322,13 +326,13 @@ def test_a_policy_that_cannot_be_read_is_refused():
     [("restore", "hold -> no action"), ("adopt", "hold -> promote v1")],
 )
 def test_a_plan_shows_how_a_foreign_move_would_have_been_settled(asked: str, words: str):
-    desk = history(PASSES)
+    app_context = history(PASSES)
     payload: dict[str, Any] = {"reason": "It was moved.", "found": 1, "version": 1}
     payload["may_adopt"] = True
-    desk.house.signal(SignalKind.FOREIGN_MOVE, actor="registry:mlflow://x", **payload)
-    desk.house.tick()
+    app_context.house.signal(SignalKind.FOREIGN_MOVE, actor="registry:mlflow://x", **payload)
+    app_context.house.tick()
 
-    model = only(plan(desk, f"{POLICY}registry: {{moved_elsewhere: {asked}}}\n"))
+    model = only(plan(app_context, f"{POLICY}registry: {{moved_elsewhere: {asked}}}\n"))
 
     assert [flip.words for flip in model.flips] == [words]
     assert f"the policy asks to {asked}" in model.flips[0].because

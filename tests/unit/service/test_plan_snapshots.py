@@ -25,7 +25,7 @@ def test_known_evaluations_are_read_once_and_are_the_same():
     snapshots = Snapshots()
     found = [snapshots.read(text) for text in texts]
 
-    assert found == [codec.load(Snapshot, text) for text in texts]
+    assert found == [codec.load_value(Snapshot, text) for text in texts]
     held = {id(v.evaluation) for s in found for v in s.versions if v.evaluation is not None}
     named = {v.number for s in found for v in s.versions if v.evaluation is not None}
     assert len(held) == len(named) > 1

@@ -68,33 +68,44 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def desk() -> Desk:
+def app_context() -> Desk:
     """Two champions one after the other, and rules that watch the second."""
-    desk = Desk()
+    app_context = Desk()
     for name in ("jan", "feb"):
-        desk.house.data(30_000, name)
-        desk.house.work()
-        desk.house.clock.advance(timedelta(days=31))
-    desk.enforce(WATCHES)
-    return desk
+        app_context.house.data(30_000, name)
+        app_context.house.work()
+        app_context.house.clock.advance(timedelta(days=31))
+    app_context.enforce(WATCHES)
+    return app_context
 
 
-def test_figures_come_once_each_span_and_roll_back(desk: Desk, server: Server):
+def test_figures_come_once_each_span_and_roll_back(app_context: Desk, server: Server):
     server.says = {"rate": (200, vector([0.05])), "count": (200, vector([2000]))}
-    poll = PollFigures(desk.house.store, desk.house.clock, desk.house.parse, Prometheus(server.url))
+    poll = PollFigures(
+        app_context.house.store,
+        app_context.house.clock,
+        app_context.house.parse,
+        Prometheus(server.url),
+    )
     assert poll.run_once().signals == 1
     assert poll.run_once().asked == 0
     again = PollFigures(
-        desk.house.store, desk.house.clock, desk.house.parse, Prometheus(server.url)
+        app_context.house.store,
+        app_context.house.clock,
+        app_context.house.parse,
+        Prometheus(server.url),
     )
     assert again.run_once().signals == 0, "the key names the moment, also after a restart"
-    desk.house.clock.advance(timedelta(minutes=5))
+    app_context.house.clock.advance(timedelta(minutes=5))
     assert poll.run_once().signals == 1
     asked = [at for query, at in server.asked if query == "rate"]
     assert all(at % 300 == 0 for at in asked)
-    desk.house.work()
-    assert desk.house.champion == 1
-    assert "error_rate beyond 0.01" in desk.json("decisions", "--verdict", "rollback")[0]["reason"]
+    app_context.house.work()
+    assert app_context.house.champion == 1
+    assert (
+        "error_rate beyond 0.01"
+        in app_context.json("decisions", "--verdict", "rollback")[0]["reason"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,11 +113,16 @@ def test_figures_come_once_each_span_and_roll_back(desk: Desk, server: Server):
     [vector([]), vector(["NaN"])],
     ids=["no series", "no number"],
 )
-def test_a_gap_is_a_gap(desk: Desk, server: Server, answer: Any):
+def test_a_gap_is_a_gap(app_context: Desk, server: Server, answer: Any):
     server.says = {"rate": (200, answer), "count": (200, vector([2000]))}
-    poll = PollFigures(desk.house.store, desk.house.clock, desk.house.parse, Prometheus(server.url))
-    assert (poll.run_once().signals, desk.house.work()) == (0, [])
-    assert desk.house.champion == 2
+    poll = PollFigures(
+        app_context.house.store,
+        app_context.house.clock,
+        app_context.house.parse,
+        Prometheus(server.url),
+    )
+    assert (poll.run_once().signals, app_context.house.work()) == (0, [])
+    assert app_context.house.champion == 2
 
 
 WRONG: dict[str, tuple[tuple[int, Any], type[Exception], str]] = {
@@ -129,11 +145,14 @@ def test_what_is_wrong_is_one_sentence(server: Server, answer: Any, kind: Any, s
     assert said in str(found.value)
 
 
-def test_a_server_that_is_away_is_one_sentence_and_nobody_is_rolled_back(desk: Desk):
+def test_a_server_that_is_away_is_one_sentence_and_nobody_is_rolled_back(app_context: Desk):
     poll = PollFigures(
-        desk.house.store, desk.house.clock, desk.house.parse, Prometheus("http://127.0.0.1:9")
+        app_context.house.store,
+        app_context.house.clock,
+        app_context.house.parse,
+        Prometheus("http://127.0.0.1:9"),
     )
     report = poll.run_once()
     assert (report.failed, report.signals) == (1, 0)
     assert poll.run_once().failed == 1, "it is asked again"
-    assert desk.house.champion == 2
+    assert app_context.house.champion == 2

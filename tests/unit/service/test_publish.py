@@ -19,7 +19,7 @@ from controller.domain.versions import VersionState
 from controller.ports.publication import NewRemote
 from controller.service.mlflow.drift import DRIFTS
 from controller.service.mlflow.publish import PublishConfig, Publisher, PublishReport
-from controller.service.mlflow.records import GENERATION, STATE, tags_of, version_of
+from controller.service.mlflow.records import GENERATION, STATE, tags_of, version_from_tags
 from tests.support.house import UNDECIDED, House, policy
 from tests.support.makers import MODEL
 from tests.support.reigns import reigns_of
@@ -103,7 +103,7 @@ def test_versions_and_champion_arrive(office: Office):
         ours = list(reversed(tx.registry.versions(MODEL)))
         history = tx.registry.history(MODEL)
     there = [version for version in office.team.models[MODEL] if version is not None]
-    assert [version_of(remote) for remote in there] == ours
+    assert [version_from_tags(remote) for remote in there] == ours
     assert [remote.tags[STATE] for remote in there] == ["superseded", "champion"]
     assert there[1].tags[GENERATION] == "2"
     assert reigns_of(there) == history

@@ -6,7 +6,7 @@ import pytest
 
 from controller.adapters.memory import MemoryStore
 from controller.domain.rules import Policy
-from controller.rulefmt import load
+from controller.rulefmt import load_policy
 from controller.rulefmt.ruletest import check_names, parse_tests
 from controller.service.ruletests import RuleTestResult, cover, run_rule_test
 
@@ -34,7 +34,7 @@ WORSE_EWR = EWR.replace("value: 13", "value: 16").replace("[-1.1, -0.9]", "[1.9,
 
 def run(body: str, policy: str = POLICY) -> RuleTestResult:
     """Run one test whose keys are ``body``; it must be well formed."""
-    rules: Policy = load(policy, "p.yaml")
+    rules: Policy = load_policy(policy, "p.yaml")
     text = "version: 1\npolicy: p.yaml\ntests:\n  - name: it\n" + "".join(
         f"    {line}\n" for line in body.strip().splitlines()
     )
@@ -277,7 +277,7 @@ expect:
 def test_coverage_names_what_was_never_seen():
     result = run('series: [{new_data: "140"}]\nexpect: [{at: 0d, decision: train}]')
 
-    coverage = cover(load(POLICY, "p.yaml"), result.decisions)
+    coverage = cover(load_policy(POLICY, "p.yaml"), result.decisions)
 
     assert coverage.parts == 6
     assert coverage.covered == 0

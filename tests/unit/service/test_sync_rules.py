@@ -8,7 +8,7 @@ from controller.adapters.memory import MemoryRules
 from controller.domain.catalog import NewFreeVersion
 from controller.domain.errors import Unavailable
 from controller.ports import RuleText
-from controller.rulefmt import blob_id, load
+from controller.rulefmt import blob_id, load_policy
 from controller.service.sync_rules import SyncRules
 from tests.support.house import House
 
@@ -42,7 +42,7 @@ class Rules:
             for rules in tx.rules.all_active():
                 tx.rules.retire(rules.model, "", self.house.clock.now())
         self.source = MemoryRules()
-        self.service = SyncRules(self.house.store, self.house.clock, self.source, load)
+        self.service = SyncRules(self.house.store, self.house.clock, self.source, load_policy)
 
     def sync(self, *texts: RuleText):
         self.source.texts = list(texts)

@@ -8,7 +8,7 @@ import pytest
 
 from controller.adapters.memory import MemoryStore
 from controller.adapters.memory.publications import MemoryTeamRegistry
-from controller.domain.catalog import Search
+from controller.domain.catalog import CatalogSearch
 from controller.domain.errors import Conflict, NotFound
 from controller.service.mlflow.publish import linked
 from controller.service.mlflow.transfer import Moved, export_models, import_models
@@ -79,7 +79,7 @@ def test_importing_again_brings_what_is_new():
         Moved(model="churn", versions=1, aliases=1)
     ]
     with store.read() as tx:
-        assert sorted(v.number for v in tx.catalog.versions(Search())) == [2, 5, 9]
+        assert sorted(v.number for v in tx.catalog.versions(CatalogSearch())) == [2, 5, 9]
         champion = tx.catalog.by_alias("churn", "champion")
     assert champion is not None
     assert champion.number == 9

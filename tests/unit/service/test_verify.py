@@ -14,11 +14,11 @@ from controller.domain.canonical import canonical_json
 from controller.domain.chain import seal
 from controller.domain.decisions import DecisionRecord
 from controller.domain.errors import NotFound
-from controller.domain.snapshot import FORMAT
+from controller.domain.snapshot import SNAPSHOT_FORMAT
 from controller.domain.versions import VersionState
 from controller.policy.decide import CODE
-from controller.rulefmt import blob_id, load
-from controller.service.verify import Difference, Verification, Verifier, first_difference
+from controller.rulefmt import blob_id, load_policy
+from controller.service.verify import Verification, Verifier, VerifyDifference, first_difference
 from tests.support.command import POLICY, Desk
 from tests.support.house import FAILS, MODEL, UNDECIDED
 
@@ -26,32 +26,32 @@ Change = Callable[[DecisionRecord], DecisionRecord]
 
 
 @pytest.fixture
-def desk() -> Desk:
-    desk = Desk()
+def app_context() -> Desk:
+    app_context = Desk()
     for name, outcome in (("jan", {}), ("feb", FAILS), ("mar", UNDECIDED)):
-        desk.house.data(30_000, name)
-        desk.house.work(outcome)
-        desk.house.clock.advance(timedelta(days=31))
-    return desk
+        app_context.house.data(30_000, name)
+        app_context.house.work(outcome)
+        app_context.house.clock.advance(timedelta(days=31))
+    return app_context
 
 
-def check(desk: Desk, number: int | None = None) -> Verification:
-    with desk.house.store.read() as tx:
-        verifier = Verifier(tx, load, blob_id)
+def check(app_context: Desk, number: int | None = None) -> Verification:
+    with app_context.house.store.read() as tx:
+        verifier = Verifier(tx, load_policy, blob_id)
         return verifier.all() if number is None else verifier.one(number)
 
 
-def overwrite(desk: Desk, number: int, change: Change) -> None:
+def overwrite(app_context: Desk, number: int, change: Change) -> None:
     """Change a stored record behind the back of the log."""
-    with desk.house.behind() as tx:
+    with app_context.house.behind() as tx:
         record = tx.decisions.get(number)
         assert record is not None
         tx.tables.decisions[number] = change(record)
 
 
-def reseal_from(desk: Desk, number: int, change: Change) -> None:
+def reseal_from(app_context: Desk, number: int, change: Change) -> None:
     """Change a record and forge every hash after it, as somebody could who can write the whole table."""
-    with desk.house.behind() as tx:
+    with app_context.house.behind() as tx:
         before = ""
         for record in list(tx.decisions.walk(number)):
             forged = change(record) if record.id == number else replace(record, prev_hash=before)
@@ -68,12 +68,12 @@ def in_decision(**changes: Any) -> Change:
     return change
 
 
-def test_a_whole_log_is_whole(desk: Desk):
-    found = check(desk)
+def test_a_whole_log_is_whole(app_context: Desk):
+    found = check(app_context)
     assert found.whole
-    assert found.checked == len(desk.house.records()) == 9
+    assert found.checked == len(app_context.house.records()) == 9
     assert found.findings == ()
-    assert all(check(desk, number).whole for number in range(1, 10))
+    assert all(check(app_context, number).whole for number in range(1, 10))
 
 
 @pytest.mark.parametrize(
@@ -92,21 +92,21 @@ def test_a_whole_log_is_whole(desk: Desk):
         pytest.param(lambda r: replace(r, prev_hash="0" * 64), id="prev-hash"),
     ],
 )
-def test_one_changed_field_names_the_decision(desk: Desk, change: Change):
-    overwrite(desk, 6, change)
-    found = check(desk)
+def test_one_changed_field_names_the_decision(app_context: Desk, change: Change):
+    overwrite(app_context, 6, change)
+    found = check(app_context)
     assert not found.whole
     assert found.first is not None
     assert found.first.decision == 6
-    assert not check(desk, 6).whole
-    said = desk.run("verify", "--all", code=1).stdout
+    assert not check(app_context, 6).whole
+    said = app_context.run("verify", "--all", code=1).stdout
     assert "ecision 6" in said
 
 
-def test_a_forged_verdict_differs_from_what_its_snapshot_gives(desk: Desk):
-    reseal_from(desk, 6, in_decision(verdict="promote"))
-    found = check(desk).first
-    assert found == Difference(
+def test_a_forged_verdict_differs_from_what_its_snapshot_gives(app_context: Desk):
+    reseal_from(app_context, 6, in_decision(verdict="promote"))
+    found = check(app_context).first
+    assert found == VerifyDifference(
         decision=6,
         sentence="Decision 6 differs from what its snapshot and rules give: "
         'verdict is "promote", derived "reject".',
@@ -116,45 +116,45 @@ def test_a_forged_verdict_differs_from_what_its_snapshot_gives(desk: Desk):
     )
 
 
-def test_a_removed_record_is_missing(desk: Desk):
-    with desk.house.behind() as tx:
+def test_a_removed_record_is_missing(app_context: Desk):
+    with app_context.house.behind() as tx:
         tx.tables.decisions.pop(4)
-    found = check(desk).first
+    found = check(app_context).first
     assert found is not None
     assert (found.decision, found.sentence) == (4, "Decision 4 is missing.")
 
 
-def test_rules_whose_text_was_changed_are_named(desk: Desk):
-    with desk.house.behind() as tx:
+def test_rules_whose_text_was_changed_are_named(app_context: Desk):
+    with app_context.house.behind() as tx:
         texts = tx.tables.texts
         blob = blob_id(POLICY.encode())
         texts[blob] = texts[blob].replace("better_than", "not_worse_than")
-    found = check(desk).first
+    found = check(app_context).first
     assert found is not None
     assert found.decision == 1
     assert found.sentence.endswith("whose stored text was changed.")
 
 
 def test_newer_code_that_decides_otherwise_is_a_finding_and_no_tampering(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    app_context: Desk, monkeypatch: pytest.MonkeyPatch
 ):
-    reseal_from(desk, 6, in_decision(reason="the words of an older version", code="0"))
-    found = check(desk)
+    reseal_from(app_context, 6, in_decision(reason="the words of an older version", code="0"))
+    found = check(app_context)
     assert found.whole
     (finding,) = found.findings
     assert finding.decision == 6
     assert finding.sentence.startswith(
         f"Decision 6 was taken by code 0; code {CODE} would decide otherwise"
     )
-    assert check(desk, 6).whole
-    result = desk.run("verify", "--all")
+    assert check(app_context, 6).whole
+    result = app_context.run("verify", "--all")
     assert "1 by other code" in result.stdout
     assert "Finding: Decision 6" in result.stderr
 
 
-def test_a_log_from_before_foreign_moves_were_read_is_whole(desk: Desk):
+def test_a_log_from_before_foreign_moves_were_read_is_whole(app_context: Desk):
     """Its snapshots hold no ``moves``, and code 4 decided."""
-    with desk.house.behind() as tx:
+    with app_context.house.behind() as tx:
         before = tx.decisions.get(1).prev_hash  # type: ignore[union-attr]
         for record in list(tx.decisions.walk()):
             snapshot = json.loads(record.snapshot)
@@ -168,14 +168,14 @@ def test_a_log_from_before_foreign_moves_were_read_is_whole(desk: Desk):
             )
             tx.tables.decisions[record.id] = seal(older)
             before = tx.tables.decisions[record.id].hash
-    found = check(desk)
+    found = check(app_context)
     assert found.whole
     assert (found.checked, found.findings) == (9, ())
 
 
-def test_older_code_that_decides_the_same_is_whole(desk: Desk):
-    reseal_from(desk, 6, in_decision(code="0"))
-    found = check(desk)
+def test_older_code_that_decides_the_same_is_whole(app_context: Desk):
+    reseal_from(app_context, 6, in_decision(code="0"))
+    found = check(app_context)
     assert found.whole
     assert found.findings == ()
 
@@ -194,46 +194,50 @@ def test_older_code_that_decides_the_same_is_whole(desk: Desk):
     ],
 )
 def test_a_registry_that_the_log_did_not_make_is_found(
-    desk: Desk, change: dict[str, Any], decision: int, said: str
+    app_context: Desk, change: dict[str, Any], decision: int, said: str
 ):
-    with desk.house.behind() as tx:
+    with app_context.house.behind() as tx:
         held = tx.tables.versions[MODEL, 2]
         tx.tables.versions[MODEL, 2] = replace(held, **change)
-    found = check(desk).first
+    found = check(app_context).first
     assert found is not None
     assert found.decision == decision
     assert said in found.sentence
 
 
-def test_a_seat_that_was_moved_by_hand_is_found(desk: Desk):
-    with desk.house.behind() as tx:
+def test_a_seat_that_was_moved_by_hand_is_found(app_context: Desk):
+    with app_context.house.behind() as tx:
         state = tx.tables.models[MODEL]
         tx.tables.models[MODEL] = replace(state, champion=2, generation=2)
-    found = check(desk).first
+    found = check(app_context).first
     assert found is not None
     assert found.sentence == (
         "Decision 3 left v1 in the seat of flight-delay at generation 1, but there is v2 at generation 2."
     )
 
 
-def test_an_unknown_decision_is_not_found(desk: Desk):
+def test_an_unknown_decision_is_not_found(app_context: Desk):
     with pytest.raises(NotFound, match="There is no decision 99"):
-        check(desk, 99)
+        check(app_context, 99)
 
 
-def test_progress_counts_every_decision(desk: Desk):
+def test_progress_counts_every_decision(app_context: Desk):
     seen: list[tuple[int, int]] = []
-    with desk.house.store.read() as tx:
-        Verifier(tx, load, blob_id).all(lambda done, total: seen.append((done, total)))
+    with app_context.house.store.read() as tx:
+        Verifier(tx, load_policy, blob_id).all(lambda done, total: seen.append((done, total)))
     assert seen == [(n, 9) for n in range(1, 10)]
 
 
-def test_the_command_says_what_it_did(desk: Desk):
-    assert desk.run("verify", "3").stdout.startswith("Decision 3: derived again, as recorded.")
-    assert "9 decisions derived again, all as recorded." in desk.run("verify", "--all").stdout
-    assert desk.json("verify", "--all")["whole"] is True
-    assert "Name one decision, or say --all." in desk.run("verify", code=2).stderr
-    assert MODEL in desk.json("decisions")[0]["model"]
+def test_the_command_says_what_it_did(app_context: Desk):
+    assert app_context.run("verify", "3").stdout.startswith(
+        "Decision 3: derived again, as recorded."
+    )
+    assert (
+        "9 decisions derived again, all as recorded." in app_context.run("verify", "--all").stdout
+    )
+    assert app_context.json("verify", "--all")["whole"] is True
+    assert "Name one decision, or say --all." in app_context.run("verify", code=2).stderr
+    assert MODEL in app_context.json("decisions")[0]["model"]
 
 
 @pytest.mark.parametrize(
@@ -264,21 +268,24 @@ FACTS_CHANGED = {
 
 
 @pytest.mark.parametrize("change", FACTS_CHANGED.values(), ids=FACTS_CHANGED.keys())
-def test_a_fact_that_no_decision_made_is_found(desk: Desk, change: Any):
-    assert check(desk).whole
-    with desk.house.behind() as tx:
+def test_a_fact_that_no_decision_made_is_found(app_context: Desk, change: Any):
+    assert check(app_context).whole
+    with app_context.house.behind() as tx:
         change(tx.tables)
-    found = check(desk)
+    found = check(app_context)
     assert found.first is not None
     assert "fact" in found.first.sentence or "sunset" in found.first.sentence
 
 
-def test_a_snapshot_of_a_newer_format_is_refused(desk: Desk):
-    record = desk.house.records()[0]
+def test_a_snapshot_of_a_newer_format_is_refused(app_context: Desk):
+    record = app_context.house.records()[0]
     newer = replace(
-        record, snapshot=record.snapshot.replace(f'"format":{FORMAT}', f'"format":{FORMAT + 1}')
+        record,
+        snapshot=record.snapshot.replace(
+            f'"format":{SNAPSHOT_FORMAT}', f'"format":{SNAPSHOT_FORMAT + 1}'
+        ),
     )
-    with desk.house.store.read() as tx:
-        found = Verifier(tx, desk.house.parse, lambda _: record.rules.blob).derive(newer)
+    with app_context.house.store.read() as tx:
+        found = Verifier(tx, app_context.house.parse, lambda _: record.rules.blob).derive(newer)
     assert found
-    assert f"has a snapshot of format {FORMAT + 1}" in found.sentence
+    assert f"has a snapshot of format {SNAPSHOT_FORMAT + 1}" in found.sentence

@@ -9,7 +9,7 @@ import cloudpickle
 import pytest
 
 from workers.failure import Failure
-from workers.from_mlflow import _below, _files, _Wanted, load
+from workers.from_mlflow import _below, _files, _Wanted, load_model
 
 
 class Server:
@@ -98,7 +98,7 @@ def test_a_pickled_model_needs_no_mlflow(tmp_path: Path):
     (tmp_path / "MLmodel").write_text(
         "flavors: {sklearn: {pickled_model: model.pkl, serialization_format: cloudpickle}}"
     )
-    assert load(tmp_path).predict([2]) == [4]
+    assert load_model(tmp_path).predict([2]) == [4]
 
 
 @pytest.mark.parametrize(
@@ -114,4 +114,4 @@ def test_a_pickled_model_needs_no_mlflow(tmp_path: Path):
 def test_other_models_need_mlflow_beside_the_worker(tmp_path: Path, about: str):
     (tmp_path / "MLmodel").write_text(about)
     with pytest.raises(Failure, match="needs the package mlflow beside the worker"):
-        load(tmp_path)
+        load_model(tmp_path)

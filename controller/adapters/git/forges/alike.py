@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from controller.adapters.git.forges.client import Client, Missing
+from controller.adapters.git.forges.client import ForgeClient, Missing
 from controller.adapters.git.mirror import co_authors
-from controller.policy.review_facts import CommitFact, Identity
+from controller.policy.review_facts import CommitFact, CommitIdentity
 
 
-def login(user: Mapping[str, Any] | None) -> str | None:
+def login_name(user: Mapping[str, Any] | None) -> str | None:
     """The account's name; None where there is no account, or it is gone."""
     return str(user["login"]) if user and user.get("login") else None
 
@@ -32,7 +32,7 @@ def landed(sha: str, pull: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([sha, *([str(merge)] if merge else [])]))
 
 
-def blob_at(client: Client, project: str, path: str, commit: str) -> str | None:
+def blob_at(client: ForgeClient, project: str, path: str, commit: str) -> str | None:
     """The blob of a file at a commit; None where there is no such file."""
     found = client.get(f"{project}/contents/{quote(path)}", ref=commit)
     if isinstance(found, Missing) or not isinstance(found, dict) or found.get("type") != "file":
@@ -40,10 +40,12 @@ def blob_at(client: Client, project: str, path: str, commit: str) -> str | None:
     return str(found["sha"])
 
 
-def _identity(written: Mapping[str, Any] | None, account: Mapping[str, Any] | None) -> Identity:
+def _identity(
+    written: Mapping[str, Any] | None, account: Mapping[str, Any] | None
+) -> CommitIdentity:
     written = written or {}
-    return Identity(
+    return CommitIdentity(
         name=str(written.get("name", "")),
         email=str(written.get("email", "")),
-        account=login(account),
+        account=login_name(account),
     )

@@ -31,7 +31,7 @@ MISSING = Missing()
 
 
 @dataclass(slots=True)
-class Client:
+class ForgeClient:
     """A session with one provider. ``sleep`` waits between attempts; answers are kept while the client lives."""
 
     base: str
@@ -146,7 +146,7 @@ def _bare(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}{parts.path}"
 
 
-def token(settings: ReviewSettings) -> str | None:
+def provider_token(settings: ReviewSettings) -> str | None:
     """The provider's token from ``token_env``, or from the file that the same name with ``_FILE`` names."""
     name = settings.token_env
     if not name:
@@ -168,7 +168,7 @@ def credentials(settings: ReviewSettings) -> dict[str, str]:
     parts = urlsplit(settings.remote)
     if parts.scheme != "https" or settings.provider == "ssh":
         return {}
-    secret = token(settings)
+    secret = provider_token(settings)
     if secret is None:
         return {}
     basic = base64.b64encode(f"x-access-token:{secret}".encode()).decode()

@@ -11,13 +11,13 @@ from typing import Any
 from urllib.parse import quote
 
 from controller.adapters.git.forges import Protection
-from controller.adapters.git.forges.alike import blob_at, commit_fact, landed, login
-from controller.adapters.git.forges.client import Client, Missing, base_url, token
+from controller.adapters.git.forges.alike import blob_at, commit_fact, landed, login_name
+from controller.adapters.git.forges.client import ForgeClient, Missing, base_url, provider_token
 from controller.adapters.git.settings import ReviewSettings
 from controller.domain.canonical import parse_time
 from controller.policy.review_facts import PullFact, ReviewFact, ReviewState
 
-STATES = {
+GITEA_STATES = {
     "APPROVED": ReviewState.APPROVED,
     "REQUEST_CHANGES": ReviewState.CHANGES_REQUESTED,
     "COMMENT": ReviewState.COMMENTED,
@@ -27,9 +27,11 @@ STATES = {
 class Gitea:
     """A repository on a Gitea or Forgejo server."""
 
-    def __init__(self, settings: ReviewSettings, client: Client | None = None) -> None:
+    def __init__(self, settings: ReviewSettings, client: ForgeClient | None = None) -> None:
         self._project = f"/repos/{quote(settings.project)}"
-        self._client = client or Client(base_url(settings), _headers(settings), settings.timeout)
+        self._client = client or ForgeClient(
+            base_url(settings), _headers(settings), settings.timeout
+        )
 
     def pulls_of(self, sha: str) -> list[PullFact]:
         pull = self._client.get(f"{self._project}/commits/{sha}/pull")
@@ -45,14 +47,14 @@ class Gitea:
         return PullFact(
             name=f"#{number}",
             url=str(pull.get("html_url", "")),
-            author=login(pull.get("user")),
+            author=login_name(pull.get("user")),
             merged=bool(pull.get("merged")),
             base=str((pull.get("base") or {}).get("ref", "")),
             commits=tuple(commits),
             reviews=tuple(review for review in reviews if review is not None),
             landed=landed(sha, pull),
             complete=bool(commits) and any(commit.sha == head for commit in commits),
-            merged_by=login(pull.get("merged_by")),
+            merged_by=login_name(pull.get("merged_by")),
         )
 
     def blob_at(self, path: str, commit: str) -> str | None:
@@ -68,7 +70,7 @@ class Gitea:
 
 
 def _headers(settings: ReviewSettings) -> dict[str, str]:
-    secret = token(settings)
+    secret = provider_token(settings)
     authorization = {"Authorization": f"token {secret}"} if secret else {}
     return {"Accept": "application/json", **authorization}
 
@@ -76,8 +78,8 @@ def _headers(settings: ReviewSettings) -> dict[str, str]:
 def _review(item: Mapping[str, Any]) -> ReviewFact | None:
     """A submitted review. Gitea keeps a dismissed one as approved beside a mark that says so."""
     state, account, at = (
-        STATES.get(item.get("state", "")),
-        login(item.get("user")),
+        GITEA_STATES.get(item.get("state", "")),
+        login_name(item.get("user")),
         item.get("submitted_at"),
     )
     if state is None or account is None or not at:

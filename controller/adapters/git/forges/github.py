@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 from controller.adapters.git.forges import Protection
-from controller.adapters.git.forges.alike import blob_at, commit_fact, landed, login
-from controller.adapters.git.forges.client import Client, Missing, base_url, token
+from controller.adapters.git.forges.alike import blob_at, commit_fact, landed, login_name
+from controller.adapters.git.forges.client import ForgeClient, Missing, base_url, provider_token
 from controller.adapters.git.settings import ReviewSettings
 from controller.domain.canonical import parse_time
 from controller.policy.review_facts import (
@@ -17,7 +17,7 @@ from controller.policy.review_facts import (
     ReviewState,
 )
 
-STATES = {
+GITHUB_STATES = {
     "APPROVED": ReviewState.APPROVED,
     "CHANGES_REQUESTED": ReviewState.CHANGES_REQUESTED,
     "DISMISSED": ReviewState.DISMISSED,
@@ -30,10 +30,12 @@ MOST_COMMITS = 250
 class GitHub:
     """A repository on GitHub or GitHub Enterprise."""
 
-    def __init__(self, settings: ReviewSettings, client: Client | None = None) -> None:
+    def __init__(self, settings: ReviewSettings, client: ForgeClient | None = None) -> None:
         self._branch = settings.branch
         self._project = f"/repos/{quote(settings.project)}"
-        self._client = client or Client(base_url(settings), _headers(settings), settings.timeout)
+        self._client = client or ForgeClient(
+            base_url(settings), _headers(settings), settings.timeout
+        )
         self._pulls: dict[int, PullFact] = {}
 
     def pulls_of(self, sha: str) -> list[PullFact]:
@@ -52,14 +54,14 @@ class GitHub:
         return PullFact(
             name=f"#{number}",
             url=str(pull.get("html_url", "")),
-            author=login(pull.get("user")),
+            author=login_name(pull.get("user")),
             merged=bool(pull.get("merged")) and bool(pull.get("merged_at")),
             base=str((pull.get("base") or {}).get("ref", "")),
             commits=tuple(commits),
             reviews=tuple(review for review in reviews if review is not None),
             landed=landed(sha, pull),
             complete=said == len(commits) and len(commits) < MOST_COMMITS,
-            merged_by=login(pull.get("merged_by")),
+            merged_by=login_name(pull.get("merged_by")),
         )
 
     def blob_at(self, path: str, commit: str) -> str | None:
@@ -74,7 +76,7 @@ class GitHub:
 
 
 def _headers(settings: ReviewSettings) -> dict[str, str]:
-    secret = token(settings)
+    secret = provider_token(settings)
     return {
         "Accept": "application/vnd.github+json",
         "X-GitHub-Api-Version": "2022-11-28",
@@ -84,8 +86,12 @@ def _headers(settings: ReviewSettings) -> dict[str, str]:
 
 def _review(item: Mapping[str, Any]) -> ReviewFact | None:
     """A submitted review; None for a pending one, and for one whose account is gone."""
-    user, state, at = item.get("user"), STATES.get(item.get("state", "")), item.get("submitted_at")
-    account = login(user)
+    user, state, at = (
+        item.get("user"),
+        GITHUB_STATES.get(item.get("state", "")),
+        item.get("submitted_at"),
+    )
+    account = login_name(user)
     if state is None or account is None or user is None or not at:
         return None
     return ReviewFact(

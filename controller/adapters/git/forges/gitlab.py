@@ -13,11 +13,17 @@ from typing import Any
 from urllib.parse import quote
 
 from controller.adapters.git.forges import Protection
-from controller.adapters.git.forges.client import Client, Missing, base_url, token
+from controller.adapters.git.forges.client import ForgeClient, Missing, base_url, provider_token
 from controller.adapters.git.mirror import co_authors
 from controller.adapters.git.settings import ReviewSettings
 from controller.domain.canonical import parse_time
-from controller.policy.review_facts import CommitFact, Identity, PullFact, ReviewFact, ReviewState
+from controller.policy.review_facts import (
+    CommitFact,
+    CommitIdentity,
+    PullFact,
+    ReviewFact,
+    ReviewState,
+)
 
 APPROVED_NOTE, REVOKED_NOTE = "approved this merge request", "unapproved this merge request"
 
@@ -25,9 +31,11 @@ APPROVED_NOTE, REVOKED_NOTE = "approved this merge request", "unapproved this me
 class GitLab:
     """A project on GitLab. ``project`` is its full path or its number."""
 
-    def __init__(self, settings: ReviewSettings, client: Client | None = None) -> None:
+    def __init__(self, settings: ReviewSettings, client: ForgeClient | None = None) -> None:
         self._project = f"/projects/{quote(settings.project, safe='')}"
-        self._client = client or Client(base_url(settings), _headers(settings), settings.timeout)
+        self._client = client or ForgeClient(
+            base_url(settings), _headers(settings), settings.timeout
+        )
 
     def pulls_of(self, sha: str) -> list[PullFact]:
         listed = self._client.pages(
@@ -80,7 +88,7 @@ class GitLab:
 
 
 def _headers(settings: ReviewSettings) -> dict[str, str]:
-    secret = token(settings)
+    secret = provider_token(settings)
     return {"Accept": "application/json", **({"PRIVATE-TOKEN": secret} if secret else {})}
 
 
@@ -97,9 +105,9 @@ def _commit(item: Mapping[str, Any]) -> CommitFact:
     )
 
 
-def _identity(item: Mapping[str, Any], role: str) -> Identity:
+def _identity(item: Mapping[str, Any], role: str) -> CommitIdentity:
     """GitLab links no account here; people are told by their addresses."""
-    return Identity(
+    return CommitIdentity(
         name=str(item.get(f"{role}_name", "")), email=str(item.get(f"{role}_email", ""))
     )
 

@@ -7,29 +7,29 @@ from typing import Any
 
 from controller.domain.canonical import digest
 from controller.domain.versions import Version, VersionState
-from controller.entrypoints.api.desk import Desk
+from controller.entrypoints.api.context import AppContext
 from controller.policy.approvals import standing
 from controller.ports import Transaction
 from controller.service.access import Person
-from controller.service.words import Word, askers, in_place_of, owner_of
+from controller.service.commands import Command, askers, in_place_of, owner_of
 
 
 def buttons(
     tx: Transaction,
-    desk: Desk,
+    app_context: AppContext,
     document: Mapping[str, Any],
     challenger: Version | None,
     person: Person,
 ) -> Iterator[dict[str, Any]]:
     """The buttons in the order of what a reviewer most likely wants."""
     model = document["model"]
-    owner = owner_of(tx, model, desk.parse)
+    owner = owner_of(tx, model, app_context.parse)
     state = tx.models.state(model)
     if challenger is not None and challenger.state in {
         VersionState.CHALLENGER,
         VersionState.CANDIDATE,
     }:
-        yield from _about_challenger(tx, desk, document, challenger, person, owner)
+        yield from _about_challenger(tx, app_context, document, challenger, person, owner)
     if document["verdict"] == "promote" and state.champion == document["champion_after"]:
         yield button(
             "rollback", f"Roll back v{state.champion}",
@@ -50,7 +50,7 @@ def buttons(
 
 def _about_challenger(
     tx: Transaction,
-    desk: Desk,
+    app_context: AppContext,
     document: Mapping[str, Any],
     challenger: Version,
     person: Person,
@@ -80,7 +80,10 @@ def _about_challenger(
         why = why or "You have approved it already."
     elif not why and (
         behalf := in_place_of(
-            tx, person, Word(right="approve", model=challenger.model, version=number), desk.parse
+            tx,
+            person,
+            Command(action="approve", model=challenger.model, version=number),
+            app_context.parse,
         )
     ):
         effect = f"In the place of {behalf}. {effect}"

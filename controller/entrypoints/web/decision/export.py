@@ -7,15 +7,15 @@ from typing import Any
 
 from controller.domain.canonical import to_plain
 from controller.domain.decisions import DecisionRecord
-from controller.entrypoints.api.desk import Desk
+from controller.entrypoints.api.context import AppContext
 from controller.ports import Transaction
-from controller.service.explain import as_document, explain
+from controller.service.explain import as_document, explain_decision
 from controller.service.verify import Verifier
 
-FORMAT = 1
+EXPORT_FORMAT = 1
 
 
-def whole(tx: Transaction, desk: Desk, record: DecisionRecord) -> dict[str, Any]:
+def whole(tx: Transaction, app_context: AppContext, record: DecisionRecord) -> dict[str, Any]:
     """Plain JSON values. ``snapshot`` and ``decision`` are the very texts that the hash is about."""
     review = tx.reviews.get(record.rules.review) if record.rules.review else None
     body = json.loads(record.decision)
@@ -25,13 +25,15 @@ def whole(tx: Transaction, desk: Desk, record: DecisionRecord) -> dict[str, Any]
         subjects.append(f"version:{record.model}/{number}")
     words = [to_plain(w) for w in tx.models.approvals(record.model) if w.version == number]
     return {
-        "format": FORMAT,
-        "explanation": as_document(explain(tx, record)),
+        "format": EXPORT_FORMAT,
+        "explanation": as_document(explain_decision(tx, record)),
         "snapshot": record.snapshot,
         "decision": record.decision,
         "rules": tx.rules.text(record.rules.blob),
         "review": to_plain(review),
         "words": words,
         "comments": [to_plain(c) for subject in subjects for c in tx.comments.of(subject)],
-        "verification": to_plain(Verifier(tx, desk.parse, desk.blob_id).one(record.id)),
+        "verification": to_plain(
+            Verifier(tx, app_context.parse, app_context.blob_id).one(record.id)
+        ),
     }

@@ -10,12 +10,12 @@ from markupsafe import Markup
 
 from controller.domain.metrics import is_lower_better
 from controller.domain.rules import Comparison, Gate, Policy
-from controller.entrypoints.web.charts import Interval, Scale, interval_svg, scale_of
+from controller.entrypoints.web.charts import GainInterval, Scale, interval_svg, scale_of
 from controller.policy.phrase import need
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class GateRow:
     """A gate, or a slice of one, ready to be shown."""
 
     name: str
@@ -30,14 +30,14 @@ class Row:
     high: float | None = None
     margin: float | None = None
     chart: Markup = Markup()  # noqa: RUF009 - immutable
-    slices: tuple[Row, ...] = ()
+    slices: tuple[GateRow, ...] = ()
     threshold: float | None = None
 
 
 _WORST = {"error": 0, "no data": 0, "fail": 1, "inconclusive": 2, "pass": 3, "skipped": 4}
 
 
-def gate_rows(nodes: list[dict[str, Any]], policy: Policy | None) -> Iterator[Row]:
+def gate_rows(nodes: list[dict[str, Any]], policy: Policy | None) -> Iterator[GateRow]:
     """A row a gate, in the policy's order; its slices worst first, all on one scale."""
     by_name = {gate.name: gate for gate in policy.promote} if policy else {}
     for node in nodes:
@@ -53,14 +53,14 @@ def gate_rows(nodes: list[dict[str, Any]], policy: Policy | None) -> Iterator[Ro
         yield _row(node, gate, whole, scale, tuple(slices))
 
 
-def _room(row: Row) -> float:
+def _room(row: GateRow) -> float:
     """How far the lower bound lies above what was needed: the worst slice has the least."""
     if row.low is None:
         return 0.0
     return row.low - (row.margin or 0.0)
 
 
-def _interval(node: Mapping[str, Any], gate: Gate | None) -> Interval | None:
+def _interval(node: Mapping[str, Any], gate: Gate | None) -> GainInterval | None:
     """On the scale of the gain: the margin is what theta leaves between the gain and zero."""
     values = node["values"]
     if gate is None or values.get("challenger") is None:
@@ -69,14 +69,14 @@ def _interval(node: Mapping[str, Any], gate: Gate | None) -> Interval | None:
     if gate.threshold is not None:
         sign = -1.0 if gate.comparison is Comparison.AT_MOST else 1.0
         room = sign * (values["challenger"] - gate.threshold)
-        return Interval(point=room, need=0.0, result=node["result"])
+        return GainInterval(point=room, need=0.0, result=node["result"])
     if values.get("difference") is None:
         return None
     gain, theta = sign * values["difference"], values.get("theta")
     ends = [
         sign * values[k] for k in ("interval_low", "interval_high") if values.get(k) is not None
     ]
-    return Interval(
+    return GainInterval(
         point=gain,
         need=gain + theta if theta is not None else 0.0,
         low=min(ends) if len(ends) == 2 else None,
@@ -88,10 +88,10 @@ def _interval(node: Mapping[str, Any], gate: Gate | None) -> Interval | None:
 def _row(
     node: Mapping[str, Any],
     gate: Gate | None,
-    interval: Interval | None,
+    interval: GainInterval | None,
     scale: Scale,
-    slices: tuple[Row, ...] = (),
-) -> Row:
+    slices: tuple[GateRow, ...] = (),
+) -> GateRow:
     values = node["values"]
     chart = Markup()
     if interval is not None:
@@ -103,7 +103,7 @@ def _row(
         words = f"{node['name']}: gain {interval.point:.4g}{bounds}, needed {interval.need:.4g}: {node['result']}"
         chart = interval_svg(interval, scale, words)
     no_data = node["result"] == "error" and values.get("challenger") is None
-    return Row(
+    return GateRow(
         name=node["name"],
         result="no data" if no_data else node["result"],
         sentence=node["sentence"],
@@ -121,7 +121,7 @@ def _row(
     )
 
 
-def tally(rows: list[Row]) -> str:
+def tally(rows: list[GateRow]) -> str:
     """``7 of 7 gates passed, 1 in dry run``; what did not pass is named by its kind, never merged."""
     counted = [row for row in rows if not row.dry_run]
     passed = sum(row.result == "pass" for row in counted)

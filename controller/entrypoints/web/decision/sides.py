@@ -8,9 +8,9 @@ from typing import Any
 
 from controller.domain.canonical import to_plain
 from controller.domain.versions import Version
-from controller.entrypoints.api.desk import Desk
+from controller.entrypoints.api.context import AppContext
 from controller.ports import Transaction
-from controller.service.documents import document_if_there, part
+from controller.service.documents import document_if_there, mapping_part
 
 _MOST = 60
 
@@ -30,7 +30,7 @@ class Fact:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
+class ComparedVersions:
     """What two versions are compared in: the facts that differ, and those that are the same."""
 
     name: str
@@ -43,22 +43,22 @@ SUBJECTS = ("data", "features", "parameters", "code", "environment", "result")
 
 
 def side_by_side(
-    tx: Transaction, desk: Desk, champion: Version | None, challenger: Version | None
-) -> list[Subject]:
+    tx: Transaction, app_context: AppContext, champion: Version | None, challenger: Version | None
+) -> list[ComparedVersions]:
     """Every subject, also where nothing differs; empty without a challenger."""
     if challenger is None:
         return []
-    left = _facts(tx, desk, champion) if champion else {}
-    right = _facts(tx, desk, challenger)
+    left = _facts(tx, app_context, champion) if champion else {}
+    right = _facts(tx, app_context, challenger)
     return [_subject(name, left.get(name, {}), right.get(name, {})) for name in SUBJECTS]
 
 
-def _subject(name: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Subject:
+def _subject(name: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> ComparedVersions:
     facts = [
         Fact(what=key, champion=left.get(key), challenger=right.get(key))
         for key in dict.fromkeys((*right, *left))
     ]
-    return Subject(
+    return ComparedVersions(
         name=name,
         differing=tuple(f for f in facts if f.differs)[:_MOST],
         same=tuple(f for f in facts if not f.differs)[:_MOST],
@@ -66,12 +66,12 @@ def _subject(name: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Su
     )
 
 
-def _facts(tx: Transaction, desk: Desk, version: Version) -> dict[str, dict[str, Any]]:
-    kept = document_if_there(desk.artifacts, version.lineage)
+def _facts(tx: Transaction, app_context: AppContext, version: Version) -> dict[str, dict[str, Any]]:
+    kept = document_if_there(app_context.artifacts, version.lineage)
     run = tx.runs.get(version.run)
     spec = run.spec if run else None
-    platform, code = part(kept, "platform"), part(kept, "code")
-    data, rows = part(kept, "data"), part(kept, "rows")
+    platform, code = mapping_part(kept, "platform"), mapping_part(kept, "code")
+    data, rows = mapping_part(kept, "data"), mapping_part(kept, "rows")
     files = data.get("files") if isinstance(data.get("files"), list) else None
     return {
         "data": _given({
@@ -91,7 +91,7 @@ def _facts(tx: Transaction, desk: Desk, version: Version) -> dict[str, dict[str,
         }),
         "environment": _given({
             name: platform.get(name) for name in ("python", "system", "machine", "cpus", "incumbent")
-        }) | dict(part(kept, "packages")),
+        }) | dict(mapping_part(kept, "packages")),
         "result": _given({
             **{f"{name} in training": value for name, value in sorted(version.metrics.items())},
             "size in bytes": version.size,
@@ -107,7 +107,7 @@ def _given(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _features(kept: Mapping[str, Any]) -> dict[str, Any]:
-    schema, names = part(kept, "schema"), kept.get("features")
+    schema, names = mapping_part(kept, "schema"), kept.get("features")
     if not isinstance(names, Sequence) or isinstance(names, str):
         return {}
     return {str(name): schema.get(name, "used") for name in names}

@@ -13,7 +13,7 @@ from controller.domain.errors import IncumbentError
 from controller.domain.rules import Policy
 from controller.domain.snapshot import BudgetView
 from controller.domain.versions import Version
-from controller.entrypoints.api.desk import Desk
+from controller.entrypoints.api.context import AppContext
 from controller.entrypoints.web.decision.buttons import buttons
 from controller.entrypoints.web.decision.gates import gate_rows, tally
 from controller.entrypoints.web.decision.panel import judged_evaluation, panel_of
@@ -21,22 +21,22 @@ from controller.entrypoints.web.decision.sides import side_by_side
 from controller.policy.budget import wealth_words
 from controller.ports import Transaction
 from controller.service.access import Person, standing_in
-from controller.service.decision_progress import progress
-from controller.service.explain import as_document, describe_signal, explain
+from controller.service.commands import owner_of
+from controller.service.decision_progress import decision_progress
+from controller.service.explain import as_document, describe_signal, explain_decision
 from controller.service.flips import flips
 from controller.service.provenance import provenance
 from controller.service.verify import Verifier
 from controller.service.what_if import otherwise
-from controller.service.words import owner_of
 
 
 def decision_view(
-    tx: Transaction, desk: Desk, record: DecisionRecord, person: Person
+    tx: Transaction, app_context: AppContext, record: DecisionRecord, person: Person
 ) -> dict[str, Any]:
     """What the template shows, in the order that it shows it."""
-    document = as_document(explain(tx, record))
+    document = as_document(explain_decision(tx, record))
     text = tx.rules.text(record.rules.blob) or ""
-    policy = _policy(desk, text, record.rules.path)
+    policy = _policy(app_context, text, record.rules.path)
     judged = next((n for n in document["tree"]["children"] if n["name"] == "promote"), None)
     challenger = _version(tx, record.model, document["challenger"])
     champion = _version(tx, record.model, document["champion_before"])
@@ -44,35 +44,37 @@ def decision_view(
     return {
         "d": document,
         "tally": tally(rows) if rows else "",
-        "stages": progress(tx, record, policy, desk.clock.now()),
+        "stages": decision_progress(tx, record, policy, app_context.clock.now()),
         "steps": list(_chain(tx, document, challenger)),
         "judged": judged if judged and judged["children"] else None,
         "gates": rows,
         "wealth": _wealth(record, policy, judged),
         "panel": panel_of(judged_evaluation(record, document["challenger"])),
-        "subjects": side_by_side(tx, desk, champion, challenger),
+        "subjects": side_by_side(tx, app_context, champion, challenger),
         "challenger": challenger,
         "champion": champion,
         "drift": _drift(record),
         "rule_lines": list(_rule_lines(text, document["tree"])),
         "review": provenance(tx, record.rules),
         "flips": flips(record, policy) if policy and judged else [],
-        "otherwise": otherwise(tx, record, policy, desk.parse) if policy and judged else [],
-        "buttons": list(buttons(tx, desk, document, challenger, _standing_in(tx, desk, person))),
-        "verification": Verifier(tx, desk.parse, desk.blob_id).one(record.id),
+        "otherwise": otherwise(tx, record, policy, app_context.parse) if policy and judged else [],
+        "buttons": list(
+            buttons(tx, app_context, document, challenger, _standing_in(tx, app_context, person))
+        ),
+        "verification": Verifier(tx, app_context.parse, app_context.blob_id).one(record.id),
         "trail": _trail(tx, record, challenger),
         "comments": tx.comments.of(f"decision:{record.id}"),
-        "may_comment": person.why_not("comment", owner_of(tx, record.model, desk.parse)),
+        "may_comment": person.why_not("comment", owner_of(tx, record.model, app_context.parse)),
     }
 
 
-def _standing_in(tx: Transaction, desk: Desk, person: Person) -> Person:
-    return standing_in(tx, person, desk.settings.groups, desk.clock.now())
+def _standing_in(tx: Transaction, app_context: AppContext, person: Person) -> Person:
+    return standing_in(tx, person, app_context.settings.groups, app_context.clock.now())
 
 
-def _policy(desk: Desk, text: str, path: str) -> Policy | None:
+def _policy(app_context: AppContext, text: str, path: str) -> Policy | None:
     try:
-        return desk.parse(text, path)
+        return app_context.parse(text, path)
     except (IncumbentError, KeyError):
         return None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.adapters.git.forges.client import MISSING, Client, credentials, token
+from controller.adapters.git.forges.client import MISSING, ForgeClient, credentials, provider_token
 from controller.adapters.git.forges.github import GitHub
 from controller.adapters.git.forges.gitlab import GitLab
 from controller.adapters.git.settings import ReviewSettings
@@ -24,7 +24,7 @@ class World:
         self.base = self.repository.change(1000)
         self.provider = Provider(kind, self.repository)
         self.slept: list[float] = []
-        self.client = Client(self.provider.url, {}, 10, self.slept.append)
+        self.client = ForgeClient(self.provider.url, {}, 10, self.slept.append)
         self.settings = ReviewSettings(
             remote="https://git.example/team/rules",
             provider=kind,  # type: ignore[arg-type]
@@ -118,7 +118,7 @@ def test_lasting_trouble_is_one_sentence(world, answer, words):
 
 def test_provider_that_is_away_is_asked_a_few_times(world):
     slept: list[float] = []
-    client = Client("http://127.0.0.1:9", {}, 1, slept.append)
+    client = ForgeClient("http://127.0.0.1:9", {}, 1, slept.append)
     with pytest.raises(Unavailable, match="does not answer"):
         client.get("/thing")
     client.close()
@@ -144,13 +144,13 @@ def test_token_is_sent_and_comes_from_the_environment(world, monkeypatch):
 def test_token_may_be_in_a_file(world, monkeypatch, tmp_path):
     (tmp_path / "token").write_text("from-file\n")
     monkeypatch.setenv("RULES_TOKEN_FILE", str(tmp_path / "token"))
-    assert token(replace(world.settings, token_env="RULES_TOKEN")) == "from-file"
+    assert provider_token(replace(world.settings, token_env="RULES_TOKEN")) == "from-file"
 
 
 def test_missing_token_is_named(world, monkeypatch):
     monkeypatch.delenv("RULES_TOKEN", raising=False)
     with pytest.raises(ConfigurationError, match="the environment has no RULES_TOKEN"):
-        token(replace(world.settings, token_env="RULES_TOKEN"))
+        provider_token(replace(world.settings, token_env="RULES_TOKEN"))
 
 
 # --- GitLab: approvals have no commit -------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import pytest
 from controller.adapters.git.approve import approve_revision
 from controller.adapters.git.rules import GitRules
 from controller.adapters.git.settings import ReviewSettings
-from controller.adapters.git.ssh import BEGIN, Statement, sign, verify
+from controller.adapters.git.ssh import BEGIN, Statement, sign, verify_signature_of
 from controller.adapters.memory import MemoryStore, SimulatedClock
 from controller.domain.errors import UserError
 from controller.policy.review_facts import Reviewer
@@ -210,12 +210,12 @@ def test_statement_in_other_words_is_none(change):
 
 def test_signature_is_verified_over_the_very_bytes(world):
     signed = sign(STATEMENT, world.keys["bob"])
-    verified = verify(signed, world.signers)
+    verified = verify_signature_of(signed, world.signers)
     assert verified is not None
     assert (verified.principal, verified.statement) == ("bob@example.com", STATEMENT)
-    assert verify(signed.replace(b"c" * 40, b"d" * 40), world.signers) is None
-    assert verify(signed.partition(BEGIN)[0], world.signers) is None
-    assert verify(b"", world.signers) is None
+    assert verify_signature_of(signed.replace(b"c" * 40, b"d" * 40), world.signers) is None
+    assert verify_signature_of(signed.partition(BEGIN)[0], world.signers) is None
+    assert verify_signature_of(b"", world.signers) is None
 
 
 def test_signature_for_another_purpose_is_refused(world, tmp_path):
@@ -226,7 +226,7 @@ def test_signature_for_another_purpose_is_refused(world, tmp_path):
         check=True, capture_output=True,
     )  # fmt: skip
     signed = text.read_bytes() + text.with_suffix(".sig").read_bytes()
-    assert verify(signed, world.signers) is None
+    assert verify_signature_of(signed, world.signers) is None
 
 
 def test_key_that_cannot_sign_is_named(world, tmp_path):

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from controller.domain.decisions import Outcome
 from controller.domain.rules import Policy
-from controller.policy.case import Case
+from controller.policy.context import DecisionContext
 from controller.policy.decide import decide
 from controller.policy.triggers import judge_triggers
 from controller.ports import Transaction
@@ -34,7 +34,7 @@ def outlook(
     policy = parse(rules.text, rules.ref.path)
     snapshot = take_snapshot(tx, rules, policy, now)
     decision = decide(snapshot, policy, now)
-    verdicts = judge_triggers(Case(snapshot, policy, now))
+    verdicts = judge_triggers(DecisionContext(snapshot, policy, now))
     return Outlook(
         sentence=decision.reason,
         triggers=(*(verdict.node for verdict in verdicts), *_kept(decision.tree)),

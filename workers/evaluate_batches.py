@@ -15,21 +15,21 @@ from controller.domain.layouts import Layout
 from controller.domain.profiles import Profile, merge_profiles
 from controller.domain.quality import QualityReport
 from controller.domain.rules import DataSection
-from controller.evidence.drift import DriftOptions, compare, history_ceiling
+from controller.evidence.drift import DriftOptions, compare_profiles, history_ceiling
 from controller.ports import Batch
 from workers.failure import Failure
 from workers.jobs import Job
-from workers.profiles import BatchData, Engine, LayoutOptions, make_layout, make_profile
+from workers.profiles import BatchData, LayoutOptions, ScanEngine, make_layout, make_profile
 from workers.quality import check_and_profile, check_batch
 from workers.snapshot import local_file
 
 _THREADS = 2
 NOTHING_EARLIER = "there is no earlier data to compare with"
 
-History = Mapping[str, Sequence[Mapping[str, float]]]
+ProfileHistory = Mapping[str, Sequence[Mapping[str, float]]]
 
 
-def look(job: Job, folder: Path) -> Mapping[str, Any]:
+def evaluate_batches(job: Job, folder: Path) -> Mapping[str, Any]:
     """What each new batch breaks, and how far all good ones together are from each reference."""
     try:
         return _look(job, folder)
@@ -38,7 +38,7 @@ def look(job: Job, folder: Path) -> Mapping[str, Any]:
 
 
 def _look(job: Job, folder: Path) -> Mapping[str, Any]:
-    engine = Engine(threads=min(_THREADS, os.cpu_count() or 1), directory=folder)
+    engine = ScanEngine(threads=min(_THREADS, os.cpu_count() or 1), directory=folder)
     reference = reference_of(job, folder, engine)
     checked = [_check(job, batch, folder, engine, reference) for batch in job.batches]
     good = {b.sequence: p for b, report, p in checked if report.passed and p is not None}
@@ -47,10 +47,10 @@ def _look(job: Job, folder: Path) -> Mapping[str, Any]:
     against: dict[str, Any] = {}
     if reference is not None and merged is not None:
         layout, training = reference
-        history: Mapping[str, History] = job.details.get("history") or {}
+        history: Mapping[str, ProfileHistory] = job.details.get("history") or {}
         own = history.get("training") or {}
         told = _compared(
-            compare(
+            compare_profiles(
                 layout,
                 training,
                 merged,
@@ -79,7 +79,9 @@ def _look(job: Job, folder: Path) -> Mapping[str, Any]:
     }
 
 
-def _compared(report: DriftReport | None, history: History, problem: str = "") -> dict[str, Any]:
+def _compared(
+    report: DriftReport | None, history: ProfileHistory, problem: str = ""
+) -> dict[str, Any]:
     """A comparison as the signal tells it; the whole of it is kept as an artifact."""
     if report is None:
         return {
@@ -116,10 +118,10 @@ def critical_columns(data: DataSection, layout: Layout) -> tuple[str, ...] | Non
 def _against(
     job: Job,
     folder: Path,
-    engine: Engine,
+    engine: ScanEngine,
     now: tuple[Layout, Profile],
     window: Mapping[str, Any],
-    history: History,
+    history: ProfileHistory,
 ) -> dict[str, Any]:
     """The same rows held against another window; profiles that are kept are added up, others counted now."""
     layout, current = now
@@ -137,11 +139,11 @@ def _against(
     options = DriftOptions(
         critical=critical_columns(job.spec.data, layout), training_reference=False, history=history
     )
-    found = _compared(compare(layout, merge_profiles(profiles), current, options), history)
+    found = _compared(compare_profiles(layout, merge_profiles(profiles), current, options), history)
     return found | {"batches": [item["batch"]["sequence"] for item in window["batches"]]}
 
 
-def reference_of(job: Job, folder: Path, engine: Engine) -> tuple[Layout, Profile] | None:
+def reference_of(job: Job, folder: Path, engine: ScanEngine) -> tuple[Layout, Profile] | None:
     """The bins and the counts of the training data: as an earlier run made them, or made now."""
     known = job.details.get("known")
     if known:
@@ -156,7 +158,11 @@ def reference_of(job: Job, folder: Path, engine: Engine) -> tuple[Layout, Profil
 
 
 def _check(
-    job: Job, batch: Batch, folder: Path, engine: Engine, reference: tuple[Layout, Profile] | None
+    job: Job,
+    batch: Batch,
+    folder: Path,
+    engine: ScanEngine,
+    reference: tuple[Layout, Profile] | None,
 ) -> tuple[Batch, QualityReport, Profile | None]:
     data = BatchData.of(local_file(batch, folder / "fetched"))
     now: datetime = job.ordered_at.astimezone(UTC)
@@ -174,7 +180,9 @@ def columns_of(report: DriftReport) -> dict[str, dict[str, float]]:
     return {found.column: dict(found.values) for found in report.columns if found.values}
 
 
-def judged_of(report: DriftReport, history: History | None = None) -> dict[str, dict[str, Any]]:
+def judged_of(
+    report: DriftReport, history: ProfileHistory | None = None
+) -> dict[str, dict[str, Any]]:
     """What stands between a column's distances and an alarm: its verdict, its significance, its history."""
     found: dict[str, dict[str, Any]] = {}
     for column in report.columns:

@@ -20,11 +20,11 @@ from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
     json_option,
     print_json,
-    tell,
+    tell_person,
     yes_option,
 )
-from controller.entrypoints.cli.session import Session
-from controller.service.words import Word as Said
+from controller.entrypoints.cli.session import CliSession
+from controller.service.commands import Command
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -32,10 +32,10 @@ _LOOK_AGAIN = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Word:
+class PersonCommand:
     """What a person wants: what is said, the sentence that tells what it will do, and whether to ask first."""
 
-    says: Said
+    says: Command
     plan: str
     yes: bool = False
     wait: float = 10.0
@@ -60,20 +60,20 @@ def needed_reason(reason: str | None) -> str:
     return str(reason).strip()
 
 
-def speak(session: Session, word: Word, *, as_json: bool) -> int:
+def submit_command(session: CliSession, word: PersonCommand, *, as_json: bool) -> int:
     """Show the plan, ask, append, wait for the answer, and say it. The exit code."""
     if not confirmed(word.plan, yes=word.yes):
         raise NegativeAnswer("Nothing was changed.")
     number, fresh = session.say(word.says)
     if not fresh:
-        tell(f"Signal {number} had that key already; it counts once.")
+        tell_person(f"Signal {number} had that key already; it counts once.")
     answered = await_answer(session, word.says.model, number, word.wait)
-    return report(answered, as_json=as_json)
+    return report_answer(answered, as_json=as_json)
 
 
 def confirmed(plan: str, *, yes: bool) -> bool:
     """Whether to go on; asks where somebody can answer, refuses without `--yes` where nobody can."""
-    tell(plan)
+    tell_person(plan)
     if yes:
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -81,19 +81,19 @@ def confirmed(plan: str, *, yes: bool) -> bool:
     return click.confirm("Go ahead?", default=False, err=True)
 
 
-def await_end(session: Session, model: str, number: int, patience: float) -> Signal:
-    """The signal once nothing more will happen with it, or as it is when `patience` is at its end."""
-    return await_answer(session, model, number, patience, ended=True)
+def await_end(session: CliSession, model: str, number: int, answer_timeout: float) -> Signal:
+    """The signal once nothing more will happen with it, or as it is when `answer_timeout` is at its end."""
+    return await_answer(session, model, number, answer_timeout, ended=True)
 
 
 def await_answer(
-    session: Session, model: str, number: int, patience: float, *, ended: bool = False
+    session: CliSession, model: str, number: int, answer_timeout: float, *, ended: bool = False
 ) -> Signal:
-    """The signal once it has an answer, or as it is when `patience` (seconds) is at its end."""
-    deadline = time.monotonic() + patience
+    """The signal once it has an answer, or as it is when `answer_timeout` (seconds) is at its end."""
+    deadline = time.monotonic() + answer_timeout
     while True:
-        if patience:
-            session.settle(model)
+        if answer_timeout:
+            session.decide_until_idle(model)
         with session.read() as tx:
             signal = tx.signals.get(number)
         if signal is None:
@@ -104,7 +104,7 @@ def await_answer(
         time.sleep(_LOOK_AGAIN)
 
 
-def report(signal: Signal, *, as_json: bool) -> int:
+def report_answer(signal: Signal, *, as_json: bool) -> int:
     """Print the answer; Conflict where the word was refused."""
     if signal.status in {SignalStatus.FAILED, SignalStatus.SKIPPED}:
         raise Conflict(

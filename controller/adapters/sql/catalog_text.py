@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, literal, not_, or_
 
-from controller.adapters.sql.session import Session
+from controller.adapters.sql.session import SqlSession
 from controller.adapters.sql.types import UtcTime, storable
 from controller.domain.catalog import Clause, Ordering
 
@@ -30,7 +30,7 @@ Tagged = Callable[[str, Callable[[ColumnElement[Any]], ColumnElement[bool]]], Co
 
 
 def compared(
-    clause: Clause, fields: Mapping[str, Any], tagged: Tagged, session: Session
+    clause: Clause, fields: Mapping[str, Any], tagged: Tagged, session: SqlSession
 ) -> ColumnElement[bool]:
     """A clause as a condition; false where the side has no such field."""
     if clause.field == "tag":
@@ -43,7 +43,9 @@ def compared(
     return false() if column is None else _condition(column, clause, session)
 
 
-def _condition(column: ColumnElement[Any], clause: Clause, session: Session) -> ColumnElement[bool]:
+def _condition(
+    column: ColumnElement[Any], clause: Clause, session: SqlSession
+) -> ColumnElement[bool]:
     value = storable(clause.value) if isinstance(clause.value, str) else clause.value
     if isinstance(value, tuple):
         return column.in_(value) if clause.op == "IN" else column.not_in(value)
@@ -68,7 +70,7 @@ def ordered(
     fields: Mapping[str, Any],
     order: tuple[Ordering, ...],
     after: tuple[str | int | datetime, ...] | None,
-    session: Session,
+    session: SqlSession,
 ) -> Select[Any]:
     """The statement in order, from behind the row ``after``; text is ordered by its code points on both."""
     columns = [

@@ -16,9 +16,9 @@ from controller.domain.publication import SETTLED_MOST, SETTLED_WINDOW, Settleme
 from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
 from controller.domain.snapshot import MoveView
 from controller.domain.versions import VERSION_MOVES, VersionState, VersionView
-from controller.policy.case import Case, Finding, answer_all
-from controller.policy.conclude import seat_winner
-from controller.policy.phrase import count, duration
+from controller.policy.context import DecisionContext, ReasonResult, answer_all
+from controller.policy.decide_challenger import seat_winner
+from controller.policy.phrase import count, format_duration
 
 _SETTING = "INCUMBENT_REGISTRY_DRIFT"
 
@@ -27,7 +27,7 @@ _SETTING = "INCUMBENT_REGISTRY_DRIFT"
 class _Move:
     """The newest foreign move, and what is asked for: by a ``line`` of the policy, or by the server's setting."""
 
-    case: Case
+    context: DecisionContext
     signal: Signal
     older: tuple[Signal, ...]
     asked: Settlement
@@ -52,32 +52,32 @@ class _Move:
         return _number(self.signal.payload.get("version"))
 
 
-def settle(case: Case) -> Finding | None:
+def resolve_foreign_move(context: DecisionContext) -> ReasonResult | None:
     """Answer the newest foreign move that the publisher has told of; it outdates the ones before."""
-    told = [s for s in case.signals(SignalKind.FOREIGN_MOVE) if s.actor.startswith("registry:")]
-    if not told or case.signals(SignalKind.PROMOTE):
+    told = [s for s in context.signals(SignalKind.FOREIGN_MOVE) if s.actor.startswith("registry:")]
+    if not told or context.signals(SignalKind.PROMOTE):
         return None  # a person's word about the seat goes first
-    move = _move(case, told)
-    if move.signal.payload.get("generation") not in {None, case.snapshot.generation}:
+    move = _move(context, told)
+    if move.signal.payload.get("generation") not in {None, context.snapshot.generation}:
         return _outdated(move)
     if move.asked == "hold":
         return _hold(move, "")
     refusal = _refused(move)
     if refusal:
         return _hold(move, refusal)
-    version = case.snapshot.version(move.number) if move.number is not None else None
+    version = context.snapshot.version(move.number) if move.number is not None else None
     if move.asked == "adopt" and version is not None:
         return _adopt(move, version)
     return _restore(move)
 
 
-def _move(case: Case, told: list[Signal]) -> _Move:
-    section, signal = case.policy.registry, told[-1]
+def _move(context: DecisionContext, told: list[Signal]) -> _Move:
+    section, signal = context.policy.registry, told[-1]
     if section.moved_elsewhere is not None:
         asked, line = section.moved_elsewhere, section.line or None
     else:
         asked, line = _settlement(signal.payload.get("otherwise")), None
-    return _Move(case=case, signal=signal, older=tuple(told[:-1]), asked=asked, line=line)
+    return _Move(context=context, signal=signal, older=tuple(told[:-1]), asked=asked, line=line)
 
 
 def _settlement(word: object) -> Settlement:
@@ -92,14 +92,14 @@ def _refused(move: _Move) -> str:
     lately = _lately(move)
     if len(lately) >= SETTLED_MOST:
         return (
-            f"somebody has moved it {count(len(lately), 'time')} before within {duration(SETTLED_WINDOW)}, "
+            f"somebody has moved it {count(len(lately), 'time')} before within {format_duration(SETTLED_WINDOW)}, "
             "and what is moved so often is a person's matter"
         )
     if move.asked == "restore":
-        return "" if move.case.champion is not None else "there is no champion of ours to write"
+        return "" if move.context.champion is not None else "there is no champion of ours to write"
     if not move.signal.payload.get("may_adopt"):
         return "this server forbids to adopt (INCUMBENT_REGISTRY_ADOPT)"
-    hold = move.case.snapshot.hold
+    hold = move.context.snapshot.hold
     if hold is not None and hold.actor != move.signal.actor:
         return f"automatic promotion rests ({hold.reason.rstrip('.')})"
     return _unfit(move)
@@ -112,7 +112,7 @@ def _unfit(move: _Move) -> str:
         return "no version is champion over there"
     if move.number is None:
         return f"version {found} over there is none of ours"
-    version = move.case.snapshot.version(move.number)
+    version = move.context.snapshot.version(move.number)
     if version is None:
         return f"there is no v{move.number}"
     if version.removed:
@@ -124,32 +124,35 @@ def _unfit(move: _Move) -> str:
 
 def _lately(move: _Move) -> tuple[MoveView, ...]:
     """The moves that were adopted or undone within the window."""
-    since = move.case.now - SETTLED_WINDOW
-    return tuple(m for m in move.case.snapshot.moves if m.how != "hold" and m.at > since)
+    since = move.context.now - SETTLED_WINDOW
+    return tuple(m for m in move.context.snapshot.moves if m.how != "hold" and m.at > since)
 
 
 # --- the three answers --------------------------------------------------------------------------------------------
 
 
-def _hold(move: _Move, refusal: str) -> Finding:
-    rests = move.case.snapshot.hold is not None
+def _hold(move: _Move, refusal: str) -> ReasonResult:
+    rests = move.context.snapshot.hold is not None
     why = f"{move.asks}, but {refusal}" if refusal else move.asks
     then = "automatic promotion rests until a person decides"
-    sentence = f"{move.said}; {why}: {then}; {move.case.seat_stays}"
+    sentence = f"{move.said}; {why}: {then}; {move.context.seat_stays}"
     place: tuple[Action, ...] = (
         () if rests else (PlaceHold(reason=f"{move.said}.", actor=move.signal.actor),)
     )
     return _settled(move, "hold", sentence, refusal=refusal, actions=place)
 
 
-def _restore(move: _Move) -> Finding:
-    sentence = f"{move.said}; {move.asks}: {move.case.seat} is written there again"
+def _restore(move: _Move) -> ReasonResult:
+    sentence = f"{move.said}; {move.asks}: {move.context.seat} is written there again"
     return _settled(move, "restore", sentence)
 
 
-def _adopt(move: _Move, version: VersionView) -> Finding:
-    sentence = f"v{version.number} takes the seat from {move.case.seat} without its gates: {move.said}; {move.asks}"
-    actions = (*seat_winner(move.case, version, sentence), *move.case.notices("promoted", sentence))
+def _adopt(move: _Move, version: VersionView) -> ReasonResult:
+    sentence = f"v{version.number} takes the seat from {move.context.seat} without its gates: {move.said}; {move.asks}"
+    actions = (
+        *seat_winner(move.context, version, sentence),
+        *move.context.notices("promoted", sentence),
+    )
     return _settled(move, "adopt", sentence, actions=actions, version=version.number)
 
 
@@ -161,7 +164,7 @@ def _settled(
     refusal: str = "",
     actions: tuple[Action, ...] = (),
     version: int | None = None,
-) -> Finding:
+) -> ReasonResult:
     payload = move.signal.payload
     told = SettleMove(
         signal=move.signal.id,
@@ -172,22 +175,22 @@ def _settled(
         version=move.number,
         reason=f"{move.said}.",
     )
-    news = move.case.notices("held", sentence) if how == "hold" else ()
-    return Finding(
+    news = move.context.notices("held", sentence) if how == "hold" else ()
+    return ReasonResult(
         node=_node(move, how, sentence, refusal),
         verdict={"hold": Verdict.HOLD, "adopt": Verdict.PROMOTE}.get(how, Verdict.NONE),
-        actions=(told, *actions, *news, *move.case.notices("moved_elsewhere", sentence)),
+        actions=(told, *actions, *news, *move.context.notices("moved_elsewhere", sentence)),
         answers=_answers(move, SignalStatus.HANDLED, sentence),
         challenger=version,
         champion_after=version,
     )
 
 
-def _outdated(move: _Move) -> Finding:
+def _outdated(move: _Move) -> ReasonResult:
     sentence = (
-        f"{move.said}, before it was decided about the seat; {move.case.seat} is written there"
+        f"{move.said}, before it was decided about the seat; {move.context.seat} is written there"
     )
-    return Finding(
+    return ReasonResult(
         node=_node(move, None, sentence, ""),
         verdict=Verdict.NONE,
         answers=_answers(move, SignalStatus.SKIPPED, sentence),

@@ -8,12 +8,12 @@ from urllib.parse import quote
 from fastapi import Depends, Request
 
 from controller.domain.errors import NotLoggedIn
-from controller.entrypoints.web.session import Session, session_of
+from controller.entrypoints.web.session import PageSession, page_session_of
 
 
-def visitor(request: Request) -> Session:
+def visitor(request: Request) -> PageSession:
     """Who looks; NotLoggedIn (for a person: the login page) if nobody is logged in."""
-    session = session_of(request)
+    session = page_session_of(request)
     if session is None:
         raise NotLoggedIn("Log in first.")
     if not session.person.roles:
@@ -21,7 +21,7 @@ def visitor(request: Request) -> Session:
     return session
 
 
-Visitor = Annotated[Session, Depends(visitor)]
+Visitor = Annotated[PageSession, Depends(visitor)]
 
 
 def number_in(text: str | None) -> int | None:

@@ -16,12 +16,12 @@ from controller.domain.decisions import (
 )
 from controller.domain.signals import Signal, SignalKind, SignalStatus
 from controller.domain.versions import VERSION_MOVES, VersionState
-from controller.policy.case import Case, Finding, answer_all
+from controller.policy.context import DecisionContext, ReasonResult, answer_all
 
 
-def restrain(case: Case) -> Finding | None:
+def person_commands(context: DecisionContext) -> ReasonResult | None:
     """Carry out the oldest such word; each is one decision of its own."""
-    waiting = case.signals(
+    waiting = context.signals(
         SignalKind.HOLD, SignalKind.RELEASE, SignalKind.CANCEL, SignalKind.REJECT
     )
     if not waiting:
@@ -32,67 +32,69 @@ def restrain(case: Case) -> Finding | None:
         SignalKind.RELEASE: _release,
         SignalKind.CANCEL: _cancel,
         SignalKind.REJECT: _reject,
-    }[signal.kind](case, signal)
+    }[signal.kind](context, signal)
 
 
 def _why(signal: Signal) -> str:
     return str(signal.payload.get("reason") or "no reason given")
 
 
-def _hold(case: Case, signal: Signal) -> Finding:
+def _hold(context: DecisionContext, signal: Signal) -> ReasonResult:
     number = signal.payload.get("version")
     if number is not None:
-        return _keep(case, signal, number)
+        return _keep(context, signal, number)
     sentence = f"{signal.actor} put automatic promotion on hold: {_why(signal)}"
-    if case.snapshot.hold is not None:
-        return _pointless(signal, f"automatic promotion already rests: {case.snapshot.hold.reason}")
+    if context.snapshot.hold is not None:
+        return _pointless(
+            signal, f"automatic promotion already rests: {context.snapshot.hold.reason}"
+        )
     return _done(signal, sentence, Verdict.HOLD, PlaceHold(reason=_why(signal), actor=signal.actor))
 
 
-def _keep(case: Case, signal: Signal, number: object) -> Finding:
+def _keep(context: DecisionContext, signal: Signal, number: object) -> ReasonResult:
     """A hold on one version: it is not archived while it lasts."""
-    version = case.snapshot.version(number) if isinstance(number, int) else None
+    version = context.snapshot.version(number) if isinstance(number, int) else None
     if version is None or version.state is VersionState.ARCHIVED:
         state = "it is archived" if version else "there is no such version"
         return _pointless(signal, f"v{number} cannot be held: {state}")
-    if any(keep.version == version.number for keep in case.snapshot.keeps):
+    if any(keep.version == version.number for keep in context.snapshot.keeps):
         return _pointless(signal, f"v{number} is on hold already")
     sentence = f"{signal.actor} put v{number} on hold, it is not archived: {_why(signal)}"
     action = KeepVersion(version=version.number, reason=_why(signal), actor=signal.actor)
     return _done(signal, sentence, Verdict.HOLD, action)
 
 
-def _let_go(case: Case, signal: Signal, number: object) -> Finding:
-    if not any(keep.version == number for keep in case.snapshot.keeps):
+def _let_go(context: DecisionContext, signal: Signal, number: object) -> ReasonResult:
+    if not any(keep.version == number for keep in context.snapshot.keeps):
         return _pointless(signal, f"v{number} is not on hold")
     sentence = f"{signal.actor} released v{number}: {_why(signal)}"
     action = LetGo(version=int(str(number)), reason=_why(signal), actor=signal.actor)
     return _done(signal, sentence, Verdict.NONE, action)
 
 
-def _release(case: Case, signal: Signal) -> Finding:
+def _release(context: DecisionContext, signal: Signal) -> ReasonResult:
     number = signal.payload.get("version")
     if number is not None:
-        return _let_go(case, signal, number)
-    if case.snapshot.hold is None:
+        return _let_go(context, signal, number)
+    if context.snapshot.hold is None:
         return _pointless(signal, "there is no hold to release")
     sentence = f"{signal.actor} released the hold: {_why(signal)}"
     finding = _done(
         signal, sentence, Verdict.NONE, LiftHold(reason=_why(signal), actor=signal.actor)
     )
     # A challenger that waited for the release is looked at again at once.
-    return Finding(
+    return ReasonResult(
         node=finding.node,
         verdict=finding.verdict,
         actions=finding.actions,
         answers=finding.answers,
-        wake_at=case.now,
+        wake_at=context.now,
     )
 
 
-def _cancel(case: Case, signal: Signal) -> Finding:
+def _cancel(context: DecisionContext, signal: Signal) -> ReasonResult:
     identity = str(signal.payload.get("run", ""))
-    run = case.snapshot.run(identity)
+    run = context.snapshot.run(identity)
     if run is None or run.state.ended:
         state = f"it is {run.state.value}" if run else "there is no such run"
         return _pointless(signal, f"{identity or 'a run'} cannot be cancelled: {state}")
@@ -105,16 +107,16 @@ def _cancel(case: Case, signal: Signal) -> Finding:
     )
 
 
-def _reject(case: Case, signal: Signal) -> Finding:
+def _reject(context: DecisionContext, signal: Signal) -> ReasonResult:
     number = signal.payload.get("version")
-    version = case.snapshot.version(number) if isinstance(number, int) else None
+    version = context.snapshot.version(number) if isinstance(number, int) else None
     if version is None:
         return _pointless(signal, f"v{number} cannot be rejected: it is not in play")
     if version.state is VersionState.CHAMPION:
         return _pointless(signal, f"v{number} is the champion: roll back instead of rejecting it")
     if VersionState.REJECTED not in VERSION_MOVES[version.state]:
         return _pointless(signal, f"v{number} cannot be rejected: it is {version.state.value}")
-    sentence = f"{signal.actor} rejected v{number}: {_why(signal)}; {case.seat_stays}"
+    sentence = f"{signal.actor} rejected v{number}: {_why(signal)}; {context.seat_stays}"
     finding = _done(
         signal,
         sentence,
@@ -126,7 +128,7 @@ def _reject(case: Case, signal: Signal) -> Finding:
             reason=sentence,
         ),
     )
-    return Finding(
+    return ReasonResult(
         node=finding.node,
         verdict=finding.verdict,
         actions=finding.actions,
@@ -135,8 +137,8 @@ def _reject(case: Case, signal: Signal) -> Finding:
     )
 
 
-def _done(signal: Signal, sentence: str, verdict: Verdict, action: Action) -> Finding:
-    return Finding(
+def _done(signal: Signal, sentence: str, verdict: Verdict, action: Action) -> ReasonResult:
+    return ReasonResult(
         node=Outcome(
             name=signal.kind.value,
             result=Result.DONE,
@@ -149,8 +151,8 @@ def _done(signal: Signal, sentence: str, verdict: Verdict, action: Action) -> Fi
     )
 
 
-def _pointless(signal: Signal, sentence: str) -> Finding:
-    return Finding(
+def _pointless(signal: Signal, sentence: str) -> ReasonResult:
+    return ReasonResult(
         node=Outcome(
             name=signal.kind.value,
             result=Result.SKIPPED,

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from controller.domain.errors import NotLoggedIn
-from controller.entrypoints.api.desk import At, Desk, LoginLinks
-from controller.entrypoints.web.render import page
+from controller.entrypoints.api.context import AppContext, Context, LoginLinks
+from controller.entrypoints.web.render import render_page
+from controller.entrypoints.web.request import Visitor, base_of, local
 from controller.entrypoints.web.session import (
     COOKIE,
     begin_oidc,
@@ -21,27 +22,26 @@ from controller.entrypoints.web.session import (
     log_in_by_oidc,
     log_in_by_token,
 )
-from controller.entrypoints.web.visit import Visitor, base_of, local
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/login")
-def login_page(request: Request, desk: At) -> Response:
+def login_page(request: Request, app_context: Context) -> Response:
     """Where one says who one is."""
-    return page(
+    return render_page(
         request,
         "login.html",
-        login=desk.settings.login,
+        login=app_context.settings.login,
         following=local(request.query_params.get("next")),
         problem="",
     )
 
 
 @router.post("/login")
-def login(
+def login_form(
     request: Request,
-    desk: At,
+    app_context: Context,
     token: Annotated[str, Form()] = "",
     following: Annotated[str, Form()] = "/",
 ) -> Response:
@@ -49,13 +49,13 @@ def login(
     check_origin(request)
     response = RedirectResponse(base_of(request) + local(following), 303)
     try:
-        log_in_by_token(desk, response, token, secure=request.url.scheme == "https")
+        log_in_by_token(app_context, response, token, secure=request.url.scheme == "https")
     except NotLoggedIn as error:
-        return page(
+        return render_page(
             request,
             "login.html",
             401,
-            login=desk.settings.login,
+            login=app_context.settings.login,
             following=local(following),
             problem=error.message,
         )
@@ -63,48 +63,54 @@ def login(
 
 
 @router.get("/go")
-def go(request: Request, desk: At) -> Response:
+def go(request: Request, app_context: Context) -> Response:
     """A link of a message (`to`) leads to its page; a login link (`key`) to a button, for scanners open links."""
     asked = request.query_params.get("to")
     if asked is not None:
         return RedirectResponse(
-            base_of(request) + local(desk.message_links.read(asked, desk.clock.now())), 303
+            base_of(request)
+            + local(app_context.message_links.read(asked, app_context.clock.now())),
+            303,
         )
-    return page(request, "go.html", key=request.query_params.get("key", ""))
+    return render_page(request, "go.html", key=request.query_params.get("key", ""))
 
 
 @router.post("/go")
-def go_in(request: Request, desk: At, key: Annotated[str, Form()]) -> Response:
+def go_in(request: Request, app_context: Context, key: Annotated[str, Form()]) -> Response:
     """Use the one-time link, from a page of ours only."""
     check_origin(request)
-    if desk.settings.login != "link":
+    if app_context.settings.login != "link":
         raise NotLoggedIn("This server takes no login links.", hint="Log in with a token.")
-    actor = LoginLinks.use(desk.store, desk.key, key)
+    actor = LoginLinks.use(app_context.store, app_context.key, key)
     response = RedirectResponse(base_of(request) + "/", 303)
-    log_in_by_link(desk, response, actor, secure=request.url.scheme == "https")
+    log_in_by_link(app_context, response, actor, secure=request.url.scheme == "https")
     return response
 
 
-def _callback(request: Request, desk: Desk) -> str:
+def _callback(request: Request, app_context: AppContext) -> str:
     """Where the provider sends people back to: the address that they reach us by."""
-    base = desk.settings.page_url or str(request.base_url)
+    base = app_context.settings.page_url or str(request.base_url)
     return f"{base.rstrip('/')}/oidc/callback"
 
 
 @router.get("/oidc/login")
-def oidc_login(request: Request, desk: At) -> Response:
+def oidc_login(request: Request, app_context: Context) -> Response:
     """To the identity provider."""
     following = local(request.query_params.get("next"))
     secure = request.url.scheme == "https"
-    return begin_oidc(desk, desk.provider, _callback(request, desk), following, secure=secure)
+    return begin_oidc(
+        app_context, app_context.provider, _callback(request, app_context), following, secure=secure
+    )
 
 
 @router.get("/oidc/callback")
-def oidc_callback(request: Request, desk: At) -> Response:
+def oidc_callback(request: Request, app_context: Context) -> Response:
     """Back from it: the session begins. The code is good once, and for the browser that began only."""
-    identity, following = finish_oidc(desk, desk.provider, request, _callback(request, desk))
+    identity, following = finish_oidc(
+        app_context, app_context.provider, request, _callback(request, app_context)
+    )
     response = RedirectResponse(base_of(request) + local(following), 303)
-    log_in_by_oidc(desk, response, identity, secure=request.url.scheme == "https")
+    log_in_by_oidc(app_context, response, identity, secure=request.url.scheme == "https")
     return response
 
 

@@ -15,7 +15,7 @@ from controller.domain.versions import VersionState, VersionView
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class DecisionContext:
     """One model's snapshot, its rules and the time: everything that deciding may depend on."""
 
     snapshot: Snapshot
@@ -72,7 +72,7 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class ReasonResult:
     """What one reason found. With a verdict it wants to act and ends the search; without one it only explains."""
 
     node: Outcome

@@ -19,16 +19,16 @@ from controller.policy.approvals import deciders
 from controller.policy.budget import (
     wealth_words,
 )
-from controller.policy.case import Case
-from controller.policy.gates import GateVerdict, worst
+from controller.policy.context import DecisionContext
+from controller.policy.gates import GateVerdict, worst_result
 from controller.policy.phrase import count, listing
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class ChallengerVerdict:
     """A challenger, its evaluation, and every gate's verdict at one test level."""
 
-    case: Case
+    context: DecisionContext
     version: VersionView
     evaluation: Evaluation
     level: float | None
@@ -48,7 +48,7 @@ class Judgement:
         """What the gates come to. A policy without a gate of its own proves nothing."""
         if not any(g.gate.name != SERVABLE for g in self.counted):
             return Result.INCONCLUSIVE
-        return worst([g.result for g in self.counted])
+        return worst_result([g.result for g in self.counted])
 
     @property
     def name(self) -> str:
@@ -59,7 +59,7 @@ class Judgement:
         """The outcome tree with one child a gate."""
         values = {
             "challenger": self.version.number,
-            "champion": self.case.champion.number if self.case.champion else None,
+            "champion": self.context.champion.number if self.context.champion else None,
             "holdout_rows": self.evaluation.holdout.rows if self.evaluation.holdout else None,
             "evidence": digest(self.evaluation),
             "alpha": self.level,
@@ -73,47 +73,47 @@ class Judgement:
         )
 
 
-def lost(judgement: Judgement) -> str:
+def lost(judged: ChallengerVerdict) -> str:
     """Why a challenger is rejected: the first gate that it did not pass, and how many more."""
-    bad = [g for g in judgement.counted if g.result in {Result.FAIL, Result.ERROR}]
+    bad = [g for g in judged.counted if g.result in {Result.FAIL, Result.ERROR}]
     first = bad[0]
     more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
     return (
-        f"{judgement.name} is rejected by '{first.gate.name}'{more}: "
-        f"{first.outcome.sentence}; {judgement.case.seat_stays}"
+        f"{judged.name} is rejected by '{first.gate.name}'{more}: "
+        f"{first.outcome.sentence}; {judged.context.seat_stays}"
     )
 
 
-def undecided(judgement: Judgement, agreed: int) -> str:
+def undecided(judged: ChallengerVerdict, agreed: int) -> str:
     """Why the evidence is not enough either way, and what happens next; ``agreed`` people have approved."""
-    case = judgement.case
-    open_gates = [g for g in judgement.counted if g.result is Result.INCONCLUSIVE]
+    context = judged.context
+    open_gates = [g for g in judged.counted if g.result is Result.INCONCLUSIVE]
     if not open_gates:
         return (
-            f"{judgement.name} is held: the policy has no gate that could prove it better; "
-            f"promote it by hand or add a gate; {case.seat_stays}"
+            f"{judged.name} is held: the policy has no gate that could prove it better; "
+            f"promote it by hand or add a gate; {context.seat_stays}"
         )
     first = open_gates[0]
     text = (
-        f"{judgement.name} is held, '{first.gate.name}' is inconclusive: "
-        f"{first.outcome.sentence}{_budget_words(judgement)}; {case.seat_stays}"
+        f"{judged.name} is held, '{first.gate.name}' is inconclusive: "
+        f"{first.outcome.sentence}{_budget_words(judged)}; {context.seat_stays}"
     )
-    if case.policy.approval.when in {"inconclusive", "always"}:
-        return f"{text}; {asks(judgement, agreed)}"
-    if case.policy.inconclusive is WhenInconclusive.WAIT:
+    if context.policy.approval.when in {"inconclusive", "always"}:
+        return f"{text}; {asks(judged, agreed)}"
+    if context.policy.inconclusive is WhenInconclusive.WAIT:
         return f"{text}; it is looked at again when more labels are there"
     return text
 
 
-def _budget_words(judgement: Judgement) -> str:
-    if judgement.level is None:
+def _budget_words(judged: ChallengerVerdict) -> str:
+    if judged.level is None:
         return ""
-    case = judgement.case
-    return f"; {wealth_words(case.policy.error_budget, case.snapshot.budget, judgement.level)}"
+    context = judged.context
+    return f"; {wealth_words(context.policy.error_budget, context.snapshot.budget, judged.level)}"
 
 
-def asks(judgement: Judgement, agreed: int) -> str:
+def asks(judged: ChallengerVerdict, agreed: int) -> str:
     """How many approvals are missing, and whose."""
-    approval = judgement.case.policy.approval
-    whom = listing(deciders(approval, judgement.approvals)) or "anybody who may approve"
-    return f"{judgement.name} waits for {count(approval.count - agreed, 'approval')} from {whom}"
+    approval = judged.context.policy.approval
+    whom = listing(deciders(approval, judged.approvals)) or "anybody who may approve"
+    return f"{judged.name} waits for {count(approval.count - agreed, 'approval')} from {whom}"

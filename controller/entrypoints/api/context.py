@@ -28,12 +28,12 @@ from controller.service.access import (
     person_of,
     standing_in,
 )
+from controller.service.commands import Command, submit
 from controller.service.isolation import IsolatedStore, Sight, is_isolated
 from controller.service.links import MessageLinks
 from controller.service.observe.observer import Observer
 from controller.service.owners import Owners
 from controller.service.tracing import Tracing
-from controller.service.words import Word, speak
 from controller.settings import Settings
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -78,8 +78,8 @@ class LoginLinks:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
-    """One server. ``settle`` decides for a model here and now where no controller runs (None: one does)."""
+class AppContext:
+    """One server. ``decide_until_idle`` decides for a model here and now where no controller runs (None: one does)."""
 
     settings: Settings
     store: Store
@@ -89,7 +89,7 @@ class Desk:
     key: str
     """Signs sessions and links."""
     artifacts: ArtifactStore | None = None
-    settle: Callable[[str], object] | None = None
+    decide_until_idle: Callable[[str], object] | None = None
     observer: Observer | None = None
     tracing: Tracing | None = None
     open_revisions: Callable[[], RevisionSource] | None = None
@@ -97,13 +97,13 @@ class Desk:
     memory: dict[str, tuple[float, Any]] = field(default_factory=dict)
     owned: dict[str, str | None] = field(default_factory=dict)
     """The owner that each policy's text names, by its blob."""
-    near: bool = False
+    is_local: bool = False
     """Whether a look at the database is one at a file of this machine: it takes microseconds and waits for nobody."""
-    patience: float = 3.0
+    answer_timeout: float = 3.0
     """Seconds that a word waits for its answer before it says that it waits."""
 
     @cached_property
-    def lanes(self) -> Executor:
+    def thread_pool(self) -> Executor:
         """The threads that resolve names: few, so that a rush neither takes all connections nor fights for the GIL."""
         return ThreadPoolExecutor(_LANES, thread_name_prefix="resolve")
 
@@ -157,20 +157,20 @@ class Desk:
             return everything("person:local", self.settings.groups)
         return person_of("person:anonymous", {}, {"viewer": ["*"]})
 
-    def say(self, person: Person, word: Word) -> tuple[Signal, bool]:
+    def submit(self, person: Person, word: Command) -> tuple[Signal, bool]:
         """Append the word, and wait for its answer for a moment; the signal as it is then, and whether it is new."""
         now = self.clock.now()
         with self.store.begin() as tx:
             speaker = standing_in(tx, person, self.settings.groups, now)
-            number, fresh = speak(tx, speaker, word, self.parse, now)
+            number, fresh = submit(tx, speaker, word, self.parse, now)
         return self.answer(number, word.model), fresh
 
     def answer(self, number: int, model: str) -> Signal:
-        """The signal once it is answered, or as it is when patience ends."""
-        deadline = time.monotonic() + self.patience
+        """The signal once it is answered, or as it is when answer_timeout ends."""
+        deadline = time.monotonic() + self.answer_timeout
         while True:
-            if self.settle is not None:
-                self.settle(model)
+            if self.decide_until_idle is not None:
+                self.decide_until_idle(model)
             with self.store.read() as tx:
                 signal = tx.signals.get(number)
             if signal is None:  # pragma: no cover - nothing takes a signal out of the inbox
@@ -206,40 +206,42 @@ def proven(request: Request, person: Person) -> Person:
     return person
 
 
-def desk_of(request: Request) -> Desk:
-    """The desk of the application that serves this request."""
-    desk: Desk = request.app.state.desk
-    return desk
+def context_of(request: Request) -> AppContext:
+    """The app_context of the application that serves this request."""
+    app_context: AppContext = request.app.state.app_context
+    return app_context
 
 
-def desk_for(request: Request, person: Person) -> Desk:
-    """The desk as ``person`` sees it: where the server isolates owners, with their models only."""
-    desk = desk_of(request)
-    if not is_isolated(person, desk.settings.isolation):
-        return desk
-    store = IsolatedStore(desk.store, Sight(person, Owners(desk.parse, desk.owned)))
-    return replace(desk, store=store, memory={})
+def desk_for(request: Request, person: Person) -> AppContext:
+    """The app_context as ``person`` sees it: where the server isolates owners, with their models only."""
+    app_context = context_of(request)
+    if not is_isolated(person, app_context.settings.isolation):
+        return app_context
+    store = IsolatedStore(
+        app_context.store, Sight(person, Owners(app_context.parse, app_context.owned))
+    )
+    return replace(app_context, store=store, memory={})
 
 
-async def _at(request: Request) -> Desk:
+async def _at(request: Request) -> AppContext:
     # It waits for nothing; FastAPI would hand a plain function to another thread.
-    desk = desk_of(request)
-    if desk.settings.isolation == "none":
-        return desk
+    app_context = context_of(request)
+    if app_context.settings.isolation == "none":
+        return app_context
     person = await run_in_threadpool(_anybody, request)
-    return desk if person is None else desk_for(request, person)
+    return app_context if person is None else desk_for(request, person)
 
 
 def _anybody(request: Request) -> Person | None:
     """Who asks, if anybody can be told; the route itself says what it thinks of nobody."""
     from controller.entrypoints.api.caller import caller
-    from controller.entrypoints.web.session import session_of
+    from controller.entrypoints.web.session import page_session_of
 
     try:
         return caller(request)
     except NotLoggedIn:
-        session = session_of(request)
+        session = page_session_of(request)
         return session.person if session else None
 
 
-At = Annotated[Desk, Depends(_at)]
+Context = Annotated[AppContext, Depends(_at)]

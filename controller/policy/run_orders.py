@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from controller.domain.canonical import to_plain
-from controller.domain.decay import Watch
+from controller.domain.decay import MetricWatch
 from controller.domain.decisions import StartRun
 from controller.domain.rules import (
     Comparison,
@@ -20,88 +20,95 @@ from controller.domain.rules import (
 )
 from controller.domain.runs import Cause, RunKind, RunSpec, run_id
 from controller.domain.versions import VersionView
-from controller.policy.case import Case
+from controller.policy.context import DecisionContext
 
 
-def recipe_in_turn(case: Case) -> Recipe:
+def recipe_in_turn(context: DecisionContext) -> Recipe:
     """The recipe whose turn it is; after the last one comes the first again."""
-    recipes = case.policy.train.recipes
-    return recipes[case.snapshot.recipe_index % len(recipes)]
+    recipes = context.policy.train.recipes
+    return recipes[context.snapshot.recipe_index % len(recipes)]
 
 
-def order_training(case: Case, causes: tuple[Cause, ...]) -> StartRun:
+def order_training(context: DecisionContext, causes: tuple[Cause, ...]) -> StartRun:
     """Train a challenger on all data that the snapshot knows of."""
-    recipe = recipe_in_turn(case)
-    common = _order(case, RunKind.TRAIN, recipe)
-    retries = case.policy.train.retries
-    return _numbered(case, replace(common, search=recipe.search, retries=retries, causes=causes))
+    recipe = recipe_in_turn(context)
+    common = _order(context, RunKind.TRAIN, recipe)
+    retries = context.policy.train.retries
+    return _numbered(context, replace(common, search=recipe.search, retries=retries, causes=causes))
 
 
 def order_evaluation(
-    case: Case, challenger: int, recipe_name: str, cause: Cause, *, since: datetime | None = None
+    context: DecisionContext,
+    challenger: int,
+    recipe_name: str,
+    cause: Cause,
+    *,
+    since: datetime | None = None,
 ) -> StartRun:
     """Score a challenger, the champion and the anchor on the same holdout rows of the newest data.
 
     ``since`` keeps the beginning of an earlier holdout, so that the next look sees the same rows and more.
     """
-    anchor = anchor_of(case)
+    anchor = anchor_of(context)
     spec = replace(
-        _order(case, RunKind.EVALUATE, case.policy.recipe(recipe_name)),
+        _order(context, RunKind.EVALUATE, context.policy.recipe(recipe_name)),
         causes=(cause,),
         version=challenger,
-        champion=case.champion.number if case.champion else None,
+        champion=context.champion.number if context.champion else None,
         anchor=anchor.number if anchor else None,
-        gates=_gates(case),
+        gates=_gates(context),
         details={"holdout_since": since} if since is not None else {},
     )
-    return _numbered(case, spec)
+    return _numbered(context, spec)
 
 
-def order_verification(case: Case, version: VersionView, cause: Cause) -> StartRun:
+def order_verification(context: DecisionContext, version: VersionView, cause: Cause) -> StartRun:
     """Load a version in a fresh process and let it answer for stored rows, before it may take the seat back."""
-    common = _order(case, RunKind.VERIFY, case.policy.recipe(version.recipe))
-    return _numbered(case, replace(common, causes=(cause,), version=version.number))
+    common = _order(context, RunKind.VERIFY, context.policy.recipe(version.recipe))
+    return _numbered(context, replace(common, causes=(cause,), version=version.number))
 
 
-def order_profile(case: Case, after: int, cause: Cause) -> StartRun:
+def order_profile(context: DecisionContext, after: int, cause: Cause) -> StartRun:
     """Profile the batches after number ``after``, hold them against what is expected and against the reference."""
-    reference = case.champion.data_through if case.champion else 0
-    named = {t.reference for t in case.policy.triggers if isinstance(t, DriftTrigger)}
+    reference = context.champion.data_through if context.champion else 0
+    named = {t.reference for t in context.policy.triggers if isinstance(t, DriftTrigger)}
     details: dict[str, Any] = {"after": after, "reference_through": reference}
     if others := sorted(named - {"training"}):
         details["references"] = others
-    common = _order(case, RunKind.PROFILE, Recipe(name=""))
-    return _numbered(case, replace(common, causes=(cause,), details=details))
+    common = _order(context, RunKind.PROFILE, Recipe(name=""))
+    return _numbered(context, replace(common, causes=(cause,), details=details))
 
 
-def order_decay(case: Case, champion: VersionView, cause: Cause) -> StartRun:
+def order_decay(context: DecisionContext, champion: VersionView, cause: Cause) -> StartRun:
     """Ask the champion about the rows since it was judged whose labels have come, and hold it against its record."""
     judged = champion.evaluation
     holdout = judged.holdout if judged else None
-    anchor = anchor_of(case)
-    earlier = next((r.version for r in case.snapshot.history if r.version != champion.number), None)
+    anchor = anchor_of(context)
+    earlier = next(
+        (r.version for r in context.snapshot.history if r.version != champion.number), None
+    )
     details = {
-        "watches": to_plain(watches(case)),
+        "watches": to_plain(watches(context)),
         "predictions": judged.predictions if judged else None,
         "since": (holdout.end if holdout else None) or champion.promoted_at or champion.created_at,
         "previous": earlier,
-        "served_through": case.snapshot.served.through,
+        "served_through": context.snapshot.served.through,
     }
     spec = replace(
-        _order(case, RunKind.DECAY, case.policy.recipe(champion.recipe)),
+        _order(context, RunKind.DECAY, context.policy.recipe(champion.recipe)),
         causes=(cause,),
         version=champion.number,
         anchor=anchor.number if anchor else None,
-        gates=case.policy.promote,
+        gates=context.policy.promote,
         details=details,
     )
-    return _numbered(case, spec)
+    return _numbered(context, spec)
 
 
-def watches(case: Case) -> tuple[Watch, ...]:
+def watches(context: DecisionContext) -> tuple[MetricWatch, ...]:
     """What the policy wants to know of its champion: its ``decay`` triggers, then the conditions of ``rollback``."""
     asked = [
-        Watch(
+        MetricWatch(
             name=trigger.name,
             asked_by="trigger",
             metric=trigger.metric,
@@ -113,11 +120,11 @@ def watches(case: Case) -> tuple[Watch, ...]:
             higher_is_better=trigger.higher_is_better,
             test=trigger.test,
         )
-        for trigger in case.policy.triggers
+        for trigger in context.policy.triggers
         if isinstance(trigger, DecayTrigger)
     ]
     asked += [
-        Watch(
+        MetricWatch(
             name=condition.name,
             asked_by="rollback",
             metric=condition.metric,
@@ -129,33 +136,35 @@ def watches(case: Case) -> tuple[Watch, ...]:
             confidence=condition.confidence,
             higher_is_better=condition.higher_is_better,
         )
-        for condition in case.policy.rollback.when
+        for condition in context.policy.rollback.when
         if condition.worse_than is not None
     ]
     return tuple(asked)
 
 
-def order_skew(case: Case, champion: VersionView, after: int, cause: Cause) -> StartRun:
+def order_skew(
+    context: DecisionContext, champion: VersionView, after: int, cause: Cause
+) -> StartRun:
     """Hold the serving log's batches after number ``after`` against the champion's training rows, and row by row."""
     details = {
         "after": after,
-        "served_through": case.snapshot.served.through,
+        "served_through": context.snapshot.served.through,
         "reference_through": champion.data_through,
     }
-    common = _order(case, RunKind.SKEW, Recipe(name=""))
+    common = _order(context, RunKind.SKEW, Recipe(name=""))
     return _numbered(
-        case, replace(common, causes=(cause,), version=champion.number, details=details)
+        context, replace(common, causes=(cause,), version=champion.number, details=details)
     )
 
 
-def _order(case: Case, kind: RunKind, recipe: Recipe) -> RunSpec:
+def _order(context: DecisionContext, kind: RunKind, recipe: Recipe) -> RunSpec:
     """What all orders have in common. Only a training may be told to run once: the others harm nobody twice."""
-    train = case.policy.train
+    train = context.policy.train
     return RunSpec(
         kind=kind,
-        model=case.snapshot.model,
-        data=case.policy.data,
-        data_through=case.snapshot.data.through,
+        model=context.snapshot.model,
+        data=context.policy.data,
+        data_through=context.snapshot.data.through,
         seed=train.seed,
         recipe=recipe.name,
         entrypoint=recipe.entrypoint,
@@ -169,36 +178,36 @@ def _order(case: Case, kind: RunKind, recipe: Recipe) -> RunSpec:
     )
 
 
-def _gates(case: Case) -> tuple[Gate, ...]:
+def _gates(context: DecisionContext) -> tuple[Gate, ...]:
     """Whoever may look again must begin with a test that is valid at every look, not with a fixed one."""
-    if case.policy.inconclusive is not WhenInconclusive.WAIT:
-        return case.policy.promote
+    if context.policy.inconclusive is not WhenInconclusive.WAIT:
+        return context.policy.promote
     return tuple(
         replace(gate, test="confidence_sequence")
         if gate.test == "auto" and gate.reference is not None
         else gate
-        for gate in case.policy.promote
+        for gate in context.policy.promote
     )
 
 
-def anchor_of(case: Case) -> VersionView | None:
+def anchor_of(context: DecisionContext) -> VersionView | None:
     """The best proven champion: the newest one that took the seat by a passed "better than the champion".
 
     A champion that was only shown to be no worse does not become the anchor, so a chain of small losses is
     always held against the same version. Without any such promotion it is the oldest champion still known.
     """
-    known = (case.snapshot.version(reign.version) for reign in case.snapshot.history)
+    known = (context.snapshot.version(reign.version) for reign in context.snapshot.history)
     seated = [view for view in known if view is not None]
-    proven = (view for view in seated if _won(case, view))
+    proven = (view for view in seated if _won(context, view))
     return next(proven, seated[-1] if seated else None)
 
 
-def _won(case: Case, view: VersionView) -> bool:
+def _won(context: DecisionContext, view: VersionView) -> bool:
     if view.evaluation is None and not view.passes:
         return False
     superior = [
         gate
-        for gate in case.policy.promote
+        for gate in context.policy.promote
         if gate.comparison is Comparison.BETTER_THAN and gate.reference is Reference.CHAMPION
     ]
     for gate in superior:
@@ -211,6 +220,6 @@ def _won(case: Case, view: VersionView) -> bool:
     return bool(superior)
 
 
-def _numbered(case: Case, spec: RunSpec) -> StartRun:
-    number = case.snapshot.next_run
-    return StartRun(run=run_id(case.snapshot.model, number), number=number, spec=spec)
+def _numbered(context: DecisionContext, spec: RunSpec) -> StartRun:
+    number = context.snapshot.next_run
+    return StartRun(run=run_id(context.snapshot.model, number), number=number, spec=spec)

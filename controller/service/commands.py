@@ -28,10 +28,10 @@ LONGEST_REASON = 2000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Word:
+class Command:
     """What a person wants. ``key`` makes it idempotent: pressed twice, it is one signal."""
 
-    right: str
+    action: str
     model: str
     reason: str = ""
     version: int | None = None
@@ -42,20 +42,20 @@ class Word:
     payload: Mapping[str, Any] = field(default_factory=dict)
     key: str | None = None
     behalf: str = ""
-    """By whose delegation it is said; :func:`speak` finds it."""
+    """By whose delegation it is said; :func:`submit` finds it."""
 
 
-def speak(
-    tx: Transaction, person: Person, word: Word, parse: Parse, now: datetime
+def submit(
+    tx: Transaction, person: Person, word: Command, parse: Parse, now: datetime
 ) -> tuple[int, bool]:
     """Append the word as a signal; its number, and whether it is new.
 
     Raises Forbidden if the person may not, NotFound or Conflict if there is nothing to do it to.
     """
-    person.must(word.right, owner_of(tx, word.model, parse))
-    if word.right == "approve":
+    person.must(word.action, owner_of(tx, word.model, parse))
+    if word.action == "approve":
         word = replace(word, behalf=in_place_of(tx, person, word, parse))
-    kind, payload = _SPOKEN[word.right](tx, person, word)
+    kind, payload = _SPOKEN[word.action](tx, person, word)
     signal = NewSignal(
         key=f"{person.actor}:{word.key or uuid.uuid4()}",
         model=word.model,
@@ -82,7 +82,7 @@ def owner_of(tx: Transaction, model: str, parse: Parse) -> str | None:
     return None
 
 
-def in_place_of(tx: Transaction, person: Person, word: Word, parse: Parse) -> str:
+def in_place_of(tx: Transaction, person: Person, word: Command, parse: Parse) -> str:
     """By whose delegation this person would approve; empty where their own groups do, or nobody's do.
 
     Never that of somebody who asked for the training: a delegation is no way around that.
@@ -99,7 +99,7 @@ def in_place_of(tx: Transaction, person: Person, word: Word, parse: Parse) -> st
     return next(found, "")
 
 
-def _reason(word: Word) -> str:
+def _reason(word: Command) -> str:
     said = word.reason.strip()
     if not said:
         raise UserError("A change needs a reason.", hint="Say why, for the log.")
@@ -108,13 +108,13 @@ def _reason(word: Word) -> str:
     return said
 
 
-def _number(word: Word) -> int:
+def _number(word: Command) -> int:
     if word.version is None:
         raise UserError("Name a version.")
     return word.version
 
 
-def _approve(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+def _approve(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
     number, why = _number(word), _reason(word)
     evaluation = tx.registry.evaluations(word.model, (number,)).get(number)
     if evaluation is None:
@@ -142,7 +142,7 @@ def _approve(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, d
     return SignalKind.APPROVAL, payload | ({"behalf": word.behalf} if word.behalf else {})
 
 
-def _withdraw(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+def _withdraw(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
     number, why = _number(word), _reason(word)
     said = [w for w in tx.models.approvals(word.model) if w.version == number]
     mine = next((w for w in standing(said) if w.actor == person.actor), None)
@@ -157,12 +157,12 @@ def _withdraw(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, 
     }
 
 
-def _reject(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+def _reject(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
     del tx, person
     return SignalKind.REJECT, {"version": _number(word), "reason": _reason(word)}
 
 
-def _promote(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+def _promote(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
     del person
     seen = word.expect_version
     if seen is None:
@@ -171,7 +171,7 @@ def _promote(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, d
     return SignalKind.PROMOTE, payload
 
 
-def _rollback(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+def _rollback(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
     del person
     champion = tx.models.state(word.model).champion
     if champion is None:
@@ -188,14 +188,14 @@ def _rollback(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, 
 
 
 def _plain(kind: SignalKind) -> Callable[..., tuple[SignalKind, dict[str, Any]]]:
-    def said(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+    def said(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
         del tx, person
         return kind, {**word.payload, "reason": _reason(word)}
 
     return said
 
 
-def _cancel(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+def _cancel(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
     del person
     run = _run(tx, word)
     if run.state.ended:
@@ -203,7 +203,7 @@ def _cancel(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, di
     return SignalKind.CANCEL, {"run": run.id, "reason": _reason(word)}
 
 
-def _retry(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+def _retry(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
     del person
     run = _run(tx, word)
     if run.spec.kind is not RunKind.TRAIN:
@@ -213,7 +213,7 @@ def _retry(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dic
     return SignalKind.MANUAL, {"reason": _reason(word), "retry_of": run.id}
 
 
-def _run(tx: Transaction, word: Word) -> Run:
+def _run(tx: Transaction, word: Command) -> Run:
     run = tx.runs.get(word.run or "")
     if run is None or run.model != word.model:
         raise NotFound(f"{word.model} has no run called {word.run}.")
@@ -221,13 +221,13 @@ def _run(tx: Transaction, word: Word) -> Run:
 
 
 def _release_batch(
-    tx: Transaction, person: Person, word: Word
+    tx: Transaction, person: Person, word: Command
 ) -> tuple[SignalKind, dict[str, Any]]:
     del person
     return SignalKind.RELEASE_BATCH, release_payload(tx, word.model, _batch(word), _reason(word))
 
 
-def _batch(word: Word) -> int:
+def _batch(word: Command) -> int:
     number = word.payload.get("batch")
     if not isinstance(number, int):
         raise UserError("Name a batch.")
@@ -246,7 +246,7 @@ def release_payload(tx: Transaction, model: str, number: int, reason: str) -> di
     )
 
 
-def _dismiss(tx: Transaction, person: Person, word: Word) -> tuple[SignalKind, dict[str, Any]]:
+def _dismiss(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
     del person
     number = word.payload.get("signal")
     if not isinstance(number, int) or not 0 < number <= EXACT:
@@ -279,7 +279,7 @@ _SPOKEN: Mapping[str, Callable[..., tuple[SignalKind, dict[str, Any]]]] = {
     "dismiss": _dismiss,
     "drill": _plain(SignalKind.DRILL),
 }
-WORDS = frozenset(_SPOKEN)
+COMMANDS = frozenset(_SPOKEN)
 """What can be said."""
 
 

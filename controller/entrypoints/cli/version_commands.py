@@ -17,15 +17,20 @@ from controller.entrypoints.cli.output import (
     print_table,
     version_name,
 )
-from controller.entrypoints.cli.people import Word, needed_reason, speak, word_options
+from controller.entrypoints.cli.person_commands import (
+    PersonCommand,
+    needed_reason,
+    submit_command,
+    word_options,
+)
 from controller.entrypoints.cli.session import (
-    Session,
+    CliSession,
     known_model,
     parse_version,
     parse_when,
     pass_session,
 )
-from controller.service.words import Word as Said
+from controller.service.commands import Command
 
 
 @click.command()
@@ -37,7 +42,7 @@ from controller.service.words import Word as Said
 @word_options
 @pass_session
 def alias(
-    session: Session,
+    session: CliSession,
     *,
     model: str,
     name: str | None,
@@ -61,11 +66,15 @@ def alias(
     previous = seen.version if seen else None
     plan = f"{model}@{name}: {version_name(previous)} -> {version_name(number)}."
     payload = {"alias": check_alias(name), "version": number, "expect_version": previous}
-    says = Said(right="alias", model=model, reason=needed_reason(reason), payload=payload)
-    return speak(session, Word(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json)
+    says = Command(action="alias", model=model, reason=needed_reason(reason), payload=payload)
+    return submit_command(
+        session, PersonCommand(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json
+    )
 
 
-def _listed(session: Session, model: str, name: str | None, *, history: bool, as_json: bool) -> int:
+def _listed(
+    session: CliSession, model: str, name: str | None, *, history: bool, as_json: bool
+) -> int:
     with session.read() as tx:
         found = tx.aliases.moves(model, name) if history else tx.aliases.of(model)
         champion = tx.aliases.resolve(model, "champion")
@@ -109,7 +118,7 @@ def _command(name: str, plan: str, text: str, *, dated: bool = False) -> click.C
     @word_options
     @pass_session
     def command(
-        session: Session,
+        session: CliSession,
         *,
         model: str,
         version: str,
@@ -131,10 +140,12 @@ def _command(name: str, plan: str, text: str, *, dated: bool = False) -> click.C
         if firm:
             payload["firm"] = True
         said = plan.format(name=f"{model} v{number}")
-        says = Said(
-            right="restore" if name == "revive" else name, model=model, reason=why, payload=payload
+        says = Command(
+            action="restore" if name == "revive" else name, model=model, reason=why, payload=payload
         )
-        return speak(session, Word(says=says, plan=said, yes=yes, wait=wait), as_json=as_json)
+        return submit_command(
+            session, PersonCommand(says=says, plan=said, yes=yes, wait=wait), as_json=as_json
+        )
 
     wrapped: Callable[..., int] = command
     if dated:
@@ -170,7 +181,7 @@ revive = _command(
 @json_option
 @pass_session
 def tag(
-    session: Session, name: str, tags: tuple[str, ...], remove: tuple[str, ...], as_json: bool
+    session: CliSession, name: str, tags: tuple[str, ...], remove: tuple[str, ...], as_json: bool
 ) -> None:
     """Show the tags of NAME (MODEL or MODEL@VERSION), or set some: team=fraud."""
     from controller.service.notes import set_tags, show_tags
@@ -199,7 +210,7 @@ def tag(
 @click.argument("text", required=False)
 @json_option
 @pass_session
-def describe(session: Session, name: str, text: str | None, as_json: bool) -> None:
+def describe(session: CliSession, name: str, text: str | None, as_json: bool) -> None:
     """Show the description of NAME (MODEL or MODEL@VERSION), or set it to TEXT; an empty one takes it away."""
     from controller.service.notes import set_description
 
@@ -215,7 +226,7 @@ def describe(session: Session, name: str, text: str | None, as_json: bool) -> No
         click.echo(found)
 
 
-def _subject(session: Session, name: str) -> tuple[str, int]:
+def _subject(session: CliSession, name: str) -> tuple[str, int]:
     """Model and version (0: the model itself); an alias is followed to its version."""
     model, sign, selector = name.partition("@")
     with session.read() as tx:

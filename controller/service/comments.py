@@ -16,7 +16,7 @@ from controller.service.backpressure import has_room_for_notices
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
-LONGEST = 10_000
+LONGEST_COMMENT = 10_000
 _MOST_CALLED = 10
 _CALLED = re.compile(r"(?<![\w@/.])@([A-Za-z0-9][A-Za-z0-9._-]{0,63})")
 _TAGS = {"p", "br", "em", "strong", "code", "pre", "ul", "ol", "li", "blockquote", "a", "del", "hr"}
@@ -52,8 +52,8 @@ def add_comment(
     said = text.strip()
     if not said:
         raise UserError("A comment needs words.")
-    if len(said) > LONGEST:
-        raise UserError(f"A comment has up to {LONGEST:,} characters.")
+    if len(said) > LONGEST_COMMENT:
+        raise UserError(f"A comment has up to {LONGEST_COMMENT:,} characters.")
     under = f"{actor}:{key or uuid.uuid4()}"
     kept = tx.comments.add(Comment(subject=subject, actor=actor, at=now, text=said, key=under))
     if kept.at == now and kept.text == said and has_room_for_notices(tx):

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 from controller import __version__
-from controller.rulefmt.check import Checked, Note
+from controller.rulefmt.check import CheckReport, Note
 from controller.rulefmt.lints import known_lints
 
-SCHEMA_VERSION = 1
+ANNOTATIONS_SCHEMA_VERSION = 1
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _GITHUB_LEVEL = {"error": "error", "danger": "error", "advice": "warning"}
 _SARIF_LEVEL = {"error": "error", "danger": "error", "advice": "note"}
 
 
-def as_text(checked: Checked, *, strict: bool) -> str:
+def annotations_as_text(checked: CheckReport, *, strict: bool) -> str:
     """One line a note, the failure that a lint stops below it, and a line that sums up."""
     lines: list[str] = []
     for note in checked.notes:
@@ -38,11 +38,11 @@ def as_text(checked: Checked, *, strict: bool) -> str:
     return "\n".join([*lines, f"{word}: {', '.join(counted)}"])
 
 
-def as_json(checked: Checked, *, strict: bool) -> str:
+def annotations_as_json(checked: CheckReport, *, strict: bool) -> str:
     """One object with all notes, silenced ones among them."""
     return json.dumps(
         {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": ANNOTATIONS_SCHEMA_VERSION,
             "good": not checked.refuses(strict=strict),
             "files": checked.files,
             "notes": [note.as_dict() for note in checked.notes],
@@ -52,7 +52,7 @@ def as_json(checked: Checked, *, strict: bool) -> str:
     )
 
 
-def as_github(checked: Checked, *, strict: bool) -> str:
+def as_github(checked: CheckReport, *, strict: bool) -> str:
     """Workflow commands that GitHub shows at the lines of a pull request."""
     del strict
     return "\n".join(_github_line(note) for note in checked.notes if not note.silenced)
@@ -75,7 +75,7 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def as_sarif(checked: Checked, *, strict: bool) -> str:
+def as_sarif(checked: CheckReport, *, strict: bool) -> str:
     """SARIF 2.1.0, as code scanning reads it; silenced findings are suppressed with their reason."""
     del strict
     lints = known_lints()
@@ -114,9 +114,9 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-FORMATS: dict[str, Callable[..., str]] = {
-    "text": as_text,
-    "json": as_json,
+ANNOTATION_FORMATS: dict[str, Callable[..., str]] = {
+    "text": annotations_as_text,
+    "json": annotations_as_json,
     "github": as_github,
     "sarif": as_sarif,
 }

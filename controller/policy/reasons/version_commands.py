@@ -21,7 +21,7 @@ from controller.domain.errors import UserError
 from controller.domain.signals import Signal, SignalKind, SignalStatus
 from controller.domain.use import UNALIASED, check_alias
 from controller.domain.versions import VERSION_MOVES, VersionState, VersionView
-from controller.policy.case import Case, Finding, answer_all
+from controller.policy.context import DecisionContext, ReasonResult, answer_all
 from controller.policy.needs import needs
 from controller.policy.phrase import count, listing
 from controller.policy.reasons.retire import deprecation
@@ -31,14 +31,14 @@ _SUNSET = timedelta(days=30)
 """How long a version is served after a person deprecated it, where neither they nor the policy say."""
 
 
-def curate(case: Case) -> Finding | None:
+def version_commands(context: DecisionContext) -> ReasonResult | None:
     """Carry out the oldest such word; each is one decision of its own."""
-    waiting = case.signals(*_WORDS)
+    waiting = context.signals(*_WORDS)
     if not waiting:
         return None
     signal = waiting[0]
     try:
-        return _WORDS[signal.kind](case, signal)
+        return _WORDS[signal.kind](context, signal)
     except _Refused as refused:
         node = Outcome(
             name=signal.kind.value,
@@ -46,7 +46,7 @@ def curate(case: Case) -> Finding | None:
             sentence=str(refused),
             values={"signal": signal.id, "actor": signal.actor},
         )
-        return Finding(
+        return ReasonResult(
             node=node,
             verdict=Verdict.NONE,
             answers=answer_all((signal,), SignalStatus.FAILED, str(refused)),
@@ -57,19 +57,19 @@ class _Refused(Exception):
     """Why it cannot be done, as half a sentence."""
 
 
-def _alias(case: Case, signal: Signal) -> Finding:
+def _alias(context: DecisionContext, signal: Signal) -> ReasonResult:
     name, number = str(signal.payload.get("alias") or ""), signal.payload.get("version")
     try:
         check_alias(name)
     except UserError as error:
         raise _Refused(error.sentence().rstrip(".")) from None
-    seen = next((a for a in case.snapshot.aliases if a.name == name), None)
+    seen = next((a for a in context.snapshot.aliases if a.name == name), None)
     generation, previous = (seen.generation, seen.version) if seen else (0, None)
     expected = signal.payload.get("expect_version", previous)
     if expected != previous:
         raise _Refused(f"{name} points at {_name(previous)} by now, not at {_name(expected)}")
     if number is not None:
-        version = _version(case, signal)
+        version = _version(context, signal)
         if version.state in UNALIASED:
             raise _Refused(f"{name} cannot point at v{number}: it is {version.state.value}")
     if number == previous:
@@ -86,39 +86,39 @@ def _alias(case: Case, signal: Signal) -> Finding:
     return _done(signal, sentence, Verdict.NONE, (action,))
 
 
-def _deprecate(case: Case, signal: Signal) -> Finding:
-    version = _version(case, signal)
+def _deprecate(context: DecisionContext, signal: Signal) -> ReasonResult:
+    version = _version(context, signal)
     if version.state is not _S.SUPERSEDED:
         raise _Refused(
             f"v{version.number} cannot be deprecated: it is {version.state.value}, not superseded"
         )
-    section = case.policy.deprecate
-    sunset = _time(signal) or case.now + (section.after if section else _SUNSET)
-    if sunset < case.now:
+    section = context.policy.deprecate
+    sunset = _time(signal) or context.now + (section.after if section else _SUNSET)
+    if sunset < context.now:
         raise _Refused(f"v{version.number} cannot be deprecated with a date that is over")
     firm = bool(signal.payload.get("firm"))
-    sentence, actions = deprecation(case, version, sunset, _by(signal), firm=firm)
+    sentence, actions = deprecation(context, version, sunset, _by(signal), firm=firm)
     return _done(signal, sentence, Verdict.DEPRECATE, actions)
 
 
-def _archive(case: Case, signal: Signal) -> Finding:
-    version = _version(case, signal)
+def _archive(context: DecisionContext, signal: Signal) -> ReasonResult:
+    version = _version(context, signal)
     if _S.ARCHIVED not in VERSION_MOVES[version.state]:
         hint = ", deprecate it first" if version.state is _S.SUPERSEDED else ""
         raise _Refused(f"v{version.number} cannot be archived: it is {version.state.value}{hint}")
-    found = needs(case, version)
+    found = needs(context, version)
     if found:
         raise _Refused(f"v{version.number} cannot be archived: needed by {listing(found)}")
     sentence = f"v{version.number} is archived, {_by(signal)}"
     move = MoveVersion(
         version=version.number, before=version.state, after=_S.ARCHIVED, reason=sentence
     )
-    return _done(signal, sentence, Verdict.ARCHIVE, (move, *case.notices("archived", sentence)))
+    return _done(signal, sentence, Verdict.ARCHIVE, (move, *context.notices("archived", sentence)))
 
 
-def _restore(case: Case, signal: Signal) -> Finding:
+def _restore(context: DecisionContext, signal: Signal) -> ReasonResult:
     """One step back: archived to deprecated, deprecated to superseded."""
-    version = _version(case, signal)
+    version = _version(context, signal)
     back = {_S.ARCHIVED: _S.DEPRECATED, _S.DEPRECATED: _S.SUPERSEDED}.get(version.state)
     if back is None:
         raise _Refused(
@@ -131,18 +131,20 @@ def _restore(case: Case, signal: Signal) -> Finding:
         raise _Refused(f"v{version.number} cannot be brought back: it was rejected")
     sentence = f"v{version.number} is {back.value} again, {_by(signal)}"
     move = MoveVersion(version=version.number, before=version.state, after=back, reason=sentence)
-    section = case.policy.deprecate
-    sunset = case.now + (section.after if section else _SUNSET) if back is _S.DEPRECATED else None
+    section = context.policy.deprecate
+    sunset = (
+        context.now + (section.after if section else _SUNSET) if back is _S.DEPRECATED else None
+    )
     date = SetSunset(version=version.number, at=sunset, firm=False, reason=_why(signal))
     return _done(signal, sentence, Verdict.NONE, (move, date))
 
 
-def _retain(case: Case, signal: Signal) -> Finding:
+def _retain(context: DecisionContext, signal: Signal) -> ReasonResult:
     """Take away the artifacts that a dry run listed; all of them or none."""
     numbers = [n for n in signal.payload.get("versions") or () if isinstance(n, int)]
     actions: list[Action] = []
     for number in numbers:
-        version = case.snapshot.version(number)
+        version = context.snapshot.version(number)
         if version is None or version.state is not _S.ARCHIVED or version.removed:
             state = (
                 "gone" if version and version.removed else version.state if version else "unknown"
@@ -165,9 +167,9 @@ _WORDS = {
 }
 
 
-def _version(case: Case, signal: Signal) -> VersionView:
+def _version(context: DecisionContext, signal: Signal) -> VersionView:
     number = signal.payload.get("version")
-    version = case.snapshot.version(number) if isinstance(number, int) else None
+    version = context.snapshot.version(number) if isinstance(number, int) else None
     if version is None:
         raise _Refused(f"there is no version {number}")
     return version
@@ -198,14 +200,16 @@ def _name(version: int | None) -> str:
     return "no version" if version is None else f"v{version}"
 
 
-def _done(signal: Signal, sentence: str, verdict: Verdict, actions: tuple[Action, ...]) -> Finding:
+def _done(
+    signal: Signal, sentence: str, verdict: Verdict, actions: tuple[Action, ...]
+) -> ReasonResult:
     node = Outcome(
         name=signal.kind.value,
         result=Result.DONE,
         sentence=sentence,
         values={"signal": signal.id, "actor": signal.actor},
     )
-    return Finding(
+    return ReasonResult(
         node=node,
         verdict=verdict,
         actions=actions,

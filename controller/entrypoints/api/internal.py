@@ -11,10 +11,10 @@ from starlette.responses import Response
 from controller.domain import codec
 from controller.domain.errors import IntegrityError, NotFound, UserError
 from controller.entrypoints.api.caller import Caller
-from controller.entrypoints.api.desk import At
+from controller.entrypoints.api.context import Context
 from controller.entrypoints.api.problems import WRITE_ERRORS
-from controller.entrypoints.api.read import told
-from controller.ports.reads import READS, WALKED, question
+from controller.entrypoints.api.read import json_response
+from controller.ports.reads import READS, WALKED, read_question
 
 router = APIRouter(prefix="/v1", responses=WRITE_ERRORS)
 
@@ -24,7 +24,7 @@ _BOOKS = {"pattern": f"^({'|'.join(READS)})$", "examples": ["signals"]}
 @router.post("/read/{book}/{name}", summary="One question of the books")
 def read_book(
     request: Request,
-    desk: At,
+    app_context: Context,
     person: Caller,
     book: Annotated[str, Path(**_BOOKS)],
     name: Annotated[str, Path(pattern="^[a-z_]{1,40}$", examples=["find"])],
@@ -36,7 +36,7 @@ def read_book(
 
     Changes nothing. A walk answers with up to 100 records; ask again from the last one's id.
     """
-    asked = question(book, name)
+    asked = read_question(book, name)
     unknown = arguments.keys() - asked.arguments.keys()
     if unknown:
         raise UserError(
@@ -47,7 +47,7 @@ def read_book(
         raise UserError("A number is larger than the database keeps.")
     try:
         given = {k: codec.load_plain(asked.arguments[k], v) for k, v in arguments.items()}
-        with desk.store.read() as tx:
+        with app_context.store.read() as tx:
             found = getattr(getattr(tx, book), name)(**given)
             body = list(islice(found, WALKED)) if asked.walks else found
     except IntegrityError as error:
@@ -55,7 +55,7 @@ def read_book(
     except (TypeError, OverflowError):
         needed = ", ".join(asked.arguments)
         raise UserError(f"{book}.{name} cannot be asked so.", hint=f"It takes {needed}.") from None
-    return told(request, body)
+    return json_response(request, body)
 
 
 def _beyond(value: Any) -> bool:
@@ -71,17 +71,19 @@ def _beyond(value: Any) -> bool:
     summary="What a run's training wrote",
     responses={200: {"content": {"application/octet-stream": {}}, "description": "The bytes."}},
 )
-def output(desk: At, person: Caller, run: str) -> Response:
+def output(app_context: Context, person: Caller, run: str) -> Response:
     """Standard output and error of the training, whole, once it has ended."""
-    with desk.store.read() as tx:
+    with app_context.store.read() as tx:
         found = tx.runs.get(run)
     if found is None:
         raise NotFound(f"There is no run called {run}.")
     digest = found.result.get("output")
-    if not isinstance(digest, str) or desk.artifacts is None:
+    if not isinstance(digest, str) or app_context.artifacts is None:
         wait = "it has not ended" if not found.state.ended else "it wrote none, or it was lost"
         raise NotFound(f"There is no output of {run}: {wait}.")
     headers = {"content-disposition": 'attachment; filename="output.txt"'}
     return Response(
-        desk.artifacts.read_bytes(digest), media_type="application/octet-stream", headers=headers
+        app_context.artifacts.read_bytes(digest),
+        media_type="application/octet-stream",
+        headers=headers,
     )

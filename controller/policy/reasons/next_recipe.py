@@ -7,35 +7,39 @@ from datetime import timedelta
 from controller.domain.decisions import Outcome, Result, TurnRecipe, Verdict
 from controller.domain.rules import Unimproving
 from controller.domain.snapshot import Trial
-from controller.policy.case import Case, Finding
-from controller.policy.orders import recipe_in_turn
-from controller.policy.phrase import count, duration, moment, percent
-from controller.policy.unimproving import Progress, progress, stretched
+from controller.policy.context import DecisionContext, ReasonResult
+from controller.policy.phrase import count, format_duration, format_time_utc, percent
+from controller.policy.run_orders import recipe_in_turn
+from controller.policy.unimproving import RetrainingProgress, mean_gain_bound, stretched
 
 
-def give_turn(case: Case) -> Finding | None:
+def next_recipe(context: DecisionContext) -> ReasonResult | None:
     """Judge the recipe in turn by its trials since it got the turn."""
-    section = case.policy.unimproving
+    section = context.policy.unimproving
     if section is None:
         return None
-    recipe = recipe_in_turn(case).name
+    recipe = recipe_in_turn(context).name
     trials = tuple(
         trial
-        for trial in case.snapshot.trials
-        if trial.recipe == recipe and trial.version > case.snapshot.rest.since_version
+        for trial in context.snapshot.trials
+        if trial.recipe == recipe and trial.version > context.snapshot.rest.since_version
     )
-    found = progress(trials, section.after)
+    found = mean_gain_bound(trials, section.after)
     if found is None or not found.useless(section):
         return None
-    return _turn(case, section, recipe, trials, found)
+    return _turn(context, section, recipe, trials, found)
 
 
 def _turn(
-    case: Case, section: Unimproving, recipe: str, trials: tuple[Trial, ...], found: Progress
-) -> Finding:
-    recipes = case.policy.train.recipes
-    index = case.snapshot.recipe_index + 1
-    stretches = case.snapshot.rest.stretches + 1
+    context: DecisionContext,
+    section: Unimproving,
+    recipe: str,
+    trials: tuple[Trial, ...],
+    found: RetrainingProgress,
+) -> ReasonResult:
+    recipes = context.policy.train.recipes
+    index = context.snapshot.recipe_index + 1
+    stretches = context.snapshot.rest.stretches + 1
     rest = stretched(_pace(trials), section, stretches)
     until = trials[-1].at + rest
     following = recipes[index % len(recipes)].name
@@ -51,8 +55,10 @@ def _turn(
         if spent
         else ""
     )
-    sentence = f"unimproving: {said}; {who} and training rests until {moment(until)}{saved}"
-    return Finding(
+    sentence = (
+        f"unimproving: {said}; {who} and training rests until {format_time_utc(until)}{saved}"
+    )
+    return ReasonResult(
         node=Outcome(
             name="unimproving",
             result=Result.DONE,
@@ -62,7 +68,7 @@ def _turn(
                 "mean": found.mean,
                 "upper": found.upper,
                 "smallest_useful": section.smallest_useful,
-                "rest": duration(rest),
+                "rest": format_duration(rest),
             },
             line=section.line or None,
         ),
@@ -75,7 +81,7 @@ def _turn(
                 since_version=trials[-1].version,
                 reason=sentence,
             ),
-            *case.notices("unimproving", sentence),
+            *context.notices("unimproving", sentence),
         ),
     )
 

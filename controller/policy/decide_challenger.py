@@ -1,0 +1,306 @@
+"""What becomes of a challenger that was judged: the seat, a stage of its rollout, a wait, or its end."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from controller.domain.canonical import digest
+from controller.domain.decisions import (
+    Action,
+    MoveVersion,
+    RecordApproval,
+    Result,
+    SetChampion,
+    TurnRecipe,
+    Verdict,
+)
+from controller.domain.signals import SignalAnswer, SignalStatus
+from controller.domain.versions import VersionState, VersionView
+from controller.policy.approvals import agreed, escalated, standing
+from controller.policy.budget import (
+    holdout_left,
+    wealth_words,
+)
+from controller.policy.challenger_verdict import ChallengerVerdict, asks, lost, undecided
+from controller.policy.context import DecisionContext, ReasonResult, answer_all, earliest
+from controller.policy.phrase import count, format_duration, format_time_utc, listing
+from controller.policy.rollout import RolloutStage, advance, next_stage, stage_progress
+
+
+def decide_challenger(judged: ChallengerVerdict) -> ReasonResult:
+    """The four verdicts of the gates, the hold, and the people: what becomes of the challenger."""
+    context, approval = judged.context, judged.context.policy.approval
+    people = {word.actor for word in standing(judged.approvals)}
+    given = agreed(judged.approvals)
+    enough = given >= approval.count
+    result = judged.result
+    if result in {Result.FAIL, Result.ERROR}:
+        return reject_challenger(judged, lost(judged))
+    use = next((u for u in context.snapshot.holdouts if u.version == judged.version.number), None)
+    left = holdout_left(context.policy.error_budget, use)
+    if left is not None and left.spent:
+        return _wait(judged, f"{judged.name} is held: {left.reason}; {context.seat_stays}")
+    if result is Result.INCONCLUSIVE and not (_may_be_approved(context) and enough):
+        return _wait(judged, undecided(judged, given))
+    if context.snapshot.hold is not None:
+        why = context.snapshot.hold.reason
+        return _wait(
+            judged,
+            f"{judged.name} proved itself, but automatic promotion rests until a person "
+            f"releases it ({why})",
+        )
+    if approval.when == "always" and not enough:
+        return _wait(judged, asks(judged, given))
+    return _win(judged, people)
+
+
+def _may_be_approved(context: DecisionContext) -> bool:
+    approval = context.policy.approval
+    return approval.when in {"inconclusive", "always"}
+
+
+def _win(judged: ChallengerVerdict, people: set[str]) -> ReasonResult:
+    """Every gate is passed: the seat, unless a rollout stands between."""
+    other = judged.context.rollout
+    if other is not None and other.version != judged.version.number:
+        return _wait(
+            judged,
+            f"{judged.name} proved itself and waits for the end of the rollout of "
+            f"v{other.version}; {judged.context.seat_stays}",
+        )
+    stage = next_stage(judged.context, judged.version)
+    return _seat(judged, people) if stage is None else _roll_out(judged, stage)
+
+
+def _roll_out(judged: ChallengerVerdict, stage: RolloutStage) -> ReasonResult:
+    """Enter a stage, or stay in it; looked at again without news, this writes nothing."""
+    context, version = judged.context, judged.version
+    where = f"is {stage.words} ({stage_progress(context, stage)}); {context.seat_stays}"
+    if not stage.begins:
+        sentence = f"{judged.name} {where}"
+        node = judged.node(sentence, Result.PENDING)
+        answers = _answers(judged, sentence)
+        return ReasonResult(node=node, answers=answers, wake_at=stage.until, **_news(judged))
+    sentence = f"{judged.name} {'proved itself and' if stage.index == 0 else 'now'} {where}"
+    entry: tuple[Action, ...] = ()
+    if version.state is VersionState.CANDIDATE:
+        entry = (
+            MoveVersion(
+                version=version.number,
+                before=VersionState.CANDIDATE,
+                after=VersionState.CHALLENGER,
+                reason=sentence,
+            ),
+            *_send_away(context, version, f"v{version.number} is rolled out in its place"),
+        )
+    return ReasonResult(
+        node=judged.node(sentence),
+        verdict=Verdict.ADVANCE,
+        actions=(
+            *judged.booked,
+            *entry,
+            advance(context, version, stage, sentence),
+            *context.notices("advanced", sentence),
+        ),
+        answers=_answers(judged, sentence),
+        challenger=version.number,
+        wake_at=stage.until,
+    )
+
+
+def _news(judged: ChallengerVerdict) -> dict[str, Any]:
+    """A word or an evaluation that came meanwhile is kept, though nothing moves."""
+    if not judged.booked:
+        return {}
+    return {"verdict": Verdict.NONE, "actions": judged.booked}
+
+
+def _seat(judged: ChallengerVerdict, people: set[str]) -> ReasonResult:
+    context, version = judged.context, judged.version
+    passed = [g for g in judged.counted if g.result is Result.PASS]
+    dry = len(judged.gates) - len(judged.counted)
+    sentence = (
+        f"v{version.number} takes the seat from {context.seat}: "
+        f"{len(passed)} of {count(len(judged.counted), 'gate')} passed"
+    )
+    if dry:
+        sentence += f", {dry} in dry run"
+    if people:
+        sentence += f", approved by {listing(sorted(people))}"
+    if judged.level is not None:
+        sentence += (
+            f"; {wealth_words(context.policy.error_budget, context.snapshot.budget, judged.level)}"
+        )
+    return ReasonResult(
+        node=judged.node(sentence),
+        verdict=Verdict.PROMOTE,
+        actions=(
+            *judged.booked,
+            *seat_winner(context, version, sentence),
+            *_rested(context, version),
+            *context.notices("promoted", sentence),
+        ),
+        answers=_answers(judged, sentence),
+        challenger=version.number,
+        champion_after=version.number,
+    )
+
+
+def _rested(context: DecisionContext, version: VersionView) -> tuple[Action, ...]:
+    """A promotion shows that retraining helps again: its pace goes back to the usual one."""
+    if context.snapshot.rest.stretches == 0:
+        return ()
+    return (
+        TurnRecipe(
+            index=context.snapshot.recipe_index,
+            stretches=0,
+            until=None,
+            since_version=version.number,
+            reason=f"v{version.number} was worth its training",
+        ),
+    )
+
+
+def seat_winner(
+    context: DecisionContext, version: VersionView, sentence: str
+) -> tuple[Action, ...]:
+    """Free the seat, set the winner, and send away every other challenger that waited for it."""
+    actions: list[Action] = []
+    champion = context.champion
+    if champion is not None:
+        actions.append(
+            MoveVersion(
+                version=champion.number,
+                before=VersionState.CHAMPION,
+                after=VersionState.SUPERSEDED,
+                reason=sentence,
+            )
+        )
+    actions.append(
+        SetChampion(
+            version=version.number,
+            generation=context.snapshot.generation,
+            previous=champion.number if champion else None,
+            reason=sentence,
+        )
+    )
+    return (*actions, *_send_away(context, version, f"v{version.number} took the seat first"))
+
+
+def _send_away(context: DecisionContext, version: VersionView, why: str) -> tuple[Action, ...]:
+    """Older challengers that only waited; candidates whose evaluation runs keep their chance."""
+    return tuple(
+        MoveVersion(
+            version=other.number,
+            before=other.state,
+            after=VersionState.REJECTED,
+            reason=why,
+        )
+        for other in context.snapshot.versions
+        if other.state is VersionState.CHALLENGER
+        and other.number < version.number
+        and (context.rollout is None or other.number != context.rollout.version)
+    )
+
+
+def reject_challenger(judged: ChallengerVerdict, sentence: str) -> ReasonResult:
+    """Send the challenger away for good."""
+    context, version = judged.context, judged.version
+    move = MoveVersion(
+        version=version.number,
+        before=version.state,
+        after=VersionState.REJECTED,
+        reason=sentence,
+    )
+    return ReasonResult(
+        node=judged.node(sentence, Result.FAIL if judged.result is Result.PASS else None),
+        verdict=Verdict.REJECT,
+        actions=(*judged.booked, move, *context.notices("rejected", sentence)),
+        answers=_answers(judged, sentence),
+        challenger=version.number,
+    )
+
+
+def _wait(judged: ChallengerVerdict, sentence: str) -> ReasonResult:
+    """Hold the challenger. Looked at again without news, this writes nothing."""
+    context, version, approval = judged.context, judged.version, judged.context.policy.approval
+    expires = escalates = None
+    if _awaits_people(judged):
+        since = version.state_since or context.now
+        expires, escalates = since + approval.expires, _escalates(judged)
+        if not judged.fresh and expires <= context.now:
+            return reject_challenger(
+                judged,
+                f"{judged.name} waited for approval until {format_time_utc(expires)} and nobody "
+                f"gave it; {context.seat_stays}",
+            )
+        if not judged.fresh and escalates is not None and escalates <= context.now:
+            return _escalate(judged, expires)
+    node = judged.node(sentence)
+    if not judged.fresh:
+        return ReasonResult(node=node, wake_at=earliest(expires, escalates))
+    actions: list[Action] = list(judged.booked)
+    if version.state is VersionState.CANDIDATE:
+        actions.append(
+            MoveVersion(
+                version=version.number,
+                before=VersionState.CANDIDATE,
+                after=VersionState.CHALLENGER,
+                reason=sentence,
+            )
+        )
+        actions += _send_away(context, version, f"v{version.number} waits in its place")
+    return ReasonResult(
+        node=node,
+        verdict=Verdict.HOLD,
+        actions=(*actions, *context.notices("held", sentence)),
+        answers=_answers(judged, sentence),
+        challenger=version.number,
+        wake_at=earliest(expires, escalates),
+    )
+
+
+def _escalates(judged: ChallengerVerdict) -> datetime | None:
+    """When more people are asked; None if they were, or the policy names none."""
+    approval, since = judged.context.policy.approval, judged.version.state_since
+    if approval.escalate_after is None or escalated(judged.approvals):
+        return None
+    return (since or judged.context.now) + approval.escalate_after
+
+
+def _escalate(judged: ChallengerVerdict, expires: datetime) -> ReasonResult:
+    """Ask more people, once."""
+    context, approval = judged.context, judged.context.policy.approval
+    waited = format_duration(approval.escalate_after or timedelta(0))
+    sentence = (
+        f"{judged.name} has waited {waited} for approval: {listing(approval.escalate_to)} may decide too, "
+        f"until {format_time_utc(expires)}; {context.seat_stays}"
+    )
+    asked = RecordApproval(
+        version=judged.version.number,
+        actor="system",
+        agrees=False,
+        evidence=digest(judged.evaluation),
+        reason=sentence,
+        word="escalate",
+    )
+    told = context.notices("escalated", sentence) or context.notices("held", sentence)
+    return ReasonResult(
+        node=judged.node(sentence),
+        verdict=Verdict.HOLD,
+        actions=(asked, *told),
+        challenger=judged.version.number,
+        wake_at=expires,
+    )
+
+
+def _awaits_people(judged: ChallengerVerdict) -> bool:
+    if judged.context.snapshot.hold is not None and judged.result is Result.PASS:
+        return False
+    when = judged.context.policy.approval.when
+    return when == "always" or (when == "inconclusive" and judged.result is Result.INCONCLUSIVE)
+
+
+def _answers(judged: ChallengerVerdict, sentence: str) -> tuple[SignalAnswer, ...]:
+    return answer_all(judged.signals, SignalStatus.HANDLED, sentence)
