@@ -229,6 +229,12 @@ class Settings(BaseSettings):
     registry_timeout: float = Field(
         10.0, gt=0, le=300, description="Seconds that the other server has for an answer."
     )
+    parent: int | None = Field(
+        None,
+        gt=0,
+        description="Process id of whoever started this process, and without whom it ends. Default: it outlives"
+        " its shell.",
+    )
     actor: str | None = Field(
         None, description="Who gives commands, as decisions name them. Default: the login name."
     )

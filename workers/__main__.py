@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 from controller.domain.errors import IncumbentError
+from controller.lifeline import die_with, stop_with
 from controller.logs import log_to_stderr
 from workers.settings import WorkerSettings
 
@@ -18,6 +21,7 @@ def run_worker(settings: WorkerSettings) -> int:
     from workers.naming import claim_name
 
     log_to_stderr(settings.log_level, settings.log_format)
+    stop_with(settings.parent, signal.SIGINT)  # what runs is broken off and handed back at once
     claim_name(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     nursery = Nursery(settings.preload)
@@ -25,6 +29,7 @@ def run_worker(settings: WorkerSettings) -> int:
     try:
         drain = Drain()
         drain_on_signals(drain, settings.grace)
+        die_with_the_worker()
         app = make_app(settings, nursery, drain)
         announce(app, settings, nursery)
         app.worker_main(celery_arguments(settings))
@@ -33,6 +38,14 @@ def run_worker(settings: WorkerSettings) -> int:
     finally:
         nursery.stop()
     return 0
+
+
+def die_with_the_worker() -> None:
+    """A process of the pool has no work without this one: what it ran comes back by its lease."""
+    from celery import signals
+
+    worker = os.getpid()
+    signals.worker_process_init.connect(lambda **_: die_with(worker), weak=False)
 
 
 def celery_arguments(settings: WorkerSettings) -> list[str]:

@@ -38,6 +38,7 @@ class WorkerSettings:
     log_format: Literal["text", "json"] = "text"
     traces_url: str | None = None
     preload: tuple[str, ...] = ()
+    parent: int | None = None
 
     @classmethod
     def load(cls, settings: Settings | None = None) -> WorkerSettings:
@@ -60,6 +61,7 @@ class WorkerSettings:
             log_format=held.log_format,
             traces_url=held.traces_url,
             preload=_words(held.worker_preload),
+            parent=held.parent,
         )
 
     @property

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import array
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
@@ -26,10 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from controller.lifeline import die_with
 from workers.preload import may_be_learned
 
 _LINE = 1 << 20
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(slots=True)
@@ -170,10 +169,7 @@ def _detach(descriptors: list[int]) -> None:
     os.dup2(events, 3, inheritable=False)
     os.closerange(4, 1024)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(70)
+    die_with(parent)
 
 
 def _kill_group(pid: int) -> None:

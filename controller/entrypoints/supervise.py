@@ -1,8 +1,13 @@
-"""Keeps a child process of ours alive, and ends it by its pid, never by its name."""
+"""Keeps a child process of ours alive, and ends it by its pid, never by its name.
+
+The child is told who its parent is (``INCUMBENT_PARENT``) and stops by itself when that is gone: kill -9 of us leaves
+nobody behind.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -11,6 +16,8 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 _PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 15.0)
 """Seconds before each restart in a row; the last one repeats."""
@@ -36,10 +43,11 @@ class Supervised:
         self.name = name
         self.restarts = 0
         self._command = list(command)
-        self._environment = dict(environment)
+        self._environment = {**environment, "INCUMBENT_PARENT": str(os.getpid())}
         self._grace = grace
         self._output = output
         self._process: subprocess.Popen[bytes] | None = None
+        self._launching = threading.Lock()
         self._stopping = threading.Event()
         self._watch = threading.Thread(target=self._keep, name=f"supervise-{name}", daemon=True)
 
@@ -56,7 +64,8 @@ class Supervised:
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL to the whole session when the grace is over."""
-        self._stopping.set()
+        with self._launching:  # from here on none is born
+            self._stopping.set()
         process = self._process
         if process is None:
             return
@@ -71,7 +80,9 @@ class Supervised:
         self._watch.join(5.0)
 
     def _launch(self) -> None:
-        with ExitStack() as stack:
+        with self._launching, ExitStack() as stack:
+            if self._stopping.is_set():
+                return
             log = stack.enter_context(self._output.open("ab")) if self._output else None
             self._process = subprocess.Popen(  # noqa: S603 - a command of ours
                 self._command,
@@ -94,4 +105,7 @@ class Supervised:
             if self._stopping.wait(_PAUSES[min(failures, len(_PAUSES)) - 1]):
                 return
             self.restarts += 1
-            self._launch()
+            try:
+                self._launch()
+            except OSError as error:  # no process or no memory to be had now
+                log.warning("%s does not start: %s", self.name, error, extra={"action": "start"})

@@ -45,6 +45,10 @@ class Outbox(Protocol):
         """It was sent, or sending failed: look again after ``delay``."""
         ...
 
+    def hasten(self, topic: str) -> None:
+        """All letters of ``topic`` that wait are due now."""
+        ...
+
     def acknowledge(self, letter: int) -> None:
         """It has arrived for good."""
         ...
@@ -67,6 +71,10 @@ class Dispatcher(Protocol):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """Raises Unavailable when the broker does not take it. ``headers`` go along, for those who trace."""
+        ...
+
+    def forgot(self) -> bool:
+        """Whether the broker has lost what was rung since this was last asked; False too where it cannot be told."""
         ...
 
     def close(self) -> None: ...

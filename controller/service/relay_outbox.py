@@ -53,7 +53,13 @@ class Relay:
         self._announce = announce
 
     def run_once(self) -> RelayReport:
-        """Ring for every queued run whose letter is due; settle letters whose run was taken or has ended."""
+        """Ring for every queued run whose letter is due; settle letters whose run was taken or has ended.
+
+        Where the broker has forgotten, all of them are due.
+        """
+        if self._dispatcher.forgot():
+            with self._store.begin() as tx:
+                tx.outbox.hasten(DOORBELL)
         with self._store.read() as tx:
             letters = tx.outbox.due(DOORBELL, self._config.batch)
             runs = [tx.runs.get(str(letter.payload["run"])) for letter in letters]

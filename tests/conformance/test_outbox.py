@@ -44,6 +44,22 @@ def test_the_same_key_is_the_same_letter(store: Store):
         assert tx.outbox.depth() == {}
 
 
+def test_what_waits_can_be_made_due_at_once(bench: Bench):
+    with bench.store.begin() as tx:
+        for topic, key in (("run", "rung"), ("run", "arrived"), ("notify", "told")):
+            tx.outbox.put(topic, key, {})
+            (letter,) = [one for one in tx.outbox.due(topic) if one.key == key]
+            tx.outbox.postpone(letter.id, HOUR, "The broker is away.")
+            if key == "arrived":
+                tx.outbox.acknowledge(letter.id)
+    with bench.store.begin() as tx:
+        tx.outbox.hasten("run")
+    with bench.store.read() as tx:
+        (rung,) = tx.outbox.due("run")
+        assert (rung.key, rung.attempts, rung.last_error) == ("rung", 1, "The broker is away.")
+        assert tx.outbox.due("notify") == []
+
+
 def test_the_longest_due_come_first(bench: Bench):
     with bench.store.begin() as tx:
         for key in "abc":

@@ -128,6 +128,7 @@ class FaultyBroker:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self.step = 0
+        self._lost = False
         self._messages: list[Message] = []
 
     def ring(
@@ -164,6 +165,11 @@ class FaultyBroker:
     def forget(self) -> None:
         """FLUSHALL in the middle of the night."""
         self._messages.clear()
+        self._lost = True
+
+    def forgot(self) -> bool:
+        lost, self._lost = self._lost, False
+        return lost
 
     def close(self) -> None:
         """There is nothing to close."""

@@ -101,6 +101,9 @@ class Bells:
             return run, int(fence)
         return None
 
+    def forgot(self) -> bool:
+        return False
+
     def close(self) -> None:
         """There is nothing to close."""
 

@@ -1,8 +1,10 @@
 """The embedded broker: a private Valkey (or Redis) below a process of ours, on a Unix socket, with no port.
 
 Any process of the same ``INCUMBENT_HOME`` finds it: the socket's path follows from the home folder alone. One
-process supervises it (whoever holds the lock file); the others are its guests. What it loses costs time and never
-truth, so it may be killed, restarted or emptied at any moment.
+process supervises it (whoever holds the lock file); the others are its guests, and it ends with its supervisor. What
+it loses costs time and never truth, so it may be killed, restarted or emptied at any moment; so it keeps nothing on
+the disk, and no program of another version can find there what it cannot read. Whoever rings asks it whether it has
+forgotten (:meth:`controller.ports.Dispatcher.forgot`), and rings again.
 """
 
 from __future__ import annotations
@@ -11,8 +13,10 @@ import contextlib
 import fcntl
 import hashlib
 import importlib.util
+import logging
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -26,6 +30,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from controller.domain.errors import ConfigurationError, Unavailable
+from controller.lifeline import command
+
+log = logging.getLogger(__name__)
 
 _LONGEST_SOCKET_PATH = 100
 """Bytes. The kernel takes 108 on Linux and 104 on macOS, with the closing zero."""
@@ -36,6 +43,8 @@ _RESTART_PAUSES = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 """Seconds before each restart in a row; the last one repeats."""
 _STEADY = 10.0
 """Seconds of life after which a server counts as healthy and the pauses begin anew."""
+_KEPT = ("appendonlydir*", "appendonly.aof*", "*.rdb")
+"""What a server may have written down in this folder: the ones that we started until 0.1, or somebody's own."""
 
 
 def socket_path(home: Path) -> Path:
@@ -89,6 +98,8 @@ class EmbeddedBroker:
         self._folder = home.resolve() / "broker"
         self._lock: IO[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._deaths = 0
+        self._launching = threading.Lock()
         self._stopping = threading.Event()
         self._watch: threading.Thread | None = None
 
@@ -105,21 +116,29 @@ class EmbeddedBroker:
 
     def start(self) -> None:
         program = find_server()
-        _private_folder(self._folder)
-        _private_folder(socket_path(self._home).parent)
-        if not self._take_lock():
+        try:
+            _private_folder(self._folder)
+            _private_folder(socket_path(self._home).parent)
+            first = self._take_lock()
+        except OSError as error:
+            raise ConfigurationError(
+                f"the embedded broker cannot live in {error.filename or self._folder}: {error.strerror}.",
+                hint="Make it writable, choose another INCUMBENT_HOME, or name a broker in INCUMBENT_BROKER_URL.",
+            ) from error
+        if not first:
             self._await_answer("another process of this home runs it, and it does not answer")
             return
         self._end_orphan()
-        self._launch(program)
-        self._await_answer("it did not start")
+        # The thread that starts the server lives as long as it does: the kernel ends the two together.
         self._watch = threading.Thread(
             target=self._supervise, args=(program,), name="broker", daemon=True
         )
         self._watch.start()
+        self._await_answer("it did not start")
 
     def stop(self) -> None:
-        self._stopping.set()
+        with self._launching:  # from here on none is born
+            self._stopping.set()
         if self._process:
             _end(self._process)
         if self._watch:
@@ -153,52 +172,50 @@ class EmbeddedBroker:
         while answers(self._home) and time.monotonic() < deadline:
             time.sleep(0.02)
 
-    def _launch(self, program: Path) -> None:
-        command = [
-            str(program),
+    def _launch(self, program: Path) -> subprocess.Popen[bytes] | None:
+        """The server's process; None where none may be started any more."""
+        arguments = [
             *("--port", "0"),  # no network at all
             *("--unixsocket", str(socket_path(self._home)), "--unixsocketperm", "700"),
             *("--dir", str(self._folder), "--logfile", str(self._folder / "server.log")),
-            *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+            *("--appendonly", "no", "--save", ""),
             *("--daemonize", "no", "--loglevel", "warning"),
         ]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for us; we end it after the work has ended
-        )
+        with self._launching:
+            if self._stopping.is_set():
+                return None
+            self._process = subprocess.Popen(
+                command(program, *arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for us; we end it after the work has ended
+            )
+        return self._process
 
     def _supervise(self, program: Path) -> None:
         failures = 0
         while not self._stopping.is_set():
             started = time.monotonic()
-            if self._process:
-                self._process.wait()
-            if self._stopping.is_set():
-                return
+            try:
+                _forget(self._folder)
+                process = self._launch(program)
+            except OSError as error:  # no process or no memory to be had now
+                log.warning("the broker does not start: %s", error, extra={"action": "broker"})
+            else:
+                if process is None:
+                    return
+                process.wait()
+            self._deaths += 1
             failures = 0 if time.monotonic() - started > _STEADY else failures + 1
-            if failures == len(_RESTART_PAUSES) // 2:
-                self._set_aside()
             if self._stopping.wait(_RESTART_PAUSES[min(failures, len(_RESTART_PAUSES) - 1)]):
                 return
-            self._launch(program)
-            if (
-                self._stopping.is_set() and self._process
-            ):  # stop() came between the check and the launch
-                _end(self._process)
-
-    def _set_aside(self) -> None:
-        """A log that the server refuses to load is put away: the database holds the truth, the bell may forget."""
-        log = self._folder / "appendonlydir"
-        if log.is_dir():
-            log.rename(self._folder / f"appendonlydir.unreadable-{time.time_ns()}")
+            self._end_orphan()  # where we started it by a process beside it, and that was killed
 
     def _await_answer(self, otherwise: str) -> None:
         deadline = time.monotonic() + _START_PATIENCE
         while not answers(self._home):
-            if time.monotonic() > deadline or (self._process and self._process.poll() is not None):
+            if time.monotonic() > deadline or self._deaths:
                 self.stop()
                 raise Unavailable(
                     f"the embedded broker at {socket_path(self._home)} is not ready: {otherwise}.",
@@ -225,6 +242,23 @@ def _private_folder(folder: Path) -> None:
     folder.chmod(0o700)
 
 
+def _forget(folder: Path) -> None:
+    """Throw away what an earlier server wrote down, so that no other program has to read it."""
+    found = sorted(path for pattern in _KEPT for path in folder.glob(pattern))
+    for path in found:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    if found:
+        log.warning(
+            "the embedded broker begins empty: it keeps nothing any more, and %s of an earlier version was deleted;"
+            " what waits is announced again.",
+            ", ".join(str(path) for path in found),
+            extra={"action": "broker"},
+        )
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     """SIGTERM, and SIGKILL for a server that does not heed it."""
     with contextlib.suppress(ProcessLookupError):
@@ -232,5 +266,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(_STOP_PATIENCE)
     except subprocess.TimeoutExpired:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()

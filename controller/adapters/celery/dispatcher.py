@@ -29,6 +29,10 @@ _CONFIRMED = 5.0
 """Seconds within which RabbitMQ must have confirmed a message; after that it counts as not sent."""
 
 
+_MARK = queue_name("mark")
+"""The key on Redis that says: since it was written nothing was forgotten."""
+
+
 class CeleryDispatcher:
     """Implements :class:`controller.ports.Dispatcher` on any broker that :mod:`kombu` speaks to."""
 
@@ -70,6 +74,21 @@ class CeleryDispatcher:
                     f"the broker at {_without_secrets(self._url)} does not take messages: {_said(error)}.",
                     hint="Runs wait in the database and are announced again once it answers.",
                 ) from error
+
+    def forgot(self) -> bool:
+        """By a mark that we leave there: Redis that was emptied, or came back with nothing, has lost it as well.
+
+        RabbitMQ keeps what it has confirmed.
+        """
+        if is_amqp(self._url):
+            return False
+        with self._lock:
+            try:
+                client = self._connected().connection.default_channel.client
+                return bool(client.set(_MARK, PROTOCOL, nx=True))
+            except Exception:  # noqa: BLE001 - each client has errors of its own; the next ring says what is wrong
+                self._disconnect()
+                return False
 
     def close(self) -> None:
         with self._lock:

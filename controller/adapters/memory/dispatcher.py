@@ -22,10 +22,14 @@ class Ring:
 
 
 class MemoryDispatcher:
-    """Collects rings until somebody takes them; ``broken`` makes it refuse, as a broker that is away does."""
+    """Collects rings until somebody takes them; ``broken`` makes it refuse, as a broker that is away does.
+
+    ``lost`` says that it forgot what was rung.
+    """
 
     def __init__(self) -> None:
         self.broken = False
+        self.lost = False
         self._lock = threading.Lock()
         self._rings: list[Ring] = []
 
@@ -50,6 +54,10 @@ class MemoryDispatcher:
         with self._lock:
             taken, self._rings = self._rings, []
             return taken
+
+    def forgot(self) -> bool:
+        lost, self.lost = self.lost, False
+        return lost
 
     def close(self) -> None:
         """There is nothing to close."""

@@ -64,6 +64,13 @@ class MemoryOutbox:
         )
         self._tables.letters[letter] = replace(kept, letter=changed)
 
+    def hasten(self, topic: str) -> None:
+        for letter in self._waiting():
+            if letter.topic == topic and letter.due_at > self._now:
+                kept = self._tables.letters[letter.id]
+                changed = replace(letter, due_at=self._now)
+                self._tables.letters[letter.id] = replace(kept, letter=changed)
+
     def acknowledge(self, letter: int) -> None:
         kept = self._tables.letters.get(letter)
         if kept is not None:

@@ -74,6 +74,15 @@ class SqlOutbox:
             )
         )
 
+    def hasten(self, topic: str) -> None:
+        self._session.execute(
+            update(outbox_table)
+            .where(
+                outbox_table.c.topic == topic, outbox_table.c.due_at > self._session.now(), _WAITING
+            )
+            .values(due_at=self._session.now())
+        )
+
     def acknowledge(self, letter: int) -> None:
         self._session.execute(
             update(outbox_table)

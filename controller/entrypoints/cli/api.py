@@ -30,7 +30,7 @@ def api(home: Path | None, host: str | None, port: int | None) -> None:
 
     settings = load_settings(home=home, host=host, port=port)
     configure_logging(settings)
-    stop = StopEvent()
+    stop = StopEvent(settings.parent)
     with ExitStack() as stack:
         store = open_store(settings, create=True)
         stack.callback(store.close)

@@ -20,6 +20,7 @@ from controller.bootstrap import (
 from controller.bootstrap import broker as running_broker
 from controller.entrypoints.cli.output import tell_person
 from controller.entrypoints.observe import ObserveServer, Probes
+from controller.lifeline import stop_with
 from controller.service.observe.observer import Observer
 from controller.settings import Settings
 
@@ -54,12 +55,13 @@ class RunningController:
 
 
 class StopEvent:
-    """Set by SIGINT or SIGTERM."""
+    """Set by SIGINT or SIGTERM, and by the end of ``parent`` where the settings name one."""
 
-    def __init__(self) -> None:
+    def __init__(self, parent: int | None = None) -> None:
         self._event = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._handle)
+        stop_with(parent)
 
     def wait(self) -> None:
         """Return once a signal came."""

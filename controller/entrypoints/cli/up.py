@@ -52,7 +52,7 @@ def up(
     began = time.monotonic()
     settings = load_settings(home=home, rules=rules, port=port)
     configure_logging(settings)
-    stop = StopEvent()
+    stop = StopEvent(settings.parent)
     with running_controller(settings) as running, _page(settings, page, running) as welcome:
         worker = None
         if not no_worker:
@@ -115,7 +115,7 @@ def controller_command(home: Path | None, rules: str | None) -> None:
 
     settings = load_settings(home=home, rules=rules)
     configure_logging(settings)
-    stop = StopEvent()
+    stop = StopEvent(settings.parent)
     with running_controller(settings) as controller:
         leads = controller.controller.leadership is None or controller.controller.leadership.leads
         tell_person(
