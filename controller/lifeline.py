@@ -93,7 +93,7 @@ def _become(parent: int, program: Sequence[str]) -> NoReturn:
     """Be ``program``: what the kernel was asked for outlives the exec."""
     if os.getppid() != parent:
         os._exit(_GONE)
-    os.execv(program[0], program)  # noqa: S606 - no shell
+    os.execv(program[0], list(program))  # noqa: S606 - no shell
 
 
 def _stay_beside(parent: int, program: Sequence[str]) -> int:

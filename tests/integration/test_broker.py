@@ -137,7 +137,8 @@ def test_what_the_broker_cannot_read_stops_nobody_and_is_said(
         assert answers(home)
         if when == "while it runs":
             leave()
-            assert (first := broker.pid)
+            first = broker.pid
+            assert first
             os.killpg(first, signal.SIGKILL)
             until(lambda: broker.pid not in {None, first} and answers(home))
         assert sorted(path.name for path in (home / "broker").iterdir()) == [
@@ -163,7 +164,8 @@ def test_a_broker_that_forgot_says_so_once(tmp_path: Path):
         dispatcher = CeleryDispatcher(broker.url)
         assert dispatcher.forgot()  # nobody has rung here yet
         assert not dispatcher.forgot()
-        assert (first := broker.pid)
+        first = broker.pid
+        assert first
         os.killpg(first, signal.SIGKILL)
         until(lambda: broker.pid not in {None, first} and answers(tmp_path / "home"))
         until(dispatcher.forgot)

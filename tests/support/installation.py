@@ -148,17 +148,15 @@ class Installation:
         with self.store() as store, store.begin() as tx:
             return tx.signals.append([new], datetime.now(UTC))[0].id
 
-    def unanswered(self) -> int:
-        with self.store() as store, store.read() as tx:
-            return len(tx.signals.find(Query(states=(SignalStatus.OPEN.value,), limit=1000)))
-
     def runs(self) -> list[Run]:
         with self.store() as store, store.read() as tx:
             return tx.runs.find(Query(limit=1000))
 
     def at_rest(self) -> bool:
-        """Everything is answered, and every run has ended."""
-        return not self.unanswered() and all(run.state.ended for run in self.runs())
+        """Everything is answered, and every run has ended: at one moment, for an end asks for the next run."""
+        with self.store() as store, store.read() as tx:
+            waiting = tx.signals.find(Query(states=(SignalStatus.OPEN.value,), limit=1))
+            return not waiting and all(run.state.ended for run in tx.runs.find(Query(limit=1000)))
 
     def processes(self) -> list[psutil.Process]:
         """All of this installation that live."""
