@@ -7,8 +7,8 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -35,6 +35,10 @@ def left(house: Installation) -> str:
     return "\n".join(f"{one.pid} {' '.join(one.cmdline())}" for one in house.processes())
 
 
+def _born(house: Installation, number: int) -> bool:
+    return len(house.processes()) >= number
+
+
 @pytest.mark.long
 def test_seven_killed_ups_leave_nobody_behind_and_lose_no_run(house: Installation):
     chance = random.Random(14)
@@ -43,7 +47,10 @@ def test_seven_killed_ups_leave_nobody_behind_and_lose_no_run(house: Installatio
         up = house.launch("up")
         if number % 2:
             up.says("incumbent is up")
-        time.sleep(chance.random() * 3)  # the moment of the kill, not a wait for anything
+        born = chance.randint(
+            1, 5
+        )  # up, the broker, the worker, its pool, the zygote: so far it comes
+        until(partial(_born, house, born), words=lambda: left(house))
         up.kill()
         until(lambda: not house.processes(), words=lambda: left(house))
     up = house.launch("up").says("incumbent is up")
