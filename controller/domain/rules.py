@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from controller.domain.publication import Settlement
 
@@ -173,101 +173,12 @@ class TrainSection:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ScheduleTrigger:
-    """Fires at the times of a cron line, or every ``every``; wall-clock times are those of ``timezone``."""
+class Trigger:
+    """A cause for a training. What else one says depends on its kind: see :mod:`controller.policy.triggers`."""
 
+    kind: ClassVar[str]
     name: str
-    cron: str | None = None
-    every: timedelta | None = None
-    timezone: str = "UTC"
     line: int = 0
-    kind: Literal["schedule"] = "schedule"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewDataTrigger:
-    """Fires once enough rows or files have arrived since the last training that it caused."""
-
-    name: str
-    rows: int | None = None
-    files: int | None = None
-    line: int = 0
-    kind: Literal["new_data"] = "new_data"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DriftTrigger:
-    """Fires when a distance between reference and current profile stays above a threshold.
-
-    ``above`` None: from where the verdict of the column is an alert. ``for_batches`` of the last ``of_batches``
-    must be above (0: so many in a row). ``reference`` is ``training``, ``previous``, ``same_season``, or a window of
-    time as ``2013-01-01/2013-02-01``.
-    """
-
-    name: str
-    metric: str
-    above: float | None
-    columns: tuple[str, ...] | None = None
-    for_batches: int = 1
-    of_batches: int = 0
-    for_duration: timedelta | None = None
-    keep_firing_for: timedelta | None = None
-    reference: str = "training"
-    line: int = 0
-    kind: Literal["drift"] = "drift"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DecayTrigger:
-    """Fires when a labelled metric is worse than its reference by more than ``margin``."""
-
-    name: str
-    metric: str
-    worse_than: Reference = Reference.TRAINING
-    margin: Margin = Margin()
-    window: timedelta = timedelta(days=7)
-    min_labels: int = 100
-    test: Literal["sequence", "adwin", "page_hinkley"] = "sequence"
-    """What proves it: the sequential test over days, or a detector of ``river`` over the rows' losses."""
-    for_batches: int = 1
-    of_batches: int = 0
-    for_duration: timedelta | None = None
-    keep_firing_for: timedelta | None = None
-    higher_is_better: bool | None = None
-    """The direction that the policy's ``metrics`` gives; None: the one that everybody knows."""
-    line: int = 0
-    kind: Literal["decay"] = "decay"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SkewTrigger:
-    """Fires when serving data differ from training data by more than ``above``."""
-
-    name: str
-    metric: str
-    above: float | None
-    columns: tuple[str, ...] | None = None
-    for_batches: int = 1
-    of_batches: int = 0
-    for_duration: timedelta | None = None
-    keep_firing_for: timedelta | None = None
-    line: int = 0
-    kind: Literal["skew"] = "skew"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WebhookTrigger:
-    """Fires on an event of a CloudEvents type that was delivered to the API."""
-
-    name: str
-    type: str
-    line: int = 0
-    kind: Literal["webhook"] = "webhook"
-
-
-Trigger = (
-    ScheduleTrigger | NewDataTrigger | DriftTrigger | DecayTrigger | SkewTrigger | WebhookTrigger
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from datetime import datetime
 from controller.domain.decisions import Action, Notify, Outcome, Verdict
 from controller.domain.rollout import RolloutView
 from controller.domain.rules import Policy
+from controller.domain.runs import RunKind
 from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
 from controller.domain.snapshot import Snapshot
 from controller.domain.versions import VersionState, VersionView
@@ -82,6 +83,15 @@ class ReasonResult:
     challenger: int | None = None
     champion_after: int | None = None
     wake_at: datetime | None = None
+
+
+def finished(context: DecisionContext, kind: RunKind) -> tuple[Signal, ...]:
+    """The reports of runs of this kind that ended well and have not been answered for good."""
+    return tuple(
+        signal
+        for signal in context.signals(SignalKind.RUN_FINISHED)
+        if signal.payload.get("kind") == kind.value
+    )
 
 
 def answer_all(

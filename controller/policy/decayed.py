@@ -12,8 +12,7 @@ from typing import Any
 from controller.domain.runs import RunKind
 from controller.domain.signals import Signal
 from controller.domain.versions import SEATED_BEFORE
-from controller.policy.context import DecisionContext
-from controller.policy.reasons.profile import finished
+from controller.policy.context import DecisionContext, finished
 
 
 def decay_figures(context: DecisionContext) -> tuple[Signal, ...]:

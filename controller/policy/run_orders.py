@@ -9,18 +9,11 @@ from typing import Any
 from controller.domain.canonical import to_plain
 from controller.domain.decay import MetricWatch
 from controller.domain.decisions import StartRun
-from controller.domain.rules import (
-    Comparison,
-    DecayTrigger,
-    DriftTrigger,
-    Gate,
-    Recipe,
-    Reference,
-    WhenInconclusive,
-)
+from controller.domain.rules import Comparison, Gate, Recipe, Reference, WhenInconclusive
 from controller.domain.runs import Cause, RunKind, RunSpec, run_id
 from controller.domain.versions import VersionView
 from controller.policy.context import DecisionContext
+from controller.policy.triggers import DecayTrigger, DriftTrigger
 
 
 def recipe_in_turn(context: DecisionContext) -> Recipe:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +9,7 @@ from controller.domain.rules import (
     Approval,
     Comparison,
     DataSection,
-    DecayTrigger,
     Deprecate,
-    DriftTrigger,
     ErrorBudget,
     Expectation,
     Gate,
@@ -20,7 +17,6 @@ from controller.domain.rules import (
     Limits,
     Margin,
     Mode,
-    NewDataTrigger,
     Policy,
     Recipe,
     Reference,
@@ -28,16 +24,13 @@ from controller.domain.rules import (
     RollbackCondition,
     RollbackSection,
     RolloutStep,
-    ScheduleTrigger,
     Search,
     Served,
     Silenced,
-    SkewTrigger,
     Slices,
     TrainSection,
     Trigger,
     Unimproving,
-    WebhookTrigger,
     WhenInconclusive,
 )
 from controller.rulefmt.names import (
@@ -48,11 +41,10 @@ from controller.rulefmt.names import (
     trigger_name,
 )
 from controller.rulefmt.sections import Values
+from controller.rulefmt.triggers.base import Place, Ways
+from controller.rulefmt.triggers.registry import FORMATS
 
 _DEFAULT_FRACTION = 0.2
-
-Ways = Mapping[str, bool]
-"""Directions of the team's own metrics: True where higher is better."""
 
 
 def build_policy(v: Values) -> Policy:
@@ -184,64 +176,8 @@ def _search(v: Values, ways: Ways) -> Search:
 
 def _trigger(v: Values, ways: Ways) -> Trigger:
     kind = trigger_kind(v)
-    section, name = v[kind], trigger_name(v)
-    match kind:
-        case "schedule":
-            return ScheduleTrigger(
-                name=name,
-                cron=section["cron"],
-                every=section["every"],
-                timezone=section["timezone"],
-                line=v.line,
-            )
-        case "new_data":
-            return NewDataTrigger(
-                name=name, rows=section["rows"], files=section["files"], line=v.line
-            )
-        case "drift":
-            reference = section["reference"]
-            return DriftTrigger(**_distance(v), reference=reference)
-        case "skew":
-            return SkewTrigger(**_distance(v))
-        case "decay":
-            return DecayTrigger(
-                name=name,
-                metric=section["metric"],
-                worse_than=Reference(section["worse_than"]),
-                margin=_margin(section["margin"]),
-                window=section["window"],
-                min_labels=section["min_labels"],
-                test=section["test"],
-                higher_is_better=ways.get(section["metric"]),
-                **_held(section),
-                line=v.line,
-            )
-        case _:
-            return WebhookTrigger(name=name, type=section["type"], line=v.line)
-
-
-def _distance(v: Values) -> dict[str, Any]:
-    section = v[trigger_kind(v)]
-    return {
-        "name": trigger_name(v),
-        "metric": section["metric"],
-        "above": None if section["above"] is None else float(section["above"]),
-        "columns": section["columns"],
-        **_held(section),
-        "line": v.line,
-    }
-
-
-def _held(section: Values) -> dict[str, Any]:
-    held = section["for"]
-    by_time = isinstance(held, timedelta)
-    needed, of = held if isinstance(held, tuple) else (1 if by_time else held, 0)
-    return {
-        "for_batches": needed,
-        "of_batches": of,
-        "for_duration": held if by_time else None,
-        "keep_firing_for": section["keep_firing_for"],
-    }
+    place: Place = {"name": trigger_name(v), "line": v.line}
+    return FORMATS[kind].build(place, v[kind], ways)
 
 
 def _limits(v: Values) -> Limits:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from controller.policy.triggers import TRIGGERS
 from controller.rulefmt.sections import Values
 
 COMPARISONS = ("better_than", "not_worse_than", "at_most", "at_least")
-TRIGGER_KINDS = ("schedule", "new_data", "drift", "decay", "skew", "webhook")
 
 
 def comparison_of(gate: Values) -> str:
@@ -25,7 +25,7 @@ def gate_name(gate: Values) -> str:
 
 def trigger_kind(trigger: Values) -> str:
     """The one kind that stands in a trigger."""
-    return next(name for name in TRIGGER_KINDS if trigger.has(name))
+    return next(name for name in TRIGGERS if trigger.has(name))
 
 
 def trigger_name(trigger: Values) -> str:

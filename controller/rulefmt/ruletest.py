@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from controller.domain.rules import SERVABLE, DecayTrigger, Policy
+from controller.domain.rules import SERVABLE, Policy
+from controller.policy.triggers import kind_of
 from controller.rulefmt.nodes import read_nodes
-from controller.rulefmt.problems import Position, Problem, Problems, did_you_mean, one_of
+from controller.rulefmt.problems import Position, Problem, Problems, did_you_mean
 from controller.rulefmt.schema.ruletest import RULE_TEST, SIGNALS
 from controller.rulefmt.sections import Values
 from controller.rulefmt.testcases import (
@@ -26,6 +27,7 @@ from controller.rulefmt.testcases import (
     RuleTests,
     SliceMeasured,
 )
+from controller.rulefmt.triggers.registry import EVENTS, FORMATS
 from controller.rulefmt.types import BAD
 
 DEFAULT_START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -91,15 +93,15 @@ def _known(
 
 def _check_event(event: RuleTestEvent, policy: Policy, problems: Problems) -> None:
     """A signal that no rule of the policy listens to shows nothing."""
-    kinds = {trigger.kind for trigger in policy.triggers}
-    listened = {"new_data", "drift", "decay", "skew", "webhook"}
-    if event.kind in listened and event.kind not in kinds:
-        message = f"the policy has no {event.kind} trigger, so this signal shows nothing"
-        problems.add(Position(event.line or 1), "unknown-name", message)
-    metrics = {t.metric for t in policy.triggers if isinstance(t, DecayTrigger)}
-    if event.kind == "decay" and metrics and event.payload.get("metric") not in metrics:
-        message = f"the decay trigger looks at {one_of(sorted(metrics))}"
-        problems.add(Position(event.line or 1), "unknown-name", message)
+    if event.kind not in EVENTS:
+        return
+    listening = [t for t in policy.triggers if kind_of(t).signal == event.kind]
+    formats = [FORMATS[key] for key in {trigger.kind: None for trigger in listening}]
+    messages = [item.check_event(event, listening) for item in formats]
+    if not listening:
+        messages = [f"the policy has no {event.kind} trigger, so this signal shows nothing"]
+    for message in messages[:1] if all(messages) else ():
+        problems.add(Position(event.line or 1), "unknown-name", str(message))
 
 
 def _check_tests(values: Values, problems: Problems) -> None:
@@ -160,42 +162,24 @@ def _test(values: Values) -> RuleTest:
 
 
 def _series(test: Values) -> list[RuleTestEvent]:
-    """The signals of all series; columns that are measured at the same step come in one signal."""
+    """The signals of all series; those that are merged, and have a value at the same step, come in one."""
     events: list[RuleTestEvent] = []
-    distances: dict[tuple[str, timedelta], RuleTestEvent] = {}
+    merged: dict[tuple[str, timedelta], RuleTestEvent] = {}
     last = test["expect"][-1]["at"]
     for series in test["series"] or ():
+        kind, words = next((k, f.series) for k, f in FORMATS.items() if f.series and series.has(k))
         for step, value in enumerate(series["new_data"] or series["values"]):
             at = step * test["interval"]
             if value is None or at > last:
                 continue
-            if series.has("new_data"):
-                payload: dict[str, Any] = {"rows": int(value)}
-                events.append(
-                    RuleTestEvent(at=at, kind="new_data", payload=payload, line=series.line)
-                )
-            elif series.has("decay"):
-                payload = {
-                    "metric": series["decay"],
-                    "value": value,
-                    "reference": float(series["reference"]),
-                    "labels": series["labels"],
-                }
-                events.append(RuleTestEvent(at=at, kind="decay", payload=payload, line=series.line))
+            event = RuleTestEvent(at=at, kind=kind, payload={}, line=series.line)
+            if words.is_merged:
+                event = merged.setdefault((kind, at), event)
             else:
-                _add_distance(distances, series, at, value)
-    return [*events, *distances.values()]
-
-
-def _add_distance(
-    events: dict[tuple[str, timedelta], RuleTestEvent], series: Values, at: timedelta, value: float
-) -> None:
-    kind = "drift" if series.has("drift") else "skew"
-    event = events.setdefault(
-        (kind, at), RuleTestEvent(at=at, kind=kind, payload={"columns": {}}, line=series.line)
-    )
-    columns: dict[str, dict[str, float]] = event.payload["columns"]
-    columns.setdefault(series[kind], {})[series["distance"]] = value
+                events.append(event)
+            payload: Any = event.payload
+            words.fill(payload, series, value)
+    return [*events, *merged.values()]
 
 
 def _signal(values: Values) -> RuleTestEvent:

@@ -12,9 +12,10 @@ from controller.domain.signals import SignalKind
 from controller.domain.versions import Reign, VersionFact, VersionState
 from controller.policy.approvals import agreed, standing
 from controller.policy.phrase import count, format_duration
+from controller.policy.triggers import WATCHED_SIGNALS
 from controller.ports import Query, Transaction
 
-_SEEN = (SignalKind.DRIFT, SignalKind.DECAY, SignalKind.SKEW, SignalKind.METRIC)
+_SEEN = (*WATCHED_SIGNALS, SignalKind.METRIC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

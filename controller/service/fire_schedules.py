@@ -15,10 +15,10 @@ from datetime import datetime
 
 from controller.crashpoints import reach
 from controller.domain.canonical import format_time
-from controller.domain.rules import ScheduleTrigger
 from controller.domain.signals import NewSignal, SignalKind
+from controller.policy.triggers import ScheduleTrigger, schedules
 from controller.ports import Clock, Store, Transaction
-from controller.service.active_policies import ActivePolicies, InForce, Parse
+from controller.service.active_policies import ActivePolicies, Parse
 from controller.service.backpressure import INBOX
 from controller.service.next_due import catch_up, definition, next_due
 
@@ -51,7 +51,7 @@ class FireSchedules:
         in_force = self._policies.read()
         fired = missed = planned = 0
         for item in in_force:
-            triggers = _schedules(item)
+            triggers = schedules(item.policy)
             if not triggers and item.model not in self._scheduled:
                 continue
             if not triggers or self._has_work(item.model, triggers, now):
@@ -59,7 +59,7 @@ class FireSchedules:
                 fired += report.fired
                 missed += report.missed
                 planned += report.planned
-        self._scheduled = frozenset(item.model for item in in_force if _schedules(item))
+        self._scheduled = frozenset(item.model for item in in_force if schedules(item.policy))
         return ScheduleReport(fired=fired, missed=missed, planned=planned)
 
     def _has_work(self, model: str, triggers: Sequence[ScheduleTrigger], now: datetime) -> bool:
@@ -101,10 +101,6 @@ class FireSchedules:
             missed=sum(report.missed for report in reports),
             planned=sum(report.planned for report in reports),
         )
-
-
-def _schedules(item: InForce) -> list[ScheduleTrigger]:
-    return [trigger for trigger in item.policy.triggers if isinstance(trigger, ScheduleTrigger)]
 
 
 def _beyond(due: datetime, trigger: ScheduleTrigger, now: datetime) -> bool:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from controller.domain.rules import ScheduleTrigger
+from controller.policy.triggers import ScheduleTrigger
 from controller.rulefmt.cron import cron_trigger
 
 MOST_COUNTED = 10_000

@@ -16,12 +16,13 @@ from controller.domain.decisions import (
     SetChampion,
     StartRun,
 )
-from controller.domain.rules import Policy, ScheduleTrigger
+from controller.domain.rules import Policy
 from controller.domain.runs import RunKind, RunState
 from controller.domain.signals import SignalStatus
 from controller.domain.snapshot import Snapshot
 from controller.domain.versions import VersionState, fold
 from controller.policy.decide import decide
+from controller.policy.triggers import ScheduleTrigger
 from controller.ports import Query, Store, Transaction
 from controller.service.next_due import next_due
 

@@ -17,17 +17,11 @@ from typing import Any
 from controller.domain.canonical import digest
 from controller.domain.decisions import Decision, DecisionRecord
 from controller.domain.errors import Unavailable
-from controller.domain.rules import (
-    Approval,
-    Limits,
-    NewDataTrigger,
-    Policy,
-    RollbackSection,
-    ScheduleTrigger,
-)
+from controller.domain.rules import Approval, Limits, Policy, RollbackSection
 from controller.domain.runs import Run, RunKind, RunState
 from controller.domain.signals import NewSignal, SignalKind
 from controller.domain.versions import VersionState
+from controller.policy.triggers import NewDataTrigger, ScheduleTrigger
 from controller.ports import Batch, Query, RunEnd
 from tests.simulation.controllers import Process, start
 from tests.simulation.faults import Chances, Crashed, FaultyBroker, FaultyStore, Surroundings

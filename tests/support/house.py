@@ -22,7 +22,6 @@ from controller.domain.rules import (
     Comparison,
     DataSection,
     Gate,
-    NewDataTrigger,
     Policy,
     Recipe,
     Reference,
@@ -30,6 +29,7 @@ from controller.domain.rules import (
 )
 from controller.domain.runs import Run, RunKind, RunState
 from controller.domain.signals import NewSignal, SignalKind
+from controller.policy.triggers import NewDataTrigger
 from controller.ports import ActiveRules, Batch, Query, RunEnd
 from controller.service.engine import Engine
 from controller.service.relay_outbox import Relay

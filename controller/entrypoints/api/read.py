@@ -21,6 +21,7 @@ from controller.entrypoints.api import shapes
 from controller.entrypoints.api.caller import Caller
 from controller.entrypoints.api.context import Context
 from controller.entrypoints.api.problems import READ_ERRORS
+from controller.policy.triggers import WATCHED_SIGNALS
 from controller.ports import Query as Wanted
 from controller.service.drift_report import drift_view
 from controller.service.explain import (
@@ -395,7 +396,7 @@ def list_drift(
     limit: Limit = 100,
 ) -> Response:
     """What was measured about data and labels, newest first."""
-    wanted = Wanted(model=model, kinds=("drift", "decay", "skew"), before=before, limit=limit)
+    wanted = Wanted(model=model, kinds=WATCHED_SIGNALS, before=before, limit=limit)
     with app_context.store.read() as tx:
         rows = [to_plain(found) for found in tx.signals.find(wanted)]
     return json_response(request, _page(rows, limit))

@@ -29,6 +29,7 @@ from controller.entrypoints.api.caller import Caller, caller
 from controller.entrypoints.api.context import AppContext, Context
 from controller.entrypoints.api.problems import WRITE_ERRORS
 from controller.entrypoints.api.read import json_response
+from controller.policy.triggers import TRIGGERS
 from controller.ports import Transaction
 from controller.service.access import Person
 from controller.service.backpressure import accept
@@ -58,10 +59,7 @@ _OPEN_KINDS = frozenset(
     {
         SignalKind.MANUAL,
         SignalKind.METRIC,
-        SignalKind.DRIFT,
-        SignalKind.DECAY,
-        SignalKind.SKEW,
-        SignalKind.WEBHOOK,
+        *(kind.signal for kind in TRIGGERS.values() if kind.is_sendable),
     }
 )
 """Kinds that a program may send. A person's words have routes of their own, which check who may."""

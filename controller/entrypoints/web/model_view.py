@@ -14,6 +14,7 @@ from controller.domain.rollout import RolloutView
 from controller.domain.versions import Reign, Version, VersionState
 from controller.entrypoints.api.context import AppContext
 from controller.entrypoints.web.charts import Mark, spark_svg, timeline_svg
+from controller.policy.triggers import WATCHED_SIGNALS
 from controller.ports import Query, Transaction
 from controller.service.access import Person
 from controller.service.commands import owner_of
@@ -23,7 +24,6 @@ from controller.service.owners import Owners
 
 _CONSUMERS = 50
 _MOST_DRIFT = 100
-_DRIFT = ("drift", "decay", "skew")
 _MARKS = {
     "promote": "pass",
     "reject": "fail",
@@ -51,7 +51,7 @@ def _line(tx: Transaction, name: str, owned: Owners) -> dict[str, Any]:
         "champion": state.champion,
         "hold": state.hold,
         "owner": owned.of(rules) if rules else None,
-        "drift": tx.signals.find(Query(model=name, kinds=_DRIFT, limit=1)),
+        "drift": tx.signals.find(Query(model=name, kinds=WATCHED_SIGNALS, limit=1)),
         "wake_at": state.wake_at,
         "since": history[0].since if history else None,
         "metric": metric,
@@ -188,7 +188,7 @@ def _drift_marks(tx: Transaction, name: str) -> list[Mark]:
             kind="drift",
             label=f"{signal.occurred_at:%Y-%m-%d %H:%M} {signal.kind.value}: {signal.reason[:160]}",
         )
-        for signal in tx.signals.find(Query(model=name, kinds=_DRIFT, limit=_MOST_DRIFT))
+        for signal in tx.signals.find(Query(model=name, kinds=WATCHED_SIGNALS, limit=_MOST_DRIFT))
     ]
 
 

@@ -30,6 +30,7 @@ from controller.entrypoints.web.model_view import model_rows, model_view
 from controller.entrypoints.web.render import STATIC, render_page
 from controller.entrypoints.web.request import Visitor, number_in
 from controller.entrypoints.web.session import PageSession
+from controller.policy.triggers import WATCHED_SIGNALS
 from controller.ports import LEAD, JournalLine, Query
 from controller.service.access import Person, Role
 from controller.service.commands import owner_of
@@ -311,7 +312,7 @@ def drift_page(request: Request, app_context: Context, session: Visitor) -> Resp
     asked = request.query_params
     query = Query(
         model=asked.get("model") or None,
-        kinds=("drift", "decay", "skew"),
+        kinds=WATCHED_SIGNALS,
         before=number_in(asked.get("before")),
         limit=_PAGE,
     )

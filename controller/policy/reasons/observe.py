@@ -13,14 +13,13 @@ from datetime import timedelta
 from typing import Any
 
 from controller.domain.decisions import Outcome, Result, StartRun, Verdict
-from controller.domain.rules import SkewTrigger
 from controller.domain.runs import Cause, RunKind, RunView
 from controller.domain.signals import Signal, SignalKind, SignalStatus
 from controller.domain.versions import VersionView
-from controller.policy.context import DecisionContext, ReasonResult, answer_all, earliest
+from controller.policy.context import DecisionContext, ReasonResult, answer_all, earliest, finished
 from controller.policy.phrase import format_number, listing
-from controller.policy.reasons.profile import finished
 from controller.policy.run_orders import order_decay, order_skew, watches
+from controller.policy.triggers.registry import measures
 
 PAUSE = timedelta(minutes=1)
 """The least time between two looks of a kind, so that a source that drips does not keep a worker busy."""
@@ -101,8 +100,11 @@ def _decay_order(context: DecisionContext, champion: VersionView) -> StartRun:
 
 
 def _skew(context: DecisionContext, champion: VersionView) -> _Look:
-    wanted = any(isinstance(trigger, SkewTrigger) for trigger in context.policy.triggers)
-    if not wanted or context.policy.data.served is None or not context.snapshot.served.batches:
+    if (
+        not measures(context, RunKind.SKEW)
+        or context.policy.data.served is None
+        or not context.snapshot.served.batches
+    ):
         return None, None
     runs = [run for run in context.snapshot.runs if run.kind is RunKind.SKEW]
     looked_at = max((run.served_through for run in runs), default=0)

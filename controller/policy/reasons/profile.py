@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from controller.domain.decisions import Outcome, Quarantine, Result, Verdict
-from controller.domain.rules import DriftTrigger
 from controller.domain.runs import Cause, RunKind, RunState
 from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
-from controller.policy.context import DecisionContext, ReasonResult, answer_all
+from controller.policy.context import DecisionContext, ReasonResult, answer_all, finished
 from controller.policy.phrase import count
 from controller.policy.run_orders import order_profile
+from controller.policy.triggers.registry import measures
 
 
 def profile(context: DecisionContext) -> ReasonResult | None:
@@ -47,15 +47,6 @@ def profile_signals(context: DecisionContext) -> tuple[Signal, ...]:
     return finished(context, RunKind.PROFILE)
 
 
-def finished(context: DecisionContext, kind: RunKind) -> tuple[Signal, ...]:
-    """The reports of runs of this kind that ended well and have not been answered for good."""
-    return tuple(
-        signal
-        for signal in context.signals(SignalKind.RUN_FINISHED)
-        if signal.payload.get("kind") == kind.value
-    )
-
-
 def unchecked(context: DecisionContext) -> str | None:
     """Why the newest data may not be trained on yet, where the policy expects something of them."""
     if not context.policy.data.expect:
@@ -71,8 +62,7 @@ def unchecked(context: DecisionContext) -> str | None:
 
 
 def _wanted(context: DecisionContext) -> bool:
-    watches = any(isinstance(trigger, DriftTrigger) for trigger in context.policy.triggers)
-    return watches or bool(context.policy.data.expect)
+    return measures(context, RunKind.PROFILE) or bool(context.policy.data.expect)
 
 
 def _quarantined(signal: Signal) -> list[dict[str, Any]]:

@@ -5,28 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from controller.domain.decisions import Outcome, Result, Verdict
-from controller.domain.runs import Cause, RunKind
+from controller.domain.runs import Cause
 from controller.domain.signals import (
     TRAINING_CAUSES,
     Signal,
     SignalAnswer,
-    SignalKind,
     SignalStatus,
 )
-from controller.policy.context import DecisionContext, ReasonResult, answer_all, earliest
+from controller.policy.context import DecisionContext, ReasonResult, answer_all, earliest, finished
 from controller.policy.decayed import decay_figures
 from controller.policy.limits import Limited, limit
 from controller.policy.phrase import listing
-from controller.policy.reasons.profile import finished
 from controller.policy.run_orders import order_training
-from controller.policy.triggers import TriggerVerdict, judge_triggers
-
-_MEASURES = {
-    RunKind.PROFILE: "the new data are as expected",
-    RunKind.DECAY: "the champion was looked at",
-    RunKind.SKEW: "what is served is as it was trained on",
-}
-"""Runs whose reports may fire a trigger, and what those are told that none asked for."""
+from controller.policy.triggers import TriggerVerdict, judge_triggers, measured_kinds
+from controller.policy.triggers.registry import unwanted
 
 
 def train(context: DecisionContext) -> ReasonResult | None:
@@ -36,7 +28,7 @@ def train(context: DecisionContext) -> ReasonResult | None:
         signal
         for signal in (
             *context.signals(*TRAINING_CAUSES),
-            *(signal for kind in _MEASURES for signal in finished(context, kind)),
+            *(signal for kind in measured_kinds() for signal in finished(context, kind)),
         )
         if signal.id not in demanded  # the seat is about to be taken back, which answers it
     )
@@ -146,19 +138,9 @@ def _leftovers(
                 )
     for signal in orphans:
         answers[signal.id] = SignalAnswer(
-            signal=signal.id, status=SignalStatus.SKIPPED, reason=_unwanted(signal)
+            signal=signal.id, status=SignalStatus.SKIPPED, reason=unwanted(signal)
         )
     return tuple(answers[key] for key in sorted(answers))
-
-
-def _unwanted(signal: Signal) -> str:
-    if signal.kind is SignalKind.RUN_FINISHED:
-        return _MEASURES.get(RunKind(str(signal.payload.get("kind"))), "nobody waits for it")
-    if signal.kind is SignalKind.WEBHOOK:
-        return f"no trigger of the policy waits for events of type {signal.payload.get('type')}"
-    if signal.trigger is not None:
-        return f"the policy has no trigger called '{signal.trigger}'"
-    return f"the policy has no {signal.kind.value} trigger"
 
 
 def _distinct(signals: Iterable[Signal]) -> tuple[Signal, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from controller.domain.metrics import METRICS, Metric, find_metric, metric_names
-from controller.domain.rules import Comparison, DecayTrigger, Gate, Policy, Reference
+from controller.domain.rules import Comparison, Gate, Policy, Reference
+from controller.policy.triggers import DecayTrigger
 from controller.rulefmt.lints.shape import Hit, Lint, lower_is_better
 from controller.rulefmt.problems import did_you_mean
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from controller.domain.drift import DriftMetric
-from controller.domain.rules import (
+from controller.domain.rules import Policy
+from controller.policy.triggers import (
     DecayTrigger,
     DriftTrigger,
-    Policy,
     ScheduleTrigger,
     SkewTrigger,
     WebhookTrigger,

@@ -10,9 +10,10 @@ from typing import Any, get_args
 from controller.domain.decisions import Action, Result, Verdict
 from controller.rulefmt.nodes import Node
 from controller.rulefmt.problems import Problems
-from controller.rulefmt.schema.triggers import DISTANCES
 from controller.rulefmt.schema.vocabulary import COLUMN, FREE_NAME, METRIC
 from controller.rulefmt.sections import Key, Section, Values
+from controller.rulefmt.triggers.distance import DISTANCES
+from controller.rulefmt.triggers.registry import EVENTS
 from controller.rulefmt.types import (
     BAD,
     Anything,
@@ -38,11 +39,7 @@ GATE_STATES = (
 VERDICTS = tuple(verdict.value for verdict in Verdict)
 ACTIONS = tuple(kind.__dataclass_fields__["kind"].default for kind in get_args(Action))
 SIGNALS = (
-    "new_data",
-    "drift",
-    "decay",
-    "skew",
-    "webhook",
+    *EVENTS,
     "manual",
     "metric",
     "quarantined",
@@ -277,7 +274,7 @@ SIGNAL = Section(
                 name=kind,
                 type=_PAYLOAD,
                 doc=f"What a signal of kind `{kind}` says.",
-                example="{rows: 20000}" if kind == "new_data" else "{}",
+                example=EVENTS.get(kind, "{}"),
             )
             for kind in SIGNALS
         ),

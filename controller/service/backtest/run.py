@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller.domain.decisions import Verdict
-from controller.domain.rules import Policy, ScheduleTrigger
+from controller.domain.rules import Policy
+from controller.policy.triggers import ScheduleTrigger, schedules
 from controller.rulefmt.series import SeriesRow
 from controller.rulefmt.testcases import Given, RuleTest
 from controller.service.next_due import next_due
@@ -111,9 +112,7 @@ def _fires(
     policy: Policy, start: datetime, end: datetime
 ) -> list[tuple[datetime, ScheduleTrigger]]:
     found: list[tuple[datetime, ScheduleTrigger]] = []
-    for trigger in policy.triggers:
-        if not isinstance(trigger, ScheduleTrigger):
-            continue
+    for trigger in schedules(policy):
         due = next_due(trigger, start)
         while due <= end and len(found) < _MOST_FIRES:
             found.append((due, trigger))

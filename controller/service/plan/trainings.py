@@ -9,26 +9,19 @@ longest one that is, and the answer is a range where that matters.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from controller.domain.decisions import RulesRef, StartRun
-from controller.domain.rules import (
-    DecayTrigger,
-    DriftTrigger,
-    Policy,
-    ScheduleTrigger,
-    SkewTrigger,
-    Trigger,
-    WebhookTrigger,
-)
+from controller.domain.rules import Policy, Trigger
 from controller.domain.runs import RunKind, RunState, RunView
 from controller.domain.signals import TRAINING_CAUSES, Signal, SignalKind, SignalStatus
 from controller.domain.snapshot import DataView, Snapshot
 from controller.policy.context import DecisionContext
 from controller.policy.reasons.train import train
+from controller.policy.triggers import ScheduleTrigger, kind_of, measured_kinds, schedules
 from controller.service.next_due import next_due
 from controller.service.plan.report import Range, Trainings
 
@@ -36,7 +29,6 @@ _NO_RULES = RulesRef(path="", blob="")
 _MOST_FIRES = 100_000
 _DAY = timedelta(days=1)
 _STEPS = 20
-_MEASURES = frozenset({RunKind.PROFILE.value, RunKind.DECAY.value, RunKind.SKEW.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +68,7 @@ class ArrivalHistory:
 
 def _may_cause(signal: Signal) -> bool:
     if signal.kind is SignalKind.RUN_FINISHED:
-        return signal.payload.get("kind") in _MEASURES
+        return signal.payload.get("kind") in measured_kinds()
     return signal.kind in TRAINING_CAUSES
 
 
@@ -124,8 +116,7 @@ class _Simulation:
     def run(self, history: ArrivalHistory) -> int:
         """How many trainings were started from the first arrival to the last recorded decision."""
         last = history.last or history.arrivals[-1].at
-        schedules = [t for t in self.policy.triggers if isinstance(t, ScheduleTrigger)]
-        for arrival in _merged(history.arrivals, schedules, last):
+        for arrival in _merged(history.arrivals, schedules(self.policy), last):
             self._sleep_until(arrival.at)
             self.data, self.profiles = arrival.data, arrival.profiles
             self.pending.update((s.id, s) for s in arrival.signals)
@@ -219,10 +210,10 @@ def _as_of(run: RunView, now: datetime) -> RunView:
 
 
 def _merged(
-    arrivals: list[RecordedArrival], schedules: list[ScheduleTrigger], last: datetime
+    arrivals: list[RecordedArrival], calendar: list[ScheduleTrigger], last: datetime
 ) -> Iterator[RecordedArrival]:
     """Arrivals with the fires of schedules between them, which follow from the calendar; recorded ones are left out."""
-    fires = sorted(_fires(schedules, arrivals[0].at, last), key=lambda fire: fire.at)
+    fires = sorted(_fires(calendar, arrivals[0].at, last), key=lambda fire: fire.at)
     waiting = iter(fires)
     fire = next(waiting, None)
     now = replace(arrivals[0], signals=())
@@ -239,10 +230,10 @@ def _merged(
 
 
 def _fires(
-    schedules: list[ScheduleTrigger], first: datetime, last: datetime
+    calendar: list[ScheduleTrigger], first: datetime, last: datetime
 ) -> Iterator[RecordedArrival]:
     number = 1 << 40
-    for trigger in schedules:
+    for trigger in calendar:
         due = next_due(trigger, first)
         for _ in range(_MOST_FIRES):
             if due > last:
@@ -269,7 +260,8 @@ def unknown_causes(history: ArrivalHistory, new: Policy, old: Policy) -> Iterato
     for trigger in new.triggers:
         if known.get(trigger.name) == replace(trigger, line=0):
             continue
-        lack = _lack(trigger, known.get(trigger.name), _recorded(history, trigger))
+        found = _recorded(history, trigger)
+        lack = kind_of(trigger).unrecorded(trigger, known.get(trigger.name), found)
         if lack:
             yield f"trigger '{trigger.name}': {lack}"
     if new.unimproving is not None:
@@ -279,58 +271,10 @@ def unknown_causes(history: ArrivalHistory, new: Policy, old: Policy) -> Iterato
 
 
 def _recorded(history: ArrivalHistory, trigger: Trigger) -> list[Mapping[str, Any]]:
-    kind = SignalKind(trigger.kind)
+    kind = kind_of(trigger)
     return [
         signal.payload
         for arrival in history.arrivals
         for signal in arrival.signals
-        if signal.kind is kind
-        or (isinstance(trigger, DriftTrigger) and signal.kind is SignalKind.RUN_FINISHED)
+        if kind.is_recorded(signal)
     ]
-
-
-def _lack(trigger: Trigger, before: Trigger | None, found: list[Mapping[str, Any]]) -> str | None:
-    if isinstance(trigger, ScheduleTrigger):
-        return None
-    if isinstance(trigger, WebhookTrigger):
-        if any(payload.get("type") == trigger.type for payload in found):
-            return None
-        return f"no event of type {trigger.type} was recorded"
-    if not found:
-        return f"no {trigger.kind} signal was recorded"
-    if isinstance(trigger, (DriftTrigger, SkewTrigger)):
-        if isinstance(trigger, DriftTrigger) and _other_reference(trigger, before):
-            return f"drift was measured against another reference than {trigger.reference}"
-        return _unmeasured(trigger, found)
-    if isinstance(trigger, DecayTrigger):
-        if not any(payload.get("metric") == trigger.metric for payload in found):
-            return f"decay of {trigger.metric} was not measured"
-        if not isinstance(before, DecayTrigger) or (
-            (before.window, before.worse_than) != (trigger.window, trigger.worse_than)
-        ):
-            return "decay was measured over another window or against another reference"
-    return None
-
-
-def _other_reference(trigger: DriftTrigger, before: Trigger | None) -> bool:
-    return isinstance(before, DriftTrigger) and before.reference != trigger.reference
-
-
-def _unmeasured(
-    trigger: DriftTrigger | SkewTrigger, found: Iterable[Mapping[str, Any]]
-) -> str | None:
-    readings = [p["columns"] for p in found if isinstance(p.get("columns"), dict)]
-    if not readings:
-        return f"no {trigger.kind} reading was recorded"
-    columns = trigger.columns or tuple({name for reading in readings for name in reading})
-    lacking = [
-        name
-        for name in columns
-        if not any(
-            isinstance(reading.get(name), dict) and reading[name].get(trigger.metric) is not None
-            for reading in readings
-        )
-    ]
-    if lacking:
-        return f"{trigger.metric} of {', '.join(lacking)} was not measured"
-    return None

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from controller.domain.decisions import Decision
 from controller.domain.errors import IncumbentError
-from controller.domain.rules import Policy, ScheduleTrigger
+from controller.domain.rules import Policy
+from controller.policy.triggers import ScheduleTrigger, schedules
 from controller.rulefmt.testcases import RuleTest
 from controller.service.next_due import next_due
 from controller.service.ruletests.judge import RuleTestDifference, compare_expectation
@@ -82,9 +83,7 @@ def _fires(stage: RuleTestStage) -> list[tuple[datetime, ScheduleTrigger]]:
     """When each schedule of the policy is due, from the start (exclusive) to the last expectation."""
     last = stage.start + stage.test.expectations[-1].at
     found: list[tuple[datetime, ScheduleTrigger]] = []
-    for trigger in stage.policy.triggers:
-        if not isinstance(trigger, ScheduleTrigger):
-            continue
+    for trigger in schedules(stage.policy):
         due = next_due(trigger, stage.start)
         while due <= last and len(found) < _MOST_FIRES:
             found.append((due, trigger))

@@ -14,12 +14,13 @@ from typing import Any
 
 from controller.domain.canonical import digest, to_plain
 from controller.domain.decisions import Decision, RegisterVersion, RulesRef, SetChampion
-from controller.domain.rules import Policy, ScheduleTrigger
+from controller.domain.rules import Policy
 from controller.domain.runs import Run, RunKind, RunState
 from controller.domain.signals import NewSignal, SignalKind
 from controller.domain.snapshot import HoldView
 from controller.domain.versions import VersionState
 from controller.policy.decide import decide
+from controller.policy.triggers import ScheduleTrigger
 from controller.ports import (
     ActiveRules,
     Batch,

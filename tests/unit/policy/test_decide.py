@@ -13,20 +13,18 @@ from controller.domain.rules import (
     Approval,
     Comparison,
     Deprecate,
-    DriftTrigger,
     ErrorBudget,
     Gate,
     Limits,
     Margin,
     Mode,
-    NewDataTrigger,
     Reference,
     RollbackCondition,
     RollbackSection,
-    ScheduleTrigger,
     WhenInconclusive,
 )
 from controller.domain.signals import SignalKind
+from controller.policy.triggers import DriftTrigger, NewDataTrigger, ScheduleTrigger
 from tests.support.house import BETTER, FAILS, PASSES, UNDECIDED, House, policy
 
 MONTH = timedelta(days=31)

@@ -11,18 +11,15 @@ from controller.domain.canonical import format_time
 from controller.domain.decisions import Notify, Verdict
 from controller.domain.rules import (
     DataSection,
-    DecayTrigger,
-    DriftTrigger,
     Margin,
-    NewDataTrigger,
     Reference,
     RollbackCondition,
     RollbackSection,
     Served,
-    SkewTrigger,
 )
 from controller.domain.runs import Run, RunKind
 from controller.domain.signals import SignalKind
+from controller.policy.triggers import DecayTrigger, DriftTrigger, NewDataTrigger, SkewTrigger
 from controller.ports import Batch
 from tests.support.house import PASSES, House, evaluation_of, policy
 

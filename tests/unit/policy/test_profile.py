@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from controller.domain.decisions import Verdict
-from controller.domain.rules import DataSection, DriftTrigger, Expectation, NewDataTrigger
+from controller.domain.rules import DataSection, Expectation
 from controller.domain.runs import Run, RunKind
+from controller.policy.triggers import DriftTrigger, NewDataTrigger
 from tests.support.house import House, policy
 
 EXPECTS = DataSection(

@@ -12,12 +12,12 @@ from controller.domain.rules import (
     Holdout,
     Limits,
     Margin,
-    NewDataTrigger,
     Policy,
     Reference,
     Unimproving,
     WhenInconclusive,
 )
+from controller.policy.triggers import NewDataTrigger
 from controller.rulefmt import blob_id, load_policy, parse, read_policy_text
 from controller.rulefmt.cron import cron_trigger
 from controller.rulefmt.nodes import LARGEST_FILE, MOST_KEYS, read_nodes

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from controller.domain.errors import Full
-from controller.domain.rules import NewDataTrigger, ScheduleTrigger
 from controller.domain.signals import NewSignal, SignalKind
+from controller.policy.triggers import NewDataTrigger, ScheduleTrigger
 from controller.ports import Store
 from controller.service.backpressure import RESERVE, accept, has_room_for_notices
 from controller.service.engine import Engine, EngineConfig

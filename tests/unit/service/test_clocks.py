@@ -9,8 +9,8 @@ from typing import ClassVar
 import apscheduler.schedulers.base
 import pytest
 
-from controller.domain.rules import NewDataTrigger, ScheduleTrigger
 from controller.domain.signals import SignalKind
+from controller.policy.triggers import NewDataTrigger, ScheduleTrigger
 from controller.ports import Query
 from controller.service import loops as loops_module
 from controller.service.fire_schedules import FireSchedules

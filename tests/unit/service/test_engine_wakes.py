@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from controller.domain.rules import Limits, NewDataTrigger
+from controller.domain.rules import Limits
+from controller.policy.triggers import NewDataTrigger
 from controller.service.views import ALL
 from tests.support.house import MODEL, House, policy
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from controller.domain.errors import Fenced
-from controller.domain.rules import ScheduleTrigger
 from controller.domain.signals import SignalKind
+from controller.policy.triggers import ScheduleTrigger
 from controller.ports import Query
 from controller.service.fire_schedules import FireSchedules
 from controller.service.next_due import next_due

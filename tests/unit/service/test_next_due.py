@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.domain.rules import ScheduleTrigger
+from controller.policy.triggers import ScheduleTrigger
 from controller.service.next_due import catch_up, definition, next_due
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"

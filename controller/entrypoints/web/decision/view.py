@@ -19,6 +19,7 @@ from controller.entrypoints.web.decision.gates import gate_rows, tally
 from controller.entrypoints.web.decision.panel import judged_evaluation, panel_of
 from controller.entrypoints.web.decision.sides import side_by_side
 from controller.policy.budget import wealth_words
+from controller.policy.triggers import WATCHED_SIGNALS
 from controller.ports import Transaction
 from controller.service.access import Person, standing_in
 from controller.service.commands import owner_of
@@ -175,7 +176,7 @@ def _results(node: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
 
 def _drift(record: DecisionRecord) -> list[dict[str, Any]]:
     found = json.loads(record.snapshot)["signals"]
-    return [s for s in found if s["kind"] in {"drift", "decay", "skew"}]
+    return [s for s in found if s["kind"] in WATCHED_SIGNALS]
 
 
 def _trail(

@@ -1,0 +1,123 @@
+"""``decay``: fires when the champion has become worse, by labels that came since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, ClassVar, Literal
+
+from controller.domain.metrics import is_lower_better
+from controller.domain.rules import Margin, Reference, Trigger
+from controller.domain.runs import RunKind
+from controller.domain.signals import Signal, SignalKind
+from controller.policy.context import DecisionContext
+from controller.policy.decayed import decay_figures
+from controller.policy.phrase import format_number
+from controller.policy.triggers.watched import Reading, WatchedKind, WatchedTrigger
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecayTrigger(WatchedTrigger):
+    """Fires when a labelled metric is worse than its reference by more than ``margin``."""
+
+    kind: ClassVar[str] = "decay"
+    metric: str
+    worse_than: Reference = Reference.TRAINING
+    margin: Margin = field(default_factory=Margin)
+    window: timedelta = timedelta(days=7)
+    min_labels: int = 100
+    test: Literal["sequence", "adwin", "page_hinkley"] = "sequence"
+    """What proves it: the sequential test over days, or a detector of ``river`` over the rows' losses."""
+    higher_is_better: bool | None = None
+    """The direction that the policy's ``metrics`` gives; None: the one that everybody knows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecayKind(WatchedKind[DecayTrigger]):
+    """Reads finished decay runs, and decay signals that somebody sent."""
+
+    def reports(self, reports: tuple[Signal, ...], context: DecisionContext) -> tuple[Signal, ...]:
+        """Without those that take the champion back."""
+        demanded = {figure.id for figure in decay_figures(context)}
+        return tuple(signal for signal in reports if signal.id not in demanded)
+
+    def read(self, trigger: DecayTrigger, signal: Signal) -> Reading:
+        return _read(trigger, signal)
+
+    def unrecorded(
+        self, trigger: DecayTrigger, before: Trigger | None, found: Sequence[Mapping[str, Any]]
+    ) -> str | None:
+        if not found:
+            return f"no {self.key} signal was recorded"
+        if not any(payload.get("metric") == trigger.metric for payload in found):
+            return f"decay of {trigger.metric} was not measured"
+        if not isinstance(before, DecayTrigger) or (
+            (before.window, before.worse_than) != (trigger.window, trigger.worse_than)
+        ):
+            return "decay was measured over another window or against another reference"
+        return None
+
+
+DECAY = DecayKind(
+    key="decay",
+    value=DecayTrigger,
+    signal=SignalKind.DECAY,
+    measured_by=RunKind.DECAY,
+    unasked="the champion was looked at",
+    lints=("fires-itself", "nobody-measures", "missing-metric-passes"),
+    is_sendable=True,
+)
+
+
+def _read(trigger: DecayTrigger, signal: Signal) -> Reading:
+    """Payload of a signal that somebody sent: ``{"metric", "value", "reference", "labels", "p_worse"?}``; of a
+    finished run: ``{"readings": [a DecayReading for each trigger and condition]}``.
+    """
+    readings = signal.payload.get("readings")
+    if not isinstance(readings, (list, tuple)):
+        return _read_sent(trigger, signal)
+    for held in readings:
+        if held.get("asked_by") == "trigger" and held.get("name") == trigger.name:
+            return _read_measured(signal, held)
+    return Reading(signal, None, f"{trigger.metric} was not asked for", {})
+
+
+def _read_measured(signal: Signal, held: Mapping[str, Any]) -> Reading:
+    """The sequential test has been made by a worker: it is proven, refuted, or neither yet."""
+    verdict = held.get("verdict")
+    above = {"decayed": True, "holding": False, "undecided": False}.get(str(verdict))
+    words = str(held.get("problem") or held.get("sentence") or verdict)
+    names = ("value", "reference", "limit", "n", "labels", "blocks", "p_worse", "low", "high")
+    values = {name: held.get(name) for name in names if held.get(name) is not None}
+    return Reading(signal, above, words, values | {"verdict": verdict})
+
+
+def _read_sent(trigger: DecayTrigger, signal: Signal) -> Reading:
+    payload = signal.payload
+    value, reference = payload.get("value"), payload.get("reference")
+    labels = int(payload.get("labels") or 0)
+    if payload.get("metric") != trigger.metric or value is None or reference is None:
+        return Reading(signal, None, f"{trigger.metric} was not reported", {})
+    if labels < trigger.min_labels:
+        words = f"{labels:,} labels, at least {trigger.min_labels:,} are needed"
+        return Reading(signal, None, words, {"labels": labels})
+    sign = (
+        1.0 if is_lower_better(trigger.metric, higher_is_better=trigger.higher_is_better) else -1.0
+    )
+    allowed = trigger.margin.value * (abs(reference) if trigger.margin.relative else 1.0)
+    worse_by = sign * (float(value) - float(reference))
+    p_worse = payload.get("p_worse")
+    above = worse_by > allowed and (p_worse is None or p_worse <= 0.05)
+    words = (
+        f"{trigger.metric} {format_number(value)} against {format_number(reference)} "
+        f"({trigger.worse_than.value}) on {labels:,} labels"
+    )
+    values = {
+        "value": value,
+        "reference": reference,
+        "allowed": allowed,
+        "labels": labels,
+        "p_worse": p_worse,
+    }
+    return Reading(signal, above, words, values)

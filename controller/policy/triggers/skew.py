@@ -1,0 +1,45 @@
+"""``skew``: fires when the rows that are served no longer look like the training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from controller.domain.rules import Trigger
+from controller.domain.runs import RunKind
+from controller.domain.signals import Signal, SignalKind
+from controller.policy.triggers.distance import DistanceTrigger, read_distance, unmeasured
+from controller.policy.triggers.watched import Reading, WatchedKind
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SkewTrigger(DistanceTrigger):
+    """Fires when serving data differ from training data by more than ``above``."""
+
+    kind: ClassVar[str] = "skew"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkewKind(WatchedKind[SkewTrigger]):
+    """Reads finished runs over the serving log, and skew signals that somebody sent."""
+
+    def read(self, trigger: SkewTrigger, signal: Signal) -> Reading:
+        return read_distance(trigger, signal)
+
+    def unrecorded(
+        self, trigger: SkewTrigger, before: Trigger | None, found: Sequence[Mapping[str, Any]]
+    ) -> str | None:
+        del before
+        return unmeasured(trigger, found) if found else f"no {self.key} signal was recorded"
+
+
+SKEW = SkewKind(
+    key="skew",
+    value=SkewTrigger,
+    signal=SignalKind.SKEW,
+    measured_by=RunKind.SKEW,
+    unasked="what is served is as it was trained on",
+    lints=("trigger-never-or-always", "nobody-measures"),
+    is_sendable=True,
+)
