@@ -1,13 +1,14 @@
-"""Is a revision of the rules proven reviewed? Five named checks on gathered facts; all must pass.
+"""Is a revision of the rules proven reviewed? Named checks on gathered facts; all must pass.
 
 Missing evidence never passes: what the provider did not tell is refused like what it denied. Trailers such as
-``Reviewed-by:`` and signatures on commits are no evidence here: anybody who can write a commit can write them.
+``Reviewed-by:`` are no evidence here: anybody who can write a commit can write them. A signature on a commit says who
+wrote it, never that somebody else read it.
 """
 
 from __future__ import annotations
 
 from controller.domain.decisions import Outcome, Result
-from controller.policy.review_counting import Counted, counted_in, landed_commits, why_not
+from controller.policy.review_counting import Counted, counted_in, why_not
 from controller.policy.review_facts import (
     ChangedPolicy,
     CommitFact,
@@ -16,6 +17,7 @@ from controller.policy.review_facts import (
     ReviewRules,
     RevisionFacts,
 )
+from controller.policy.review_signing import commits_signed
 
 
 def judge_revision(facts: RevisionFacts, rules: ReviewRules) -> Outcome:
@@ -23,6 +25,7 @@ def judge_revision(facts: RevisionFacts, rules: ReviewRules) -> Outcome:
     checks = (
         descends_from_active(facts),
         on_protected_ref(facts, rules),
+        *((commits_signed(facts),) if rules.require_signatures else ()),
         merged_and_reviewed(facts, rules),
         as_reviewed(facts, rules),
         checks_and_tests_pass(facts),
@@ -47,7 +50,7 @@ def counted_reviews(facts: RevisionFacts, rules: ReviewRules) -> tuple[Counted, 
     """Every review that counts in this revision, by pull request and person."""
     found: list[Counted] = []
     for pull in _needed_pulls(facts):
-        found += counted_in(pull, rules, landed_commits(pull, facts))
+        found += counted_in(pull, facts, rules)
     return tuple(found)
 
 
@@ -106,7 +109,7 @@ def _homeless(commit: CommitFact) -> Outcome:
 
 
 def _pull_outcome(pull: PullFact, facts: RevisionFacts, rules: ReviewRules) -> Outcome:
-    counted = counted_in(pull, rules, landed_commits(pull, facts))
+    counted = counted_in(pull, facts, rules)
     people = sorted({item.person for item in counted})
     values = {"pull": pull.name, "url": pull.url, "approved_by": people, "needed": rules.approvals}
     reason = _pull_problem(pull, rules)
@@ -146,7 +149,7 @@ def _policy_outcome(changed: ChangedPolicy, facts: RevisionFacts, rules: ReviewR
         last = _short(changed.last_commit)
         sentence = f"{changed.path} was last changed by {last}, which belongs to no pull request."
         return Outcome(name=changed.path, result=Result.FAIL, sentence=sentence)
-    counted = counted_in(pull, rules, landed_commits(pull, facts))
+    counted = counted_in(pull, facts, rules)
     same = [c for c in counted if _saw(c.review, changed)]
     values = {
         "blob": changed.blob,

@@ -14,6 +14,7 @@ from controller.policy.review_facts import (
     ReviewState,
     RevisionFacts,
 )
+from controller.policy.review_signing import has_signed
 
 _SAYS_SOMETHING = frozenset(
     {ReviewState.APPROVED, ReviewState.CHANGES_REQUESTED, ReviewState.DISMISSED}
@@ -29,18 +30,28 @@ class Counted:
     review: ReviewFact
 
 
-def counted_in(
-    pull: PullFact, rules: ReviewRules, landed: Iterable[CommitFact] = ()
-) -> tuple[Counted, ...]:
-    """Each person's latest word, where it is an approval, by people who wrote nothing of it."""
-    found = []
+def counted_in(pull: PullFact, facts: RevisionFacts, rules: ReviewRules) -> tuple[Counted, ...]:
+    """Each person's latest word, where it is an approval, by people who wrote (or signed) nothing of it."""
+    found: list[Counted] = []
+    keys: set[str] = set()  # one key is one person, whatever names its certificates have
     for person in rules.reviewers:
         review = latest_review(pull, person)
         if review is None or review.state is not ReviewState.APPROVED or review.bot:
             continue
-        if not has_written(person, pull, landed):
-            found.append(Counted(person=person.name, pull=pull.name, review=review))
+        if review.key in keys or _took_part(person, review, pull, facts, rules):
+            continue
+        keys |= {review.key} - {""}
+        found.append(Counted(person=person.name, pull=pull.name, review=review))
     return tuple(found)
+
+
+def _took_part(
+    person: Reviewer, review: ReviewFact, pull: PullFact, facts: RevisionFacts, rules: ReviewRules
+) -> bool:
+    """Whether the person made part of what is reviewed; where signatures are required, they alone say so."""
+    if rules.require_signatures:
+        return has_signed(person, review, facts.signatures)
+    return has_written(person, pull, landed_commits(pull, facts))
 
 
 def latest_review(pull: PullFact, person: Reviewer) -> ReviewFact | None:
@@ -86,7 +97,12 @@ def landed_commits(pull: PullFact, facts: RevisionFacts) -> list[CommitFact]:
 
 def why_not(pull: PullFact, facts: RevisionFacts, rules: ReviewRules) -> str:
     """The reasons why given reviews do not count, for the sentence."""
-    landed, reasons = landed_commits(pull, facts), []
+    reasons = []
+    part = (
+        "signed a commit of it, or its key did"
+        if rules.require_signatures
+        else "has written part of it"
+    )
     for review in pull.reviews:
         person = next((p for p in rules.reviewers if p.is_known_by(review.account)), None)
         if review.state is ReviewState.DISMISSED:
@@ -97,8 +113,8 @@ def why_not(pull: PullFact, facts: RevisionFacts, rules: ReviewRules) -> str:
             reasons.append(f"{review.account} is a bot")
         elif person is None:
             reasons.append(f"{review.account} is not on the list of reviewers")
-        elif has_written(person, pull, landed):
-            reasons.append(f"{review.account} has written part of it")
+        elif _took_part(person, review, pull, facts, rules):
+            reasons.append(f"{review.account} {part}")
         elif latest_review(pull, person) is not review:
             reasons.append(f"{review.account}'s is not the latest word")
     return f" ({'; '.join(dict.fromkeys(reasons))})" if reasons else ""

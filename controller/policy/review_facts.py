@@ -29,12 +29,16 @@ class Reviewer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReviewRules:
-    """The server's settings that the checks need."""
+    """The server's settings that the checks need.
+
+    ``require_signatures``: commits must be signed, and signers take the place of authors (bare git).
+    """
 
     reviewers: tuple[Reviewer, ...]
     approvals: int = 1
     branch: str = "main"
     require_protection: bool = True
+    require_signatures: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +65,27 @@ class CommitFact:
     merge: bool = False
 
 
+class SignatureProblem(StrEnum):
+    """Why a commit counts as signed by nobody."""
+
+    UNSIGNED = "unsigned"
+    NOT_SSH = "not_ssh"
+    SEVERAL = "several"
+    BAD = "bad"
+    UNKNOWN_KEY = "unknown_key"
+    NOT_ALLOWED = "not_allowed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommitSignature:
+    """Who signed a commit. ``key`` is the key's SHA256 fingerprint, ``signers`` every name that the server gives it."""
+
+    sha: str
+    key: str = ""
+    signers: tuple[str, ...] = ()
+    problem: SignatureProblem | None = None
+
+
 class ReviewState(StrEnum):
     """What a review says."""
 
@@ -74,7 +99,8 @@ class ReviewState(StrEnum):
 class ReviewFact:
     """One review: by which account, of which commit. ``blobs`` are the rules files as that commit has them.
 
-    ``blobs`` names every changed file; None stands for "not there at that commit".
+    ``blobs`` names every changed file; None stands for "not there at that commit". A signed review also has its
+    ``key`` (SHA256 fingerprint) and all ``names`` that the server gives that key.
     """
 
     account: str
@@ -83,6 +109,8 @@ class ReviewFact:
     at: datetime
     bot: bool = False
     blobs: Mapping[str, str | None] = field(default_factory=dict)
+    key: str = ""
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +152,7 @@ class ChangedPolicy:
 class RevisionFacts:
     """Everything that is known of a revision. ``commits`` are those in between that touch the rules, newest first.
 
+    ``signatures`` are those of every commit in between, newest first, where the provider is bare git.
     ``problems`` are sentences of `check` and `test`; ``active`` is None before the first proven revision.
     """
 
@@ -137,6 +166,7 @@ class RevisionFacts:
     commits: tuple[CommitFact, ...] = ()
     pulls: tuple[PullFact, ...] = ()
     changed: tuple[ChangedPolicy, ...] = ()
+    signatures: tuple[CommitSignature, ...] = ()
     problems: tuple[str, ...] = ()
     checked: int = 0
 

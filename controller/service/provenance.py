@@ -24,6 +24,15 @@ class Reader:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Signer:
+    """A key that signed commits since the revision before, every name that the server gave it, and the commits."""
+
+    key: str
+    names: tuple[str, ...]
+    commits: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Provenance:
     """Where a policy's text comes from, as far as it was proven. ``commit`` last changed it."""
 
@@ -36,6 +45,7 @@ class Provenance:
     pull: str = ""
     pull_url: str = ""
     readers: tuple[Reader, ...] = ()
+    signers: tuple[Signer, ...] = ()
 
 
 def provenance(tx: Transaction, rules: RulesRef) -> Provenance | None:
@@ -85,7 +95,19 @@ def _told(
         pull=pull["name"] if pull else "",
         pull_url=url,
         readers=readers,
+        signers=signers_of(facts),
     )
+
+
+def signers_of(facts: Mapping[str, Any]) -> tuple[Signer, ...]:
+    """Who signed the commits of stored facts; nobody in evidence from before signatures were gathered."""
+    names: dict[str, tuple[str, ...]] = {}
+    commits: dict[str, list[str]] = {}
+    for one in facts.get("signatures", ()):
+        if one["key"]:
+            names[one["key"]] = tuple(one["signers"])
+            commits.setdefault(one["key"], []).append(one["sha"])
+    return tuple(Signer(key=k, names=names[k], commits=tuple(commits[k])) for k in names)
 
 
 def _holds(pull: Mapping[str, Any], commit: str) -> bool:

@@ -53,6 +53,12 @@ class Repository:
         assert answer.returncode == 0, answer.stderr.decode()
         return answer.stdout.decode().strip()
 
+    def sign_with(self, key: Path | None) -> None:
+        """Sign every commit from now on with an SSH key, as a person's own settings do; None signs none."""
+        self.git("config", "gpg.format", "ssh")
+        self.git("config", "user.signingkey", str(key))
+        self.git("config", "commit.gpgsign", "false" if key is None else "true")
+
     def write(self, rows: int, path: str = "rules/demo.yaml", model: str = "demo") -> None:
         """Write a policy without committing it."""
         file = self.folder / path

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from controller.adapters.git.commit_signatures import commit_signature
 from controller.adapters.git.forges import Forge, Protection
 from controller.adapters.git.mirror import Mirror, TreeFile
 from controller.adapters.git.settings import ReviewSettings
@@ -12,6 +13,7 @@ from controller.adapters.git.ssh import Verified, verify_signature_of
 from controller.policy.review_facts import (
     ChangedPolicy,
     CommitFact,
+    CommitSignature,
     PullFact,
     ReviewFact,
     ReviewState,
@@ -38,11 +40,13 @@ class Gatherer:
         self._pulls: dict[str, PullFact] = {}
         self._asked: set[str] = set()
         self._protection: Protection | None = None
+        self._signatures: dict[str, CommitSignature] = {}
 
     def forget(self) -> None:
         """Ask the provider anew from now on: reviews change."""
         self._pulls.clear()
         self._asked.clear()
+        self._signatures.clear()
         self._protection = None
 
     def facts(self, revision: str, active: str | None, branch: str) -> RevisionFacts:
@@ -61,6 +65,7 @@ class Gatherer:
         changed = self._changed(revision, active)
         commits = self._mirror.commits(active, revision, self._settings.folder)
         if self._forge is None:
+            facts = replace(facts, signatures=self._signatures_of(facts))
             pulls = self._signed(commits, facts, changed)
         else:
             pulls = self._pulls_of(self._forge, commits, [c.path for c in changed])
@@ -125,6 +130,19 @@ class Gatherer:
             pull = replace(pull, landed=tuple(dict.fromkeys([*known.landed, *pull.landed])))
         self._pulls[pull.name] = pull
 
+    def _signatures_of(self, facts: RevisionFacts) -> tuple[CommitSignature, ...]:
+        """Of every commit in between, whether or not it touches the rules."""
+        signers, span = (
+            self._settings.allowed_signers,
+            self._mirror.span(facts.active, facts.revision),
+        )
+        if signers is None:
+            return ()
+        asked = [sha for sha in span if sha not in self._signatures]
+        for sha, raw in self._mirror.raw_commits(asked):
+            self._signatures[sha] = commit_signature(sha, raw, signers)
+        return tuple(self._signatures[sha] for sha in span)
+
     def _signed(
         self, commits: Sequence[CommitFact], facts: RevisionFacts, changed: Sequence[ChangedPolicy]
     ) -> tuple[PullFact, ...]:
@@ -132,7 +150,7 @@ class Gatherer:
         signers = self._settings.allowed_signers
         if not commits or signers is None:
             return ()
-        span = self._mirror.span(facts.active, facts.revision)
+        span = frozenset(s.sha for s in facts.signatures)
         found = [verify_signature_of(blob, signers) for blob in self._mirror.approvals(span)]
         reviews = [self._review(v, changed) for v in found if v and self._in_span(v, span)]
         return (
@@ -163,6 +181,8 @@ class Gatherer:
             commit=said.revision,
             at=said.at,
             blobs={path: said.blobs.get(path) for path in seen},
+            key=verified.key,
+            names=verified.names,
         )
 
     def _protected(self) -> Protection:

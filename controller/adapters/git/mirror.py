@@ -148,10 +148,22 @@ class Mirror:
         span = [through] if after is None else [f"{after}..{through}"]
         return self._git.ask("rev-list", "--first-parent", *span, "--").split()
 
-    def span(self, after: str | None, through: str) -> frozenset[str]:
-        """Every commit in between."""
+    def span(self, after: str | None, through: str) -> list[str]:
+        """Every commit in between, on every side of a merge, newest first."""
         span = [through] if after is None else [f"{after}..{through}"]
-        return frozenset(self._git.ask("rev-list", *span, "--").split())
+        return self._git.ask("rev-list", "--topo-order", *span, "--").split()
+
+    def raw_commits(self, shas: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Each commit's id and its whole object, as it was signed."""
+        out = self._git.ask_bytes(
+            "cat-file", "--batch", stdin="".join(f"{s}\n" for s in shas).encode()
+        )
+        start = 0
+        for sha in shas:
+            begin = out.index(b"\n", start) + 1
+            size = int(out[start:begin].split()[2])
+            yield sha, out[begin : begin + size]
+            start = begin + size + 1
 
     def describe(self, shas: Sequence[str]) -> Iterator[CommitFact]:
         """Author, committer and co-authors of each commit."""

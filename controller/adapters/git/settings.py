@@ -76,6 +76,7 @@ class ReviewSettings:
             approvals=self.approvals,
             branch=self.branch,
             require_protection=self.require_protection and self.provider != "ssh",
+            require_signatures=self.provider == "ssh",
         )
 
     @property

@@ -10,6 +10,7 @@ Source of the signature format: OpenSSH's PROTOCOL.sshsig; namespaces keep a sig
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from controller.adapters.git.allowed_signers import names_of_key
 from controller.adapters.git.mirror import SHA
 from controller.domain.canonical import format_time, parse_time
 from controller.domain.errors import ConfigurationError, Unavailable, UserError
@@ -24,6 +26,7 @@ from controller.domain.errors import ConfigurationError, Unavailable, UserError
 NAMESPACE = "rules-review@incumbent"
 TITLE = "incumbent rules approval 1"
 BEGIN = b"-----BEGIN SSH SIGNATURE-----\n"
+_KEY = re.compile(r"^Good .* key (SHA256:[A-Za-z0-9+/]+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,11 +75,26 @@ def _policy(line: str) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """A signature that belongs to its text.
+
+    ``key`` is the key's fingerprint (a certificate has its key's). ``principal`` is the first name that the allowed
+    signers confirm for it, now and in the namespace, None if there is none; ``names`` are all names that they give it.
+    """
+
+    key: str
+    principal: str | None
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verified:
-    """A statement and who signed it: a principal of the allowed signers."""
+    """A statement and who signed it: a principal of the allowed signers, its key, and all names of that key."""
 
     statement: Statement
     principal: str
+    key: str
+    names: tuple[str, ...]
 
 
 def sign(statement: Statement, key: Path) -> bytes:
@@ -103,25 +121,53 @@ def verify_signature_of(content: bytes, allowed_signers: Path) -> Verified | Non
     statement = Statement.from_bytes(text)
     if not mark or statement is None:
         return None
-    if not allowed_signers.is_file():
-        raise Unavailable(f"the list of allowed signers {allowed_signers} is not there.")
-    with TemporaryDirectory(prefix="incumbent-approval-") as folder:
+    checked = check_signature(mark + rest, text, NAMESPACE, allowed_signers)
+    if checked is None or checked.principal is None:
+        return None
+    return Verified(
+        statement=statement, principal=checked.principal, key=checked.key, names=checked.names
+    )
+
+
+def check_signature(
+    armored: bytes, text: bytes, namespace: str, allowed_signers: Path
+) -> Checked | None:
+    """Whose signature of ``text`` this is; None if it is not of this text, or made in another namespace."""
+    try:
+        listed = allowed_signers.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        raise Unavailable(
+            f"the list of allowed signers {allowed_signers} is not there, or cannot be read."
+        ) from None
+    with TemporaryDirectory(prefix="incumbent-signature-") as folder:
         signature = Path(folder, "signature")
-        signature.write_bytes(mark + rest)
-        principal = _principal(signature, allowed_signers)
-        if principal is None:
+        signature.write_bytes(armored)
+        said = _keygen(
+            "-Y", "check-novalidate", "-n", namespace, "-s", str(signature), stdin=text
+        ).stdout.decode(errors="replace")
+        key = _KEY.search(said)
+        if key is None:
             return None
-        answer = _keygen(
-            "-Y", "verify", "-f", str(allowed_signers), "-I", principal, "-n", NAMESPACE,
-            "-s", str(signature), stdin=text,
+        names = dict.fromkeys([
+            *_principals(signature, allowed_signers),
+            *names_of_key(listed, key.group(1)),
+        ])  # fmt: skip
+        confirmed = (
+            name
+            for name in names
+            if _keygen(
+                "-Y", "verify", "-f", str(allowed_signers), "-I", name, "-n", namespace,
+                "-s", str(signature), stdin=text,
+            ).returncode == 0
         )  # fmt: skip
-    return Verified(statement=statement, principal=principal) if answer.returncode == 0 else None
+        return Checked(key=key.group(1), principal=next(confirmed, None), names=tuple(names))
 
 
-def _principal(signature: Path, allowed_signers: Path) -> str | None:
+def _principals(signature: Path, allowed_signers: Path) -> list[str]:
+    """Names of the first line that has the key, or those of its certificate that its authority may name."""
     answer = _keygen("-Y", "find-principals", "-s", str(signature), "-f", str(allowed_signers))
-    names = answer.stdout.decode(errors="replace").splitlines()
-    return names[0].strip() if answer.returncode == 0 and names else None
+    names = answer.stdout.decode(errors="replace").splitlines() if answer.returncode == 0 else []
+    return [name for name in (line.strip() for line in names) if name and name[0] != "!"]
 
 
 def approval_name(content: bytes) -> str:

@@ -23,6 +23,7 @@ from controller.entrypoints.cli.output import (
     yes_option,
 )
 from controller.entrypoints.cli.session import CliSession, pass_session
+from controller.service.provenance import signers_of
 
 if TYPE_CHECKING:
     from controller.ports import ReviewRecord, Transaction
@@ -64,7 +65,7 @@ def approve_rules(
     """Sign REVISION and every policy of it with your SSH key, for servers that follow bare git.
 
     You say that you have read these policies as they are at REVISION; the server counts your word if its list of
-    reviewers and of allowed signers has you, and you wrote nothing of it.
+    reviewers and of allowed signers has you, and you signed no commit of it.
     """
     from controller.adapters.git.approve import approve_revision, push_approval, read_statement
     from controller.entrypoints.cli.person_commands import confirmed
@@ -109,6 +110,7 @@ def review_status(session: CliSession, as_json: bool) -> None:
         return
     columns = [Column("MODEL", "model"), Column("POLICY", "path"), Column("REVISION", "short")]
     columns += [
+        Column("SIGNED BY", "signed", fold=True),
         Column("REVIEWED BY", "who", fold=True),
         Column("NEWER REVISION", "refused", fold=True),
     ]
@@ -116,6 +118,7 @@ def review_status(session: CliSession, as_json: bool) -> None:
         {
             **row,
             "short": (row["revision"] or "")[:12],
+            "signed": row["signers"] or "-",
             "who": row["reviewers"] or ("-" if row["review"] else "unreviewed"),
         }
         for row in document["policies"]
@@ -126,6 +129,8 @@ def review_status(session: CliSession, as_json: bool) -> None:
 
 
 def _status(tx: Transaction) -> dict[str, Any]:
+    active = tx.rules.all_active()
+    signers = {review: _signers(tx, review) for review in {r.ref.review for r in active} if review}
     policies = [
         {
             "model": rules.model,
@@ -134,11 +139,19 @@ def _status(tx: Transaction) -> dict[str, Any]:
             "revision": rules.ref.revision,
             "review": rules.ref.review,
             "reviewers": list(rules.ref.reviewers),
+            "signers": signers.get(rules.ref.review or "", []),
             "refused": rules.refused,
         }
-        for rules in tx.rules.all_active()
+        for rules in active
     ]
     return {"policies": policies, "refused": [_row(record) for record in _refused(tx)]}
+
+
+def _signers(tx: Transaction, review: str) -> list[str]:
+    """Every name of every key that signed the commits of one review."""
+    record = tx.reviews.get(review)
+    held = signers_of(json.loads(record.evidence)["facts"]) if record else ()
+    return sorted({name for signer in held for name in signer.names})
 
 
 def _refused(tx: Transaction) -> Iterator[ReviewRecord]:
@@ -202,6 +215,15 @@ def _screen(record: ReviewRecord, evidence: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     for check in evidence["outcome"]["children"]:
         yield from _node(check, 1)
+    signers = signers_of(evidence["facts"])
+    if signers:
+        yield ""
+        yield "Signed commits"
+    for signer in signers:
+        names = ", ".join(signer.names) or "an unknown key"
+        shas = ", ".join(sha[:12] for sha in signer.commits[:5])
+        more = f" and {len(signer.commits) - 5} more" if len(signer.commits) > 5 else ""
+        yield f"  {names} ({signer.key}) signed {shas}{more}"
     if evidence["counted"]:
         yield ""
         yield "Counted reviews"

@@ -34,7 +34,13 @@ class World:
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True
         )
         signers = folder / "allowed"
-        signers.write_text(f"bob@example.com {self.key.with_suffix('.pub').read_text()}")
+        ann = folder / "ann"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(ann)], check=True)
+        signers.write_text(
+            f"bob@example.com {self.key.with_suffix('.pub').read_text()}"
+            f"ann@example.com {ann.with_suffix('.pub').read_text()}"
+        )
+        self.repository.sign_with(ann)
         self.settings = ReviewSettings(
             remote=str(self.repository.folder),
             provider="ssh",
@@ -82,7 +88,9 @@ def test_approval_is_signed_and_proves_the_rules(world):
         world.revision,
         ["Bob"],
     )
+    assert policy["signers"] == ["ann@example.com"]
     assert shown["refused"] == []
+    assert "ann@example.com" in world.app_context.run("review", "status").stdout
 
 
 def test_approval_is_pushed_to_the_remote(world, tmp_path):
@@ -109,6 +117,8 @@ def test_evidence_is_shown_on_one_screen(world):
     assert f"{world.revision[:12]} proven" in shown
     assert "ok  as_reviewed: rules/demo.yaml is what Bob approved." in shown
     assert f"Bob (bob@example.com) approved {world.revision[:12]}" in shown
+    assert "  ann@example.com (SHA256:" in shown
+    assert f") signed {world.revision[:12]}" in shown
     document = json.loads(
         world.app_context.run("review", "show", world.revision[:8], "--json").stdout
     )
