@@ -22,7 +22,7 @@ class Page(BaseModel, Generic[T]):
 
 
 class SignalIn(BaseModel):
-    """Something that happened to a model. The same `Idempotency-Key` is the same signal."""
+    """Something that happened to a model. An `Idempotency-Key` is its actor's, model's and kind's."""
 
     model_config = ConfigDict(extra="forbid")
     model: str = Field(pattern=NAME_PATTERN, max_length=LONGEST_MODEL_NAME, examples=[_MODEL])

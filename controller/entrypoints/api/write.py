@@ -49,7 +49,7 @@ IdempotencyKey = Annotated[
     Header(
         alias="Idempotency-Key",
         max_length=200,
-        description="The same key is the same signal, however often it is sent.",
+        description="The same key of one person, model and kind counts once; with other content it is a conflict.",
         examples=["3f0c6b1e-ticket-12"],
     ),
 ]
@@ -247,7 +247,7 @@ def send_events(
     """CloudEvents 1.0: structured, binary or batched. By token, or signed with the server's webhook secret (not binary:
     nobody signs headers). 200: a signed delivery that was taken before; nothing came of it.
 
-    An event's source and id make its key: a delivery that is sent again is the same signal. Its model is the
+    An event's source and id make its key for one model: sent again, it is the same signal. Its model is the
     extension `model`, else the subject.
     """
     now = app_context.clock.now()
