@@ -531,6 +531,8 @@ def build_observer(
 ) -> Observer:
     """What tells of this process and of the system, for `/readyz` and `/metrics`."""
     held = watched(settings, store, controller)
+    if settings.isolation == "owner":  # whoever asks is not known
+        held = replace(held, names=False)
     leadership = controller.leadership if controller is not None else None
     watching = Watching(
         conditions=lambda: conditions(held),

@@ -46,13 +46,15 @@ class Watched:
     """What a process depends on.
 
     ``folders`` is where it writes; ``loops`` are its own loops, None in a process that has none; ``shared`` says that
-    several controllers may share the database, so that one of them must lead.
+    several controllers may share the database, so that one of them must lead. Without ``names`` no model is named and
+    no error of one is repeated: for an answer that anybody may read while owners are isolated.
     """
 
     store: Store
     folders: Sequence[Path] = ()
     loops: Callable[[], Sequence[Health]] | None = None
     shared: bool = False
+    names: bool = True
     inbox: int = INBOX
     outbox: int = OUTBOX
 
@@ -61,7 +63,7 @@ def conditions(watched: Watched) -> list[Condition]:
     """All conditions, in the order in which a cause comes before its effects."""
     found = [*_rooms(watched.folders), *_database(watched)]
     if watched.loops is not None:
-        found += _loops(watched.loops())
+        found += _loops(watched.loops(), names=watched.names)
     return found
 
 
@@ -90,7 +92,7 @@ def _database(watched: Watched) -> Iterator[Condition]:
     try:
         with watched.store.read() as tx:
             yield from _queues(tx, watched)
-            yield _models(tx)
+            yield _models(tx, names=watched.names)
             if watched.shared:
                 yield _lead(tx)
     except IncumbentError as error:
@@ -100,10 +102,11 @@ def _database(watched: Watched) -> Iterator[Condition]:
 def _queues(tx: Transaction, watched: Watched) -> Iterator[Condition]:
     counts = {name: tx.signals.count_waiting(name) for name in tx.rules.models()}
     full = [name for name, count in counts.items() if count >= watched.inbox]
+    whose = ", ".join(full) if watched.names else _many(len(full))
     yield Condition(
         name="inbox",
         ok=not full,
-        sentence=f"is full for {', '.join(full)}: {counts[full[0]]:,} signals wait."
+        sentence=f"is full for {whose}: {counts[full[0]]:,} signals wait."
         if full
         else f"{sum(counts.values()):,} signals wait",
         hint="`incumbent status` says what they wait for." if full else "",
@@ -116,11 +119,17 @@ def _queues(tx: Transaction, watched: Watched) -> Iterator[Condition]:
         )
 
 
-def _models(tx: Transaction) -> Condition:
+def _many(count: int) -> str:
+    return f"{count:,} model" + ("" if count == 1 else "s")
+
+
+def _models(tx: Transaction, *, names: bool) -> Condition:
     """Models that rest in error, and why. The others are decided, so the process is ready all the same."""
     resting = [state for state in tx.models.all(troubled=True) if state.error]
     told = "; ".join(f"{state.model} rests: {state.error}" for state in resting[:_NAMED])
     more = f"; and {len(resting) - _NAMED} more" if len(resting) > _NAMED else ""
+    if not names:
+        told, more = f"{_many(len(resting))} at rest, not decided because of an error", ""
     return Condition(
         name="models",
         ok=not resting,
@@ -152,12 +161,13 @@ def _rooms(folders: Sequence[Path]) -> Iterator[Condition]:
         )
 
 
-def _loops(health: Sequence[Health]) -> Iterator[Condition]:
+def _loops(health: Sequence[Health], *, names: bool) -> Iterator[Condition]:
     for loop in health:
         stuck = loop.silent_for > SILENT_SECONDS
         if not loop.error and not stuck:
             continue
-        sentence = loop.error or f"has had no good round for {loop.silent_for:.0f} s."
+        error = loop.error if names or not loop.error else "failed; its log says why."
+        sentence = error or f"has had no good round for {loop.silent_for:.0f} s."
         yield Condition(name=f"loop {loop.name}", ok=False, sentence=sentence)
     if not any(loop.error or loop.silent_for > SILENT_SECONDS for loop in health):
         yield Condition(name="loops", ok=True, sentence=f"{len(health)} run")

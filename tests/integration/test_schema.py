@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from controller.adapters.sql.engine import make_engine, read_url
 from controller.adapters.sql.schema import HEAD, alembic_config, migrate, statements
 from controller.adapters.sql.tables import metadata
-from controller.domain.errors import ConfigurationError, Unavailable
+from controller.domain.errors import ConfigurationError, DatabaseRefused
 from tests.support.postgres import PostgresServer
 from tests.support.stores import Bench
 
@@ -83,7 +83,7 @@ def test_a_migration_that_breaks_leaves_nothing(empty_url: str):
     engine = make_engine(read_url(empty_url))
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE versions (model text)")
-    with pytest.raises(Unavailable):
+    with pytest.raises(DatabaseRefused, match="is there already"):
         migrate(empty_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE versions")

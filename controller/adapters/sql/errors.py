@@ -37,6 +37,8 @@ from controller.domain.errors import (
     Unstorable,
 )
 
+_IN_THE_WAY = "In the database {place} a table or index that is to be made is there already."
+_EMPTY = "Nothing was changed. Give the controller a database that nothing else uses."
 _REFUSAL = re.compile(r"incumbent: (?:\[(\w+)\] )?([^\n]+)")
 _REFUSALS: dict[str, type[Conflict]] = {"stale": StaleGeneration, "move": IllegalTransition}
 
@@ -79,11 +81,8 @@ def _sqlite(error: DBAPIError, place: str) -> IncumbentError:
         )
     if "not a database" in words or "malformed" in words:
         return Unavailable(f"The file {place} is no whole SQLite database ({words}).")
-    if "no such table" in words or "no such column" in words:
-        return DatabaseRefused(
-            f"The database {place} lacks a table or column ({words}); it was not migrated.",
-            hint="Run `incumbent up` or `incumbent controller` of this version.",
-        )
+    if "no such table" in words or "no such column" in words or "already exists" in words:
+        return _other_schema(words, place)
     if "constraint failed" in words:
         return Conflict(f"The database refused the write: {words.splitlines()[0]}.")
     if isinstance(error, OperationalError) and _is_away(words):
@@ -91,6 +90,16 @@ def _sqlite(error: DBAPIError, place: str) -> IncumbentError:
     if isinstance(error, (InterfaceError, ProgrammingError, DataError)) or _does_not_fit(words):
         return unstorable(words.splitlines()[0])
     return DatabaseRefused(f"The database {place} failed: {words.splitlines()[0]}.")
+
+
+def _other_schema(words: str, place: str) -> DatabaseRefused:
+    """The tables are not those that the code expects: one is missing, or one is in the way of a migration."""
+    if "already exists" in words:
+        return DatabaseRefused(_IN_THE_WAY.format(place=place), hint=_EMPTY)
+    return DatabaseRefused(
+        f"The database {place} lacks a table or column ({words}); it was not migrated.",
+        hint="Run `incumbent up` or `incumbent controller` of this version.",
+    )
 
 
 def _is_away(words: str) -> bool:
@@ -121,6 +130,7 @@ _POSTGRES: dict[str, tuple[type[IncumbentError], str]] = {
     "40P01": (Conflict, "Two transactions on {place} met; one of them has to be repeated."),
     "42P01": (DatabaseRefused, "The database {place} lacks a table; it was not migrated."),
     "42703": (DatabaseRefused, "The database {place} lacks a column; it was not migrated."),
+    "42P07": (DatabaseRefused, _IN_THE_WAY),
     "42501": (DatabaseRefused, "The database {place} does not let this user do that."),
     "3D000": (Unavailable, "The database {place} does not exist."),
     "28P01": (Unavailable, "The database {place} refuses the user or the password."),
@@ -138,7 +148,8 @@ _MISFIT = frozenset({"22", "54"})
 def _postgres(error: DBAPIError, state: str, place: str) -> IncumbentError:
     known = _POSTGRES.get(state)
     if known:
-        return known[0](known[1].format(place=place))
+        hint = _EMPTY if state == "42P07" else ""
+        return known[0](known[1].format(place=place), hint=hint)
     words = (str(error.orig).splitlines() or [""])[0]
     if "during recovery" in words:
         return Unavailable(f"The database {place} is a standby and read-only.")

@@ -90,3 +90,18 @@ def test_a_model_at_rest_is_named_and_leaves_the_process_ready(bench):
     assert seen["models"].sentence == f"{MODEL} rests: ZeroDivisionError: its budget is zero"
     assert not seen["models"].ok
     assert ready(list(seen.values()))
+
+
+def test_without_names_only_numbers_are_said(bench):
+    """Anybody may ask whether a server is ready; where owners are isolated the answer names no model of theirs."""
+    with bench.store.begin() as tx:
+        tx.models.state(MODEL)
+        tx.models.update(MODEL, error="the recipe of payments is missing")
+        tx.signals.append([new_signal("a")], AT)
+    health = [Health(name="engine", silent_for=2, rounds=3, error=f"{MODEL} cannot be read.")]
+    watched = Watched(store=bench.store, inbox=1, names=False, loops=lambda: health)
+    seen = found(watched)
+    assert seen["models"].sentence == "1 model at rest, not decided because of an error"
+    said = " ".join(one.sentence + one.hint for one in seen.values())
+    assert MODEL not in said
+    assert "payments" not in said
