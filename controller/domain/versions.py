@@ -69,6 +69,8 @@ class VersionView:
     """Whether retention took its artifact away."""
     was_rejected: bool = False
     """Of an archived version: whether it was rejected or failed before, and so never comes back."""
+    asked_by: tuple[str, ...] = ()
+    """Who caused its training by a signal, sorted; read only of versions that people have spoken about."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from controller.domain.rules import Approval
 from controller.domain.snapshot import ApprovalView
 
 
-def standing(words: Iterable[ApprovalView]) -> tuple[ApprovalView, ...]:
-    """The approvals that were not taken back: each person's last word, where it agrees."""
+def standing(
+    words: Iterable[ApprovalView], asked: Collection[str] = ()
+) -> tuple[ApprovalView, ...]:
+    """The approvals that were not taken back: each person's last word, where it agrees.
+
+    Without those of ``asked``, who caused the training, and without those given in their place.
+    """
     last: dict[str, ApprovalView] = {}
     for word in words:
         if word.word != "escalate":
             last[word.actor] = word
-    return tuple(w for w in last.values() if w.agrees)
+    return tuple(w for w in last.values() if w.agrees and not asked_for(w.actor, w.behalf, asked))
 
 
-def agreed(words: Iterable[ApprovalView]) -> int:
+def asked_for(actor: str, behalf: str, asked: Collection[str]) -> str:
+    """Which of the two, who approves or in whose place, caused the training; empty if neither did."""
+    return next((name for name in (actor, behalf) if name and name in asked), "")
+
+
+def agreed(words: Iterable[ApprovalView], asked: Collection[str] = ()) -> int:
     """How many different people agree, for how many different people: a delegation makes nobody count twice."""
-    given = standing(words)
+    given = standing(words, asked)
     return min(len({w.actor for w in given}), len({w.behalf or w.actor for w in given}))
 
 

@@ -15,7 +15,7 @@ from controller.domain.rules import SERVABLE, WhenInconclusive
 from controller.domain.signals import Signal
 from controller.domain.snapshot import ApprovalView
 from controller.domain.versions import VersionView
-from controller.policy.approvals import deciders
+from controller.policy.approvals import deciders, standing
 from controller.policy.budget import (
     wealth_words,
 )
@@ -116,4 +116,12 @@ def asks(judged: ChallengerVerdict, agreed: int) -> str:
     """How many approvals are missing, and whose."""
     approval = judged.context.policy.approval
     whom = listing(deciders(approval, judged.approvals)) or "anybody who may approve"
-    return f"{judged.name} waits for {count(approval.count - agreed, 'approval')} from {whom}"
+    text = f"{judged.name} waits for {count(approval.count - agreed, 'approval')} from {whom}"
+    counted = standing(judged.approvals, judged.version.asked_by)
+    left_out = sorted(w.actor for w in standing(judged.approvals) if w not in counted)
+    if left_out:
+        text += (
+            f" (what {listing(left_out)} approved does not count: who asked for the training "
+            f"cannot approve it, nor anybody in their place)"
+        )
+    return text

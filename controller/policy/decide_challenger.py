@@ -31,8 +31,8 @@ from controller.policy.rollout import RolloutStage, advance, next_stage, stage_p
 def decide_challenger(judged: ChallengerVerdict) -> ReasonResult:
     """The four verdicts of the gates, the hold, and the people: what becomes of the challenger."""
     context, approval = judged.context, judged.context.policy.approval
-    people = {word.actor for word in standing(judged.approvals)}
-    given = agreed(judged.approvals)
+    people = {word.actor for word in standing(judged.approvals, judged.version.asked_by)}
+    given = agreed(judged.approvals, judged.version.asked_by)
     enough = given >= approval.count
     result = judged.result
     if result in {Result.FAIL, Result.ERROR}:

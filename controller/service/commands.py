@@ -6,7 +6,7 @@ Nothing here changes a model. The signal takes the one path, and the engine's an
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from controller.domain.signals import NewSignal, SignalKind
 from controller.policy.approvals import deciders, standing
 from controller.ports import Transaction
 from controller.service.access import Person
+from controller.service.askers import askers
 from controller.service.backpressure import accept
 
 Parse = Callable[[str, str], Policy]
@@ -281,24 +282,3 @@ _SPOKEN: Mapping[str, Callable[..., tuple[SignalKind, dict[str, Any]]]] = {
 }
 COMMANDS = frozenset(_SPOKEN)
 """What can be said."""
-
-
-def askers(tx: Transaction, model: str, version: int) -> frozenset[str]:
-    """The people whose signals led to the training of this version."""
-    found = tx.registry.versions(model, numbers=(version,))
-    run = tx.runs.get(found[0].run) if found else None
-    return frozenset(_actors(tx, run)) if run else frozenset()
-
-
-def _actors(tx: Transaction, run: Run) -> Iterator[str]:
-    """Who sent the signals that caused this run, and those that caused the runs it tries again."""
-    waiting, seen = [run.id], {run.id}
-    while waiting:
-        found = tx.runs.get(waiting.pop())
-        numbers = [n for cause in found.spec.causes for n in cause.signals] if found else []
-        for signal in filter(None, map(tx.signals.get, numbers)):
-            yield signal.actor
-            before = signal.payload.get("retry_of")
-            if isinstance(before, str) and before not in seen:
-                seen.add(before)
-                waiting.append(before)

@@ -14,6 +14,7 @@ from controller.policy.approvals import agreed, standing
 from controller.policy.phrase import count, format_duration
 from controller.policy.triggers import WATCHED_SIGNALS
 from controller.ports import Query, Transaction
+from controller.service.askers import askers
 
 _SEEN = (*WATCHED_SIGNALS, SignalKind.METRIC)
 
@@ -79,18 +80,19 @@ def _approved(
     ended: VersionFact | None,
 ) -> ProgressStage:
     words = [w for w in tx.models.approvals(model) if w.version == challenger]
-    given = standing(words)
+    asked = askers(tx, model, challenger) if words else frozenset()
+    given = standing(words, asked)
     people = sorted({f"{w.actor} for {w.behalf}" if w.behalf else w.actor for w in given})
     needed = policy.approval.count if policy and policy.approval.when != "never" else 0
     at = words[-1].at if words else None
-    if people and (ended is not None or agreed(words) >= needed):
+    if people and (ended is not None or agreed(words, asked) >= needed):
         return ProgressStage(name="approved", state="done", at=at, note=", ".join(people))
     if ended is not None:
         by_hand = ended.actor if ended.actor != "system" else ""
         note = f"by hand: {by_hand}" if by_hand else "nobody was asked"
         return ProgressStage(name="approved", state="done" if by_hand else "skipped", note=note)
     if needed:
-        note = f"{agreed(words)} of {count(needed, 'approval')}"
+        note = f"{agreed(words, asked)} of {count(needed, 'approval')}"
         return ProgressStage(name="approved", state="now", at=at, note=note)
     return ProgressStage(name="approved", state="now", note="waits for proof or a person")
 

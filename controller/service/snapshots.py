@@ -16,7 +16,14 @@ from controller.domain.evidence import Evaluation
 from controller.domain.rules import Policy
 from controller.domain.runs import Run, RunKind, RunState, RunView
 from controller.domain.signals import Signal, SignalKind
-from controller.domain.snapshot import AliasView, DataView, KeepView, Snapshot, UseView
+from controller.domain.snapshot import (
+    AliasView,
+    ApprovalView,
+    DataView,
+    KeepView,
+    Snapshot,
+    UseView,
+)
 from controller.domain.use import Alias
 from controller.domain.versions import (
     LIVING,
@@ -27,6 +34,7 @@ from controller.domain.versions import (
     VersionView,
 )
 from controller.ports import ActiveRules, Query, Transaction
+from controller.service.askers import askers
 from controller.service.foreign_moves import read_moves
 from controller.service.records import read_records
 from controller.service.trials import read_holdouts, read_trials
@@ -61,6 +69,8 @@ def take_snapshot(
     seen = _judged(versions, {reign.version for reign in history})
     evaluations = tx.registry.evaluations(model, seen) if seen and not view.resting else {}
     reports = tuple(_reports(signals))
+    approvals = tuple(tx.models.approvals(model))
+    spoken = _spoken_about(signals, approvals)
     return Snapshot(
         model=model,
         generation=state.generation,
@@ -68,14 +78,14 @@ def take_snapshot(
         next_run=state.next_run,
         rules=rules.ref,
         signals=tuple(_slim(signal) for signal in signals),
-        versions=tuple(_view(tx, v, evaluations.get(v.number)) for v in versions),
+        versions=tuple(_view(tx, v, evaluations.get(v.number), spoken) for v in versions),
         runs=_runs(tx, model, now, _named_runs(signals)),
         history=history,
         data=tx.data.view(model),
         served=tx.data.view(served_stream(model)) if policy.data.served else DataView(),
         hold=state.hold,
         budget=replace(state.budget, levels=_levels(state.budget.levels, living)),
-        approvals=tx.models.approvals(model),
+        approvals=approvals,
         evaluations=reports,
         holdouts=read_holdouts(tx, policy, reports),
         last_fired=state.last_fired,
@@ -157,6 +167,12 @@ def _named_versions(signals: Iterable[Signal]) -> set[int]:
     return found
 
 
+def _spoken_about(signals: Iterable[Signal], said: Iterable[ApprovalView]) -> set[int]:
+    """The versions that somebody approved or approves: of these it matters who asked for them."""
+    now = (s.payload.get("version") for s in signals if s.kind is SignalKind.APPROVAL)
+    return {word.version for word in said} | {number for number in now if _is_version(number)}
+
+
 def _is_version(value: object) -> TypeGuard[int]:
     return type(value) is int and 0 < value <= _MOST_VERSION
 
@@ -169,7 +185,9 @@ def _named_runs(signals: Iterable[Signal]) -> set[str]:
     return {name for signal in signals if _is_name(name := signal.payload.get("run"))}
 
 
-def _view(tx: Transaction, version: Version, evaluation: Evaluation | None) -> VersionView:
+def _view(
+    tx: Transaction, version: Version, evaluation: Evaluation | None, spoken: set[int]
+) -> VersionView:
     """A version; of those that left the seat, p-values stand for the whole evaluation."""
     open_ = version.state in UNDECIDED or version.state is VersionState.CHAMPION
     archived = version.state is VersionState.ARCHIVED
@@ -190,7 +208,15 @@ def _view(tx: Transaction, version: Version, evaluation: Evaluation | None) -> V
         verified=version.verified,
         promoted_at=version.promoted_at,
         state_since=version.state_since,
+        asked_by=_askers(tx, version) if version.number in spoken else (),
     )
+
+
+def _askers(tx: Transaction, version: Version) -> tuple[str, ...]:
+    """Of versions that still may be approved."""
+    if version.state not in UNDECIDED:
+        return ()
+    return tuple(sorted(askers(tx, version.model, version.number)))
 
 
 def _is_removed(tx: Transaction, version: Version) -> bool:

@@ -21,7 +21,7 @@ from controller.domain.runs import Cause, RunKind
 from controller.domain.signals import Signal, SignalKind, SignalStatus
 from controller.domain.snapshot import ApprovalView
 from controller.domain.versions import VERSION_MOVES, VersionState, VersionView
-from controller.policy.approvals import deciders, standing
+from controller.policy.approvals import asked_for, deciders, standing
 from controller.policy.budget import (
     holdout_level,
     level_of_next_test,
@@ -172,6 +172,8 @@ def _spoken(context: DecisionContext, signal: Signal) -> ReasonResult:
         return _unusable(
             signal, f"{signal.actor} is in none of the groups {listing(sorted(allowed))}"
         )
+    if refusal := _own_request(signal, version):
+        return _unusable(signal, refusal)
     if payload.get("withdraw") and (refusal := _no_withdrawal(context, signal, version, before)):
         return _unusable(signal, refusal)
     word = _word(version, signal, seen)
@@ -197,6 +199,20 @@ def _spoken(context: DecisionContext, signal: Signal) -> ReasonResult:
         sentence = f"{signal.actor} rejected {judged.name}: {word.reason or 'no reason given'}"
         return reject_challenger(judged, f"{sentence}; {context.seat_stays}")
     return decide_challenger(judged)
+
+
+def _own_request(signal: Signal, version: VersionView) -> str:
+    """Why an approval does not count: who asked for the training gave it, or it was given for them."""
+    payload = signal.payload
+    if payload.get("withdraw") or not payload.get("agrees", True):
+        return ""
+    asked = asked_for(signal.actor, str(payload.get("behalf") or ""), version.asked_by)
+    if not asked:
+        return ""
+    return (
+        f"the approval of {signal.actor} does not count: {asked} asked for v{version.number}, "
+        f"so somebody else has to approve it"
+    )
 
 
 def _word(version: VersionView, signal: Signal, seen: str) -> RecordApproval:

@@ -11,7 +11,8 @@ from controller.entrypoints.api.context import AppContext
 from controller.policy.approvals import standing
 from controller.ports import Transaction
 from controller.service.access import Person
-from controller.service.commands import Command, askers, in_place_of, owner_of
+from controller.service.askers import askers
+from controller.service.commands import Command, in_place_of, owner_of
 
 
 def buttons(
