@@ -240,7 +240,7 @@ class Engine:
         rules = tx.rules.active(model)
         try:
             policy = self._policy(rules) if rules is not None else None
-        except IncumbentError:
+        except Exception:  # noqa: BLE001 - rules that cannot be read name no channel, and stop nobody
             policy = None
         if policy is None or not has_room_for_notices(tx):
             return

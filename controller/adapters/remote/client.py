@@ -147,7 +147,7 @@ class Client(MessageRoutes):
         key: str | None = None,
     ) -> AcceptedSignal:
         """A word with more to it than a version: alias, deprecate, archive, restore, hold, release."""
-        body = {"right": right, "reason": reason, "payload": to_plain(dict(payload))}
+        body = {"action": right, "reason": reason, "payload": to_plain(dict(payload))}
         return _accepted(self._post(f"models/{path_part(model)}/words", body, key))
 
     def resolve(

@@ -83,7 +83,7 @@ def test_signals(office: Office, path: str, kind: str, rng: random.Random):
 def test_what_a_person_asks_for(office: Office, action: str, rng: random.Random):
     payload = nonsense_payload(rng, SignalKind(action))
     payload.pop("reason", None)
-    sent = as_sent({"right": action, "reason": "a try", "payload": payload})
+    sent = as_sent({"action": action, "reason": "a try", "payload": payload})
     if sent is not None:
         told(office, lambda api: api.post(f"/v1/models/{MODEL}/words", content=sent, headers=JSON))
 
@@ -133,7 +133,7 @@ def test_the_field_is_named_and_nothing_is_kept(office: Office, body: dict[str, 
 
 
 def test_an_integer_beyond_every_column_names_no_alias(office: Office):
-    body = {"right": "alias", "reason": "r", "payload": {"alias": "ok", "version": 2**70}}
+    body = {"action": "alias", "reason": "r", "payload": {"alias": "ok", "version": 2**70}}
     answer = office.client().post(f"/v1/models/{MODEL}/words", json=body)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["at"] == "payload.version"

@@ -44,7 +44,7 @@ def server(office: Office) -> Iterator[Server]:
     house = office.house
     with Server(
         office.settings, house.store, clock=house.clock, parse=house.parse, key="k",
-        settle=house.engine.decide_until_idle, artifacts=office.artifacts,
+        decide_until_idle=house.engine.decide_until_idle, artifacts=office.artifacts,
     ) as running:  # fmt: skip
         yield running
 
