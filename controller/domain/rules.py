@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, assert_never
 
 from controller.domain.publication import Settlement
 
@@ -33,6 +33,33 @@ class Comparison(StrEnum):
     NOT_WORSE_THAN = "not_worse_than"
     AT_MOST = "at_most"
     AT_LEAST = "at_least"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateQuestion:
+    """What a comparison asks of the evidence. The need is met where theta, made of these, is below zero."""
+
+    paired: bool
+    """Whether the challenger is held against a reference model rather than a threshold."""
+    sign: float = 1.0
+    """By what the challenger's value less the threshold is multiplied; 1 where paired (the metric knows)."""
+    margin_sign: float = 0.0
+    """By what the margin is multiplied before it is added to theta."""
+
+
+def question_of(comparison: Comparison) -> GateQuestion:
+    """What ``comparison`` asks of the evidence."""
+    match comparison:
+        case Comparison.BETTER_THAN:
+            return GateQuestion(paired=True, margin_sign=1.0)
+        case Comparison.NOT_WORSE_THAN:
+            return GateQuestion(paired=True, margin_sign=-1.0)
+        case Comparison.AT_MOST:
+            return GateQuestion(paired=False, sign=1.0)
+        case Comparison.AT_LEAST:
+            return GateQuestion(paired=False, sign=-1.0)
+        case _:
+            assert_never(comparison)
 
 
 class Reference(StrEnum):

@@ -14,12 +14,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 
 from controller.domain.evidence import STATISTICAL_TESTS
 from controller.domain.metrics import Metric
+from controller.domain.rules import Comparison, GateQuestion, question_of
 from controller.evidence.inputs import Unusable
 from controller.evidence.losses import Array, row_loss
 
@@ -34,6 +35,26 @@ class Need(StrEnum):
     AT_MOST = "at_most"
     AT_LEAST = "at_least"
 
+    @property
+    def comparison(self) -> Comparison:
+        """How a policy writes it."""
+        match self:
+            case Need.SUPERIORITY:
+                return Comparison.BETTER_THAN
+            case Need.NON_INFERIORITY:
+                return Comparison.NOT_WORSE_THAN
+            case Need.AT_MOST:
+                return Comparison.AT_MOST
+            case Need.AT_LEAST:
+                return Comparison.AT_LEAST
+            case _:
+                assert_never(self)
+
+
+def need_of(comparison: Comparison) -> Need:
+    """What a policy's comparison asks of the challenger."""
+    return next(need for need in Need if need.comparison is comparison)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
@@ -46,14 +67,18 @@ class Question:
     threshold: float | None = None
 
     @property
+    def _asks(self) -> GateQuestion:
+        return question_of(self.need.comparison)
+
+    @property
     def paired(self) -> bool:
         """Whether a reference model is asked for."""
-        return self.need in {Need.SUPERIORITY, Need.NON_INFERIORITY}
+        return self._asks.paired
 
     @property
     def signed_margin(self) -> float:
         """What is added to theta: the margin for superiority, its negative for non-inferiority."""
-        return self.margin if self.need is Need.SUPERIORITY else -self.margin
+        return self._asks.margin_sign * self.margin
 
     def combine(self, metric: Metric) -> Callable[[tuple[Array, ...]], Array]:
         """Maps values of the sides, (b,) each, to challenger, reference, difference, theta: (4, b)."""
@@ -67,7 +92,7 @@ class Question:
         def alone(sides: tuple[Array, ...]) -> Array:
             (new,) = sides
             difference = new - float(self.threshold or 0.0)
-            turned = difference if self.need is Need.AT_MOST else -difference
+            turned = self._asks.sign * difference
             return np.stack([new, np.full_like(new, self.threshold), difference, turned])
 
         return paired if self.paired else alone
@@ -83,7 +108,7 @@ class Question:
         left = loss(y, new)
         if old is None:
             difference = left - float(self.threshold or 0.0)
-            return difference, difference if self.need is Need.AT_MOST else -difference
+            return difference, self._asks.sign * difference
         right = loss(y, old)
         slack = self.signed_margin * (right if self.relative else 1.0)
         return left - right, sign * (left - right) + slack

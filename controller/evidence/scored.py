@@ -16,19 +16,12 @@ import numpy.typing as npt
 
 from controller.domain.evidence import GateEvidence
 from controller.domain.metrics import Metric, PredictionType, find_metric
-from controller.domain.rules import Comparison, Gate, Reference
+from controller.domain.rules import Gate, Reference, question_of
 from controller.evidence.compare import Options, compare_models
-from controller.evidence.need import Need, Question
+from controller.evidence.need import Question, need_of
 
 CHANGE_TOLERANCE = 0.1
 """Numbers count as changed if they differ by more than this share of the standard deviation of the champion's."""
-
-_NEEDS = {
-    Comparison.BETTER_THAN: Need.SUPERIORITY,
-    Comparison.NOT_WORSE_THAN: Need.NON_INFERIORITY,
-    Comparison.AT_MOST: Need.AT_MOST,
-    Comparison.AT_LEAST: Need.AT_LEAST,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +130,7 @@ def _compared(
         return _nothing(gate, named, f"{gate.metric} needs probabilities, and there are none")
     question = Question(
         metric=gate.metric,
-        need=_NEEDS[gate.comparison],
+        need=need_of(gate.comparison),
         margin=gate.margin.value,
         relative=gate.margin.relative,
         threshold=gate.threshold,
@@ -222,11 +215,8 @@ def _operational(scored: Scored, gate: Gate, reference: ScoredSide | None) -> Ga
     other = reference.measured.get(gate.metric) if reference else gate.threshold
     if other is None:
         return _nothing(gate, named, f"{gate.metric} of {named} was not measured")
-    sign = -1.0 if gate.comparison is Comparison.AT_LEAST else 1.0
+    question = question_of(gate.comparison)
     slack = gate.margin.value * (abs(other) if gate.margin.relative else 1.0)
-    slack = {Comparison.BETTER_THAN: slack, Comparison.NOT_WORSE_THAN: -slack}.get(
-        gate.comparison, 0.0
-    )
     return GateEvidence(
         gate=gate.name,
         metric=gate.metric,
@@ -235,7 +225,7 @@ def _operational(scored: Scored, gate: Gate, reference: ScoredSide | None) -> Ga
         reference=other,
         reference_name=named,
         difference=value - other,
-        theta=sign * (value - other) + slack,
+        theta=question.sign * (value - other) + question.margin_sign * slack,
         confidence=gate.confidence,
         n=int(challenger.measured.get("latency_samples", 0)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from controller.domain.rules import Comparison, Gate, Margin
+from controller.domain.rules import Margin
 
 
 def format_number(value: float | None) -> str:
@@ -57,16 +57,3 @@ def count(quantity: int, noun: str) -> str:
 def margin(allowed: Margin) -> str:
     """``2 %`` or ``0.5``."""
     return percent(allowed.value) if allowed.relative else format_number(allowed.value)
-
-
-def need(gate: Gate) -> str:
-    """What a gate asks for, in words."""
-    if gate.comparison is Comparison.AT_MOST:
-        return f"at most {format_number(gate.threshold)}"
-    if gate.comparison is Comparison.AT_LEAST:
-        return f"at least {format_number(gate.threshold)}"
-    if gate.comparison is Comparison.BETTER_THAN:
-        return f"better by {margin(gate.margin)}" if gate.margin.value else "better at all"
-    return (
-        f"not worse by more than {margin(gate.margin)}" if gate.margin.value else "not worse at all"
-    )

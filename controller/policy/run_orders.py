@@ -9,10 +9,11 @@ from typing import Any
 from controller.domain.canonical import to_plain
 from controller.domain.decay import MetricWatch
 from controller.domain.decisions import StartRun
-from controller.domain.rules import Comparison, Gate, Recipe, Reference, WhenInconclusive
+from controller.domain.rules import Gate, Recipe, Reference, WhenInconclusive
 from controller.domain.runs import Cause, RunKind, RunSpec, run_id
 from controller.domain.versions import VersionView
 from controller.policy.context import DecisionContext
+from controller.policy.gates import kind_of
 from controller.policy.triggers import DecayTrigger, DriftTrigger
 
 
@@ -201,7 +202,7 @@ def _won(context: DecisionContext, view: VersionView) -> bool:
     superior = [
         gate
         for gate in context.policy.promote
-        if gate.comparison is Comparison.BETTER_THAN and gate.reference is Reference.CHAMPION
+        if kind_of(gate).improves and gate.reference is Reference.CHAMPION
     ]
     for gate in superior:
         p_pass = view.passes.get(gate.name)

@@ -7,7 +7,6 @@ from typing import Any
 
 from controller.domain.rules import (
     Approval,
-    Comparison,
     DataSection,
     Deprecate,
     ErrorBudget,
@@ -33,6 +32,7 @@ from controller.domain.rules import (
     Unimproving,
     WhenInconclusive,
 )
+from controller.policy.gates import kind_by_key
 from controller.rulefmt.names import (
     comparison_of,
     condition_name,
@@ -196,15 +196,16 @@ def _margin(amount: tuple[float, bool]) -> Margin:
 
 def _gate(v: Values, ways: Ways) -> Gate:
     comparison = comparison_of(v)
-    compares = comparison in ("better_than", "not_worse_than")
+    kind = kind_by_key(comparison)
+    compares = kind.question.paired
     slices = v["slices"]
     return Gate(
         name=gate_name(v),
         metric=v["metric"],
-        comparison=Comparison(comparison),
+        comparison=kind.comparison,
         reference=Reference(v[comparison]) if compares else None,
         threshold=None if compares else float(v[comparison]),
-        margin=_margin(v["by"] if comparison == "better_than" else v["margin"]),
+        margin=_margin(v[kind.margin_key]) if kind.margin_key else Margin(),
         confidence=float(v["confidence"]),
         test=v["test"],
         slices=Slices(by=slices["by"], min_rows=slices["min_rows"]) if slices else None,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from controller.policy.gates import COMPARISONS
 from controller.policy.triggers import TRIGGERS
 from controller.rulefmt.sections import Values
-
-COMPARISONS = ("better_than", "not_worse_than", "at_most", "at_least")
 
 
 def comparison_of(gate: Values) -> str:

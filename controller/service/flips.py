@@ -17,10 +17,11 @@ from controller.domain.decisions import Decision, DecisionRecord, Outcome, Verdi
 from controller.domain.errors import IncumbentError
 from controller.domain.evidence import Evaluation, GateEvidence
 from controller.domain.metrics import is_lower_better
-from controller.domain.rules import Comparison, Gate, Margin, Policy
+from controller.domain.rules import Gate, Margin, Policy
 from controller.domain.signals import SignalKind
 from controller.domain.snapshot import Snapshot
 from controller.policy.decide import decide
+from controller.policy.gates import kind_of
 from controller.policy.phrase import format_number, listing, margin, percent
 
 _NUDGE = 1e-9
@@ -161,15 +162,14 @@ def _parts(gate: Gate, evidence: GateEvidence) -> list[GateEvidence]:
 
 
 def _threshold(gate: Gate, value: float, *, passes: bool) -> _Change:
-    most, now = gate.comparison is Comparison.AT_MOST, gate.threshold or 0.0
-    beyond = value if passes else value + (-1 if most else 1) * max(abs(value), 1.0) * _NUDGE
-    word = "at_most" if most else "at_least"
-    side = "" if passes else ("below " if most else "above ")
+    point, now = kind_of(gate).flip, gate.threshold or 0.0
+    beyond = value if passes else value + point.sign * max(abs(value), 1.0) * _NUDGE
+    side = "" if passes else point.beyond
     return _Change(
         gate=gate,
         passes=passes,
         setting="threshold",
-        words=f"{word}: {format_number(now)} → {side}{format_number(value)}",
+        words=f"{point.key}: {format_number(now)} → {side}{format_number(value)}",
         far=abs(value - now) / (abs(now) or 1.0),
         at=replace(gate, threshold=beyond),
     )
@@ -198,18 +198,17 @@ def _margin(gate: Gate, parts: list[GateEvidence], *, passes: bool) -> Iterator[
     reached = [value for value in found if value is not None]
     if len(reached) != len(parts):
         return
-    most = min(reached)
-    at = most if gate.comparison is Comparison.BETTER_THAN else -most
+    point = kind_of(gate).flip
+    at = point.sign * min(reached)
     if at < 0:  # no margin that can be written would do
         return
     new, now = Margin(value=at, relative=gate.margin.relative), gate.margin
-    beyond = "" if passes else ("above " if gate.comparison is Comparison.BETTER_THAN else "below ")
-    word = "by" if gate.comparison is Comparison.BETTER_THAN else "margin"
+    beyond = "" if passes else point.beyond
     yield _Change(
         gate=gate,
         passes=passes,
         setting="margin",
-        words=f"{word}: {margin(now) if now.value else '0'} → {beyond}{margin(new) if new.value else '0'}",
+        words=f"{point.key}: {margin(now) if now.value else '0'} → {beyond}{margin(new) if new.value else '0'}",
         far=abs(at - now.value) / (now.value or abs(at) or 1.0),
     )
 

@@ -7,9 +7,10 @@ from statistics import NormalDist
 
 from controller.domain.evidence import Evaluation, GateEvidence
 from controller.domain.metrics import is_lower_better
-from controller.domain.rules import Comparison, Gate, Policy, Reference
+from controller.domain.rules import Gate, Policy, Reference
 from controller.domain.snapshot import HoldoutUse, Trial
 from controller.domain.versions import Version, VersionState
+from controller.policy.gates import kind_of
 from controller.ports import Transaction
 
 
@@ -17,11 +18,7 @@ def read_trials(tx: Transaction, policy: Policy) -> tuple[Trial, ...]:
     """The newest trials, oldest first; none unless the policy's ``unimproving`` asks for them."""
     section = policy.unimproving
     gate = next(
-        (
-            g
-            for g in policy.promote
-            if g.comparison is Comparison.BETTER_THAN and g.reference is Reference.CHAMPION
-        ),
+        (g for g in policy.promote if kind_of(g).improves and g.reference is Reference.CHAMPION),
         None,
     )
     if section is None or gate is None:

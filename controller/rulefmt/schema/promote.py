@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from controller.domain.evidence import STATISTICAL_TESTS
 from controller.domain.rules import SERVABLE
-from controller.rulefmt.names import COMPARISONS, condition_name, gate_name
+from controller.policy.gates import COMPARISONS, KINDS
+from controller.policy.gates.base import PolicyKey
+from controller.rulefmt.names import condition_name, gate_name
 from controller.rulefmt.problems import Problems
 from controller.rulefmt.schema.vocabulary import COLUMN, FREE_NAME, GROUP, METRIC
 from controller.rulefmt.sections import Key, Section, Values
@@ -17,6 +21,7 @@ from controller.rulefmt.types import (
     NumberType,
     Share,
     Text,
+    Type,
 )
 
 _CONFIDENCE = Key(
@@ -49,9 +54,19 @@ SLICES = Section(
 )
 
 
-def _reference(name: str, doc: str) -> Key:
-    references = ("champion", "anchor", "previous", "baseline")
-    return Key(name=name, type=ChoiceType(references), doc=doc, example="champion")
+def _kind_key(key: PolicyKey) -> Key:
+    valued: Type
+    match key.type:
+        case "reference":
+            references = ("champion", "anchor", "previous", "baseline")
+            valued = ChoiceType(references)
+        case "amount":
+            valued = Amount()
+        case "number":
+            valued = NumberType()
+        case _:
+            assert_never(key.type)
+    return Key(name=key.name, type=valued, doc=key.doc, example=key.example, default=key.default)
 
 
 GATE_SECTION = Section(
@@ -66,24 +81,7 @@ GATE_SECTION = Section(
             default_says="metric and comparison, as in `mae better than champion`",
         ),
         Key(name="metric", type=METRIC, doc="What is measured.", example="mae", required=True),
-        _reference("better_than", "Better than this one, on the same rows, by more than chance."),
-        Key(
-            name="by",
-            type=Amount(),
-            doc="The least improvement of `better_than`.",
-            example="2%",
-            default="0",
-        ),
-        _reference("not_worse_than", "Not worse than this one by `margin`, on the same rows."),
-        Key(
-            name="margin",
-            type=Amount(),
-            doc="The largest loss that `not_worse_than` accepts.",
-            example="3%",
-            default="0",
-        ),
-        Key(name="at_most", type=NumberType(), doc="A value no higher than this.", example="20"),
-        Key(name="at_least", type=NumberType(), doc="A value no lower than this.", example="0.8"),
+        *(_kind_key(key) for kind in KINDS for key in kind.keys),
         _CONFIDENCE,
         Key(
             name="test",
@@ -108,9 +106,8 @@ GATE_SECTION = Section(
     ),
     one_of=COMPARISONS,
     only_with={
-        "by": ("better_than",),
-        "margin": ("not_worse_than",),
-        "test": ("better_than", "not_worse_than"),
+        **{kind.margin_key: (kind.key,) for kind in KINDS if kind.margin_key},
+        "test": tuple(kind.key for kind in KINDS if kind.question.paired),
     },
 )
 

@@ -8,10 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from controller.domain.metrics import is_lower_better
-from controller.domain.rules import Comparison, Gate, Policy
+from controller.domain.rules import Gate, Policy
 from controller.entrypoints.web.charts import GainInterval, Scale, interval_svg, scale_of
-from controller.policy.phrase import need
+from controller.policy.gates import kind_of, need
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,27 +60,15 @@ def _room(row: GateRow) -> float:
 
 
 def _interval(node: Mapping[str, Any], gate: Gate | None) -> GainInterval | None:
-    """On the scale of the gain: the margin is what theta leaves between the gain and zero."""
+    """What the gate's kind draws, on the scale of the gain."""
     values = node["values"]
     if gate is None or values.get("challenger") is None:
         return None
-    sign = -1.0 if is_lower_better(gate.metric, higher_is_better=gate.higher_is_better) else 1.0
-    if gate.threshold is not None:
-        sign = -1.0 if gate.comparison is Comparison.AT_MOST else 1.0
-        room = sign * (values["challenger"] - gate.threshold)
-        return GainInterval(point=room, need=0.0, result=node["result"])
-    if values.get("difference") is None:
+    drawn = kind_of(gate).draw(gate, values)
+    if drawn is None:
         return None
-    gain, theta = sign * values["difference"], values.get("theta")
-    ends = [
-        sign * values[k] for k in ("interval_low", "interval_high") if values.get(k) is not None
-    ]
     return GainInterval(
-        point=gain,
-        need=gain + theta if theta is not None else 0.0,
-        low=min(ends) if len(ends) == 2 else None,
-        high=max(ends) if len(ends) == 2 else None,
-        result=node["result"],
+        point=drawn.point, need=drawn.need, low=drawn.low, high=drawn.high, result=node["result"]
     )
 
 

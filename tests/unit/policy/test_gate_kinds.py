@@ -1,0 +1,157 @@
+"""Every kind of gate is asked for every duty, and a kind that lacks one cannot be had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import pytest
+
+from controller.domain.decisions import Outcome, Result
+from controller.domain.evidence import GateEvidence
+from controller.domain.rules import Comparison, Gate, Margin, Reference, question_of
+from controller.evidence.need import need_of
+from controller.policy.gates.base import FlipPoint, GateKind, PolicyKey
+from controller.policy.gates.registry import COMPARISONS, KINDS, kind_by_key, kind_of, register
+from controller.policy.gates.servable import SERVABLE
+from controller.policy.gates.threshold import ThresholdKind
+from controller.rulefmt.schema.promote import GATE_SECTION
+
+ALL = (*KINDS, SERVABLE)
+
+
+def a_gate(kind: GateKind) -> Gate:
+    if kind.question.paired:
+        return Gate(
+            name="g",
+            metric="mae",
+            comparison=kind.comparison,
+            reference=Reference.CHAMPION,
+            margin=Margin(value=0.5),
+            test="point",
+        )
+    return Gate(name="g", metric="mae", comparison=kind.comparison, threshold=1.0)
+
+
+def evidence(theta: float, value: float) -> GateEvidence:
+    return GateEvidence(
+        gate="g",
+        metric="mae",
+        method="t",
+        challenger=value,
+        reference=2.0,
+        difference=value - 2.0,
+        theta=theta,
+        n=10,
+    )
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.key)
+def test_every_kind_has_every_duty(kind: GateKind) -> None:
+    gate = a_gate(kind)
+    assert kind.key
+    assert kind.need(gate)
+    assert kind.missing(gate)
+    assert all(key.doc and key.example for key in kind.keys)
+    assert (
+        kind.question
+        == question_of(kind.comparison)
+        == question_of(need_of(kind.comparison).comparison)
+    )
+    assert (kind.margin_key is not None) is kind.question.paired
+    assert (
+        kind.question.margin_sign != 0.0
+        if kind.question.paired
+        else kind.question.margin_sign == 0.0
+    )
+    assert abs(kind.flip.sign) == 1.0
+    assert kind.flip.beyond in {"above ", "below "}
+    assert kind.flip.setting == ("margin" if kind.question.paired else "threshold")
+    assert isinstance(kind.rests(improved=True), bool)
+    judged = kind.judge(gate, evidence(-1.0, 1.0), None)
+    assert judged.result is Result.PASS
+    drawn = kind.draw(gate, judged.values)
+    assert drawn is not None
+    assert drawn.point >= drawn.need
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.key)
+def test_the_format_has_the_keys_of_every_kind(kind: GateKind) -> None:
+    names = [key.name for key in GATE_SECTION.keys]
+    assert kind_by_key(kind.key) is kind_of(a_gate(kind)) is kind
+    assert kind.flip.key in names
+    assert {key.name for key in kind.keys} <= set(names)
+    assert kind.key in GATE_SECTION.one_of
+    assert GATE_SECTION.one_of == COMPARISONS
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.key)
+def test_beyond_the_flip_point_a_threshold_fails(kind: GateKind) -> None:
+    if isinstance(kind, ThresholdKind):
+        moved = replace(a_gate(kind), threshold=0.7 + kind.flip.sign * 1e-9)
+        assert kind.judge(moved, evidence(0.0, 0.7), None).result is Result.FAIL
+
+
+def test_no_comparison_is_without_a_kind_and_none_has_two() -> None:
+    with pytest.raises(ValueError, match="no kind of gate for at_least"):
+        register(KINDS[:-1])
+    with pytest.raises(ValueError, match="twice"):
+        register((*KINDS, KINDS[0]))
+
+
+def test_an_unknown_comparison_has_no_question() -> None:
+    with pytest.raises(AssertionError):
+        question_of("equals")  # type: ignore[arg-type]
+
+
+DUTIES = {
+    "need": lambda _self, gate: f"equals {gate.threshold}",
+    "rests": lambda _self, **_: False,
+    "compare": lambda self, gate, found, _level: self.outcome(
+        gate,
+        found,
+        Result.PASS if found.challenger == gate.threshold else Result.FAIL,
+        "found",
+    ),
+    "draw": lambda *_: None,
+}
+VALUES: dict[str, Any] = {
+    "key": "equals",
+    "comparison": Comparison.AT_MOST,
+    "keys": (PolicyKey(name="equals", type="number", doc="This value.", example="0"),),
+    "flip": FlipPoint(setting="threshold", key="equals", beyond="below ", sign=1.0),
+    "improves": False,
+}
+
+
+def equals(methods: dict[str, Any], values: dict[str, Any]) -> GateKind:
+    """A fifth kind, made of these duties."""
+    kind: Any = type("Equals", (GateKind,), methods)
+    made: GateKind = dataclass(frozen=True, kw_only=True)(kind)(**values)
+    return made
+
+
+def test_a_fifth_kind_with_every_duty_judges_by_itself() -> None:
+    kind = equals(DUTIES, VALUES)
+    gate = Gate(name="g", metric="bias", comparison=Comparison.AT_MOST, threshold=0.0)
+
+    def judged(value: float) -> Outcome:
+        return kind.judge(gate, replace(evidence(0.0, value), metric="bias"), None)
+
+    assert judged(0.7).result is Result.FAIL
+    assert judged(0.0).result is Result.PASS
+    with pytest.raises(ValueError, match="under another key"):
+        register((KINDS[0], KINDS[1], kind, KINDS[3]))
+
+
+@pytest.mark.parametrize("duty", [*DUTIES, *VALUES])
+def test_a_fifth_kind_that_lacks_a_duty_cannot_be_made(duty: str) -> None:
+    methods = {name: made for name, made in DUTIES.items() if name != duty}
+    values = {name: value for name, value in VALUES.items() if name != duty}
+    with pytest.raises(TypeError, match=duty):
+        equals(methods, values)
+
+
+def test_the_duties_of_this_test_are_all_that_a_kind_has() -> None:
+    assert set(DUTIES) == GateKind.__abstractmethods__
+    assert set(VALUES) == {field.name for field in fields(GateKind)}
