@@ -25,6 +25,7 @@ INDEX: dict[str, str] = {
     "plan": "plan over 100,000 recorded decisions, by what changes",
     "takeover": "how long nobody leads after a controller was killed or stopped",
     "sources": "how soon a new file is seen, and what looking at many files and rows costs",
+    "watching": "how watching grows with the policies: start, file to signal, processor at rest",
     "streams": "how soon a decision reaches 5,000 open event streams, over sockets",
     "rules": "check of 1,000 policies and test of 1,000 cases, beside promtool where it is",
 }
