@@ -17,6 +17,10 @@ _OTHERS_TURN = 4
 """Every turn of this number goes to a source that nobody hinted, where one waits."""
 
 
+Lane = tuple[bool, bool]
+"""Whether a place is slow, and whether it was never looked at. Neither changes while the place waits."""
+
+
 class PlaceQueue:
     """May be used from several threads. A place is waiting, due, or taken until :meth:`put` gives it back."""
 
@@ -24,8 +28,9 @@ class PlaceQueue:
         self._lock = threading.Lock()
         self._later: list[tuple[float, int, Place]] = []
         self._entry: dict[Place, int] = {}
-        self._due: dict[Place, None] = {}
-        self._hinted: dict[Place, None] = {}
+        # By lane: places of one lane may be begun or may not, so that only the first of each is asked about.
+        self._due: dict[Lane, dict[Place, None]] = {}
+        self._hinted: dict[Lane, dict[Place, None]] = {}
         self._taken: dict[Place, bool] = {}
         self._numbers = itertools.count()
         self._turn = 0
@@ -36,7 +41,7 @@ class PlaceQueue:
             hinted = self._taken.pop(place, False)
             self._forget(place)
             if hinted:
-                self._hinted[place] = None
+                _line(self._hinted, place)[place] = None
                 return
             number = self._entry[place] = next(self._numbers)
             heapq.heappush(self._later, (at, number, place))
@@ -46,9 +51,9 @@ class PlaceQueue:
         with self._lock:
             if place in self._taken:
                 self._taken[place] = True
-            elif place not in self._hinted:
+            elif place not in (line := _line(self._hinted, place)):
                 self._forget(place)
-                self._hinted[place] = None
+                line[place] = None
 
     def drop(self, place: Place) -> None:
         """Nobody asks for it any more."""
@@ -57,14 +62,15 @@ class PlaceQueue:
             self._forget(place)
 
     def take(self, now: float, may: Callable[[Place], bool]) -> Place | None:
-        """The next that is due and ``may`` be begun."""
+        """The next that is due and ``may`` be begun; places of one lane get the same answer."""
         with self._lock:
             self._ripen(now)
             others = self._turn % _OTHERS_TURN == _OTHERS_TURN - 1
             order = (self._due, self._hinted) if others else (self._hinted, self._due)
-            for line in order:
-                for place in line:
-                    if may(place):
+            for lines in order:
+                for line in lines.values():
+                    place = next(iter(line), None)
+                    if place is not None and may(place):
                         del line[place]
                         self._taken[place] = False
                         self._turn += 1
@@ -75,20 +81,21 @@ class PlaceQueue:
         """Whether :meth:`take` would find one."""
         with self._lock:
             self._ripen(now)
-            return any(may(place) for line in (self._hinted, self._due) for place in line)
+            lines = [*self._hinted.values(), *self._due.values()]
+            return any(may(next(iter(line))) for line in lines if line)
 
     def next_at(self, now: float) -> float | None:
         """When the next look is due; ``now`` if one is; None if nothing waits."""
         with self._lock:
             self._ripen(now)
-            if self._due or self._hinted:
+            if any(self._due.values()) or any(self._hinted.values()):
                 return now
             return self._later[0][0] if self._later else None
 
     def _forget(self, place: Place) -> None:
         self._entry.pop(place, None)
-        self._due.pop(place, None)
-        self._hinted.pop(place, None)
+        for line in (*self._due.values(), *self._hinted.values()):
+            line.pop(place, None)
 
     def _ripen(self, now: float) -> None:
         """Move those whose time has come to the due ones, and lose what was put elsewhere meanwhile."""
@@ -100,4 +107,8 @@ class PlaceQueue:
             heapq.heappop(self._later)
             if current:
                 del self._entry[place]
-                self._due[place] = None
+                _line(self._due, place)[place] = None
+
+
+def _line(lines: dict[Lane, dict[Place, None]], place: Place) -> dict[Place, None]:
+    return lines.setdefault((place.is_slow, place.state is None), {})

@@ -95,6 +95,8 @@ class PollSources:
         self._lock = threading.Lock()
         self._heard: dict[str, datetime] = {}
         self._noted: list[SourceState] = []
+        self._goes_on = False
+        self._caught_up = 0.0
         self._roots = WatchedRoots()
         self.wake: Callable[[], None] | None = None
         """Called when a look ends that no round waits for; set by who runs the rounds."""
@@ -102,8 +104,7 @@ class PollSources:
     def run_once(self) -> PollReport:
         """Look at what is due, book what has come, and say how much it was."""
         with self._lock:
-            self._follow_policies()
-            self._hear()
+            self._catch_up()
             overdue = [look for look in self._looks.overdue() if self._is_wanted(look)]
             for look in overdue:
                 why = f"the source did not answer within {self._config.timeout:g} seconds."
@@ -120,7 +121,8 @@ class PollSources:
     def has_more(self) -> bool:
         """Whether a look has ended or one may be begun, so that the next round need not wait for its beat."""
         now = self._config.timer()
-        return self._looks.some_ended or self._queue.has(now, self._looks.may_begin)
+        self._goes_on = self._looks.some_ended or self._queue.has(now, self._looks.may_begin)
+        return self._goes_on
 
     def hint(self, paths: Iterable[Path]) -> bool:
         """Data moved below these folders or files: look at their sources in the next round."""
@@ -151,6 +153,15 @@ class PollSources:
             self.wake()
 
     # --- which sources ----------------------------------------------------------------------------------
+
+    def _catch_up(self) -> None:
+        """Hear of policies and hints: with each beat, and once a second while rounds follow each other at once."""
+        now, goes_on, self._goes_on = self._config.timer(), self._goes_on, False
+        if goes_on and now - self._caught_up < self._config.shortest:
+            return
+        self._follow_policies()
+        self._hear()
+        self._caught_up = now
 
     def _hear(self) -> None:
         """Hints that came by the database: a bucket told the API, which is another process."""
@@ -283,12 +294,6 @@ class PollSources:
 
     def _succeeded(self, place: Place, polls: Sequence[Poll], booked: Sequence[Booked]) -> None:
         config, now = self._config, self._clock.now()
-        place.pause = self._pause(place, news=any(poll.batches for poll in polls))
-        again = [poll.again.total_seconds() for poll in polls if poll.again is not None]
-        pause = min(again, default=place.pause)
-        if any(answer.moved for answer in booked):
-            pause = 0.0
-        self._queue.put(place, config.timer() + pause)
         place.failures = 0
         problems = dict.fromkeys(problem for poll in polls for problem in poll.problems)
         self._note(
@@ -301,6 +306,12 @@ class PollSources:
                 problems=tuple(problems),
             ),
         )
+        place.pause = self._pause(place, news=any(poll.batches for poll in polls))
+        again = [poll.again.total_seconds() for poll in polls if poll.again is not None]
+        pause = min(again, default=place.pause)
+        if any(answer.moved for answer in booked):
+            pause = 0.0
+        self._queue.put(place, config.timer() + pause)
 
     def _pause(self, place: Place, *, news: bool) -> float:
         """The pause of the most impatient reader, in seconds."""
