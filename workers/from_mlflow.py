@@ -53,7 +53,7 @@ class _Wanted:
         return cls(**known, token_file=str(params.get("token_file") or ""))  # type: ignore[arg-type]
 
 
-def train_from_mlflow(run: TrainingRun) -> None:
+def train(run: TrainingRun) -> None:
     """Bring the version's files and hand them over as the model; Failure says what is missing."""
     from controller.adapters.mlflow.client import MlflowServer
     from controller.domain.errors import IncumbentError

@@ -65,14 +65,6 @@ def load_split(request: Request) -> Split:
     return _split(request, table, features)
 
 
-def files_summary(batches: Sequence[Batch]) -> list[dict[str, Any]]:
-    """The files as the lineage names them."""
-    return [
-        {"uri": b.uri, "digest": b.digest, "size": b.size, "rows": b.rows, "sequence": b.sequence}
-        for b in batches
-    ]
-
-
 # --- files ----------------------------------------------------------------------------------------------------
 
 

@@ -32,6 +32,7 @@ EXCEPTIONS = {
     "MemoryRevisions": "the memory adapter of RevisionSource, for who tests a follower of rules",
     "MemoryTeamRegistry": "the memory adapter of RemoteRegistry, for who tests a publisher",
     "lose_everything": "what MemoryTeamRegistry can be asked to do",
+    "judge": "a follower of rules judges a revision and writes nothing, for who tests one",
     "verification": "a method of the public client",
     "signals_batch": "a method of the public client",
     "log_artifact": "a method of the context that training code gets",
