@@ -95,7 +95,7 @@ class Covered:
     def _differences(self, tx: Transaction) -> Iterator[Uncovered]:
         answers, self._answers = self._answers, {}
         comments, self._comments = self._comments, {}
-        proofs = {proof.id: proof for proof in tx.signals.proofs(answers)} if answers else {}
+        proofs = {proof.id: proof for proof in tx.signals.proofs([*answers])} if answers else {}
         for signal, said in answers.items():
             yield from self._signal(signal, said, proofs.get(signal))
         known = {one.id: _digest(one) for one in tx.comments.numbered(comments)} if comments else {}

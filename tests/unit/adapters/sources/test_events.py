@@ -90,7 +90,7 @@ def test_batch():
         pytest.param(STRUCTURED, body({**EVENT, "id": ""}), "has no id", id="id"),
         pytest.param(STRUCTURED, body({**EVENT, "source": 3}), "has no source", id="source"),
         pytest.param(
-            STRUCTURED, body({**EVENT, "specversion": "0.3"}), "of version 0.3", id="version"
+            STRUCTURED, body({**EVENT, "specversion": "0.3"}), "of version '0.3'", id="version"
         ),
         pytest.param(STRUCTURED, body({**EVENT, "time": "noon"}), "no RFC 3339 time", id="time"),
         pytest.param(STRUCTURED, body({**EVENT, "data_base64": "x"}), "not both", id="both"),
