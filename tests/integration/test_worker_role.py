@@ -5,6 +5,7 @@ Training code can read the password that its worker logs in with, so everything 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from controller.adapters.memory import SimulatedClock
 from controller.adapters.sql.grants import Process
 from controller.adapters.sql.store import SqlStore
+from controller.domain.payloads import InvalidPayload
 from controller.domain.runs import RunState
 from controller.domain.signals import SignalKind
 from controller.ports import JournalEntry, Pulse, Query, RunEnd
@@ -116,13 +118,15 @@ RESULTS = st.dictionaries(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(result=RESULTS, reason=TEXTS)
-def test_whatever_a_training_reports_arrives(worker: SqlStore, result: dict[str, Any], reason: str):
+def test_whatever_a_training_reports_arrives_or_is_refused(
+    worker: SqlStore, result: dict[str, Any], reason: str
+):
     with worker.begin() as tx:
         held = tx.runs.claim(RUN, 0, worker="w", lease=HOUR)
         assert held
-        assert tx.runs.finish(
-            RUN, held.fence, RunEnd(state=RunState.FAILED, reason=reason, result=result), at=AT
-        )
+        end = RunEnd(state=RunState.FAILED, reason=reason, result=result)
+        with contextlib.suppress(InvalidPayload):  # one sentence, before the database sees it
+            assert tx.runs.finish(RUN, held.fence, end, at=AT)
         tx.session.connection.rollback()
 
 
