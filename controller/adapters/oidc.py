@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from controller.adapters.answers import read_answer
 from controller.domain.errors import ConfigurationError, NotLoggedIn, Unavailable
 from controller.domain.names import is_one_alphabet
 
@@ -98,6 +99,9 @@ class OpenIdProvider:
                     authorization_response=callback,
                     code_verifier=begun.verifier,
                     timeout=_TIMEOUT,
+                    allow_redirects=False,
+                    hooks={"response": _bounded},
+                    stream=True,
                 )
         except OAuthError as error:
             said = error.description or error.error
@@ -185,9 +189,11 @@ class OpenIdProvider:
                 headers={"authorization": f"Bearer {token['access_token']}"},
                 timeout=_TIMEOUT,
                 allow_redirects=False,
+                stream=True,
             )
+            answer = read_answer(answer, self._config.issuer)
             found = answer.json() if answer.status_code == 200 else {}
-        except (requests.RequestException, ValueError):
+        except (requests.RequestException, ValueError, RecursionError, Unavailable):
             return {}
         same = isinstance(found, dict) and found.get("sub") == claims["sub"]
         return found if same else {}
@@ -228,10 +234,10 @@ class OpenIdProvider:
             if kept is not None and time.monotonic() - at < _KEPT:
                 return dict(kept)
             try:
-                answer = requests.get(place, timeout=_TIMEOUT, allow_redirects=False)
+                answer = requests.get(place, timeout=_TIMEOUT, allow_redirects=False, stream=True)
                 answer.raise_for_status()
-                found = answer.json()
-            except (requests.RequestException, ValueError) as error:
+                found = read_answer(answer, f"The identity provider at {place}").json()
+            except (requests.RequestException, ValueError, RecursionError) as error:
                 raise self._away(error) from error
             if not isinstance(found, dict):
                 raise self._away(ValueError("no JSON object"))
@@ -248,3 +254,7 @@ class OpenIdProvider:
 def _why(error: Exception) -> str:
     said = getattr(error, "description", "") or str(error) or type(error).__name__
     return str(said).strip().rstrip(".")
+
+
+def _bounded(answer: requests.Response, **_: Any) -> requests.Response:
+    return read_answer(answer, "The identity provider")

@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 
+from controller.adapters.answers import read_answer
 from controller.domain.errors import Unavailable, UserError
 
 _TIMEOUT = 5.0
@@ -30,8 +31,13 @@ class Prometheus:
         asked = {"query": query, "time": f"{at.timestamp():.3f}"}
         try:
             answer = self._session.get(
-                f"{self._url}/api/v1/query", params=asked, timeout=_TIMEOUT, allow_redirects=False
+                f"{self._url}/api/v1/query",
+                params=asked,
+                timeout=_TIMEOUT,
+                allow_redirects=False,
+                stream=True,
             )
+            answer = read_answer(answer, f"Prometheus at {self._url}")
         except requests.RequestException as error:
             raise Unavailable(
                 f"Prometheus at {self._url} does not answer ({type(error).__name__}).",
@@ -51,7 +57,7 @@ class Prometheus:
 def _body(url: str, answer: requests.Response) -> dict[str, Any]:
     try:
         body = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise Unavailable(f"{url} answered {answer.status_code}, and not as Prometheus does.")

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
+from controller.adapters.answers import read_answer
 from controller.domain.errors import ConfigurationError, Conflict, NotFound, Unavailable
 
 _SCHEMES = {"mlflow": "http", "mlflow+http": "http", "mlflow+https": "https"}
@@ -90,24 +91,17 @@ class MlflowServer:
 
     def _send(self, verb: str, path: str, **more: Any) -> requests.Response:
         """The answer, wholly read and no larger than is taken."""
-        with self._asked(verb, path, stream=True, **more) as answer:
-            parts, size = [], 0
-            try:
-                for part in answer.iter_content(1 << 16):
-                    size += len(part)
-                    if size > _LARGEST:
-                        raise Unavailable(
-                            f"{self.place} answers with more than {_LARGEST:,} bytes."
-                        )
-                    parts.append(part)
-            except requests.RequestException as error:
-                raise self._silent(error) from error
-            answer._content = b"".join(parts)  # noqa: SLF001 - what requests itself would have read
-            return answer
+        try:
+            answer = self._asked(verb, path, stream=True, **more)
+            return read_answer(answer, self.place, _LARGEST)
+        except requests.RequestException as error:
+            raise self._silent(error) from error
 
     def _asked(self, verb: str, path: str, **more: Any) -> requests.Response:
         try:
-            return self._session.request(verb, self._url + path, timeout=self._timeout, **more)
+            return self._session.request(
+                verb, self._url + path, timeout=self._timeout, allow_redirects=False, **more
+            )
         except requests.RequestException as error:
             raise self._silent(error) from error
 

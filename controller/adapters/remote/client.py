@@ -96,7 +96,7 @@ class Client(MessageRoutes):
 
     def read(self, book: str, name: str, arguments: Mapping[str, Any]) -> Any:
         """One question of the books, in plain JSON."""
-        return self._send("POST", f"read/{book}/{name}", json_=to_plain(dict(arguments))).json()
+        return self._json("POST", f"read/{book}/{name}", json_=to_plain(dict(arguments)))
 
     def stream(self, model: str | None = None, after: int | None = None) -> Iterator[StreamEvent]:
         """Decisions and progress as they happen, until the server ends the stream."""
@@ -203,7 +203,7 @@ class Client(MessageRoutes):
         """Set tags (None takes one away) and the description of a model or of one version."""
         place = f"models/{path_part(model)}" + (f"/versions/{version}" if version else "")
         body = {"tags": dict(tags or {}), "description": description}
-        return dict(self._send("PATCH", f"{place}/notes", json_=body).json())
+        return dict(self._json("PATCH", f"{place}/notes", json_=body))
 
     def run_word(
         self, right: str, run: str, reason: str, *, key: str | None = None
@@ -218,7 +218,7 @@ class Client(MessageRoutes):
 
     def take_back(self, number: int) -> dict[str, Any]:
         """End a delegation."""
-        return dict(self._send("DELETE", f"delegations/{number}").json())
+        return dict(self._json("DELETE", f"delegations/{number}"))
 
     def comments(self, subject: str) -> list[dict[str, Any]]:
         """What people say about ``decision:5``, ``run:ID`` or ``version:MODEL/3``."""

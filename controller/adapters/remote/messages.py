@@ -72,4 +72,4 @@ class MessageRoutes(Wire):
 
     def revoke_token(self, number: int) -> dict[str, Any]:
         """End a token at once."""
-        return dict(self._send("DELETE", f"tokens/{number}").json())
+        return dict(self._json("DELETE", f"tokens/{number}"))

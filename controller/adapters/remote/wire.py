@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import requests
 
+from controller.adapters.answers import read_answer
 from controller.domain.canonical import to_plain
 from controller.domain.errors import (
     Conflict,
@@ -26,6 +27,7 @@ from controller.domain.errors import (
 )
 
 _TRIES = 3
+_LARGEST = 64 << 20
 _PAUSE = 0.2
 _ERRORS: Mapping[int, type[IncumbentError]] = {
     400: UserError, 401: NotLoggedIn, 403: Forbidden, 404: NotFound, 405: UserError, 409: Conflict,
@@ -48,11 +50,19 @@ class Wire:
         self._session.close()
 
     def _get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        return self._send("GET", path, params=params).json()
+        return self._json("GET", path, params=params)
 
     def _post(self, path: str, body: Any, key: str | None = None) -> Any:
         headers = {"idempotency-key": key or str(uuid.uuid4())}
-        return self._send("POST", path, json_=body, headers=headers).json()
+        return self._json("POST", path, json_=body, headers=headers)
+
+    def _json(self, method: str, path: str, **more: Any) -> Any:
+        """What is answered, as JSON; Unavailable if it is something else."""
+        answer = self._send(method, path, **more)
+        try:
+            return answer.json()
+        except (ValueError, RecursionError) as error:
+            raise _foreign(self.url, answer) from error
 
     def _list(self, path: str, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         before = None
@@ -79,8 +89,10 @@ class Wire:
             try:
                 answer = self._session.request(
                     method, f"{self.url}/v1/{path}", params=given, json=json_, headers=headers,
-                    timeout=self._timeout, stream=stream, allow_redirects=False,
+                    timeout=self._timeout, stream=True, allow_redirects=False,
                 )  # fmt: skip
+                if not stream:
+                    read_answer(answer, self.url, _LARGEST)
             except requests.exceptions.InvalidURL as error:
                 raise UserError(f"{self.url} is no address of a server.") from error
             except requests.RequestException as error:
@@ -112,11 +124,8 @@ def _problem(url: str, answer: requests.Response) -> IncumbentError:
     try:
         body = answer.json()
         detail, hint = str(body["detail"]), str(body.get("hint", ""))
-    except (ValueError, KeyError, TypeError):
-        return Unavailable(
-            f"{url} answered {answer.status_code}, and not as Incumbent does.",
-            hint="INCUMBENT_URL must be the address of the page.",
-        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return _foreign(url, answer)
     kind = _ERRORS.get(answer.status_code, IncumbentError)
     error = kind(detail, hint=hint)
     error.code = str(body.get("code", error.code))
@@ -126,3 +135,10 @@ def _problem(url: str, answer: requests.Response) -> IncumbentError:
 def path_part(text: str) -> str:
     """``text`` as one part of a path."""
     return quote(text, safe="")
+
+
+def _foreign(url: str, answer: requests.Response) -> Unavailable:
+    return Unavailable(
+        f"{url} answered {answer.status_code}, and not as Incumbent does.",
+        hint="INCUMBENT_URL must be the address of the page.",
+    )

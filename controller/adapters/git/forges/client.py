@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from controller.adapters.answers import read_answer
 from controller.adapters.git.settings import APIS, ReviewSettings
 from controller.domain.errors import ConfigurationError, Unavailable
 
@@ -81,8 +82,13 @@ class ForgeClient:
         for attempt in range(ATTEMPTS):
             try:
                 answer = self._session.get(
-                    url, params=parameters, timeout=self.timeout, allow_redirects=False
+                    url,
+                    params=parameters,
+                    timeout=self.timeout,
+                    allow_redirects=False,
+                    stream=True,
                 )
+                read_answer(answer, _bare(url), LARGEST_ANSWER)
             except requests.RequestException as error:
                 problem = f"it does not answer ({type(error).__name__})"
                 self.sleep(2.0**attempt)
@@ -99,11 +105,9 @@ class ForgeClient:
         raise Unavailable(f"{_bare(url)}: {problem}.", hint="The rules in force stay in force.")
 
     def _read(self, url: str, answer: Any) -> tuple[Any, str | None]:
-        if len(answer.content) > LARGEST_ANSWER:
-            raise Unavailable(f"{_bare(url)} answered with {len(answer.content):,} bytes.")
         try:
             return answer.json(), answer.links.get("next", {}).get("url")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Unavailable(f"{_bare(url)} answered with something that is no JSON.") from error
 
     def _refusal(self, answer: Any) -> str:
