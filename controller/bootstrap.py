@@ -301,11 +301,13 @@ def source_of_policy(settings: Settings) -> OpenSource:
     """From an address to where data arrive; relative paths start at the folder that holds the code."""
     from controller.adapters.sources.open import open_source
 
+    places = tuple(filter(None, map(str.strip, settings.source_places.split(","))))
+
     def opened(key: SourceKey) -> DataSource:
         # Models that read the same rows share their files.
         name = digest(asdict(key))[:16]
         spool = settings.home.resolve() / "spool" / name
-        return open_source(key, base=settings.code.resolve(), spool=spool)
+        return open_source(key, base=settings.code.resolve(), spool=spool, places=places)
 
     return opened
 

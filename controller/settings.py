@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     poll: float = Field(
         5.0, gt=0, description="Seconds between two looks at a data source, at best."
     )
+    source_places: str = Field(
+        "",
+        description="What the sources of policies may lead to, as beginnings of addresses separated by commas: folders,"
+        " s3://bucket/, https://host/, sql:NAME, iceberg:CATALOG; * for the default. Default: anything but web servers"
+        " on this machine, its link and metadata services.",
+    )
     sync: float = Field(2.0, gt=0, description="Seconds between two looks at the rules.")
     lease: float = Field(
         60.0,

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import requests
 
-from controller.adapters.notify.guard import guarded, is_inside
+from controller.adapters.connections import is_inside
+from controller.adapters.notify.guard import guarded
 from controller.adapters.notify.people import AppriseSender
 from controller.adapters.notify.webhook import WebhookSender
 from controller.adapters.sources.events import BadSignature, parse_cloud_events, verify_signature

@@ -60,7 +60,8 @@ class DataPlace:
     def source(self, time: str | None = None) -> DataSource:
         """A source on it, as a process that just started has it."""
         key = SourceKey(address=self.address, time=time)
-        return open_source(key, base=self.base, spool=self.base / "spool")
+        places = ("*", "memory://", self.address.rpartition("/")[0])
+        return open_source(key, base=self.base, spool=self.base / "spool", places=places)
 
     def close(self) -> None:
         """Clean up what outlives the test's folder."""

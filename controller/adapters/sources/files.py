@@ -28,6 +28,7 @@ from controller.adapters.sources.formats import (
     format_of,
 )
 from controller.adapters.sources.listing import Entry, Location, open_place
+from controller.adapters.sources.reach import Reach
 from controller.domain.errors import Unavailable
 from controller.ports import Batch, Poll
 
@@ -95,12 +96,17 @@ class FileSource:
         options: FileOptions | None = None,
         wall: Callable[[], float] = time.time,
         place: Location | None = None,
+        reach: Reach | None = None,
     ) -> None:
-        """``wall`` gives seconds since 1970 by the file system's clock, ``place`` lists other than files."""
+        """``wall`` gives seconds since 1970 by the file system's clock, ``place`` lists other than files.
+
+        ``reach`` says which addresses may be read, those that a table's log names too.
+        """
         self.pattern = pattern
+        self._reach = reach or Reach()
         self.options = options or FileOptions()
         self.place: Location = place or open_place(
-            pattern, base or Path.cwd(), dict(self.options.storage)
+            pattern, base or Path.cwd(), self._reach, dict(self.options.storage)
         )
         self._wall = wall
         self._meter = Meter()
@@ -162,6 +168,9 @@ class FileSource:
         kind = format_of(entry.name)
         if kind is None:
             look.after.broken[entry.uri] = [entry.stamp, "its ending names no format that is known"]
+            return
+        if reason := self._reach.reason(entry.uri):
+            look.after.broken[entry.uri] = [entry.stamp, reason]
             return
         rests = self._rests(look, entry)
         if not rests and kind in SETTLING:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from controller.adapters.clouds import foreign_sentence
 from controller.adapters.sources.listing import Entry, fetched
+from controller.adapters.sources.reach import Reach
 from controller.domain.errors import ConfigurationError, Unavailable
 
 
@@ -24,6 +25,7 @@ class _TablePlace:
 
     exact = True
     roots: tuple[Path, ...] = ()
+    reach = Reach()
 
     def stamp(self, entry: Entry) -> str:
         return entry.stamp
@@ -33,8 +35,8 @@ class _TablePlace:
             return nullcontext(Path(entry.uri))
         import fsspec
 
-        system, _ = fsspec.core.url_to_fs(entry.uri)
-        return fetched(system, entry)
+        system, _ = fsspec.core.url_to_fs(entry.uri, **self.reach.options(entry.uri))
+        return fetched(system, entry, self.reach)
 
 
 def _entry(uri: str, size: int) -> Entry:

@@ -28,9 +28,9 @@ from controller.adapters.clouds import (
     without_secrets,
 )
 from controller.adapters.sources.formats import format_of, is_ignored
+from controller.adapters.sources.reach import GLOB_SIGN, Reach
 from controller.domain.errors import Unavailable
 
-GLOB_SIGN = re.compile(r"[*?\[]")
 ATOMIC = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "r2", "oss"})
 """Places where an object appears whole or not at all."""
 
@@ -80,14 +80,15 @@ class Location(Protocol):
         ...
 
 
-def open_place(pattern: str, base: Path, options: dict[str, Any] | None = None) -> Location:
-    """The place that ``pattern`` names; a relative path starts at ``base``."""
+def open_place(pattern: str, base: Path, reach: Reach, options: dict[str, Any]) -> Location:
+    """The place that ``pattern`` names; a relative path starts at ``base``. ConfigurationError beyond ``reach``."""
+    reach.require(pattern)
     scheme, mark, rest = pattern.partition("://")
     if not mark:
         return LocalPlace(pattern, base)
     if scheme in {"file", "local"}:
         return LocalPlace(rest, base)
-    return RemotePlace(pattern, options or {})
+    return RemotePlace(pattern, options, reach)
 
 
 # --- this machine -------------------------------------------------------------------------------------------
@@ -210,7 +211,9 @@ class RemotePlace:
 
     exact = False
 
-    def __init__(self, pattern: str, options: dict[str, Any]) -> None:
+    def __init__(self, pattern: str, options: dict[str, Any], reach: Reach | None = None) -> None:
+        self._reach = reach or Reach()
+        options = {**self._reach.options(pattern), **options}
         self.pattern = without_secrets(pattern)
         self.scheme = pattern.partition("://")[0]
         self.system, self.path = open_url(pattern, "the data at", **options)
@@ -222,7 +225,8 @@ class RemotePlace:
 
     def entries(self) -> Iterator[Entry]:
         try:
-            found = self._list()
+            with self._guard():
+                found = self._list()
         except FileNotFoundError:
             found = []
         except Exception as error:
@@ -237,7 +241,12 @@ class RemotePlace:
             if known is not None:
                 yield self._entry(known)
 
+    def _guard(self) -> AbstractContextManager[None]:
+        return self._reach.guard(self.pattern)
+
     def _silent(self, error: Exception) -> Unavailable:
+        if isinstance(error, Unavailable):
+            return error
         return refused_by_cloud(error, self.pattern, "look for data") or Unavailable(
             f"the source {self.pattern} does not answer: {foreign_sentence(error)}."
         )
@@ -261,7 +270,8 @@ class RemotePlace:
     def _asked(self, info: dict[str, Any]) -> dict[str, Any] | None:
         """A web server's listing has names alone: each file is asked for its size, tag and time."""
         try:
-            return {**info, **self.system.info(info["name"])}
+            with self._guard():
+                return {**info, **self.system.info(info["name"])}
         except FileNotFoundError:
             return None
         except Exception as error:
@@ -287,25 +297,32 @@ class RemotePlace:
 
     def stamp(self, entry: Entry) -> str:
         try:
-            self.system.invalidate_cache()
-            return self._entry(self.system.info(entry.uri)).stamp
+            with self._guard():
+                self.system.invalidate_cache()
+                return self._entry(self.system.info(entry.uri)).stamp
         except FileNotFoundError:
             return ""
         except Exception as error:
             raise self._silent(error) from error
 
     def local(self, entry: Entry) -> AbstractContextManager[Path]:
-        return fetched(self.system, entry)
+        return fetched(self.system, entry, self._reach)
 
 
 @contextmanager
-def fetched(system: Any, entry: Entry) -> Iterator[Path]:
+def fetched(system: Any, entry: Entry, reach: Reach) -> Iterator[Path]:
     """A file of an fsspec system as a temporary local one."""
     with TemporaryDirectory(prefix="incumbent-source-") as folder:
         copy = Path(folder, "content")
         try:
-            with system.open(entry.uri, "rb") as source, copy.open("wb") as target:
+            with (
+                reach.guard(entry.uri),
+                system.open(entry.uri, "rb") as source,
+                copy.open("wb") as target,
+            ):
                 shutil.copyfileobj(source, target, 1 << 20)
+        except Unavailable:
+            raise
         except Exception as error:
             raise Unavailable(
                 f"{entry.uri} cannot be fetched: {foreign_sentence(error)}."

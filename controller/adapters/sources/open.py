@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
 from controller.adapters.sources.files import FileOptions, FileSource
+from controller.adapters.sources.reach import Reach
 from controller.domain.errors import ConfigurationError
 from controller.domain.rules import SourceKey
 from controller.ports import DataSource
@@ -22,24 +23,33 @@ from controller.ports import DataSource
 _KNOWN = frozenset({"watermark", "key", "late", "query"})
 
 
-def open_source(key: SourceKey, *, base: Path, spool: Path) -> DataSource:
-    """The source that ``key`` means; ConfigurationError if the address means nothing.
+def open_source(
+    key: SourceKey, *, base: Path, spool: Path, places: tuple[str, ...] = ()
+) -> DataSource:
+    """The source that ``key`` means; ConfigurationError if the address means nothing or may not be read.
 
-    A relative path starts at ``base``; rows of a database are kept below ``spool``.
+    A relative path starts at ``base``; rows of a database are kept below ``spool``. ``places`` are those that sources
+    may lead to, as :class:`Reach` takes them.
     """
+    reach = Reach(places, base)
+    reach.require(key.address)
     kind, _, rest = key.address.partition(":")
     options = FileOptions(time=key.time)
     if kind == "delta":
         from controller.adapters.sources.lakes import DeltaPlace
 
-        return FileSource(key.address, options=options, place=DeltaPlace(rest, base))
+        table = DeltaPlace(rest.removeprefix("file://"), base)
+        table.reach = reach
+        return FileSource(key.address, options=options, place=table, reach=reach)
     if kind == "iceberg":
         from controller.adapters.sources.lakes import IcebergPlace
 
-        return FileSource(key.address, options=options, place=IcebergPlace(rest))
+        catalog = IcebergPlace(rest)
+        catalog.reach = reach
+        return FileSource(key.address, options=options, place=catalog, reach=reach)
     if kind == "sql":
         return _open_sql(rest, key, spool)
-    return FileSource(key.address, base=base, options=options)
+    return FileSource(key.address, base=base, options=options, reach=reach)
 
 
 def _open_sql(address: str, key: SourceKey, spool: Path) -> DataSource:

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from controller.adapters.sources.files import FileOptions, FileSource
+from controller.adapters.sources.reach import Reach
 from controller.domain.errors import Unavailable
 
 LONG_AGO = 1_000_000_000
@@ -359,7 +360,11 @@ def test_place_of_fsspec_is_read_like_a_folder(tmp_path):
     system.pipe("/bucket/a.parquet", parquet(tmp_path / "a.parquet").read_bytes())
     system.pipe("/bucket/_tmp.parquet", b"x")
     try:
-        source = FileSource("memory://bucket/*.parquet", options=FileOptions(time="time_hour"))
+        source = FileSource(
+            "memory://bucket/*.parquet",
+            options=FileOptions(time="time_hour"),
+            reach=Reach(("memory://",)),
+        )
         first = source.poll(None)
         [batch] = first.batches
         assert batch.uri == "memory:///bucket/a.parquet"
@@ -372,7 +377,7 @@ def test_place_of_fsspec_is_read_like_a_folder(tmp_path):
 
 
 def test_place_that_does_not_answer_is_unavailable():
-    source = FileSource("http://127.0.0.1:9/data.csv")
+    source = FileSource("http://127.0.0.1:9/data.csv", reach=Reach(("http://127.0.0.1:9/",)))
     with pytest.raises(Unavailable, match=r"http://127\.0\.0\.1:9/data\.csv does not answer"):
         source.poll(None)
 

@@ -230,7 +230,7 @@ def opened(address: str, folder: Path) -> Any:
         ("sql:shop/t?watermark=id&late=soon", "has late=soon"),
         ("sql:nowhere/t?watermark=id", "no connection called nowhere"),
         ("iceberg:lake", "names no table"),
-        ("nothing://x/*.csv", "cannot be opened"),
+        ("nothing://x/*.csv", "may not be read"),
     ],
 )
 def test_address_that_means_nothing_is_told_in_one_sentence(
