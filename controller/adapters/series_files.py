@@ -10,6 +10,8 @@ from typing import Any
 from controller.domain.errors import NotFound, UserError
 from controller.rulefmt.series import SeriesRow, read_rows
 
+MOST_ROWS = 1_000_000
+
 
 def read_series(path: Path) -> list[SeriesRow]:
     """All rows, in order; UserError with file, row and column for one that cannot be used."""
@@ -35,12 +37,17 @@ def _csv(path: Path) -> Iterator[dict[str, Any]]:
 def _parquet(path: Path) -> Iterator[dict[str, Any]]:
     import duckdb
 
-    with duckdb.connect() as connection:
+    from controller.adapters.sources.formats import bounded, connect_reader, literal_path
+
+    with connect_reader() as connection:
         try:
-            result = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
-            names = [item[0] for item in result.description or ()]
-            rows = result.fetchall()
+            with bounded(connection):
+                result = connection.execute("SELECT * FROM read_parquet(?)", [literal_path(path)])
+                names = [item[0] for item in result.description or ()]
+                rows = result.fetchmany(MOST_ROWS + 1)
         except duckdb.Error as error:
             said = str(error).splitlines()[0]
             raise UserError(f"{path} is no Parquet file: {said}.") from error
+    if len(rows) > MOST_ROWS:
+        raise UserError(f"{path} has more than {MOST_ROWS:,} rows; a series has at most so many.")
     yield from (dict(zip(names, row, strict=True)) for row in rows)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from controller.adapters.sources.limits import Unreadable, check_columns, check_rows
+
 ARROW_MAGIC = b"ARROW1"
 LARGEST_FOOTER = 64 << 20
 BLOCK = struct.Struct("<qi4xq")
@@ -45,10 +47,6 @@ _NESTED_TYPES = {
 }
 _FLOATS = ("FLOAT", "FLOAT", "DOUBLE")  # half precision is read as single
 _INTEGERS = {8: "TINYINT", 16: "SMALLINT", 32: "INTEGER", 64: "BIGINT"}
-
-
-class Unreadable(Exception):
-    """The file cannot be read as its format; the message completes "FILE is not data: …"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +120,15 @@ def read(path: Path) -> tuple[int, Mapping[str, str]]:
         with path.open("rb") as stream:
             footer = _root(_footer(stream))
             start, count = footer.vector(3)
+            size = stream.seek(0, 2)
+            if 24 * count > size:
+                raise Unreadable("its Arrow footer is damaged")
             blocks = [BLOCK.unpack_from(footer.data, start + 24 * i) for i in range(count)]
-            rows = sum(_batch_rows(stream, place, length) for place, length, _ in blocks)
-            return rows, _columns(footer.table(1))
+            if sum(length for _, length, _ in blocks) > size:
+                raise Unreadable("its Arrow footer names more bytes than the file has")
+            counted = [_batch_rows(stream, place, length) for place, length, _ in blocks]
+            check_rows(sum(counted), sum(map(abs, counted)), size)
+            return sum(counted), _columns(footer.table(1))
     except (struct.error, UnicodeDecodeError, OverflowError) as error:
         raise Unreadable("its Arrow footer is damaged") from error
 
@@ -148,6 +152,7 @@ def _columns(schema: _Table | None) -> dict[str, str]:
     if schema is None:
         raise Unreadable("its Arrow footer has no schema")
     start, count = schema.vector(1)
+    check_columns(count)
     columns = {}
     for i in range(count):
         place = start + 4 * i

@@ -20,13 +20,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from controller.adapters.sources.arrow_footer import Unreadable
 from controller.adapters.sources.formats import (
     SETTLING,
     Meter,
     check_whole,
     format_of,
 )
+from controller.adapters.sources.limits import Unreadable
 from controller.adapters.sources.listing import Entry, Location, open_place
 from controller.adapters.sources.reach import Reach
 from controller.domain.errors import Unavailable

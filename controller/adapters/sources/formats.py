@@ -11,20 +11,29 @@ jsonl      the last byte is a line feed (a ``.json`` file that holds one array m
 
 ``.gz`` after csv, tsv, jsonl or json is read through, and the same rule holds inside. A line format has no footer,
 so :mod:`controller.adapters.sources.files` waits until such a file rests as well.
+:mod:`controller.adapters.sources.limits` bounds what a file may say of itself and unpack to.
 """
 
 from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from controller.adapters.sources import arrow_footer
-from controller.adapters.sources.arrow_footer import Unreadable
+from controller.adapters.sources.limits import (
+    LONGEST,
+    Unreadable,
+    check_columns,
+    check_rows,
+    check_unpacked,
+)
 from controller.domain.canonical import format_time
 
 if TYPE_CHECKING:
@@ -111,11 +120,13 @@ def _first_byte(stream: BinaryIO) -> bytes:
 
 
 def _last_byte_unzipped(path: Path) -> bytes:
-    last = b""
+    last, size, packed = b"", 0, path.stat().st_size
     try:
         with gzip.open(path, "rb") as stream:
             while chunk := stream.read(1 << 20):
                 last = chunk[-1:]
+                size += len(chunk)
+                check_unpacked(size, packed)
     except (EOFError, zlib.error, OSError) as error:
         raise Unreadable("its gzip stream ends too early or is damaged") from error
     return last
@@ -149,7 +160,10 @@ class Meter:
         if self._connection is None:
             self._connection = connect_reader()
         try:
-            return _measure_with(self._connection, path, kind, name, time)
+            with bounded(self._connection):
+                return _measure_with(self._connection, path, kind, name, time)
+        except duckdb.InterruptException as error:
+            raise Unreadable(f"reading it took longer than {LONGEST:g} seconds") from error
         except duckdb.Error as error:
             raise Unreadable(first_sentence(error)) from error
 
@@ -176,10 +190,24 @@ def connect_reader() -> duckdb.DuckDBPyConnection:
     )
 
 
+@contextmanager
+def bounded(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Within the block a statement is ended after :data:`LONGEST` seconds (duckdb.InterruptException)."""
+    timer = Timer(LONGEST, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def _measure_with(
     connection: duckdb.DuckDBPyConnection, path: Path, kind: str, name: str, time: str | None
 ) -> MeasuredFile:
     reader, values = _reader(path, kind, name)
+    if kind == "parquet":
+        check_columns(_one(connection, "SELECT count(*) FROM parquet_schema(?)", values))
     # S608: `reader` is one of four fixed texts; the path and the delimiter are parameters.
     described = connection.execute(
         f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {reader})",  # noqa: S608
@@ -188,6 +216,7 @@ def _measure_with(
     schema = {str(column): str(kind_) for column, kind_ in described}
     if not schema:
         raise Unreadable(NO_OWN_COUNT)
+    check_columns(len(schema))
     rows = _count(connection, path, kind, reader, values)
     details: dict[str, Any] = {"format": kind}
     if time is not None and time in schema and rows:
@@ -223,19 +252,29 @@ def delimiter_of(path: Path, name: str) -> str:
         line = stream.readline(1 << 20)
     if not line.strip():
         raise Unreadable("its first line names no columns")
-    return max((b",", b";", b"\t", b"|"), key=line.count).decode()
+    sign = max((b",", b";", b"\t", b"|"), key=line.count)
+    check_columns(line.count(sign) + 1)
+    return sign.decode()
 
 
 def _count(
     connection: duckdb.DuckDBPyConnection, path: Path, kind: str, reader: str, values: list[str]
 ) -> int:
-    if kind == "parquet":
-        query = "SELECT num_rows FROM parquet_file_metadata(?)"
-        values = [literal_path(path)]
-    else:
-        query = f"SELECT count(*) FROM {reader}"  # noqa: S608
+    if kind != "parquet":
+        return _one(connection, f"SELECT count(*) FROM {reader}", values)  # noqa: S608
+    rows = _one(connection, "SELECT num_rows FROM parquet_file_metadata(?)", values)
+    groups = (
+        "SELECT any_value(row_group_num_rows) AS n FROM parquet_metadata(?) GROUP BY row_group_id"
+    )
+    held = _one(connection, f"SELECT sum(n) FROM ({groups})", values)  # noqa: S608
+    check_rows(rows, held, path.stat().st_size)
+    return rows
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str, values: list[str]) -> int:
+    """The number that a query gives; 0 where it gives none."""
     found = connection.execute(query, values).fetchone()
-    return int(found[0]) if found else 0
+    return int(found[0] or 0) if found else 0
 
 
 def time_range(
