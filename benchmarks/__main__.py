@@ -23,6 +23,8 @@ INDEX: dict[str, str] = {
     "registry": "create, promote, resolve, search and list beside MLflow's server and store; races",
     "headtohead": "one script of failures against ClearML's triggers, a Celery task and ours",
     "plan": "plan over 100,000 recorded decisions, by what changes",
+    "flood": "5,000 and 100,000 signals at once: accepted, refused, answered; how long another model waits",
+    "endurance": "memory, open files and threads of a deciding process over 100,000 decisions",
     "takeover": "how long nobody leads after a controller was killed or stopped",
     "sources": "how soon a new file is seen, and what looking at many files and rows costs",
     "watching": "how watching grows with the policies: start, file to signal, processor at rest",

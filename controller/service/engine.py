@@ -75,7 +75,7 @@ class Engine:
         self._parse = parse
         self._config = config or EngineConfig()
         self._decided = decided
-        self._policies: dict[str, Policy] = {}
+        self._policies: dict[str, tuple[str, Policy]] = {}
         self._last: datetime | None = None
         self._refused: dict[str, int] = {}
 
@@ -334,10 +334,11 @@ class Engine:
             self._tell(tx, model, ("resumed", f"{model} is decided again"), now)
 
     def _policy(self, rules: ActiveRules) -> Policy:
-        known = self._policies.get(rules.ref.blob)
-        if known is None:
-            known = self._policies[rules.ref.blob] = self._parse(rules.text, rules.ref.path)
-        return known
+        blob, policy = self._policies.get(rules.model, ("", None))
+        if policy is None or blob != rules.ref.blob:
+            policy = self._parse(rules.text, rules.ref.path)
+            self._policies[rules.model] = (rules.ref.blob, policy)
+        return policy
 
 
 class _TakenBackError(Exception):
