@@ -149,7 +149,10 @@ def _go_on(url: str, written: int, text: str) -> None:
     store = SqlStore(url, SystemClock())
     clock = SystemClock()
     parse: Callable[[str, str], Any] = parse_rules
-    Engine(store, clock, parse).run_once()
+    engine = Engine(store, clock, parse)
+    # Each of these signals takes a decision, and one tick makes a hundred for a model.
+    for _ in range(written // 100 + 1):
+        engine.run_once()
     bells = MemoryDispatcher()
     Relay(store, bells).run_once()
     assert [ring.run for ring in bells.take()] == ["tick.r1"]
