@@ -21,7 +21,7 @@ from controller import __version__
 from controller.adapters.memory.clock import SystemClock
 from controller.domain.canonical import digest
 from controller.domain.errors import Conflict, NotFound
-from controller.domain.marks import SigningKeys
+from controller.domain.marks import UNSIGNED, SigningKeys
 from controller.domain.rules import Policy, SourceKey
 from controller.ports import (
     ArtifactStore,
@@ -375,6 +375,8 @@ def build_controller(
     from controller.adapters.sources.watch import Watcher
 
     clock = clock or SystemClock()
+    if settings.signing_key is None and sqlite_file(settings) is None:
+        log.warning("%s; set INCUMBENT_SIGNING_KEY", UNSIGNED, extra={"action": "unsigned"})
     leadership = None if sqlite_file(settings) else _leadership(settings, store)
     if leadership is not None:
         store = LedStore(store, leadership)

@@ -19,6 +19,10 @@ from controller.domain.signals import SignalKind
 
 SHORTEST = 32
 """Characters that a signing key has at least."""
+UNSIGNED = (
+    "there is no signing key, so nothing that people say is marked or checked: "
+    "whoever may write to the database can speak for anybody"
+)
 
 SPOKEN = frozenset(
     {

@@ -57,6 +57,23 @@ WHAT: Mapping[str, str] = {
 """What happened, in words, by event."""
 
 
+OPERATORS = "operators"
+"""The channel that hears of trouble where a policy names none for it."""
+_TROUBLE = frozenset({"stopped", "resumed", "signal_failed", "source_failed"})
+
+
+def channels_told(named: Mapping[str, tuple[str, ...]], event: str) -> tuple[str, ...]:
+    """The channels that hear of ``event``; ``named`` is what a policy says, by event.
+
+    What keeps a model from being decided is never silent: without channels of its own it goes to those of `failed`,
+    without these to the operators.
+    """
+    told = tuple(named.get(event, ()))
+    if told or event not in _TROUBLE:
+        return told
+    return tuple(named.get("failed", ())) or (OPERATORS,)
+
+
 def what_happened(event: str) -> str:
     """The event in words."""
     return WHAT.get(event, event.replace("_", " "))

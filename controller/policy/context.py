@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controller.domain.decisions import Action, Notify, Outcome, Verdict
+from controller.domain.notices import channels_told
 from controller.domain.rollout import RolloutView
 from controller.domain.rules import Policy
 from controller.domain.runs import RunKind
@@ -67,8 +68,8 @@ class DecisionContext:
         return tuple(signal for signal in self.snapshot.signals if signal.kind in kinds)
 
     def notices(self, event: str, sentence: str) -> tuple[Notify, ...]:
-        """A notification for the channels that the policy names for ``event``; none if it names none."""
-        channels = tuple(self.policy.notify.get(event, ()))
+        """A notification for the channels that hear of ``event``; none if there are none."""
+        channels = channels_told(self.policy.notify, event)
         return (Notify(event=event, channels=channels, sentence=sentence),) if channels else ()
 
 

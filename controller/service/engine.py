@@ -12,6 +12,7 @@ from controller.domain import codec
 from controller.domain.canonical import canonical_json
 from controller.domain.decisions import Decision, DecisionRecord
 from controller.domain.errors import Conflict, Full, IncumbentError, Unavailable
+from controller.domain.notices import channels_told
 from controller.domain.rules import Policy
 from controller.domain.signals import URGENT
 from controller.domain.snapshot import Snapshot
@@ -236,16 +237,16 @@ class Engine:
                 self._tell(tx, model, ("stopped", rested), now)
 
     def _tell(self, tx: Transaction, model: str, news: tuple[str, str], now: datetime) -> None:
-        """A notice without a decision, to whom the policy in force names; who rests may have none that can be read."""
+        """A notice without a decision. Who rests may have no policy that can be read; then the operators hear it."""
         rules = tx.rules.active(model)
         try:
             policy = self._policy(rules) if rules is not None else None
         except Exception:  # noqa: BLE001 - rules that cannot be read name no channel, and stop nobody
             policy = None
-        if policy is None or not has_room_for_notices(tx):
+        if not has_room_for_notices(tx):
             return
         event, sentence = news
-        for channel in policy.notify.get(event, ()):
+        for channel in channels_told(policy.notify if policy is not None else {}, event):
             payload = {
                 "channel": channel,
                 "event": event,

@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 
 from controller.domain.data import served_stream
+from controller.domain.notices import channels_told
 from controller.domain.rules import SourceKey
 from controller.ports import Clock, DataSource, Poll, SourceHealth, SourceState, Store
 from controller.service.active_policies import ActivePolicies, InForce, Parse
@@ -354,7 +355,7 @@ class PollSources:
         first: dict[str, InForce] = {}
         for name in sorted(place.readers):
             item = place.readers[name].item
-            for channel in item.policy.notify.get("source_failed", ()):
+            for channel in channels_told(item.policy.notify, "source_failed"):
                 first.setdefault(channel, item)
         if not first:
             return

@@ -14,6 +14,7 @@ from controller.entrypoints.cli.session import CliSession, pass_session
 
 if TYPE_CHECKING:
     from controller.adapters.backup.folder import Manifest
+    from controller.settings import Settings
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -34,6 +35,9 @@ def backup(session: CliSession, *, folder: Path, as_json: bool) -> None:
         print_json({"schema_version": SCHEMA_VERSION, "folder": str(folder), **asdict(made)})
         return
     click.echo(f"{folder} holds the database ({before:,} decisions or more) and {_said(made)}.")
+    click.echo(
+        f"It holds no secret: keep {_key_of(settings)} elsewhere, in a place that only you can read."
+    )
 
 
 @click.command()
@@ -61,8 +65,21 @@ def restore(session: CliSession, *, folder: Path, as_json: bool) -> None:
         return
     click.echo(f"Restored {last:,} decisions, head {head[:12]}, and {_said(held)}.")
     click.echo(
+        f"Signals that wait are believed by the key that marked them: put it into {_key_of(settings)} first."
+    )
+    click.echo(
         "`incumbent verify --all` derives each of them again; then start with `incumbent up`."
     )
+
+
+def _key_of(settings: Settings) -> str:
+    """Where the key is that marks signals: the setting, or the file beside an SQLite database."""
+    from controller.bootstrap import sqlite_file
+
+    file = sqlite_file(settings)
+    if settings.signing_key is not None or file is None:
+        return "INCUMBENT_SIGNING_KEY"
+    return str(file.parent / "signing.key")
 
 
 def _said(made: Manifest) -> str:

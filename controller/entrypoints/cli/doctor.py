@@ -23,6 +23,7 @@ from controller.entrypoints.cli.findings import (
     look_at_groups,
     look_at_messages,
     look_at_queues,
+    look_at_signing,
 )
 from controller.entrypoints.cli.output import (
     SCHEMA_VERSION,
@@ -112,6 +113,7 @@ def _settings(session: CliSession) -> Iterator[DoctorFinding]:
     read = f", {file} was read" if file else ""
     yield DoctorFinding(name="settings", ok=True, sentence=f"home {settings.home}{read}")
     yield from look_at_addresses(session)
+    yield from look_at_signing(settings)
 
 
 def _database(session: CliSession) -> Iterator[DoctorFinding]:

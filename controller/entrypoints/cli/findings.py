@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from socket import gethostname
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from controller import __version__
 from controller.domain.errors import IncumbentError, PolicyInvalid
+from controller.domain.marks import UNSIGNED
 from controller.domain.rules import Policy
 from controller.entrypoints.cli.session import CliSession
 from controller.ports import DeliveryQuery, DeliveryState, WorkerRow
+
+if TYPE_CHECKING:
+    from controller.settings import Settings
 
 SILENT_LOOP = timedelta(seconds=30)
 """A worker shows a sign of life every five seconds."""
@@ -50,6 +55,17 @@ def look_at_addresses(session: CliSession) -> Iterator[DoctorFinding]:
             ok=False,
             sentence=f"{key} signs sessions, and others may read it.",
             hint=f"chmod 600 {key}, or give the key in INCUMBENT_PAGE_KEY_FILE.",
+        )
+
+
+def look_at_signing(settings: Settings) -> Iterator[DoctorFinding]:
+    """Whether what people say is marked. SQLite makes a key by itself, on a server the settings name one."""
+    if settings.signing_key is None and not settings.database.startswith("sqlite"):
+        yield DoctorFinding(
+            name="signing key",
+            ok=False,
+            sentence=f"{UNSIGNED}.",
+            hint="Give the same INCUMBENT_SIGNING_KEY to every API, controller and command line, never to a worker.",
         )
 
 

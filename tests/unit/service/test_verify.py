@@ -14,6 +14,7 @@ from controller.domain.canonical import canonical_json
 from controller.domain.chain import seal
 from controller.domain.decisions import DecisionRecord
 from controller.domain.errors import NotFound
+from controller.domain.signals import NewSignal, SignalKind
 from controller.domain.snapshot import SNAPSHOT_FORMAT
 from controller.domain.versions import VersionState
 from controller.policy.decide import CODE
@@ -21,6 +22,7 @@ from controller.rulefmt import blob_id, load_policy
 from controller.service.verify import Verification, Verifier, VerifyDifference, first_difference
 from tests.support.command import POLICY, Desk
 from tests.support.house import FAILS, MODEL, UNDECIDED
+from tests.support.nonsense import behind_the_doors
 
 Change = Callable[[DecisionRecord], DecisionRecord]
 
@@ -150,6 +152,33 @@ def test_newer_code_that_decides_otherwise_is_a_finding_and_no_tampering(
     result = app_context.run("verify", "--all")
     assert "1 by other code" in result.stdout
     assert "Finding: Decision 6" in result.stderr
+
+
+def test_a_failed_signal_of_code_5_that_told_nobody_is_a_finding_and_no_tampering(
+    app_context: Desk,
+):
+    """Golden: code 5 told only the channels that the policy names, code 6 the operators where it names none."""
+    house = app_context.house
+    poison = NewSignal(
+        key="poison",
+        model=MODEL,
+        kind=SignalKind.NEW_DATA,
+        occurred_at=house.clock.now(),
+        payload={"rows": {"not": "a number"}, "sequence": "x"},
+    )
+    with behind_the_doors(), house.store.begin() as tx:
+        tx.signals.append([poison], house.clock.now())
+    house.engine.run_once()
+    number = next(record.id for record in house.records() if "cannot be decided" in record.decision)
+    [told] = json.loads(house.records()[number - 1].decision)["actions"]
+    assert told["channels"] == ["operators"]
+    assert check(app_context).findings == ()
+
+    reseal_from(app_context, number, in_decision(actions=[], code="5"))
+    found = check(app_context)
+    assert found.whole
+    assert [finding.decision for finding in found.findings] == [number]
+    assert "was taken by code 5" in found.findings[0].sentence
 
 
 def test_a_log_from_before_foreign_moves_were_read_is_whole(app_context: Desk):
