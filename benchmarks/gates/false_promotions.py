@@ -17,7 +17,8 @@ from benchmarks.gates.world import (
     rules_of_comparison,
     start,
 )
-from controller.evidence.compare import Need, Options, Question, compare_models
+from controller.domain.rules import Comparison
+from controller.evidence.compare import Options, Question, compare_models
 
 STREAMS, RETRAININGS, ROWS, SEED = 1000, 200, 2000, 20
 WORSE = 0.01
@@ -55,7 +56,7 @@ def check_against_raw_rows() -> float:
             truth,
             truth ^ rows[:, 2],
             truth ^ rows[:, 1],
-            Question(metric="error_rate", need=Need.SUPERIORITY),
+            Question(metric="error_rate", comparison=Comparison.BETTER_THAN),
             Options(),
         )
         found.append(abs(float(p) - (evidence.p_pass or 0.0)))

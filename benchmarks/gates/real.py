@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from benchmarks.gates.report import publish, table
 from controller.domain.evidence import GateEvidence
+from controller.domain.rules import Comparison
 from controller.evidence.compare import Options, Question, compare_models
-from controller.evidence.need import Need
 from controller.policy.wealth import next_level
 
 Array = npt.NDArray[Any]
@@ -134,7 +134,7 @@ def play(case: Case, rule: Rule) -> tuple[int, int, int, float]:
 def _evidence(case: Case, rows: slice, challenger: Any, champion: Any) -> GateEvidence:
     x, y = case.x[rows], case.y[rows]
     blocks = None if case.block is None else np.arange(len(y)) // case.block
-    question = Question(metric=case.metric, need=Need.SUPERIORITY)
+    question = Question(metric=case.metric, comparison=Comparison.BETTER_THAN)
     options = Options(blocks=blocks, seed=2013)
     return compare_models(y, challenger.predict(x), champion.predict(x), question, options)
 

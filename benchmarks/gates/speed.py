@@ -16,10 +16,11 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.gates import report
-from controller.evidence.compare import Need, Options, Question, compare_models
+from controller.domain.rules import Comparison
+from controller.evidence.compare import Options, Question, compare_models
 
 SEED = 23
-QUESTION = Question(metric="mae", need=Need.SUPERIORITY)
+QUESTION = Question(metric="mae", comparison=Comparison.BETTER_THAN)
 SCIPY_BATCH = 100
 """Without it scipy wants 80 GB for the jackknife of 1e5 rows."""
 

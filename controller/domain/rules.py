@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, assert_never
+from typing import Any, ClassVar, Literal, Self
 
 from controller.domain.publication import Settlement
 
@@ -26,15 +26,6 @@ class Mode(StrEnum):
     AUDIT = "audit"
 
 
-class Comparison(StrEnum):
-    """What a gate or condition asks of a metric."""
-
-    BETTER_THAN = "better_than"
-    NOT_WORSE_THAN = "not_worse_than"
-    AT_MOST = "at_most"
-    AT_LEAST = "at_least"
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GateQuestion:
     """What a comparison asks of the evidence. The need is met where theta, made of these, is below zero."""
@@ -42,24 +33,37 @@ class GateQuestion:
     paired: bool
     """Whether the challenger is held against a reference model rather than a threshold."""
     sign: float = 1.0
-    """By what the challenger's value less the threshold is multiplied; 1 where paired (the metric knows)."""
+    """By what the challenger's value less the threshold is multiplied; 1 where paired (the metric knows), and 0
+    where a distance to either side counts."""
     margin_sign: float = 0.0
     """By what the margin is multiplied before it is added to theta."""
+    recorded: str | None = None
+    """Its word in stored evidence; None: the comparison's own key."""
+
+    def turned(self, difference: Any) -> Any:
+        """A difference, or an array of them, the way in which less is better."""
+        return self.sign * difference if self.sign else abs(difference)
 
 
-def question_of(comparison: Comparison) -> GateQuestion:
-    """What ``comparison`` asks of the evidence."""
-    match comparison:
-        case Comparison.BETTER_THAN:
-            return GateQuestion(paired=True, margin_sign=1.0)
-        case Comparison.NOT_WORSE_THAN:
-            return GateQuestion(paired=True, margin_sign=-1.0)
-        case Comparison.AT_MOST:
-            return GateQuestion(paired=False, sign=1.0)
-        case Comparison.AT_LEAST:
-            return GateQuestion(paired=False, sign=-1.0)
-        case _:
-            assert_never(comparison)
+class Comparison(StrEnum):
+    """What a gate asks of a metric, and so of the evidence. Each has a file in :mod:`controller.policy.gates`."""
+
+    _value_: str
+    question: GateQuestion
+
+    def __new__(cls, key: str, question: GateQuestion) -> Self:
+        """A text like that of every other enum here, which knows its question."""
+        made = str.__new__(cls, key)
+        made._value_, made.question = key, question
+        return made
+
+    BETTER_THAN = "better_than", GateQuestion(paired=True, margin_sign=1.0, recorded="superiority")
+    NOT_WORSE_THAN = (
+        "not_worse_than",
+        GateQuestion(paired=True, margin_sign=-1.0, recorded="non_inferiority"),
+    )
+    AT_MOST = "at_most", GateQuestion(paired=False, sign=1.0)
+    AT_LEAST = "at_least", GateQuestion(paired=False, sign=-1.0)
 
 
 class Reference(StrEnum):

@@ -28,7 +28,7 @@ from controller.evidence.blocks import blocks_by_time
 from controller.evidence.bootstrap import Statistic, statistic_of
 from controller.evidence.inputs import RawRows, Rows, Unusable, prepare_inputs
 from controller.evidence.losses import Array
-from controller.evidence.need import Need, Question, check_question
+from controller.evidence.need import Question, check_question
 from controller.evidence.paired_tests import PairedAnswer, Sample, choose_test, run_test
 
 POWER: Final = 0.8
@@ -177,7 +177,7 @@ def _with_values(
     blank: GateEvidence, question: Question, rows: Rows, values: Array
 ) -> GateEvidence:
     details: dict[str, float | int | str | None] = {
-        "need": question.need.value,
+        "need": question.comparison.question.recorded or question.comparison.value,
         "margin": float(question.margin),
         "margin_relative": int(question.relative),
         "threshold": question.threshold,
@@ -257,7 +257,6 @@ def _needed(evidence: GateEvidence, answer: PairedAnswer, level: float, reach: f
 __all__ = [
     "STATISTICAL_TESTS",
     "GateEvidence",
-    "Need",
     "Options",
     "Question",
     "Statistic",

@@ -2,8 +2,8 @@
 
 With lower better (for scores all signs turn), C the challenger and R the reference:
 
-    superiority      C - R + margin < 0     relative margin: C - (1 - r) R < 0
-    non-inferiority  C - R - margin < 0     relative margin: C - (1 + r) R < 0
+    better_than      C - R + margin < 0     relative margin: C - (1 - r) R < 0
+    not_worse_than   C - R - margin < 0     relative margin: C - (1 + r) R < 0
     at_most          C - threshold < 0
     at_least         threshold - C < 0
 """
@@ -13,47 +13,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, assert_never
+from typing import Any
 
 import numpy as np
 
 from controller.domain.evidence import STATISTICAL_TESTS
 from controller.domain.metrics import Metric
-from controller.domain.rules import Comparison, GateQuestion, question_of
+from controller.domain.rules import Comparison, GateQuestion
 from controller.evidence.inputs import Unusable
 from controller.evidence.losses import Array, row_loss
-
-
-class Need(StrEnum):
-    """What the policy asks of the challenger."""
-
-    SUPERIORITY = "superiority"
-    """Better than the reference by more than the margin."""
-    NON_INFERIORITY = "non_inferiority"
-    """Not worse than the reference by the margin or more."""
-    AT_MOST = "at_most"
-    AT_LEAST = "at_least"
-
-    @property
-    def comparison(self) -> Comparison:
-        """How a policy writes it."""
-        match self:
-            case Need.SUPERIORITY:
-                return Comparison.BETTER_THAN
-            case Need.NON_INFERIORITY:
-                return Comparison.NOT_WORSE_THAN
-            case Need.AT_MOST:
-                return Comparison.AT_MOST
-            case Need.AT_LEAST:
-                return Comparison.AT_LEAST
-            case _:
-                assert_never(self)
-
-
-def need_of(comparison: Comparison) -> Need:
-    """What a policy's comparison asks of the challenger."""
-    return next(need for need in Need if need.comparison is comparison)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,19 +29,24 @@ class Question:
     """One gate's question. ``margin`` is in the metric's unit, or a fraction if ``relative``."""
 
     metric: str
-    need: Need
+    comparison: Comparison
     margin: float = 0.0
     relative: bool = False
     threshold: float | None = None
 
     @property
     def _asks(self) -> GateQuestion:
-        return question_of(self.need.comparison)
+        return self.comparison.question
 
     @property
     def paired(self) -> bool:
         """Whether a reference model is asked for."""
         return self._asks.paired
+
+    @property
+    def grants(self) -> bool:
+        """Whether the margin is a loss that is accepted, rather than a gain that is asked for."""
+        return self._asks.margin_sign < 0.0
 
     @property
     def signed_margin(self) -> float:
@@ -92,7 +65,7 @@ class Question:
         def alone(sides: tuple[Array, ...]) -> Array:
             (new,) = sides
             difference = new - float(self.threshold or 0.0)
-            turned = self._asks.sign * difference
+            turned = self._asks.turned(difference)
             return np.stack([new, np.full_like(new, self.threshold), difference, turned])
 
         return paired if self.paired else alone
@@ -108,7 +81,7 @@ class Question:
         left = loss(y, new)
         if old is None:
             difference = left - float(self.threshold or 0.0)
-            return difference, self._asks.sign * difference
+            return difference, self._asks.turned(difference)
         right = loss(y, old)
         slack = self.signed_margin * (right if self.relative else 1.0)
         return left - right, sign * (left - right) + slack
@@ -128,14 +101,16 @@ def check_question(question: Question, reference: Any | None, test: str, confide
         raise Unusable(
             f"The margin must be a number that is not negative; found {question.margin}."
         )
-    if question.need is Need.NON_INFERIORITY and question.margin == 0.0:
+    if question.grants and question.margin == 0.0:
         raise Unusable(
             "A margin of 0 leaves no room for 'not worse than': give a margin, or ask for better_than."
         )
     if question.paired and reference is None:
         raise Unusable("There is no reference to compare with: no predictions of it were given.")
     if not question.paired and not _number(question.threshold):
-        raise Unusable(f"{question.need.value} needs a threshold; found {question.threshold}.")
+        raise Unusable(
+            f"{question.comparison.value} needs a threshold; found {question.threshold}."
+        )
 
 
 def _number(value: Any) -> bool:

@@ -29,7 +29,7 @@ from controller.evidence.diebold_mariano import diebold_mariano
 from controller.evidence.inputs import Rows, Unusable
 from controller.evidence.losses import Array
 from controller.evidence.mcnemar import McNemar, mcnemar_exact, mcnemar_interval
-from controller.evidence.need import Need, Question
+from controller.evidence.need import Question
 from controller.evidence.sequence import RunningMoments, sequence_interval
 
 MANY_UNITS: Final = 1_000_000
@@ -261,7 +261,7 @@ def _hard_classes(sample: Sample) -> tuple[int, int] | None:
     rows, question = sample.rows, sample.question
     if sample.metric.name not in {"accuracy", "error_rate"} or rows.reference is None:
         return None
-    if rows.block is not None or rows.weighted or question.need is not Need.SUPERIORITY:
+    if rows.block is not None or rows.weighted or question.grants:
         return None
     new, old = rows.challenger == rows.y, rows.reference == rows.y
     return int((old & ~new).sum()), int((new & ~old).sum())

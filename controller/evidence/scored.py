@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from controller.domain.evidence import GateEvidence
 from controller.domain.metrics import Metric, PredictionType, find_metric
-from controller.domain.rules import Gate, Reference, question_of
+from controller.domain.rules import Gate, Reference
 from controller.evidence.compare import Options, compare_models
-from controller.evidence.need import Question, need_of
+from controller.evidence.need import Question
 
 CHANGE_TOLERANCE = 0.1
 """Numbers count as changed if they differ by more than this share of the standard deviation of the champion's."""
@@ -130,7 +130,7 @@ def _compared(
         return _nothing(gate, named, f"{gate.metric} needs probabilities, and there are none")
     question = Question(
         metric=gate.metric,
-        need=need_of(gate.comparison),
+        comparison=gate.comparison,
         margin=gate.margin.value,
         relative=gate.margin.relative,
         threshold=gate.threshold,
@@ -215,7 +215,7 @@ def _operational(scored: Scored, gate: Gate, reference: ScoredSide | None) -> Ga
     other = reference.measured.get(gate.metric) if reference else gate.threshold
     if other is None:
         return _nothing(gate, named, f"{gate.metric} of {named} was not measured")
-    question = question_of(gate.comparison)
+    question = gate.comparison.question
     slack = gate.margin.value * (abs(other) if gate.margin.relative else 1.0)
     return GateEvidence(
         gate=gate.name,
@@ -225,7 +225,7 @@ def _operational(scored: Scored, gate: Gate, reference: ScoredSide | None) -> Ga
         reference=other,
         reference_name=named,
         difference=value - other,
-        theta=question.sign * (value - other) + question.margin_sign * slack,
+        theta=question.turned(value - other) + question.margin_sign * slack,
         confidence=gate.confidence,
         n=int(challenger.measured.get("latency_samples", 0)),
     )

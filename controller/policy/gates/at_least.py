@@ -23,8 +23,7 @@ class AtLeast(ThresholdKind):
         return value >= threshold
 
 
-AT_LEAST = AtLeast(
-    key="at_least",
+KIND = AtLeast(
     comparison=Comparison.AT_LEAST,
     keys=(
         PolicyKey(name="at_least", type="number", doc="A value no lower than this.", example="0.8"),

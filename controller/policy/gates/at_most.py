@@ -23,8 +23,7 @@ class AtMost(ThresholdKind):
         return value <= threshold
 
 
-AT_MOST = AtMost(
-    key="at_most",
+KIND = AtMost(
     comparison=Comparison.AT_MOST,
     keys=(
         PolicyKey(name="at_most", type="number", doc="A value no higher than this.", example="20"),

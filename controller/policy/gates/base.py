@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from controller.domain.decisions import Outcome, Result
 from controller.domain.evidence import GateEvidence
-from controller.domain.metrics import is_lower_better
-from controller.domain.rules import Comparison, Gate, GateQuestion, question_of
+from controller.domain.metrics import Metric, is_lower_better
+from controller.domain.rules import Comparison, Gate, GateQuestion
 from controller.policy.gates.outcomes import outcome
 
 
@@ -52,8 +52,6 @@ class Drawing:
 class GateKind(ABC):
     """One kind of gate: its key, its question to the evidence, its judging and its words."""
 
-    key: str
-    """Its comparison key in a policy, or the name of the gate that is always on."""
     comparison: Comparison
     keys: tuple[PolicyKey, ...]
     flip: FlipPoint
@@ -63,7 +61,12 @@ class GateKind(ABC):
     @property
     def question(self) -> GateQuestion:
         """What it asks of the evidence."""
-        return question_of(self.comparison)
+        return self.comparison.question
+
+    @property
+    def key(self) -> str:
+        """Its comparison key in a policy."""
+        return self.comparison.value
 
     @property
     def margin_key(self) -> str | None:
@@ -85,6 +88,14 @@ class GateKind(ABC):
     @abstractmethod
     def draw(self, gate: Gate, values: Mapping[str, Any]) -> Drawing | None:
         """What the page draws of the recorded figures; None: nothing."""
+
+    @abstractmethod
+    def never_fails(self, gate: Gate, metric: Metric | None) -> str:
+        """Why nothing can fail the gate, where ``metric`` is known and that can be told; else empty."""
+
+    @abstractmethod
+    def never_passes(self, gate: Gate, metric: Metric | None) -> str:
+        """Why nothing can pass the gate, where that can be told; else empty."""
 
     def missing(self, gate: Gate) -> str:
         """What is said where there is no evidence at all."""

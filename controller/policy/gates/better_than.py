@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from controller.domain.metrics import Metric
 from controller.domain.rules import Comparison, Gate
 from controller.policy.gates.base import FlipPoint, PolicyKey
-from controller.policy.gates.paired import PairedKind
+from controller.policy.gates.paired import PairedKind, spans_the_range
 from controller.policy.phrase import margin
 
 
@@ -26,9 +27,26 @@ class BetterThan(PairedKind):
         """Equal is not better."""
         return theta < 0
 
+    def never_fails(self, gate: Gate, metric: Metric | None) -> str:  # noqa: ARG002 (whoever is worse)
+        """Whoever is worse fails."""
+        return ""
 
-BETTER_THAN = BetterThan(
-    key="better_than",
+    def never_passes(self, gate: Gate, metric: Metric | None) -> str:
+        """It would have to be better by more than the metric allows."""
+        if metric is None:
+            return ""
+        asked = gate.margin
+        if (
+            asked.relative
+            and asked.value >= 1
+            and metric.lower_is_better
+            and metric.lower_bound == 0
+        ):
+            return f"{gate.metric} cannot be better by {asked.value:.0%}"
+        return spans_the_range(gate, metric)
+
+
+KIND = BetterThan(
     comparison=Comparison.BETTER_THAN,
     keys=(
         PolicyKey(

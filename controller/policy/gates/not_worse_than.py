@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from controller.domain.metrics import Metric
 from controller.domain.rules import Comparison, Gate
 from controller.policy.gates.base import FlipPoint, PolicyKey
-from controller.policy.gates.paired import PairedKind
+from controller.policy.gates.paired import PairedKind, spans_the_range
 from controller.policy.phrase import margin
 
 
@@ -28,9 +29,28 @@ class NotWorseThan(PairedKind):
         """Equal is not worse."""
         return theta <= 0
 
+    def never_fails(self, gate: Gate, metric: Metric | None) -> str:
+        """It accepts the largest loss that there is."""
+        if metric is None:
+            return ""
+        slack = gate.margin
+        if (
+            slack.relative
+            and slack.value >= 1
+            and metric.lower_bound == 0
+            and not metric.lower_is_better
+        ):
+            return f"{gate.metric} is never worse by {slack.value:.0%} or more"
+        return spans_the_range(gate, metric)
 
-NOT_WORSE_THAN = NotWorseThan(
-    key="not_worse_than",
+    def never_passes(self, gate: Gate, metric: Metric | None) -> str:  # noqa: ARG002 (whatever it is)
+        """No test shows that a difference is nothing."""
+        if gate.margin.value or gate.test == "point":
+            return ""
+        return "no finite number of rows shows a difference of at most nothing; give a `margin`"
+
+
+KIND = NotWorseThan(
     comparison=Comparison.NOT_WORSE_THAN,
     keys=(
         PolicyKey(

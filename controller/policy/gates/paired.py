@@ -9,6 +9,7 @@ from typing import Any
 
 from controller.domain.decisions import Outcome, Result
 from controller.domain.evidence import GateEvidence
+from controller.domain.metrics import Metric
 from controller.domain.rules import Gate
 from controller.policy.gates.base import Drawing, GateKind, gain_sign
 from controller.policy.gates.outcomes import against, outcome
@@ -66,3 +67,11 @@ class PairedKind(GateKind):
         else:
             result = Result.INCONCLUSIVE
         return outcome(gate, evidence, result, found, needed=self.need(gate), alpha=alpha)
+
+
+def spans_the_range(gate: Gate, metric: Metric) -> str:
+    """Says so where an absolute margin is no smaller than the whole range of the metric; else empty."""
+    low, high = metric.lower_bound, metric.upper_bound
+    if gate.margin.relative or low is None or high is None or gate.margin.value < high - low:
+        return ""
+    return f"{gate.metric} ranges from {low:g} to {high:g}"

@@ -1,32 +1,34 @@
-"""The kinds of gates. Everything that differs from kind to kind is asked of them."""
+"""The kinds of gates: a file for each comparison. Everything that differs from kind to kind is asked of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 
 from controller.domain.rules import Comparison, Gate
-from controller.policy.gates.at_least import AT_LEAST
-from controller.policy.gates.at_most import AT_MOST
 from controller.policy.gates.base import GateKind
-from controller.policy.gates.better_than import BETTER_THAN
-from controller.policy.gates.not_worse_than import NOT_WORSE_THAN
-
-KINDS: tuple[GateKind, ...] = (BETTER_THAN, NOT_WORSE_THAN, AT_MOST, AT_LEAST)
-"""In the order in which the reference names them."""
 
 
-def register(kinds: tuple[GateKind, ...]) -> Mapping[Comparison, GateKind]:
-    """The kinds by their comparison; ValueError unless each comparison has one kind, under its own key."""
-    by_comparison = {kind.comparison: kind for kind in kinds}
-    missing = [c.value for c in Comparison if c not in by_comparison]
-    if missing:
-        raise ValueError(f"no kind of gate for {', '.join(missing)}: add one to KINDS")
-    if [kind.key for kind in kinds] != [c.value for c in by_comparison]:
-        raise ValueError("a kind of gate stands twice in KINDS, or under another key than its own")
-    return by_comparison
+def load_kind(comparison: Comparison) -> GateKind:
+    """``KIND`` of the comparison's file. ValueError where there is none, or it is the kind of another one."""
+    name = f"controller.policy.gates.{comparison.value}"
+    try:
+        kind = import_module(name).KIND
+    except (ModuleNotFoundError, AttributeError) as error:
+        place = f"{name.replace('.', '/')}.py"
+        raise ValueError(
+            f"{comparison.value} has no kind of gate: write KIND in {place}"
+        ) from error
+    if not isinstance(kind, GateKind) or kind.comparison is not comparison:
+        raise ValueError(f"KIND in {name} is not the kind of gate of {comparison.value}")
+    return kind
 
 
-_BY_COMPARISON = register(KINDS)
+_BY_COMPARISON: Mapping[Comparison, GateKind] = {each: load_kind(each) for each in Comparison}
+
+KINDS: tuple[GateKind, ...] = tuple(_BY_COMPARISON.values())
+"""In the order of :class:`Comparison`, in which the reference names them."""
+
 COMPARISONS = tuple(kind.key for kind in KINDS)
 """The comparison keys of ``promote[]``, of which a gate has one."""
 
@@ -37,8 +39,8 @@ def kind_of(gate: Gate) -> GateKind:
 
 
 def kind_by_key(key: str) -> GateKind:
-    """The kind with this comparison key; ValueError for a key that no kind has."""
-    return _BY_COMPARISON[Comparison(key)]
+    """The kind with this comparison key; StopIteration for a key that no kind has."""
+    return next(kind for kind in KINDS if kind.key == key)
 
 
 def need(gate: Gate) -> str:

@@ -8,7 +8,8 @@ from controller.domain.decisions import Outcome, Result
 from controller.domain.evidence import GateEvidence
 from controller.domain.rules import SERVABLE as NAME
 from controller.domain.rules import Comparison, Gate
-from controller.policy.gates.at_least import AT_LEAST, AtLeast
+from controller.policy.gates.at_least import KIND as AT_LEAST
+from controller.policy.gates.at_least import AtLeast
 from controller.policy.gates.outcomes import shown
 
 
@@ -30,7 +31,5 @@ class Servable(AtLeast):
         return Outcome(name=gate.name, result=Result.PASS, sentence=what, values=values)
 
 
-SERVABLE = Servable(
-    key=NAME, comparison=Comparison.AT_LEAST, keys=(), flip=AT_LEAST.flip, improves=False
-)
+SERVABLE = Servable(comparison=Comparison.AT_LEAST, keys=(), flip=AT_LEAST.flip, improves=False)
 GATE = Gate(name=NAME, metric=NAME, comparison=Comparison.AT_LEAST, threshold=1.0)

@@ -9,6 +9,7 @@ from typing import Any
 
 from controller.domain.decisions import Outcome, Result
 from controller.domain.evidence import GateEvidence
+from controller.domain.metrics import Metric
 from controller.domain.rules import Gate
 from controller.policy.gates.base import Drawing, GateKind
 from controller.policy.phrase import format_number
@@ -39,5 +40,33 @@ class ThresholdKind(GateKind):
         """How much room the value leaves on the good side of the threshold."""
         if gate.threshold is None:
             return None
-        room = -self.question.sign * (values["challenger"] - gate.threshold)
+        room = -self.question.turned(values["challenger"] - gate.threshold)
         return Drawing(point=room, need=0.0)
+
+    def never_fails(self, gate: Gate, metric: Metric | None) -> str:
+        """The worst value that the metric can have is good enough."""
+        if metric is None or gate.threshold is None:
+            return ""
+        worst = metric.upper_bound if self.question.sign > 0 else metric.lower_bound
+        if not self.question.sign or worst is None or not self.met(worst, gate.threshold):
+            return ""
+        return _beyond(gate, worst, above=self.question.sign > 0)
+
+    def never_passes(self, gate: Gate, metric: Metric | None) -> str:
+        """The best value that the metric can have, or the one nearest to the threshold, is not good enough."""
+        if metric is None or gate.threshold is None:
+            return ""
+        low, high, sign = metric.lower_bound, metric.upper_bound, self.question.sign
+        too_low = low is not None and gate.threshold < low
+        too_high = high is not None and gate.threshold > high
+        if not sign and not too_low and not too_high:
+            return ""
+        above = sign < 0 or (not sign and too_high)
+        best = high if above else low
+        if best is None or self.met(best, gate.threshold):
+            return ""
+        return _beyond(gate, best, above=above)
+
+
+def _beyond(gate: Gate, bound: float, *, above: bool) -> str:
+    return f"{gate.metric} is never {'above' if above else 'below'} {bound:g}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from controller.domain.metrics import METRICS, Metric, find_metric, metric_names
-from controller.domain.rules import Comparison, Gate, Policy, Reference
+from controller.domain.rules import Gate, Policy, Reference
+from controller.policy.gates import KINDS, kind_of
+from controller.policy.gates.base import GateKind
 from controller.policy.triggers import DecayTrigger
 from controller.rulefmt.lints.shape import Hit, Lint, lower_is_better
 from controller.rulefmt.problems import did_you_mean
@@ -76,13 +78,13 @@ def _wrong_direction(policy: Policy) -> Iterator[Hit]:
             )
             yield Hit(1, message, "give a metric of your own another name")
     for gate in policy.promote:
-        lower = lower_is_better(policy, gate.metric)
-        if lower is True and gate.comparison is Comparison.AT_LEAST:
-            message = f"gate `{gate.name}` asks for {gate.metric} at least {gate.threshold:g}, and lower is better"
-            yield Hit(gate.line, message, f"write `at_most: {gate.threshold:g}`")
-        if lower is False and gate.comparison is Comparison.AT_MOST:
-            message = f"gate `{gate.name}` asks for {gate.metric} at most {gate.threshold:g}, and higher is better"
-            yield Hit(gate.line, message, f"write `at_least: {gate.threshold:g}`")
+        lower, kind = lower_is_better(policy, gate.metric), kind_of(gate)
+        wrong = -1.0 if lower else 1.0
+        if lower is None or gate.threshold is None or kind.question.sign != wrong:
+            continue
+        better, asked = ("lower" if lower else "higher"), kind.need(gate)
+        message = f"gate `{gate.name}` asks for {gate.metric} {asked}, and {better} is better"
+        yield Hit(gate.line, message, f"write `{_turned(kind)}: {gate.threshold:g}`")
     for condition in policy.rollback.when:
         above = condition.threshold is not None
         if above and lower_is_better(policy, condition.metric) is False:
@@ -90,78 +92,32 @@ def _wrong_direction(policy: Policy) -> Iterator[Hit]:
             yield Hit(condition.line, message)
 
 
+def _turned(kind: GateKind) -> str:
+    """The key of the first kind that bounds the other side."""
+    return next(
+        k.key for k in KINDS if not k.question.paired and k.question.sign == -kind.question.sign
+    )
+
+
 def _cannot_fail(policy: Policy) -> Iterator[Hit]:
     for gate in policy.promote:
-        why = _never_fails(policy, gate)
+        why = kind_of(gate).never_fails(gate, _bounded(policy, gate.metric))
         if why:
             yield Hit(gate.line, f"gate `{gate.name}` cannot fail: {why}", "tighten or delete it")
 
 
-def _never_fails(policy: Policy, gate: Gate) -> str:
-    metric = _bounded(policy, gate.metric)
-    if metric is None:
-        return ""
-    low, high, value = metric.lower_bound, metric.upper_bound, gate.threshold
-    if value is not None:
-        if gate.comparison is Comparison.AT_MOST and high is not None and value >= high:
-            return f"{gate.metric} is never above {high:g}"
-        if gate.comparison is Comparison.AT_LEAST and low is not None and value <= low:
-            return f"{gate.metric} is never below {low:g}"
-        return ""
-    if gate.comparison is not Comparison.NOT_WORSE_THAN:
-        return ""
-    margin = gate.margin
-    if margin.relative and margin.value >= 1 and not metric.lower_is_better and low == 0:
-        return f"{gate.metric} is never worse by {margin.value:.0%} or more"
-    absolute = not margin.relative and low is not None and high is not None
-    if absolute and high is not None and low is not None and margin.value >= high - low:
-        return f"{gate.metric} ranges from {low:g} to {high:g}"
-    return ""
-
-
 def _cannot_pass(policy: Policy) -> Iterator[Hit]:
     for gate in policy.promote:
-        why = _never_passes(policy, gate)
+        why = kind_of(gate).never_passes(gate, _bounded(policy, gate.metric))
         if why and not gate.dry_run:
             yield Hit(gate.line, f"gate `{gate.name}` cannot pass: {why}", "loosen or delete it")
     yield from _contradictions(policy)
 
 
-def _never_passes(policy: Policy, gate: Gate) -> str:
-    zero = gate.comparison is Comparison.NOT_WORSE_THAN and not gate.margin.value
-    if zero and gate.test != "point":
-        return "no finite number of rows shows a difference of at most nothing; give a `margin`"
-    metric = _bounded(policy, gate.metric)
-    if metric is None:
-        return ""
-    low, high, value = metric.lower_bound, metric.upper_bound, gate.threshold
-    if (
-        gate.comparison is Comparison.AT_MOST
-        and low is not None
-        and value is not None
-        and value < low
-    ):
-        return f"{gate.metric} is never below {low:g}"
-    if (
-        gate.comparison is Comparison.AT_LEAST
-        and high is not None
-        and value is not None
-        and value > high
-    ):
-        return f"{gate.metric} is never above {high:g}"
-    if gate.comparison is Comparison.BETTER_THAN:
-        if gate.margin.relative and gate.margin.value >= 1 and metric.lower_is_better and low == 0:
-            return f"{gate.metric} cannot be better by {gate.margin.value:.0%}"
-        ranged = low is not None and high is not None and not gate.margin.relative
-        if ranged and low is not None and high is not None and gate.margin.value >= high - low:
-            return f"{gate.metric} ranges from {low:g} to {high:g}"
-    return ""
-
-
 def _contradictions(policy: Policy) -> Iterator[Hit]:
     counting = [g for g in policy.promote if not g.dry_run and g.threshold is not None]
-    for floor in (g for g in counting if g.comparison is Comparison.AT_LEAST):
-        for ceiling in (g for g in counting if g.comparison is Comparison.AT_MOST):
+    for floor in (g for g in counting if kind_of(g).question.sign < 0):
+        for ceiling in (g for g in counting if kind_of(g).question.sign > 0):
             both = floor.metric == ceiling.metric
             if both and (floor.threshold or 0.0) > (ceiling.threshold or 0.0):
                 message = f"nothing passes both gate `{floor.name}` and gate `{ceiling.name}`"
@@ -173,7 +129,7 @@ def _unanchored(policy: Policy) -> Iterator[Hit]:
     counting = [g for g in policy.promote if not g.dry_run]
     for gate in counting:
         slides = (
-            gate.comparison is Comparison.NOT_WORSE_THAN
+            kind_of(gate).question.margin_sign < 0
             and gate.reference in {Reference.CHAMPION, Reference.PREVIOUS}
             and gate.margin.value > 0
         )
@@ -192,7 +148,7 @@ def _unanchored(policy: Policy) -> Iterator[Hit]:
 def _bounds(other: Gate, gate: Gate) -> bool:
     if other is gate or other.metric != gate.metric:
         return False
-    improves = other.comparison is Comparison.BETTER_THAN and other.reference is Reference.CHAMPION
+    improves = kind_of(other).improves and other.reference is Reference.CHAMPION
     anchored = other.reference in {Reference.ANCHOR, Reference.BASELINE}
     return improves or anchored or other.threshold is not None
 
@@ -209,7 +165,7 @@ def _unbudgeted_anchor(policy: Policy) -> Iterator[Hit]:
 
 def _bare_comparison(policy: Policy) -> Iterator[Hit]:
     for gate in policy.promote:
-        if gate.test == "point" and gate.comparison is Comparison.BETTER_THAN and not gate.dry_run:
+        if gate.test == "point" and kind_of(gate).improves and not gate.dry_run:
             message = f"gate `{gate.name}` compares bare numbers"
             yield Hit(gate.line, message, "delete `test: point`")
 

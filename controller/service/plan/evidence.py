@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from controller.domain.evidence import Evaluation, GateEvidence
-from controller.domain.rules import SERVABLE, Gate, Policy, question_of
+from controller.domain.rules import SERVABLE, Gate, Policy
 
 _MOST = 243
 """Alternatives of one evaluation that are tried (five gates of which nothing is known)."""
@@ -72,7 +72,7 @@ def evidence_question(gate: Gate) -> object:
 
 def _slack(gate: Gate) -> tuple[float, bool]:
     """What is added to the loss before it is held against zero, and whether it is a share of the reference."""
-    value = question_of(gate.comparison).margin_sign * gate.margin.value
+    value = gate.comparison.question.margin_sign * gate.margin.value
     return (value, gate.margin.relative) if value else (0.0, False)
 
 

@@ -11,7 +11,7 @@ from statistics import NormalDist
 
 from controller.domain.evidence import Evaluation, GateEvidence, HoldoutView
 from controller.domain.metrics import is_lower_better
-from controller.domain.rules import SERVABLE, Gate, question_of
+from controller.domain.rules import SERVABLE, Gate
 from controller.domain.runs import Run
 from controller.rulefmt.testcases import Against, RuleTestCandidate, RuleTestMetric
 
@@ -83,7 +83,7 @@ def _compared(plain: GateEvidence, gate: Gate, value: float, reference: Against)
         if is_lower_better(gate.metric, higher_is_better=gate.higher_is_better)
         else -difference
     )
-    theta = loss + question_of(gate.comparison).margin_sign * margin
+    theta = loss + gate.comparison.question.margin_sign * margin
     compared = replace(
         plain,
         reference=reference.value,

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from controller.domain.evidence import GateEvidence
 from controller.domain.metrics import METRICS, PredictionType
-from controller.evidence.compare import Need, Options, Question, compare_models
+from controller.domain.rules import Comparison
+from controller.evidence.compare import Options, Question, compare_models
 
 RNG = np.random.default_rng(42)
 N = 800
@@ -23,8 +24,8 @@ Y = RNG.normal(20.0, 5.0, N)
 GOOD = Y + RNG.normal(0.0, 1.0, N)
 BAD = Y + RNG.normal(0.0, 1.5, N)
 POOR = Y + RNG.normal(0.0, 6.0, N)
-BETTER = Question(metric="mae", need=Need.SUPERIORITY)
-NOT_WORSE = Question(metric="mae", need=Need.NON_INFERIORITY, margin=0.1)
+BETTER = Question(metric="mae", comparison=Comparison.BETTER_THAN)
+NOT_WORSE = Question(metric="mae", comparison=Comparison.NOT_WORSE_THAN, margin=0.1)
 
 
 def passes(evidence: GateEvidence) -> bool:
@@ -89,7 +90,7 @@ def test_a_better_challenger_passes_and_a_worse_one_fails() -> None:
 def test_every_kind_of_metric_sees_the_better_model(
     metric: str, y: Any, good: Any, bad: Any
 ) -> None:
-    question = Question(metric=metric, need=Need.SUPERIORITY)
+    question = Question(metric=metric, comparison=Comparison.BETTER_THAN)
     options = Options(resamples=1000)
     up, down = (
         compare_models(y, good, bad, question, options),
@@ -110,8 +111,8 @@ def test_every_kind_of_metric_sees_the_better_model(
         (replace(BETTER, margin=0.1, relative=True), "new - 0.9 * old"),
         (NOT_WORSE, "new - old - 0.1"),
         (replace(NOT_WORSE, relative=True), "new - 1.1 * old"),
-        (Question(metric="mae", need=Need.AT_MOST, threshold=2.0), "new - 2"),
-        (Question(metric="mae", need=Need.AT_LEAST, threshold=2.0), "2 - new"),
+        (Question(metric="mae", comparison=Comparison.AT_MOST, threshold=2.0), "new - 2"),
+        (Question(metric="mae", comparison=Comparison.AT_LEAST, threshold=2.0), "2 - new"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -122,7 +123,9 @@ def test_theta_of_each_need(question: Question, theta: str) -> None:
 
 
 def test_scores_turn_the_sign_and_the_relative_margin() -> None:
-    question = Question(metric="r2", need=Need.NON_INFERIORITY, margin=0.1, relative=True)
+    question = Question(
+        metric="r2", comparison=Comparison.NOT_WORSE_THAN, margin=0.1, relative=True
+    )
     found = compare_models(Y, BAD, GOOD, question)
     assert found.challenger is not None
     assert found.reference is not None
@@ -133,10 +136,10 @@ def test_scores_turn_the_sign_and_the_relative_margin() -> None:
 @pytest.mark.parametrize(
     ("question", "expected"),
     [
-        (Question(metric="mae", need=Need.AT_MOST, threshold=1.0), True),
-        (Question(metric="mae", need=Need.AT_MOST, threshold=0.5), False),
-        (Question(metric="r2", need=Need.AT_LEAST, threshold=0.5), True),
-        (Question(metric="r2", need=Need.AT_LEAST, threshold=0.99), False),
+        (Question(metric="mae", comparison=Comparison.AT_MOST, threshold=1.0), True),
+        (Question(metric="mae", comparison=Comparison.AT_MOST, threshold=0.5), False),
+        (Question(metric="r2", comparison=Comparison.AT_LEAST, threshold=0.5), True),
+        (Question(metric="r2", comparison=Comparison.AT_LEAST, threshold=0.99), False),
     ],
     ids=["mae at most 1", "mae at most 0.5", "r2 at least 0.5", "r2 at least 0.99"],
 )
@@ -196,7 +199,7 @@ def test_zero_weights_leave_rows_out() -> None:
 @pytest.mark.parametrize("blocks", [False, True], ids=["rows", "blocks"])
 def test_the_same_seed_gives_the_same_bits(metric: str, *, blocks: bool) -> None:
     options = Options(seed=5, resamples=500, blocks=np.arange(N) % 40 if blocks else None)
-    question = Question(metric=metric, need=Need.SUPERIORITY)
+    question = Question(metric=metric, comparison=Comparison.BETTER_THAN)
     one, two = (compare_models(Y, GOOD, BAD, question, options) for _ in range(2))
     assert one == two
     other = compare_models(Y, GOOD, BAD, question, replace(options, seed=6))
@@ -246,7 +249,7 @@ def test_hard_classes_get_mcnemar() -> None:
     champion[:25] = 1 - champion[:25]
     challenger[30:45] = 1 - challenger[30:45]
     found = compare_models(
-        y, challenger, champion, Question(metric="accuracy", need=Need.SUPERIORITY)
+        y, challenger, champion, Question(metric="accuracy", comparison=Comparison.BETTER_THAN)
     )
     assert found.details["test"] == "mcnemar"
     assert (found.details["mcnemar_b"], found.details["mcnemar_c"]) == (15, 25)
@@ -259,7 +262,7 @@ def test_hard_classes_get_mcnemar() -> None:
         y,
         challenger,
         champion,
-        Question(metric="accuracy", need=Need.SUPERIORITY),
+        Question(metric="accuracy", comparison=Comparison.BETTER_THAN),
         Options(test="bootstrap"),
     )
     assert by_loss.details["mcnemar_p"] == found.details["mcnemar_p"]
@@ -317,7 +320,7 @@ def test_identical_in_truth_is_hardly_ever_promoted() -> None:
 
 NAN = np.where(np.arange(N) == 5, np.nan, GOOD)
 INF = np.where(np.arange(N) == 5, np.inf, GOOD)
-CLASSES = Question(metric="roc_auc", need=Need.SUPERIORITY)
+CLASSES = Question(metric="roc_auc", comparison=Comparison.BETTER_THAN)
 WRONG: dict[str, tuple[Any, Any, Any, Question, Options, str]] = {
     "empty holdout": ([], [], [], BETTER, Options(), "empty"),
     "one row": ([1.0], [1.0], [2.0], BETTER, Options(), "One row"),
@@ -385,7 +388,14 @@ WRONG: dict[str, tuple[Any, Any, Any, Question, Options, str]] = {
     "log of negative": (Y - 50, GOOD, BAD, replace(BETTER, metric="rmsle"), Options(), "above -1"),
     "largest error": (Y, GOOD, BAD, replace(BETTER, metric="max_error"), Options(), "p99"),
     "no reference": (Y, GOOD, None, BETTER, Options(), "no reference"),
-    "no threshold": (Y, GOOD, None, Question(metric="mae", need=Need.AT_MOST), Options(), "needs"),
+    "no threshold": (
+        Y,
+        GOOD,
+        None,
+        Question(metric="mae", comparison=Comparison.AT_MOST),
+        Options(),
+        "needs",
+    ),
     "one block": (Y, GOOD, BAD, BETTER, Options(blocks=np.zeros(N)), "one block"),
     "missing block": (Y, GOOD, BAD, BETTER, Options(blocks=[None, *range(N - 1)]), "no block"),
     "unreadable time": (Y, GOOD, BAD, BETTER, Options(time=["soon"] * N), "times"),
@@ -453,7 +463,7 @@ metrics = st.sampled_from(
     challenger=columns,
     reference=columns,
     metric=metrics,
-    need=st.sampled_from(Need),
+    comparison=st.sampled_from(Comparison),
     margin=st.floats(),
     relative=st.booleans(),
     threshold=st.none() | st.floats(),
@@ -467,7 +477,7 @@ def test_no_input_raises_or_leaks_nan(
     challenger: Any,
     reference: Any,
     metric: str,
-    need: Need,
+    comparison: Comparison,
     margin: float,
     relative: bool,
     threshold: float | None,
@@ -476,7 +486,7 @@ def test_no_input_raises_or_leaks_nan(
     weights: Any,
 ) -> None:
     question = Question(
-        metric=metric, need=need, margin=margin, relative=relative, threshold=threshold
+        metric=metric, comparison=comparison, margin=margin, relative=relative, threshold=threshold
     )
     options = Options(confidence=confidence, blocks=blocks, weights=weights, resamples=20)
     assert_plain(compare_models(y, challenger, reference, question, options))
