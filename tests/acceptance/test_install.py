@@ -9,13 +9,14 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -127,13 +128,12 @@ class Outside:
             process.wait(60)
 
     def until_champion(self, log: Path) -> list[dict[str, Any]]:
-        deadline = time.monotonic() + PATIENCE
-        while True:
+        def crowned() -> list[dict[str, Any]] | None:
             versions = self._versions()
-            if any(one["champion"] for one in versions):
-                return versions
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.5)
+            return versions if any(one["champion"] for one in versions) else None
+
+        found: list[dict[str, Any]] = until(crowned, PATIENCE, words=log.read_text, pause=0.5)
+        return found
 
     def _versions(self) -> list[dict[str, Any]]:
         done = subprocess.run(

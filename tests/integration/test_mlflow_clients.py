@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +30,7 @@ from controller.settings import load_settings
 from tests.support.command import PATH, POLICY
 from tests.support.makers import AT, MODEL, decide, seat
 from tests.support.mlflow import MlflowServer
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.long
 
@@ -251,7 +251,9 @@ def test_a_webhook_of_a_real_server_brings_the_look_forward(store: SqlStore, tmp
         with Server(settings, store) as ours:
             server.run(HOOK, server.url, f"{ours.url.rstrip('/')}/v1/events/mlflow", secret)
             server.run(MOVE, server.url, MODEL)
-            wait_for(lambda: publisher.run_once().told == 1, "the webhook")
+            until(
+                lambda: publisher.run_once().told == 1, words=lambda: "no webhook came", pause=0.1
+            )
             engine.run_once()
             assert publisher.run_once().moved == 1
         there = team.pointed(MODEL, "champion")
@@ -259,13 +261,6 @@ def test_a_webhook_of_a_real_server_brings_the_look_forward(store: SqlStore, tmp
         assert there.number == 2
     finally:
         server.remove()
-
-
-def wait_for(happened: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, f"{what} did not come"
-        time.sleep(0.1)
 
 
 def test_a_client_loads_what_was_published_at_the_teams_server(

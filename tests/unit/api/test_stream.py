@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from controller.entrypoints.api.serve import Server
 from controller.entrypoints.api.watch import EventWatch, Listener, News
 from tests.support.house import MODEL
 from tests.support.page import Office
+from tests.support.waiting import until as wait_until
 
 
 def test_the_stream_tells_of_decisions_and_has_a_bound(tmp_path: Path):
@@ -92,10 +92,9 @@ async def streams(office: Office, count: int) -> AsyncIterator[list[Stream]]:
 
 
 async def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "waited in vain"
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize(
@@ -163,16 +162,15 @@ def test_a_reader_that_does_not_read_loses_its_connection_and_nobody_else_does(
         slow.connect(("127.0.0.1", port))
         head = f"GET /v1/stream HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {office.token()}\r\n\r\n"
         slow.sendall(head.encode())
-        deadline = time.monotonic() + 30
-        while not watch._listeners:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        while watch.open:
-            assert time.monotonic() < deadline, "the slow reader kept its place"
+        wait_until(lambda: watch._listeners)
+
+        def told_enough() -> bool:
             for listener in tuple(watch._listeners):
                 loop = listener.ready._loop if hasattr(listener.ready, "_loop") else None
                 if loop is not None:
                     loop.call_soon_threadsafe(listener.tell, News(MODEL, b"x" * 1_000_000, 0))
-            time.sleep(0.02)
+            return not watch.open
+
+        wait_until(told_enough, words=lambda: "the slow reader kept its place")
         slow.close()
         assert office.client().get("/v1/models").status_code == 200

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections import defaultdict
@@ -31,6 +30,7 @@ from controller.service.observe.observer import Observer, Watching
 from controller.service.readiness import Condition, Watched, conditions
 from tests.support.house import MODEL, UNDECIDED, House
 from tests.support.makers import AT, HOUR, decide, spec
+from tests.support.waiting import until
 
 PROMTOOL = shutil.which("promtool")
 
@@ -186,9 +186,7 @@ def test_a_scrape_does_not_wait_for_a_database_that_hangs():
     watch.live()
     watch.observer.figures()
     release = watch.store.hangs = threading.Event()
-    deadline = time.monotonic() + 20
-    while watch.value("incumbent_database_up") == 1:
-        assert time.monotonic() < deadline
+    until(lambda: watch.value("incumbent_database_up") == 0)
     assert watch.value("incumbent_champion_version", MODEL) == 1
     release.set()
 
