@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from controller.crashpoints import reach
 from controller.domain.canonical import digest
@@ -23,6 +24,11 @@ from controller.ports import ActiveRules, Clock, RuleSource, RuleText, Store, Tr
 from controller.service.active_policies import Parse
 
 log = logging.getLogger(__name__)
+
+PORTION = 50
+"""Models that one transaction gives other rules: at the first start of hundreds all other writers would wait."""
+
+_Write = Callable[[Transaction], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,15 +120,18 @@ class SyncRules:
             for model in active.keys() | set(fresh)
             if model not in gone and _refusal(active, model, fresh) != refused.get(model, "")
         ]
-        if fresh or gone or told:
+        writes: list[_Write] = [
+            *(partial(self._activate, model=model, text=good[model]) for model in fresh),
+            *(partial(self._retire, model=model, path=active[model].ref.path) for model in gone),
+            *(
+                partial(self._refuse, rules=active.get(m), model=m, why=refused.get(m, ""))
+                for m in told
+            ),
+        ]
+        for start in range(0, len(writes), PORTION):
             with self._store.begin() as tx:
-                for model in fresh:
-                    self._activate(tx, model, good[model])
-                for model in gone:
-                    self._retire(tx, model, active[model].ref.path)
-                for model in told:
-                    tx.rules.refuse(model, refused.get(model, ""))
-                    self._notify(tx, active.get(model), refused.get(model, ""))
+                for write in writes[start : start + PORTION]:
+                    write(tx)
                 reach("rules-written")
             reach("rules-in-force")
         return SyncReport(
@@ -132,7 +141,7 @@ class SyncRules:
             refusals=tuple(dict.fromkeys(w.refused for w in wanted if w.refused)),
         )
 
-    def _activate(self, tx: Transaction, model: str, text: RuleText) -> None:
+    def _activate(self, tx: Transaction, *, model: str, text: RuleText) -> None:
         ref = RulesRef(
             path=text.path,
             blob=text.blob,
@@ -147,6 +156,10 @@ class SyncRules:
             text.path,
             extra={"action": "rules_activated", "model": model, "blob": text.blob},
         )
+
+    def _refuse(self, tx: Transaction, *, rules: ActiveRules | None, model: str, why: str) -> None:
+        tx.rules.refuse(model, why)
+        self._notify(tx, rules, why)
 
     def _notify(self, tx: Transaction, rules: ActiveRules | None, reason: str) -> None:
         """Tell whom the rules in force want told that newer ones are refused; each reason once."""
@@ -163,7 +176,7 @@ class SyncRules:
             }
             tx.outbox.put("notify", f"rules:{rules.model}:{known}:{channel}", payload)
 
-    def _retire(self, tx: Transaction, model: str, path: str) -> None:
+    def _retire(self, tx: Transaction, *, model: str, path: str) -> None:
         tx.rules.retire(model, f"{path} is gone.", self._clock.now())
         log.info("rules gone: %s", path, extra={"action": "rules_retired", "model": model})
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import threading
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -38,6 +36,7 @@ from controller.adapters.sql.schedules import SqlSchedules
 from controller.adapters.sql.session import SqlSession
 from controller.adapters.sql.signals import SqlSignals
 from controller.adapters.sql.sources import SqlHints, SqlSources
+from controller.adapters.sql.turns import turns_at
 from controller.adapters.sql.use import SqlAliases, SqlConsumers, SqlKeeps
 from controller.domain.errors import Unavailable
 from controller.domain.marks import SigningKeys
@@ -106,11 +105,9 @@ class SqlStore:
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
             self._looker = self._writer.execution_options(isolation_level="AUTOCOMMIT")
-        self._lock = threading.Lock()
-        self._owner: int | None = None
+        self._turns = turns_at(Path(self._url.database or "")) if is_sqlite(self._url) else None
         self._keys = keys
         self._secret = secrets.token_hex(32)
-        _unlock_after_fork(self)
 
     @property
     def place(self) -> str:
@@ -119,22 +116,18 @@ class SqlStore:
 
     @contextmanager
     def begin(self) -> Iterator[SqlTransaction]:
-        if not is_sqlite(self._url):
+        if self._turns is None:
             with self._transaction(self._writer, writes=True) as transaction:
                 yield transaction
             return
-        if self._owner == threading.get_ident():
-            raise RuntimeError("a transaction is open in this thread; one inside another cannot be")
         # Threads queue here, in order and without polling; SQLite's own lock is for other processes.
-        if not self._lock.acquire(timeout=BUSY_SECONDS):
+        if not self._turns.acquire(BUSY_SECONDS):
             raise Unavailable(f"The database {self.place} is locked by another thread.")
-        self._owner = threading.get_ident()
         try:
             with self._transaction(self._writer, writes=True) as transaction:
                 yield transaction
         finally:
-            self._owner = None
-            self._lock.release()
+            self._turns.release()
 
     @contextmanager
     def read(self, *, snapshot: bool = True) -> Iterator[SqlTransaction]:
@@ -163,16 +156,3 @@ class SqlStore:
                     session.check_complete()
         except SQLAlchemyError as error:
             raise translate(error, self.place) from error
-
-
-def _unlock_after_fork(store: SqlStore) -> None:
-    """A child is forked while another thread may hold the lock; that thread does not exist in the child."""
-    reference = weakref.ref(store)
-
-    def in_child() -> None:
-        alive = reference()
-        if alive is not None:
-            alive._lock = threading.Lock()  # noqa: SLF001 - a function of this class in all but name
-            alive._owner = None  # noqa: SLF001
-
-    os.register_at_fork(after_in_child=in_child)

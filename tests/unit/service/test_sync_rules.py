@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
@@ -7,9 +9,9 @@ import pytest
 from controller.adapters.memory import MemoryRules
 from controller.domain.catalog import NewFreeVersion
 from controller.domain.errors import Unavailable
-from controller.ports import RuleText
+from controller.ports import RuleText, Store, Transaction
 from controller.rulefmt import blob_id, load_policy
-from controller.service.sync_rules import SyncRules
+from controller.service.sync_rules import PORTION, SyncRules
 from tests.support.house import House
 
 POLICY = """\
@@ -204,3 +206,37 @@ def test_a_policy_does_not_take_the_name_of_a_free_model():
         moved = tx.catalog.by_alias("a-mlflow", "champion")
     assert moved is not None
     assert moved.number == 7
+
+
+class Portions:
+    """The store of a house; it notes how many models have rules after each transaction that writes."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.active: list[int] = []
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        with self.store.begin() as tx:
+            yield tx
+            self.active.append(len(tx.rules.all_active()))
+
+    def read(self, *, snapshot: bool = True) -> AbstractContextManager[Transaction]:
+        return self.store.read(snapshot=snapshot)
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def test_very_many_rules_come_and_go_in_portions():
+    """Between two of them others may write: the first start of hundreds kept all waiting until they gave up."""
+    rules = Rules()
+    portions = Portions(rules.house.store)
+    rules.service = SyncRules(portions, rules.house.clock, rules.source, load_policy)
+    texts = [text(f"m{number}") for number in range(2 * PORTION + 1)]
+    assert rules.sync(*texts).activated == len(texts)
+    assert portions.active == [PORTION, 2 * PORTION, 2 * PORTION + 1]
+    assert rules.sync().retired == len(texts)
+    assert portions.active[3:] == [PORTION + 1, 1, 0]
+    assert rules.sync().changes == 0
+    assert len(portions.active) == 6
