@@ -42,11 +42,11 @@ def format_duration(span: timedelta) -> str:
     return "".join(parts) or "0s"
 
 
-def listing(names: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
+def listing(names: Sequence[str], word: str = "and") -> str:
+    """``a``, ``a and b``, ``a, b and c``; or with another word."""
     if len(names) <= 1:
         return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{', '.join(names[:-1])} {word} {names[-1]}"
 
 
 def count(quantity: int, noun: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -33,6 +34,7 @@ from controller.domain.rules import (
     WhenInconclusive,
 )
 from controller.policy.gates import kind_by_key
+from controller.policy.triggers import TRIGGERS
 from controller.rulefmt.names import (
     comparison_of,
     condition_name,
@@ -41,8 +43,9 @@ from controller.rulefmt.names import (
     trigger_name,
 )
 from controller.rulefmt.sections import Values
-from controller.rulefmt.triggers.base import Place, Ways
-from controller.rulefmt.triggers.registry import FORMATS
+
+Ways = Mapping[str, bool]
+"""Directions of the team's own metrics: True where higher is better."""
 
 _DEFAULT_FRACTION = 0.2
 
@@ -176,8 +179,10 @@ def _search(v: Values, ways: Ways) -> Search:
 
 def _trigger(v: Values, ways: Ways) -> Trigger:
     kind = trigger_kind(v)
-    place: Place = {"name": trigger_name(v), "line": v.line}
-    return FORMATS[kind].build(place, v[kind], ways)
+    built: Trigger = TRIGGERS[kind].build(
+        {"name": trigger_name(v), "line": v.line}, v[kind].values, ways
+    )
+    return built
 
 
 def _limits(v: Values) -> Limits:

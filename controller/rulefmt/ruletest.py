@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from controller.domain.rules import SERVABLE, Policy
-from controller.policy.triggers import kind_of
+from controller.policy.triggers import TRIGGERS, kind_of
 from controller.rulefmt.nodes import read_nodes
 from controller.rulefmt.problems import Position, Problem, Problems, did_you_mean
-from controller.rulefmt.schema.ruletest import RULE_TEST, SIGNALS
+from controller.rulefmt.schema.ruletest import EVENTS, RULE_TEST, SIGNALS
 from controller.rulefmt.sections import Values
 from controller.rulefmt.testcases import (
     Against,
@@ -27,7 +27,6 @@ from controller.rulefmt.testcases import (
     RuleTests,
     SliceMeasured,
 )
-from controller.rulefmt.triggers.registry import EVENTS, FORMATS
 from controller.rulefmt.types import BAD
 
 DEFAULT_START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -96,8 +95,8 @@ def _check_event(event: RuleTestEvent, policy: Policy, problems: Problems) -> No
     if event.kind not in EVENTS:
         return
     listening = [t for t in policy.triggers if kind_of(t).signal == event.kind]
-    formats = [FORMATS[key] for key in {trigger.kind: None for trigger in listening}]
-    messages = [item.check_event(event, listening) for item in formats]
+    kinds = [TRIGGERS[key] for key in {trigger.kind: None for trigger in listening}]
+    messages = [kind.unseen(event.payload, listening) for kind in kinds]
     if not listening:
         messages = [f"the policy has no {event.kind} trigger, so this signal shows nothing"]
     for message in messages[:1] if all(messages) else ():
@@ -167,7 +166,7 @@ def _series(test: Values) -> list[RuleTestEvent]:
     merged: dict[tuple[str, timedelta], RuleTestEvent] = {}
     last = test["expect"][-1]["at"]
     for series in test["series"] or ():
-        kind, words = next((k, f.series) for k, f in FORMATS.items() if f.series and series.has(k))
+        kind, words = next((k, f.series) for k, f in TRIGGERS.items() if f.series and series.has(k))
         for step, value in enumerate(series["new_data"] or series["values"]):
             at = step * test["interval"]
             if value is None or at > last:
@@ -178,7 +177,7 @@ def _series(test: Values) -> list[RuleTestEvent]:
             else:
                 events.append(event)
             payload: Any = event.payload
-            words.fill(payload, series, value)
+            words.fill(payload, series.values, value)
     return [*events, *merged.values()]
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from controller.domain.rules import Comparison, Gate
-from controller.policy.gates.base import FlipPoint, PolicyKey
+from controller.policy.gates.base import FlipPoint
 from controller.policy.gates.threshold import ThresholdKind
+from controller.policy.keys import PolicyKey
 from controller.policy.phrase import format_number
 
 

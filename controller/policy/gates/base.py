@@ -12,17 +12,7 @@ from controller.domain.evidence import GateEvidence
 from controller.domain.metrics import Metric, is_lower_better
 from controller.domain.rules import Comparison, Gate, GateQuestion
 from controller.policy.gates.outcomes import outcome
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PolicyKey:
-    """A key of ``promote[]`` that a kind brings with it."""
-
-    name: str
-    type: Literal["reference", "amount", "number"]
-    doc: str
-    example: str
-    default: str | None = None
+from controller.policy.keys import PolicyKey
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

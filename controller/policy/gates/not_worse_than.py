@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from controller.domain.metrics import Metric
 from controller.domain.rules import Comparison, Gate
-from controller.policy.gates.base import FlipPoint, PolicyKey
+from controller.policy.gates.base import FlipPoint
 from controller.policy.gates.paired import PairedKind, spans_the_range
+from controller.policy.keys import PolicyKey
 from controller.policy.phrase import margin
 
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar
 
 from controller.domain.decisions import Outcome, Result
 from controller.domain.rules import Trigger
 from controller.domain.runs import RunKind
 from controller.domain.signals import Signal, SignalKind
 from controller.policy.context import DecisionContext
+from controller.policy.keys import PolicyKey
 
 T = TypeVar("T", bound=Trigger)
+
+
+class Place(TypedDict):
+    """What every trigger has: its name, and the line on which it begins."""
+
+    name: str
+    line: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,12 +53,33 @@ class TriggerVerdict:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesFormat:
+    """How a rule test's series of this kind becomes signals. ``fill`` writes one step's value into a payload.
+
+    ``is_merged``: all series of the kind that have a value at one time come in one signal.
+    """
+
+    fill: Callable[[dict[str, Any], Mapping[str, Any], float], None]
+    is_merged: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class TriggerKind(ABC, Generic[T]):
     """One kind of trigger. The attributes without a default must be said; so must the abstract methods."""
 
     key: str
     """Its key in a policy, and the word for it everywhere else."""
+    doc: str
+    """When it fires, in a sentence of the reference."""
+    keys: tuple[PolicyKey, ...]
+    """What a policy says of it. Each is the field of ``value`` with this name, unless ``build`` says otherwise."""
+    example: str
+    """Its section in a policy, as YAML on one line."""
+    event: str | None
+    """An example of the payload of a rule test's signal; None: the signals come by themselves."""
+    series: SeriesFormat | None
+    """How a rule test's series is read; None: it has no series."""
     value: type[T]
     """What a policy holds of it."""
     signal: SignalKind
@@ -65,6 +94,10 @@ class TriggerKind(ABC, Generic[T]):
     """The runs whose reports it reads, beside the signals that somebody sent."""
     unasked: str = ""
     """What such a report is told that made no trigger fire."""
+    one_of: tuple[str, ...] = ()
+    """Of which of its keys a policy says exactly one."""
+    only_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Keys that mean something only next to one of others."""
 
     @abstractmethod
     def evaluate(
@@ -80,6 +113,21 @@ class TriggerKind(ABC, Generic[T]):
 
         ``before`` is the trigger of that name in the old policy, ``found`` the recorded payloads.
         """
+
+    def build(
+        self, place: Place, said: Mapping[str, Any], higher_is_better: Mapping[str, bool]
+    ) -> T:
+        """What a policy holds, of what was read of the keys with their defaults.
+
+        ``higher_is_better`` are the directions of the team's own metrics.
+        """
+        del higher_is_better
+        return self.value(**place, **said)
+
+    def unseen(self, payload: Mapping[str, Any], triggers: Iterable[Trigger]) -> str | None:
+        """Why a rule test's signal shows nothing to any of the policy's triggers of this kind; None: it does."""
+        del payload, triggers
+        return None
 
     def is_meant(self, signal: Signal, trigger: T) -> bool:
         """Whether a signal that feeds the kind is for this trigger."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
@@ -13,8 +13,10 @@ from controller.domain.runs import RunKind
 from controller.domain.signals import Signal, SignalKind
 from controller.policy.context import DecisionContext
 from controller.policy.decayed import decay_figures
-from controller.policy.phrase import format_number
-from controller.policy.triggers.watched import Reading, WatchedKind, WatchedTrigger
+from controller.policy.keys import PolicyKey
+from controller.policy.phrase import format_number, listing
+from controller.policy.triggers.base import Place, SeriesFormat
+from controller.policy.triggers.watched import HELD, Reading, WatchedKind, WatchedTrigger
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +38,26 @@ class DecayTrigger(WatchedTrigger):
 @dataclass(frozen=True, kw_only=True)
 class DecayKind(WatchedKind[DecayTrigger]):
     """Reads finished decay runs, and decay signals that somebody sent."""
+
+    def build(
+        self, place: Place, said: Mapping[str, Any], higher_is_better: Mapping[str, bool]
+    ) -> DecayTrigger:
+        """With the direction of the metric, which the policy may say in another place."""
+        margin, relative = said["margin"]
+        read = {
+            **said,
+            "worse_than": Reference(said["worse_than"]),
+            "margin": Margin(value=float(margin), relative=relative),
+            "higher_is_better": higher_is_better.get(said["metric"]),
+        }
+        return super().build(place, read, higher_is_better)
+
+    def unseen(self, payload: Mapping[str, Any], triggers: Iterable[Trigger]) -> str | None:
+        """The metrics that the policy's triggers look at are others."""
+        metrics = {trigger.metric for trigger in triggers if isinstance(trigger, DecayTrigger)}
+        if not metrics or payload.get("metric") in metrics:
+            return None
+        return f"the decay trigger looks at {listing(sorted(metrics), 'or')}"
 
     def reports(self, reports: tuple[Signal, ...], context: DecisionContext) -> tuple[Signal, ...]:
         """Without those that take the champion back."""
@@ -59,8 +81,69 @@ class DecayKind(WatchedKind[DecayTrigger]):
         return None
 
 
+def _fill(payload: dict[str, Any], series: Mapping[str, Any], value: float) -> None:
+    payload.update(
+        metric=series["decay"],
+        value=value,
+        reference=float(series["reference"]),
+        labels=series["labels"],
+    )
+
+
 DECAY = DecayKind(
     key="decay",
+    doc="Fires when the champion has become worse, by labels that came since.",
+    keys=(
+        PolicyKey(
+            name="metric",
+            type="metric",
+            doc="The metric, computed over the window's labels.",
+            example="mae",
+            required=True,
+        ),
+        PolicyKey(
+            name="worse_than",
+            type="choice",
+            choices=("training", "previous", "anchor", "baseline"),
+            doc="What it is compared with; `training` is the champion's own value when it was promoted.",
+            example="previous",
+            default="training",
+        ),
+        PolicyKey(
+            name="margin",
+            type="amount",
+            doc="How much worse it must be.",
+            example="10%",
+            default="0",
+        ),
+        PolicyKey(
+            name="window",
+            type="duration",
+            doc="The span of labels that is looked at.",
+            example="7d",
+            default="7d",
+        ),
+        PolicyKey(
+            name="min_labels",
+            type="count",
+            doc="With fewer labels in the window it does not fire.",
+            example="1000",
+            default="100",
+        ),
+        PolicyKey(
+            name="test",
+            type="choice",
+            choices=("sequence", "adwin", "page_hinkley"),
+            doc="What proves it: a test of the metric by day that holds at every look, or a detector of `river` "
+            "over the losses row by row (extra `streams`).",
+            example="page_hinkley",
+            default="sequence",
+        ),
+        *HELD,
+    ),
+    example="{metric: mae, margin: 10%}",
+    event="{}",
+    series=SeriesFormat(fill=_fill),
     value=DecayTrigger,
     signal=SignalKind.DECAY,
     measured_by=RunKind.DECAY,

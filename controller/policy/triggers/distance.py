@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from controller.domain.drift import DriftMetric
 from controller.domain.signals import Signal
+from controller.policy.keys import PolicyKey
 from controller.policy.phrase import format_number
-from controller.policy.triggers.watched import Reading, WatchedTrigger
+from controller.policy.triggers.base import Place, SeriesFormat
+from controller.policy.triggers.watched import Reading, WatchedKind, WatchedTrigger
+
+DISTANCES = tuple(metric.value for metric in DriftMetric)
+"""Distances of two profiles that a trigger may name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +29,62 @@ class DistanceTrigger(WatchedTrigger):
     def reference_window(self) -> str:
         """What the rows are compared with."""
         return "training"
+
+
+def distance_keys(metrics: tuple[str, ...]) -> tuple[PolicyKey, ...]:
+    """What a policy says of a distance, which is one of ``metrics``."""
+    return (
+        PolicyKey(
+            name="metric",
+            type="choice",
+            choices=metrics,
+            doc="The distance of the two distributions of a column.",
+            example="jensen_shannon",
+            default="psi",
+        ),
+        PolicyKey(
+            name="above",
+            type="not_negative",
+            doc="The threshold.",
+            example="0.2",
+            default_says="where the column's verdict is an alert (docs/reference/drift.md)",
+        ),
+        PolicyKey(
+            name="columns",
+            type="columns",
+            doc="The columns that are looked at; one above the threshold is enough.",
+            example="[distance, carrier]",
+            default_says="all features",
+        ),
+    )
+
+
+D = TypeVar("D", bound=DistanceTrigger)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistanceKind(WatchedKind[D]):
+    """A kind that watches a distance."""
+
+    def build(
+        self, place: Place, said: Mapping[str, Any], higher_is_better: Mapping[str, bool]
+    ) -> D:
+        """A threshold is a float, however it is written."""
+        above = None if said["above"] is None else float(said["above"])
+        return super().build(place, {**said, "above": above}, higher_is_better)
+
+    def read(self, trigger: D, signal: Signal) -> Reading:
+        return read_distance(trigger, signal)
+
+
+def distance_series(key: str) -> SeriesFormat:
+    """Columns that are measured at the same step come in one signal."""
+
+    def fill(payload: dict[str, Any], series: Mapping[str, Any], value: float) -> None:
+        columns = payload.setdefault("columns", {})
+        columns.setdefault(series[key], {})[series["distance"]] = value
+
+    return SeriesFormat(fill=fill, is_merged=True)
 
 
 def read_distance(trigger: DistanceTrigger, signal: Signal) -> Reading:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from controller.domain.rules import Trigger
 from controller.domain.runs import RunKind
 from controller.domain.signals import Signal, SignalKind
-from controller.policy.triggers.distance import DistanceTrigger, read_distance, unmeasured
-from controller.policy.triggers.watched import Reading, WatchedKind
+from controller.policy.keys import PolicyKey
+from controller.policy.triggers.distance import (
+    DISTANCES,
+    DistanceKind,
+    DistanceTrigger,
+    distance_keys,
+    distance_series,
+    unmeasured,
+)
+from controller.policy.triggers.watched import HELD
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,11 +37,8 @@ class DriftTrigger(DistanceTrigger):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DriftKind(WatchedKind[DriftTrigger]):
+class DriftKind(DistanceKind[DriftTrigger]):
     """Reads finished profiles, and drift signals that somebody sent."""
-
-    def read(self, trigger: DriftTrigger, signal: Signal) -> Reading:
-        return read_distance(trigger, signal)
 
     def unrecorded(
         self, trigger: DriftTrigger, before: Trigger | None, found: Sequence[Mapping[str, Any]]
@@ -51,6 +56,23 @@ class DriftKind(WatchedKind[DriftTrigger]):
 
 DRIFT = DriftKind(
     key="drift",
+    doc="Fires when new rows no longer look like the reference.",
+    keys=(
+        *distance_keys(DISTANCES),
+        replace(HELD[0], example="2 of 3 batches", default="2 of 3 batches"),
+        HELD[1],
+        PolicyKey(
+            name="reference",
+            type="reference_window",
+            doc="What new rows are compared with: the champion's training rows, the batch before, the same days "
+            "of the year before, or the rows of a window of time, its first day and the day after its last.",
+            example="same_season",
+            default="training",
+        ),
+    ),
+    example="{metric: psi, above: 0.2}",
+    event="{}",
+    series=distance_series("drift"),
     value=DriftTrigger,
     signal=SignalKind.DRIFT,
     measured_by=RunKind.PROFILE,

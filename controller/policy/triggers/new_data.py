@@ -10,8 +10,9 @@ from controller.domain.decisions import Result
 from controller.domain.rules import Trigger
 from controller.domain.signals import Signal, SignalKind
 from controller.policy.context import DecisionContext
+from controller.policy.keys import PolicyKey
 from controller.policy.phrase import count
-from controller.policy.triggers.base import TriggerKind, TriggerVerdict
+from controller.policy.triggers.base import SeriesFormat, TriggerKind, TriggerVerdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,8 +62,22 @@ class NewDataKind(TriggerKind[NewDataTrigger]):
         return None if found else f"no {self.key} signal was recorded"
 
 
+def _fill(payload: dict[str, Any], series: Mapping[str, Any], value: float) -> None:
+    del series
+    payload["rows"] = int(value)
+
+
 NEW_DATA = NewDataKind(
     key="new_data",
+    doc="Fires when enough new rows or files have come since the training that it caused last.",
+    keys=(
+        PolicyKey(name="rows", type="count", doc="So many new rows.", example="20000"),
+        PolicyKey(name="files", type="count", doc="So many new files.", example="1"),
+    ),
+    one_of=("rows", "files"),
+    example="{rows: 20000}",
+    event="{rows: 20000}",
+    series=SeriesFormat(fill=_fill),
     value=NewDataTrigger,
     signal=SignalKind.NEW_DATA,
     also=(SignalKind.RELEASE_BATCH,),

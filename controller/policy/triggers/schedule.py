@@ -11,6 +11,7 @@ from controller.domain.decisions import Result
 from controller.domain.rules import Policy, Trigger
 from controller.domain.signals import Signal, SignalKind
 from controller.policy.context import DecisionContext
+from controller.policy.keys import PolicyKey
 from controller.policy.triggers.base import TriggerKind, TriggerVerdict
 
 
@@ -52,6 +53,33 @@ class ScheduleKind(TriggerKind[ScheduleTrigger]):
 
 SCHEDULE = ScheduleKind(
     key="schedule",
+    doc="Fires at times. After a downtime it catches up once.",
+    keys=(
+        PolicyKey(
+            name="cron",
+            type="cron",
+            doc="Minute, hour, day of month, month, weekday (0 and 7 are Sunday).",
+            example='"0 3 * * 1"',
+        ),
+        PolicyKey(
+            name="every",
+            type="duration",
+            doc="An interval instead of a cron line.",
+            example="6h",
+        ),
+        PolicyKey(
+            name="timezone",
+            type="time_zone",
+            doc="Whose wall clock the cron line means.",
+            example="Europe/Berlin",
+            default="UTC",
+        ),
+    ),
+    one_of=("cron", "every"),
+    only_with={"timezone": ("cron",)},
+    example='{cron: "0 3 * * 1"}',
+    event=None,
+    series=None,
     value=ScheduleTrigger,
     signal=SignalKind.SCHEDULE,
     lints=("cooldown-outlasts-schedule",),

@@ -8,9 +8,16 @@ from typing import Any, ClassVar
 
 from controller.domain.rules import Trigger
 from controller.domain.runs import RunKind
-from controller.domain.signals import Signal, SignalKind
-from controller.policy.triggers.distance import DistanceTrigger, read_distance, unmeasured
-from controller.policy.triggers.watched import Reading, WatchedKind
+from controller.domain.signals import SignalKind
+from controller.policy.triggers.distance import (
+    DISTANCES,
+    DistanceKind,
+    DistanceTrigger,
+    distance_keys,
+    distance_series,
+    unmeasured,
+)
+from controller.policy.triggers.watched import HELD
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,11 +28,8 @@ class SkewTrigger(DistanceTrigger):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SkewKind(WatchedKind[SkewTrigger]):
+class SkewKind(DistanceKind[SkewTrigger]):
     """Reads finished runs over the serving log, and skew signals that somebody sent."""
-
-    def read(self, trigger: SkewTrigger, signal: Signal) -> Reading:
-        return read_distance(trigger, signal)
 
     def unrecorded(
         self, trigger: SkewTrigger, before: Trigger | None, found: Sequence[Mapping[str, Any]]
@@ -34,8 +38,16 @@ class SkewKind(WatchedKind[SkewTrigger]):
         return unmeasured(trigger, found) if found else f"no {self.key} signal was recorded"
 
 
+MISMATCH_METRIC = "mismatch_rate"
+"""The share of rows whose logged feature is not the one that the data give for the same key."""
+
 SKEW = SkewKind(
     key="skew",
+    doc="Fires when the rows that are served (`data.served`) no longer look like the training rows.",
+    keys=(*distance_keys((*DISTANCES, MISMATCH_METRIC)), *HELD),
+    example="{metric: jensen_shannon, above: 0.1}",
+    event="{}",
+    series=distance_series("skew"),
     value=SkewTrigger,
     signal=SignalKind.SKEW,
     measured_by=RunKind.SKEW,

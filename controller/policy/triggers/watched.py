@@ -12,8 +12,9 @@ from controller.domain.decisions import Result
 from controller.domain.rules import Trigger
 from controller.domain.signals import Signal
 from controller.policy.context import DecisionContext
+from controller.policy.keys import PolicyKey
 from controller.policy.phrase import format_duration, format_time_utc
-from controller.policy.triggers.base import TriggerKind, TriggerVerdict
+from controller.policy.triggers.base import Place, TriggerKind, TriggerVerdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +26,23 @@ class WatchedTrigger(Trigger):
     for_duration: timedelta | None = None
     keep_firing_for: timedelta | None = None
 
+
+HELD = (
+    PolicyKey(
+        name="for",
+        type="hold",
+        doc="How long the condition must hold before the trigger fires; until then it is pending.",
+        example="2 batches",
+        default="1 batch",
+    ),
+    PolicyKey(
+        name="keep_firing_for",
+        type="duration",
+        doc="How long the trigger keeps firing after the condition no longer holds, against flapping.",
+        example="1d",
+        default_says="not at all",
+    ),
+)
 
 W = TypeVar("W", bound=WatchedTrigger)
 
@@ -46,6 +64,19 @@ class WatchedKind(TriggerKind[W]):
     @abstractmethod
     def read(self, trigger: W, signal: Signal) -> Reading:
         """What one signal says about the watched value."""
+
+    def build(
+        self, place: Place, said: Mapping[str, Any], higher_is_better: Mapping[str, bool]
+    ) -> W:
+        """``for`` is a span, a number of batches in a row, or a pair: so many of the last so many."""
+        others = {name: value for name, value in said.items() if name != "for"}
+        held = said["for"]
+        by_time = isinstance(held, timedelta)
+        needed, of = held if isinstance(held, tuple) else (1 if by_time else held, 0)
+        others |= {"for_batches": needed, "of_batches": of}
+        return super().build(
+            place, others | {"for_duration": held if by_time else None}, higher_is_better
+        )
 
     def evaluate(
         self, context: DecisionContext, trigger: W, signals: tuple[Signal, ...]

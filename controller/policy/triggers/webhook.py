@@ -10,6 +10,7 @@ from controller.domain.decisions import Result
 from controller.domain.rules import Trigger
 from controller.domain.signals import Signal, SignalKind
 from controller.policy.context import DecisionContext
+from controller.policy.keys import PolicyKey
 from controller.policy.phrase import count
 from controller.policy.triggers.base import TriggerKind, TriggerVerdict
 
@@ -55,6 +56,19 @@ class WebhookKind(TriggerKind[WebhookTrigger]):
 
 WEBHOOK = WebhookKind(
     key="webhook",
+    doc="Fires on an event that was delivered to the API.",
+    keys=(
+        PolicyKey(
+            name="type",
+            type="event_type",
+            doc="The CloudEvents type that it listens to.",
+            example="com.example.labels.ready",
+            required=True,
+        ),
+    ),
+    example="{type: com.example.labels.ready}",
+    event="{}",
+    series=None,
     value=WebhookTrigger,
     signal=SignalKind.WEBHOOK,
     lints=("fires-itself",),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
 from controller.domain.evidence import STATISTICAL_TESTS
 from controller.domain.rules import SERVABLE
 from controller.policy.gates import COMPARISONS, KINDS
-from controller.policy.gates.base import PolicyKey
+from controller.rulefmt.keys import key_of
 from controller.rulefmt.names import condition_name, gate_name
 from controller.rulefmt.problems import Problems
 from controller.rulefmt.schema.vocabulary import COLUMN, FREE_NAME, GROUP, METRIC
@@ -21,7 +19,6 @@ from controller.rulefmt.types import (
     NumberType,
     Share,
     Text,
-    Type,
 )
 
 _CONFIDENCE = Key(
@@ -54,21 +51,6 @@ SLICES = Section(
 )
 
 
-def _kind_key(key: PolicyKey) -> Key:
-    valued: Type
-    match key.type:
-        case "reference":
-            references = ("champion", "anchor", "previous", "baseline")
-            valued = ChoiceType(references)
-        case "amount":
-            valued = Amount()
-        case "number":
-            valued = NumberType()
-        case _:
-            assert_never(key.type)
-    return Key(name=key.name, type=valued, doc=key.doc, example=key.example, default=key.default)
-
-
 GATE_SECTION = Section(
     title="promote[]",
     doc="One thing that a challenger must prove.",
@@ -81,7 +63,7 @@ GATE_SECTION = Section(
             default_says="metric and comparison, as in `mae better than champion`",
         ),
         Key(name="metric", type=METRIC, doc="What is measured.", example="mae", required=True),
-        *(_kind_key(key) for kind in KINDS for key in kind.keys),
+        *(key_of(key) for kind in KINDS for key in kind.keys),
         _CONFIDENCE,
         Key(
             name="test",

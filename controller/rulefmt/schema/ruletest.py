@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, get_args
 
 from controller.domain.decisions import Action, Result, Verdict
+from controller.policy.triggers import TRIGGERS
+from controller.policy.triggers.distance import DISTANCES
 from controller.rulefmt.nodes import Node
 from controller.rulefmt.problems import Problems
 from controller.rulefmt.schema.vocabulary import COLUMN, FREE_NAME, METRIC
 from controller.rulefmt.sections import Key, Section, Values
-from controller.rulefmt.triggers.distance import DISTANCES
-from controller.rulefmt.triggers.registry import EVENTS
 from controller.rulefmt.types import (
     BAD,
     Anything,
@@ -38,6 +40,10 @@ GATE_STATES = (
 )
 VERDICTS = tuple(verdict.value for verdict in Verdict)
 ACTIONS = tuple(kind.__dataclass_fields__["kind"].default for kind in get_args(Action))
+EVENTS: Mapping[str, str] = MappingProxyType(
+    {kind.signal.value: kind.event for kind in TRIGGERS.values() if kind.event is not None}
+)
+"""Signals that a rule test sends to triggers, each with an example of its payload."""
 SIGNALS = (
     *EVENTS,
     "manual",

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from controller.policy.triggers import TRIGGERS, TriggerKind
+from controller.rulefmt.keys import key_of
 from controller.rulefmt.schema.vocabulary import FREE_NAME
 from controller.rulefmt.sections import Key, Section
-from controller.rulefmt.triggers.registry import FORMATS
 from controller.rulefmt.types import ChoiceType, Duration, NumberType
+
+
+def kind_section(kind: TriggerKind[Any]) -> Section:
+    """What a policy says of a trigger of this kind."""
+    return Section(
+        title=f"triggers[].{kind.key}",
+        doc=kind.doc,
+        keys=tuple(key_of(key) for key in kind.keys),
+        one_of=kind.one_of,
+        only_with=kind.only_with,
+    )
+
 
 TRIGGER = Section(
     title="triggers[]",
@@ -19,11 +34,11 @@ TRIGGER = Section(
             default_says="its kind",
         ),
         *(
-            Key(name=key, type=item.section, doc=item.section.doc, example=item.example)
-            for key, item in FORMATS.items()
+            Key(name=kind.key, type=kind_section(kind), doc=kind.doc, example=kind.example)
+            for kind in TRIGGERS.values()
         ),
     ),
-    one_of=tuple(FORMATS),
+    one_of=tuple(TRIGGERS),
 )
 
 LIMITS = Section(

@@ -13,10 +13,11 @@ from controller.domain.decisions import Outcome, Result
 from controller.domain.evidence import GateEvidence
 from controller.domain.metrics import METRICS
 from controller.domain.rules import Comparison, Gate, GateQuestion, Margin, Reference
-from controller.policy.gates.base import FlipPoint, GateKind, PolicyKey
+from controller.policy.gates.base import FlipPoint, GateKind
 from controller.policy.gates.registry import COMPARISONS, KINDS, kind_by_key, kind_of, load_kind
 from controller.policy.gates.servable import SERVABLE
 from controller.policy.gates.threshold import ThresholdKind
+from controller.policy.keys import PolicyKey
 from controller.rulefmt.schema.promote import GATE_SECTION
 
 ALL = (*KINDS, SERVABLE)

@@ -30,13 +30,9 @@ from controller.rulefmt import load_policy
 from controller.rulefmt.lints import known_lints
 from controller.rulefmt.reference import reference_markdown
 from controller.rulefmt.ruletest import check_names, parse_tests
-from controller.rulefmt.schema.ruletest import SERIES
-from controller.rulefmt.schema.triggers import TRIGGER
-from controller.rulefmt.sections import Values
+from controller.rulefmt.schema.ruletest import EVENTS, SERIES
+from controller.rulefmt.schema.triggers import TRIGGER, kind_section
 from controller.rulefmt.testcases import RuleTests
-from controller.rulefmt.triggers import registry as formats
-from controller.rulefmt.triggers.base import Place, TriggerFormat, Ways
-from controller.rulefmt.triggers.registry import EVENTS, FORMATS
 
 NOW = datetime(2013, 2, 1, tzinfo=UTC)
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "policy.md"
@@ -125,24 +121,20 @@ def signal_of(kind: SignalKind, payload: Mapping[str, Any], trigger: str | None 
     )
 
 
-def rule_test(key: str, format_: TriggerFormat, more: str) -> RuleTests:
+def rule_test(key: str, more: str) -> RuleTests:
     parsed = parse_tests(
         f"version: 1\npolicy: p.yaml\ntests:\n  - name: one\n{more}"
         f"    expect:\n      - {{at: 0s, triggers: {{{key}: firing}}}}\n",
         "p.test.yaml",
     )
-    assert parsed.tests is not None, (parsed.problems, format_)
+    assert parsed.tests is not None, parsed.problems
     return parsed.tests
 
 
-def check_duties(
-    kind: TriggerKind[Any],
-    format_: TriggerFormat,
-    example: Example,
-) -> None:
+def check_duties(kind: TriggerKind[Any], example: Example) -> None:
     """Everything that is asked of one kind."""
-    assert policy_with(kind.key, format_.example).triggers[0].kind == kind.key
-    policy = policy_with(kind.key, example.section or format_.example)
+    assert policy_with(kind.key, kind.example).triggers[0].kind == kind.key
+    policy = policy_with(kind.key, example.section or kind.example)
     (trigger,) = policy.triggers
     assert isinstance(trigger, kind.value)
     assert (trigger.kind, trigger.name, trigger.line) == (kind.key, kind.key, 6)
@@ -164,26 +156,22 @@ def check_duties(
     assert kind.signal in DECLARATIONS
     assert set(kind.lints) <= known_lints().keys()
 
-    assert format_.section.title == f"triggers[].{kind.key}"
-    assert f"## triggers[].{kind.key}\n\n{format_.section.doc}" in REFERENCE.read_text()
+    assert kind_section(kind).title == f"triggers[].{kind.key}"
+    assert f"## triggers[].{kind.key}\n\n{kind.doc}" in REFERENCE.read_text()
     assert reference_markdown() == REFERENCE.read_text()
-    check_rule_test(kind, format_, example, policy)
+    check_rule_test(kind, example, policy)
 
 
-def check_rule_test(
-    kind: TriggerKind[Any], format_: TriggerFormat, example: Example, policy: Policy
-) -> None:
+def check_rule_test(kind: TriggerKind[Any], example: Example, policy: Policy) -> None:
     """A rule test sends its signals, or they come by themselves; another policy's are told to show nothing."""
-    assert (format_.series is not None) == (kind.key in SERIES.one_of) == bool(example.series)
-    if format_.event is None:
+    assert (kind.series is not None) == (kind.key in SERIES.one_of) == bool(example.series)
+    if kind.event is None:
         assert kind.signal.value not in EVENTS
         return
     said = str(dict(example.fires)).replace("'", '"')
-    tests = rule_test(
-        kind.key, format_, f"    signals:\n      - {{at: 0s, {kind.signal.value}: {said}}}\n"
-    )
+    tests = rule_test(kind.key, f"    signals:\n      - {{at: 0s, {kind.signal.value}: {said}}}\n")
     if example.series:
-        more = rule_test(kind.key, format_, f"    series:\n      - {example.series}\n")
+        more = rule_test(kind.key, f"    series:\n      - {example.series}\n")
         for event in more.tests[0].events:
             assert event.kind == kind.signal.value
             sent = signal_of(kind.signal, event.payload)
@@ -193,13 +181,13 @@ def check_rule_test(
     assert any("shows nothing" in p.message for p in check_names(tests, deaf, "p.test.yaml"))
 
 
-def test_every_kind_has_a_format_and_an_example():
-    assert tuple(TRIGGERS) == tuple(FORMATS) == TRIGGER.one_of == tuple(EXAMPLES)
+def test_every_kind_has_an_example():
+    assert tuple(TRIGGERS) == TRIGGER.one_of == tuple(EXAMPLES)
 
 
 @pytest.mark.parametrize("key", TRIGGERS)
 def test_a_kind_has_every_duty(key: str):
-    check_duties(TRIGGERS[key], FORMATS[key], EXAMPLES[key])
+    check_duties(TRIGGERS[key], EXAMPLES[key])
 
 
 def test_every_value_that_a_policy_may_hold_has_its_kind():
@@ -244,6 +232,11 @@ class MoonKind(TriggerKind[MoonTrigger]):
 
 SAID: Mapping[str, Any] = {
     "key": "moon",
+    "doc": "Fires at full moon.",
+    "keys": (),
+    "example": "{}",
+    "event": "{}",
+    "series": None,
     "value": MoonTrigger,
     "signal": SignalKind.WEBHOOK,
     "lints": (),
@@ -252,24 +245,8 @@ SAID: Mapping[str, Any] = {
 MOON = MoonKind(**SAID)
 
 
-def build_moon(place: Place, values: Values, ways: Ways) -> MoonTrigger:
-    del values, ways
-    return MoonTrigger(**place)
-
-
-MOON_FORMAT = TriggerFormat(
-    kind=MOON,
-    section=replace(FORMATS["webhook"].section, title="triggers[].moon"),
-    example="{}",
-    build=build_moon,
-    event="{}",
-    series=None,
-)
-
-
 def test_a_seventh_kind_with_all_duties_is_registered():
-    kinds = registry.register((*TRIGGERS.values(), MOON))
-    assert tuple(formats.register((*FORMATS.values(), MOON_FORMAT), kinds))[-1] == "moon"
+    assert tuple(registry.register((*TRIGGERS.values(), MOON)))[-1] == "moon"
 
 
 @pytest.mark.parametrize("duty", SAID)
@@ -286,14 +263,6 @@ def test_a_kind_that_leaves_out_a_method_cannot_be_made(duty: str):
         lacking(**SAID)
 
 
-@pytest.mark.parametrize("duty", ["section", "example", "build", "event", "series"])
-def test_a_format_that_leaves_out_a_duty_cannot_be_made(duty: str):
-    said = {name: getattr(MOON_FORMAT, name) for name in TriggerFormat.__dataclass_fields__}
-    del said[duty]
-    with pytest.raises(TypeError, match=duty):
-        TriggerFormat(**said)
-
-
 @pytest.mark.parametrize(
     ("kind", "problem"),
     [
@@ -308,13 +277,8 @@ def test_a_kind_that_contradicts_itself_is_refused(kind: TriggerKind[Any], probl
         registry.register((*TRIGGERS.values(), kind))
 
 
-def test_a_kind_without_a_format_is_refused():
-    with pytest.raises(ValueError, match="moon"):
-        formats.register(FORMATS.values(), registry.register((*TRIGGERS.values(), MOON)))
-
-
 def test_a_kind_without_an_example_or_a_place_in_the_schema_fails_its_duties():
     with pytest.raises(KeyError):
         EXAMPLES[MOON.key]
     with pytest.raises(Exception, match="moon"):
-        check_duties(MOON, MOON_FORMAT, EXAMPLES["webhook"])
+        check_duties(MOON, EXAMPLES["webhook"])
