@@ -10,7 +10,7 @@ from controller.rulefmt.files import is_test
 from controller.rulefmt.parse import parse
 from controller.rulefmt.ruletest import check_names, parse_tests
 from controller.service.ruletests import run_rule_test
-from controller.service.ruletests.stage import OpenStore
+from controller.service.simulate import OpenStore
 
 
 def check_revision(files: Mapping[str, bytes], open_store: OpenStore) -> list[str]:

@@ -1,4 +1,4 @@
-"""Backtest: a policy over a series of signals and candidates, in simulated time, on the stage of the rule tests."""
+"""Backtest: a policy over a series of signals and candidates, in simulated time."""
 
 from __future__ import annotations
 

@@ -1,24 +1,25 @@
-"""Plays a series on the stage of the rule tests: the engine's own snapshot, decision and application, in memory."""
+"""Plays a series in simulated time: the engine's own snapshot, decision and application, in memory."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 
 from controller.domain.decisions import Verdict
 from controller.domain.rules import Policy
-from controller.policy.triggers import ScheduleTrigger, schedules
 from controller.rulefmt.series import SeriesRow
-from controller.rulefmt.testcases import Given, RuleTest
-from controller.service.next_due import next_due
-from controller.service.ruletests.stage import OpenStore, RuleTestStage
-
-_SPARE = 20
-"""Trainings that may start at one time with the same candidate."""
-_MOST_FIRES = 100_000
-_INSTANT = timedelta(microseconds=1)
+from controller.rulefmt.testcases import Given, RuleTestCandidate
+from controller.service.simulate import (
+    OpenStore,
+    SimulatedModel,
+    in_order,
+    play,
+    schedule_fires,
+)
+from controller.service.simulate.clock import INSTANT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,11 +53,19 @@ def run_backtest(
     name: str, policy: Policy, rows: Sequence[SeriesRow], open_store: OpenStore
 ) -> Backtest:
     """Run ``policy`` over ``rows`` (in order, at least one); version 1 sits in the seat at the start."""
-    start, end = rows[0].at - _INSTANT, rows[-1].at
-    test = RuleTest(name=name, given=Given(), events=(), candidates=(), expectations=())
-    stage = RuleTestStage(policy=policy, test=test, start=start, open_store=open_store)
-    _play(stage, list(rows), _fires(policy, start, end), end)
-    unknown = sum(d.verdict is Verdict.TRAIN for _, d in stage.seen) - _served(stage)
+    start, end = rows[0].at - INSTANT, rows[-1].at
+    series = _Series()
+    model = SimulatedModel(
+        policy=policy,
+        now=start,
+        given=Given(),
+        next_candidate=lambda: series.candidate,
+        open_store=open_store,
+    )
+    fires = ((at, partial(model.fire, due)) for at, due in schedule_fires(policy, start, end))
+    events = [(row.at, partial(series.happen, row, model)) for row in rows]
+    for _ in play(model, in_order(fires, events), end):
+        pass
     return Backtest(
         policy=name,
         start=rows[0].at,
@@ -68,53 +77,22 @@ def run_backtest(
                 reason=decision.reason,
                 champion=decision.champion_after,
             )
-            for at, decision in stage.seen
+            for at, decision in model.seen
             if decision.changes and decision.verdict is not Verdict.NONE
         ),
-        champion=stage.champion(),
-        unknown=unknown,
+        champion=model.champion,
+        unknown=sum(d.verdict is Verdict.TRAIN for _, d in model.seen) - model.served,
     )
 
 
-def _served(stage: RuleTestStage) -> int:
-    return len(stage.brought) + len(stage.work)
+@dataclass(slots=True)
+class _Series:
+    """What trainings bring from now on, as the series says."""
 
+    candidate: RuleTestCandidate | None = None
 
-def _play(
-    stage: RuleTestStage,
-    rows: list[SeriesRow],
-    fires: list[tuple[datetime, ScheduleTrigger]],
-    end: datetime,
-) -> None:
-    while True:
-        times = [work.due for work in stage.work]
-        times += [rows[0].at] if rows else []
-        times += [fires[0][0]] if fires else []
-        if stage.wake_at is not None and stage.wake_at > stage.clock.moment:
-            times.append(stage.wake_at)
-        if not times or min(times) > end:
-            return
-        now = stage.clock.moment = max(min(times), stage.clock.moment)
-        while fires and fires[0][0] <= now:
-            stage.fire(fires.pop(0)[1])
-        while rows and rows[0].at <= now:
-            row = rows.pop(0)
-            for event in row.events:
-                stage.send(event)
-            if row.candidate is not None:
-                stage.waiting = [row.candidate] * _SPARE
-        if stage.waiting:
-            stage.waiting = [stage.waiting[0]] * _SPARE
-        stage.decide_until_idle()
-
-
-def _fires(
-    policy: Policy, start: datetime, end: datetime
-) -> list[tuple[datetime, ScheduleTrigger]]:
-    found: list[tuple[datetime, ScheduleTrigger]] = []
-    for trigger in schedules(policy):
-        due = next_due(trigger, start)
-        while due <= end and len(found) < _MOST_FIRES:
-            found.append((due, trigger))
-            due = next_due(trigger, due)
-    return sorted(found, key=lambda fire: fire[0])
+    def happen(self, row: SeriesRow, model: SimulatedModel) -> None:
+        """A row is due."""
+        for event in row.events:
+            model.send(event)
+        self.candidate = row.candidate or self.candidate

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from controller.domain.decisions import RulesRef, StartRun
@@ -21,12 +22,11 @@ from controller.domain.signals import TRAINING_CAUSES, Signal, SignalKind, Signa
 from controller.domain.snapshot import DataView, Snapshot
 from controller.policy.context import DecisionContext
 from controller.policy.reasons.train import train
-from controller.policy.triggers import ScheduleTrigger, kind_of, measured_kinds, schedules
-from controller.service.next_due import next_due
+from controller.policy.triggers import kind_of, measured_kinds
 from controller.service.plan.report import Range, Trainings
+from controller.service.simulate import in_order, play, schedule_fires
 
 _NO_RULES = RulesRef(path="", blob="")
-_MOST_FIRES = 100_000
 _DAY = timedelta(days=1)
 _STEPS = 20
 
@@ -95,51 +95,74 @@ def starting_rules(policy: Policy) -> object:
 def _between(history: ArrivalHistory, policy: Policy) -> Range:
     spans = history.durations.values()
     ends = {min(spans, default=timedelta(0)), max(spans, default=policy.train.timeout)}
-    counts = [_Simulation(policy, span).run(history) for span in ends]
+    first = history.arrivals[0].at
+    counts = [_Triggers(policy, span, first).count(history) for span in ends]
     return Range(least=min(counts), most=max(counts))
 
 
 @dataclass(slots=True)
-class _Simulation:
+class _Triggers:
     """One side's triggers and limits. Every training takes ``span``."""
 
     policy: Policy
     span: timedelta
+    now: datetime
     pending: dict[int, Signal] = field(default_factory=dict)
     runs: list[RunView] = field(default_factory=list)
     last_fired: dict[str, datetime] = field(default_factory=dict)
     data: DataView = field(default_factory=DataView)
     profiles: tuple[RunView, ...] = ()
     started: int = 0
-    wake_at: datetime | None = None
+    _asleep_until: datetime | None = None
 
-    def run(self, history: ArrivalHistory) -> int:
+    def count(self, history: ArrivalHistory) -> int:
         """How many trainings were started from the first arrival to the last recorded decision."""
-        last = history.last or history.arrivals[-1].at
-        for arrival in _merged(history.arrivals, schedules(self.policy), last):
-            self._sleep_until(arrival.at)
-            self.data, self.profiles = arrival.data, arrival.profiles
-            self.pending.update((s.id, s) for s in arrival.signals)
-            self._drop_quarantined(arrival)
-            self._settle(arrival.at)
-        self._sleep_until(last)
+        last = history.last or self.now
+        arrivals = [(one.at, partial(self._arrive, one)) for one in history.arrivals]
+        fires = (
+            (at, partial(self._fire, number, trigger.name))
+            for number, (at, trigger) in enumerate(schedule_fires(self.policy, self.now, last))
+        )
+        for _ in play(self, in_order(arrivals, fires), last):
+            pass
         return self.started
 
-    def _sleep_until(self, at: datetime) -> None:
-        """Look again whenever time alone may change the answer: a limit ends, or a training does."""
-        while self.pending:
-            ends = [r.ended_at for r in self.runs if r.ended_at and not r.state.ended]
-            times = [time for time in (self.wake_at, *ends) if time is not None and time < at]
-            if not times:
-                return
-            self._settle(min(times))
+    @property
+    def wake_at(self) -> datetime | None:
+        """When time alone may change the answer: a limit ends, or a training does."""
+        if not self.pending:
+            return None
+        ends = [r.ended_at for r in self.runs if r.ended_at and not r.state.ended]
+        return min((t for t in (self._asleep_until, *ends) if t is not None), default=None)
 
-    def _settle(self, now: datetime) -> None:
-        self.runs = [_as_of(run, now) for run in self._relevant(now)]
-        self.wake_at = None
+    def decide(self) -> None:
+        """Start what the triggers ask for now."""
+        self.runs = [_as_of(run, self.now) for run in self._relevant(self.now)]
+        self._asleep_until = None
         for _ in range(_STEPS):
-            if not self.pending or not self._look(now):
+            if not self.pending or not self._look(self.now):
                 return
+
+    def _arrive(self, arrival: RecordedArrival) -> None:
+        """Schedules follow from the calendar: recorded ones are left out."""
+        self.data, self.profiles = arrival.data, arrival.profiles
+        others = (s for s in arrival.signals if s.kind is not SignalKind.SCHEDULE)
+        self.pending.update((s.id, s) for s in others)
+        self._drop_quarantined(arrival)
+
+    def _fire(self, number: int, trigger: str) -> None:
+        identity = (1 << 40) + number
+        self.pending[identity] = Signal(
+            id=identity,
+            key=f"{trigger}:{self.now.isoformat()}",
+            model="",
+            kind=SignalKind.SCHEDULE,
+            occurred_at=self.now,
+            received_at=self.now,
+            payload={"due": self.now.isoformat()},
+            trigger=trigger,
+            status=SignalStatus.OPEN,
+        )
 
     def _look(self, now: datetime) -> bool:
         """One look of the trigger part; whether it started a training."""
@@ -150,7 +173,7 @@ class _Simulation:
             if answer.status.ended:
                 self.pending.pop(answer.signal, None)
         wake = finding.wake_at
-        self.wake_at = wake if wake is not None and wake > now else None
+        self._asleep_until = wake if wake is not None and wake > now else None
         orders = [action for action in finding.actions if isinstance(action, StartRun)]
         for order in orders:
             self._start(order, now)
@@ -207,51 +230,6 @@ class _Simulation:
 def _as_of(run: RunView, now: datetime) -> RunView:
     ended = run.ended_at is not None and run.ended_at <= now
     return replace(run, state=RunState.DONE) if ended and not run.state.ended else run
-
-
-def _merged(
-    arrivals: list[RecordedArrival], calendar: list[ScheduleTrigger], last: datetime
-) -> Iterator[RecordedArrival]:
-    """Arrivals with the fires of schedules between them, which follow from the calendar; recorded ones are left out."""
-    fires = sorted(_fires(calendar, arrivals[0].at, last), key=lambda fire: fire.at)
-    waiting = iter(fires)
-    fire = next(waiting, None)
-    now = replace(arrivals[0], signals=())
-    for arrival in arrivals:
-        while fire is not None and fire.at < arrival.at:
-            yield replace(now, at=fire.at, signals=fire.signals)
-            fire = next(waiting, None)
-        now = arrival
-        others = tuple(s for s in arrival.signals if s.kind is not SignalKind.SCHEDULE)
-        yield replace(arrival, signals=others)
-    while fire is not None:
-        yield replace(now, at=fire.at, signals=fire.signals)
-        fire = next(waiting, None)
-
-
-def _fires(
-    calendar: list[ScheduleTrigger], first: datetime, last: datetime
-) -> Iterator[RecordedArrival]:
-    number = 1 << 40
-    for trigger in calendar:
-        due = next_due(trigger, first)
-        for _ in range(_MOST_FIRES):
-            if due > last:
-                break
-            number += 1
-            signal = Signal(
-                id=number,
-                key=f"{trigger.name}:{due.isoformat()}",
-                model="",
-                kind=SignalKind.SCHEDULE,
-                occurred_at=due,
-                received_at=due,
-                payload={"due": due.isoformat()},
-                trigger=trigger.name,
-                status=SignalStatus.OPEN,
-            )
-            yield RecordedArrival(due, (signal,), DataView(), ())
-            due = next_due(trigger, due)
 
 
 def unknown_causes(history: ArrivalHistory, new: Policy, old: Policy) -> Iterator[str]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from controller.domain.decisions import Decision
 from controller.domain.errors import IncumbentError
 from controller.domain.rules import Policy
-from controller.policy.triggers import ScheduleTrigger, schedules
 from controller.rulefmt.testcases import RuleTest
-from controller.service.next_due import next_due
 from controller.service.ruletests.judge import RuleTestDifference, compare_expectation
-from controller.service.ruletests.stage import OpenStore, RuleTestStage
-
-_MOST_FIRES = 10_000
+from controller.service.simulate import (
+    Event,
+    OpenStore,
+    SimulatedModel,
+    in_order,
+    play,
+    schedule_fires,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,59 +42,52 @@ def run_rule_test(
     test: RuleTest, policy: Policy, start: datetime, open_store: OpenStore
 ) -> RuleTestResult:
     """Run one test from ``start`` on, in a store of its own."""
-    stage = RuleTestStage(policy=policy, test=test, start=start, open_store=open_store)
-    try:
-        differences = _play(stage)
-    except IncumbentError as error:
-        return RuleTestResult(test.name, test.line, (), _decisions(stage), error.sentence())
-    unused = ""
-    if stage.waiting and not differences:
-        used = len(test.candidates) - len(stage.waiting)
-        unused = f"{len(test.candidates)} candidates are given and {used} were trained"
-    return RuleTestResult(test.name, test.line, tuple(differences), _decisions(stage), unused)
-
-
-def _play(stage: RuleTestStage) -> list[RuleTestDifference]:
-    fires = _fires(stage)
-    events = [(stage.start + event.at, event) for event in stage.test.events]
-    looks = [(stage.start + expected.at, expected) for expected in stage.test.expectations]
+    waiting = list(test.candidates)
+    model = SimulatedModel(
+        policy=policy,
+        now=start,
+        given=test.given,
+        next_candidate=lambda: waiting.pop(0) if waiting else None,
+        open_store=open_store,
+    )
     differences: list[RuleTestDifference] = []
+    error = ""
+    try:
+        for found in _differences(model, test, start):
+            differences += found
+    except IncumbentError as failure:
+        differences, error = [], failure.sentence()
+    if waiting and not differences and not error:
+        used = len(test.candidates) - len(waiting)
+        error = f"{len(test.candidates)} candidates are given and {used} were trained"
+    decisions = tuple(decision for _, decision in model.seen)
+    return RuleTestResult(test.name, test.line, tuple(differences), decisions, error)
+
+
+def _differences(
+    model: SimulatedModel, test: RuleTest, start: datetime
+) -> Iterator[list[RuleTestDifference]]:
+    """What is not as expected, for each expectation."""
+    expected = {start + one.at: one for one in test.expectations}
+    last = max(expected)
     looked_at = 0
-    while looks:
-        now = _next_time(stage, events, fires, looks[0][0])
-        stage.clock.moment = now
-        while fires and fires[0][0] <= now:
-            stage.fire(fires.pop(0)[1])
-        while events and events[0][0] <= now:
-            stage.send(events.pop(0)[1])
-        stage.decide_until_idle()
-        if looks[0][0] <= now:
-            at, expected = looks.pop(0)
-            seen = stage.seen[looked_at:]
-            looked_at = len(stage.seen)
-            differences += compare_expectation(expected, at, seen, stage.champion())
-    return differences
+    for now in play(model, _events(model, test, start, last), last):
+        if now in expected:
+            seen, looked_at = model.seen[looked_at:], len(model.seen)
+            yield list(compare_expectation(expected[now], now, seen, model.champion))
 
 
-def _next_time(stage: RuleTestStage, events: list, fires: list, look: datetime) -> datetime:  # type: ignore[type-arg]
-    times = [look, *(work.due for work in stage.work)]
-    times += [queue[0][0] for queue in (events, fires) if queue]
-    if stage.wake_at is not None and stage.wake_at > stage.clock.moment:
-        times.append(stage.wake_at)
-    return min(times)
+def _events(
+    model: SimulatedModel, test: RuleTest, start: datetime, last: datetime
+) -> Iterator[Event]:
+    """Schedules from the start (exclusive) to the last expectation, the test's signals, and the times it looks at."""
+    fires = (
+        (at, partial(model.fire, due)) for at, due in schedule_fires(model.policy, start, last)
+    )
+    signals = [(start + event.at, partial(model.send, event)) for event in test.events]
+    looks = [(start + one.at, _nothing) for one in test.expectations]
+    return in_order(fires, signals, looks)
 
 
-def _fires(stage: RuleTestStage) -> list[tuple[datetime, ScheduleTrigger]]:
-    """When each schedule of the policy is due, from the start (exclusive) to the last expectation."""
-    last = stage.start + stage.test.expectations[-1].at
-    found: list[tuple[datetime, ScheduleTrigger]] = []
-    for trigger in schedules(stage.policy):
-        due = next_due(trigger, stage.start)
-        while due <= last and len(found) < _MOST_FIRES:
-            found.append((due, trigger))
-            due = next_due(trigger, due)
-    return sorted(found, key=lambda fire: fire[0])
-
-
-def _decisions(stage: RuleTestStage) -> tuple[Decision, ...]:
-    return tuple(decision for _, decision in stage.seen)
+def _nothing() -> None:
+    """The test only looks."""

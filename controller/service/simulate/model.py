@@ -1,14 +1,14 @@
-"""The stage of a rule test: a store, a clock that only the test moves, and workers that bring what it says.
+"""A model that is simulated: a store, a clock that only the simulation moves, and workers that bring what it says.
 
-Nothing is imitated: signals go into the inbox, the snapshot is the engine's, ``decide`` decides, and its decision is
-applied as the engine applies it. Only the workers' results are written by the test.
+Nothing here is imitated: signals go into the inbox, the snapshot is the engine's, ``decide`` decides, and its decision
+is applied as the engine applies it. Only the results of workers are given.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,9 +31,9 @@ from controller.ports import (
     Store,
     Transaction,
 )
-from controller.rulefmt.testcases import RuleTest, RuleTestCandidate, RuleTestEvent
+from controller.rulefmt.testcases import Given, RuleTestCandidate, RuleTestEvent
 from controller.service.apply import apply_decision
-from controller.service.ruletests.evidence import evaluation_of
+from controller.service.simulate.candidates import evaluation_of
 from controller.service.snapshots import take_snapshot
 
 OpenStore = Callable[[Clock], Store]
@@ -41,20 +41,12 @@ _MOST_DECISIONS = 100
 _LEASE = timedelta(days=36_500)
 _QUEUED = (RunState.QUEUED.value,)
 
-
-@dataclass(slots=True)
-class StageClock:
-    """Stands still until the test moves it."""
-
-    moment: datetime
-
-    def now(self) -> datetime:
-        """The simulated present."""
-        return self.moment
+NextCandidate = Callable[[], RuleTestCandidate | None]
+"""What a training that starts now will bring; None: nobody knows, and it brings nothing."""
 
 
 @dataclass(slots=True)
-class Work:
+class _Work:
     """A training that is under way, until ``due``."""
 
     due: datetime
@@ -62,48 +54,73 @@ class Work:
     candidate: RuleTestCandidate
 
 
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """The clock of the model's store."""
+
+    model: SimulatedModel
+
+    def now(self) -> datetime:
+        return self.model.now
+
+
 @dataclass(slots=True)
-class RuleTestStage:
-    """One policy's world during one test. ``seen`` holds every decision with its time, no-ops too."""
+class SimulatedModel:
+    """One policy's model, from ``now`` on. ``seen`` holds every decision with its time, no-ops too.
+
+    ``given`` is the state at the start; ``served`` counts the trainings that a candidate was there for.
+    """
 
     policy: Policy
-    test: RuleTest
-    start: datetime
-    open_store: OpenStore
-    clock: StageClock = field(init=False)
-    store: Store = field(init=False)
-    rules: ActiveRules = field(init=False)
-    waiting: list[RuleTestCandidate] = field(init=False)
-    brought: dict[str, RuleTestCandidate] = field(default_factory=dict)
-    work: list[Work] = field(default_factory=list)
+    now: datetime
+    given: Given
+    next_candidate: NextCandidate
+    open_store: InitVar[OpenStore]
+    served: int = 0
     seen: list[tuple[datetime, Decision]] = field(default_factory=list)
-    wake_at: datetime | None = None
-    sent: int = 0
+    _store: Store = field(init=False)
+    _rules: ActiveRules = field(init=False)
+    _brought: dict[str, RuleTestCandidate] = field(default_factory=dict)
+    _work: list[_Work] = field(default_factory=list)
+    _asleep_until: datetime | None = None
+    _sent: int = 0
 
-    def __post_init__(self) -> None:
-        self.clock = StageClock(self.start)
-        self.store = self.open_store(self.clock)
+    def __post_init__(self, open_store: OpenStore) -> None:
+        self._store = open_store(_Clock(self))
         ref = RulesRef(path="policy", blob="0" * 40)
-        self.rules = ActiveRules(model=self.policy.model, ref=ref, text="", activated_at=self.start)
-        self.waiting = list(self.test.candidates)
-        with self.store.begin() as tx:
-            tx.rules.activate(self.rules)
+        self._rules = ActiveRules(model=self.policy.model, ref=ref, text="", activated_at=self.now)
+        with self._store.begin() as tx:
+            tx.rules.activate(self._rules)
             self._set_the_scene(tx)
 
+    @property
+    def champion(self) -> int | None:
+        """The version in the seat."""
+        with self._store.read() as tx:
+            return tx.models.state(self.policy.model).champion
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """When a training ends, or what was decided last wants to look again."""
+        times = [work.due for work in self._work]
+        if self._asleep_until is not None and self._asleep_until > self.now:
+            times.append(self._asleep_until)
+        return min(times, default=None)
+
     def _set_the_scene(self, tx: Transaction) -> None:
-        given, model = self.test.given, self.policy.model
+        given, model = self.given, self.policy.model
         if given.rows:
-            tx.data.add(model, [_batch("given", given.rows)], self.start)
+            tx.data.add(model, [_batch("given", given.rows)], self.now)
         if given.hold:
-            hold = HoldView(reason=given.hold, actor="person:given", since=self.start)
+            hold = HoldView(reason=given.hold, actor="person:given", since=self.now)
             tx.models.update(model, hold=hold)
         if not given.champion:
             return
         first = tx.decisions.record(
             NewDecision(
                 model=model,
-                decided_at=self.start,
-                rules=self.rules.ref,
+                decided_at=self.now,
+                rules=self._rules.ref,
                 snapshot="{}",
                 decision="{}",
             )
@@ -115,13 +132,13 @@ class RuleTestStage:
             recipe=self.policy.train.recipes[0].name,
         )
         seat = SetChampion(version=1, generation=0, previous=None, reason="given by the test")
-        tx.registry.register(model, version, decision=first.id, at=self.start)
-        tx.registry.seat(model, seat, decision=first.id, at=self.start)
-        tx.registry.mark_verified(model, 1, decision=first.id, at=self.start)
+        tx.registry.register(model, version, decision=first.id, at=self.now)
+        tx.registry.seat(model, seat, decision=first.id, at=self.now)
+        tx.registry.mark_verified(model, 1, decision=first.id, at=self.now)
 
     def fire(self, trigger: ScheduleTrigger) -> None:
         """A schedule is due now."""
-        due = self.clock.moment.isoformat()
+        due = self.now.isoformat()
         self.send(
             RuleTestEvent(
                 at=timedelta(0),
@@ -133,15 +150,15 @@ class RuleTestStage:
 
     def send(self, event: RuleTestEvent) -> None:
         """A signal arrives now."""
-        model, now = self.policy.model, self.clock.moment
-        self.sent += 1
-        with self.store.begin() as tx:
+        model, now = self.policy.model, self.now
+        self._sent += 1
+        with self._store.begin() as tx:
             payload = self._completed(tx, event)
             if event.kind == "new_data":
-                batch = _batch(f"{self.sent}", int(payload.get("rows") or 0))
+                batch = _batch(f"{self._sent}", int(payload.get("rows") or 0))
                 tx.data.add(model, [batch], now)
             signal = NewSignal(
-                key=f"test:{self.sent}",
+                key=f"test:{self._sent}",
                 model=model,
                 kind=SignalKind(event.kind),
                 occurred_at=now,
@@ -167,7 +184,7 @@ class RuleTestStage:
             payload["evidence"] = digest(evaluation) if evaluation else ""
         return payload
 
-    def decide_until_idle(self) -> None:
+    def decide(self) -> None:
         """Decide, and let workers bring what is due, until nothing changes any more at this time."""
         for _ in range(_MOST_DECISIONS):
             decided = self._decide()
@@ -175,55 +192,56 @@ class RuleTestStage:
                 return
 
     def _decide(self) -> bool:
-        now = self.clock.moment
-        with self.store.begin() as tx:
-            snapshot = take_snapshot(tx, self.rules, self.policy, now)
+        now = self.now
+        with self._store.begin() as tx:
+            snapshot = take_snapshot(tx, self._rules, self.policy, now)
             decision = decide(snapshot, self.policy, now)
             if decision.changes:
                 apply_decision(tx, snapshot, decision)
         self.seen.append((now, decision))
-        self.wake_at = decision.wake_at
+        self._asleep_until = decision.wake_at
         return decision.changes
 
     def _serve(self) -> bool:
         """Claim what was ordered, report what is due; whether anything happened."""
-        now, busy = self.clock.moment, False
-        with self.store.begin() as tx:
+        now, busy = self.now, False
+        with self._store.begin() as tx:
             for ordered in reversed(
                 tx.runs.find(Query(model=self.policy.model, states=_QUEUED, limit=1000))
             ):
                 run = tx.runs.claim(ordered.id, ordered.fence, worker="test", lease=_LEASE)
                 if run is not None:
                     busy = self._take_up(tx, run) or busy
-            for work in [w for w in self.work if w.due <= now]:
-                self.work.remove(work)
+            for work in [w for w in self._work if w.due <= now]:
+                self._work.remove(work)
                 self._report(tx, work)
                 busy = True
         return busy
 
     def _take_up(self, tx: Transaction, run: Run) -> bool:
         if run.spec.kind is RunKind.TRAIN:
-            if self.waiting:
-                candidate = self.waiting.pop(0)
-                self.work.append(Work(self.clock.moment + candidate.takes, run, candidate))
+            candidate = self.next_candidate()
+            if candidate is not None:
+                self.served += 1
+                self._work.append(_Work(self.now + candidate.takes, run, candidate))
             return False
         trained = self._training_of(tx, run)
-        candidate = self.brought.get(trained, RuleTestCandidate())
+        candidate = self._brought.get(trained, RuleTestCandidate())
         result: dict[str, Any] = {}
         if run.spec.kind is RunKind.EVALUATE:
             result["evaluation"] = to_plain(evaluation_of(candidate, run))
         end = RunEnd(state=RunState.DONE, result=result)
-        return tx.runs.finish(run.id, run.fence, end, at=self.clock.moment)
+        return tx.runs.finish(run.id, run.fence, end, at=self.now)
 
     def _training_of(self, tx: Transaction, run: Run) -> str:
         found = tx.registry.versions(self.policy.model, numbers=[run.spec.version or 0])
         return found[0].run if found else ""
 
-    def _report(self, tx: Transaction, work: Work) -> None:
+    def _report(self, tx: Transaction, work: _Work) -> None:
         run, candidate = work.run, work.candidate
         end = RunEnd(state=RunState.FAILED, reason=candidate.fails)
         if not candidate.fails:
-            self.brought[run.id] = candidate
+            self._brought[run.id] = candidate
             result = {
                 "digest": _digest(run.id),
                 "size": 1,
@@ -232,12 +250,7 @@ class RuleTestStage:
                 "metrics": {},
             }
             end = RunEnd(state=RunState.DONE, result=result)
-        tx.runs.finish(run.id, run.fence, end, at=self.clock.moment)
-
-    def champion(self) -> int | None:
-        """The version in the seat."""
-        with self.store.read() as tx:
-            return tx.models.state(self.policy.model).champion
+        tx.runs.finish(run.id, run.fence, end, at=self.now)
 
 
 def _digest(name: str) -> str:
