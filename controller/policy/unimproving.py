@@ -8,6 +8,7 @@ confidence sequences" (Annals of Statistics, 2021), with the sum of the squared 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -67,5 +68,6 @@ def mixture_bound(clock: float, target: float, alpha: float) -> float:
     two-sided normal mixture at level 2α, whose one side holds at level α.
     """
     level = 2 * alpha
-    rho = target / (2 * math.log(1 / level) + math.log(1 + 2 * math.log(1 / level)))
+    tuned = target / (2 * math.log(1 / level) + math.log(1 + 2 * math.log(1 / level)))
+    rho = max(tuned, sys.float_info.min)  # the square of a tiny error is zero, and nothing divides by that
     return math.sqrt((clock + rho) * (math.log(1 + clock / rho) + 2 * math.log(1 / level)))

@@ -20,8 +20,6 @@ EXACT: Final = 2**53
 """The largest integer that every reader of JSON knows exactly."""
 LARGEST: Final = 1e60
 """The largest measured value: its squares and their sums stay far from infinity."""
-SMALLEST: Final = 1e-60
-"""The smallest that is not zero: its square is a number, too."""
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
 """Times lie before it: no time zone and no duration of a policy leads beyond the calendar's end."""
@@ -52,8 +50,8 @@ class FieldType(Protocol):
 def found(value: Any) -> str:
     """What somebody sent, short and safe to show: never more than a line, never a character that is not printable."""
     if isinstance(value, str):
-        cut = value[:_SHOWN]
-        return repr(cut) + (f" … ({len(value):,} characters)" if len(value) > _SHOWN else "")
+        cut = repr(value[:_SHOWN])[: 2 * _SHOWN]
+        return cut + (f" … ({len(value):,} characters)" if len(value) > _SHOWN else "")
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, int):
@@ -74,7 +72,7 @@ def below(path: str, key: object) -> str:
     if isinstance(key, int):
         return f"{path}[{key}]"
     text = str(key)
-    return f"{path}.{text}" if _PLAIN.fullmatch(text) else f"{path}[{text[:_SHOWN]!a}]"
+    return f"{path}.{text}" if _PLAIN.fullmatch(text) else f"{path}[{ascii(text)[: 2 * _SHOWN]}]"
 
 
 def refuse(value: Any, path: str, expected: str) -> InvalidPayload:
@@ -201,12 +199,15 @@ class Real:
 
 
 def is_measured(value: Any) -> bool:
-    """Whether a number can be added up: finite, and neither so large nor so small that its square is no number."""
+    """Whether a number can be added up: finite, and not so large that its square is no number.
+
+    However small it may be: a test of 1,000 rows gives a chance of 1e-299, and a perfect fit an error of 1e-70.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     if isinstance(value, float) and not math.isfinite(value):
         return False
-    return value == 0 or SMALLEST <= abs(value) <= LARGEST
+    return abs(value) <= LARGEST
 
 
 @dataclass(frozen=True, slots=True)

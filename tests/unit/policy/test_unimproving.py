@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from controller.domain.rules import Recipe, TrainSection, Unimproving
 from controller.domain.signals import SignalKind
 from controller.domain.snapshot import Trial
-from controller.policy.unimproving import mean_gain_bound
+from controller.policy.unimproving import mean_gain_bound, mixture_bound
 from tests.support.house import START, House, policy
 
 SAME = {
@@ -114,3 +117,13 @@ def test_a_recipe_that_brings_nothing_is_found():
             for p in (mean_gain_bound(trials[:n], 5) for n in range(5, 61))
         )
     assert found >= 90
+
+
+_SQUARES = st.floats(0.0, 1e120)
+
+
+@given(clock=_SQUARES, target=_SQUARES, alpha=st.floats(1e-300, 0.4))
+def test_the_bound_of_any_two_variances_is_a_number_or_no_bound(
+    clock: float, target: float, alpha: float
+):
+    assert mixture_bound(clock, target, alpha) >= 0
