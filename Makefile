@@ -35,7 +35,7 @@ test: $(DEV) ## the tests, in less than ten minutes
 	@$(BIN)/python -m pytest -m "not long" -n $(PROCESSES) --dist loadfile $(ARGS)
 
 test-long: $(DEV) ## the tests that take longer: other interpreters, other servers, whole stories
-	@$(BIN)/python -m pytest -m long $(ARGS)
+	@$(BIN)/python -m pytest -m long -n $(PROCESSES) --dist loadfile $(ARGS)
 
 test-oldest test-newest: $(DEV) ## the tests with the oldest, or newest, allowed dependencies
 	@scripts/test-with $(patsubst test-%,%,$@) $(ARGS)

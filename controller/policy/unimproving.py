@@ -69,5 +69,5 @@ def mixture_bound(clock: float, target: float, alpha: float) -> float:
     """
     level = 2 * alpha
     tuned = target / (2 * math.log(1 / level) + math.log(1 + 2 * math.log(1 / level)))
-    rho = max(tuned, sys.float_info.min)  # the square of a tiny error is zero, and nothing divides by that
+    rho = max(tuned, sys.float_info.min)  # the square of a tiny error can be zero
     return math.sqrt((clock + rho) * (math.log(1 + clock / rho) + 2 * math.log(1 / level)))

@@ -9,7 +9,7 @@ from typing import Any
 
 def until(
     condition: Callable[[], Any],
-    seconds: float = 60.0,
+    seconds: float = 180.0,
     *,
     words: Callable[[], str] = lambda: "the condition never held",
     pause: float = 0.02,

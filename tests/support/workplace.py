@@ -254,7 +254,7 @@ class Workplace:
                 "seed": 7,
                 "recipe": "line",
                 "entrypoint": entrypoint,
-                "timeout": timedelta(seconds=60),
+                "timeout": timedelta(seconds=180),
                 "retries": 1,
             }
             action = StartRun(
@@ -268,7 +268,7 @@ class Workplace:
     def ring(self, run: Run) -> None:
         self.dispatcher.ring(run.id, run.fence, queue=run.spec.queue, expires=timedelta(minutes=5))
 
-    def ended(self, run: Run, seconds: float = 60.0) -> Run:
+    def ended(self, run: Run, seconds: float = 180.0) -> Run:
         """The run once it has ended."""
         return until(lambda: self._ended(run), seconds)
 

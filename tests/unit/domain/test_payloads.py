@@ -239,4 +239,4 @@ def test_an_unknown_field_of_an_open_shape_is_nobody_s():
 
 @given(value=st.floats(0.0, 1.0))
 def test_what_a_test_of_many_rows_gives_is_a_chance_however_small(value: float):
-    check_payload(SignalKind.DECAY, VALID[SignalKind.DECAY] | {"p_worse": value})
+    check_payload(SignalKind.DECAY, {**VALID[SignalKind.DECAY], "p_worse": value})
