@@ -177,8 +177,9 @@ class RecordTest:
 class RecordApproval:
     """Book one person's word on a held challenger, with the digest of the evidence that was seen.
 
-    ``word`` is ``approve``, ``reject``, ``withdraw`` (an approval is taken back) or ``escalate`` (the system's own:
-    more people may decide now). ``behalf`` names whose delegation the person used.
+    ``word`` is ``approve``, ``reject`` or ``withdraw`` (an approval is taken back). The system's own are ``request``
+    (people are asked, on the terms that ``reason`` names), ``cancel_request`` (they need not answer any more) and
+    ``escalate`` (more people may decide now). ``behalf`` names whose delegation the person used.
     """
 
     version: int
@@ -186,7 +187,9 @@ class RecordApproval:
     agrees: bool
     evidence: str
     reason: str
-    word: Literal["approve", "reject", "withdraw", "escalate"] = "approve"
+    word: Literal["approve", "reject", "withdraw", "request", "cancel_request", "escalate"] = (
+        "approve"
+    )
     behalf: str = ""
     kind: Literal["record_approval"] = "record_approval"
 

@@ -281,6 +281,8 @@ class Approval:
     escalate_after: timedelta | None = None
     escalate_to: tuple[str, ...] = ()
     """Groups that may decide too once a challenger has waited so long."""
+    supersede: Literal["newest", "keep_approved"] = "keep_approved"
+    """What a newer challenger does to an older one that waits: it always takes its place, or not if it was approved."""
     line: int = 0
 
 

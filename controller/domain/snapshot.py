@@ -62,7 +62,8 @@ class ApprovalView:
     at: datetime
     reason: str = ""
     word: str = "approve"
-    """``approve``, ``reject``, ``withdraw`` or ``escalate``; older words are one of the first two."""
+    """``approve``, ``reject``, ``withdraw``, or the system's ``request``, ``cancel_request``, ``escalate``; older words
+    are one of the first two."""
     behalf: str = ""
 
 

@@ -73,6 +73,15 @@ class ChallengerVerdict:
         )
 
 
+def approvals_of(context: DecisionContext, version: VersionView) -> tuple[ApprovalView, ...]:
+    """What people were asked and said about the challenger's present evidence, and whether more were asked before."""
+    words = tuple(word for word in context.snapshot.approvals if word.version == version.number)
+    if not words or version.evaluation is None:
+        return ()
+    seen = digest(version.evaluation)  # dear, and seldom asked for: only where somebody has spoken
+    return tuple(w for w in words if w.evidence == seen or w.word == "escalate")
+
+
 def lost(judged: ChallengerVerdict) -> str:
     """Why a challenger is rejected: the first gate that it did not pass, and how many more."""
     bad = [g for g in judged.counted if g.result in {Result.FAIL, Result.ERROR}]

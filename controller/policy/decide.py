@@ -159,6 +159,8 @@ def _news(context: DecisionContext, findings: list[ReasonResult]) -> tuple[Signa
 def _audited(decision: Decision) -> Decision:
     """Decide and record, change nothing: the actions that would have followed are named in the reason."""
     kept = tuple(a for a in decision.actions if isinstance(a, _KEPT_IN_AUDIT))
+    if not decision.answers and all(isinstance(action, Notify) for action in kept):
+        kept = ()  # nothing would be written that keeps the next tick from saying the same again
     dropped: tuple[Action, ...] = tuple(a for a in decision.actions if a not in kept)
     if not dropped:
         return decision

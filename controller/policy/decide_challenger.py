@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from controller.domain.canonical import digest
 from controller.domain.decisions import (
     Action,
     MoveVersion,
-    RecordApproval,
     Result,
     SetChampion,
     TurnRecipe,
@@ -17,12 +15,19 @@ from controller.domain.decisions import (
 )
 from controller.domain.signals import SignalAnswer, SignalStatus
 from controller.domain.versions import VersionState, VersionView
-from controller.policy.approvals import agreed, escalated, standing
+from controller.policy import approval_requests
+from controller.policy.approvals import ApprovalRequest, agreed, approval_request, standing
 from controller.policy.budget import (
     holdout_left,
     wealth_words,
 )
-from controller.policy.challenger_verdict import ChallengerVerdict, asks, lost, undecided
+from controller.policy.challenger_verdict import (
+    ChallengerVerdict,
+    approvals_of,
+    asks,
+    lost,
+    undecided,
+)
 from controller.policy.context import DecisionContext, ReasonResult, answer_all, earliest
 from controller.policy.phrase import count, format_duration, format_time_utc, listing
 from controller.policy.rollout import RolloutStage, advance, next_stage, stage_progress
@@ -42,7 +47,7 @@ def decide_challenger(judged: ChallengerVerdict) -> ReasonResult:
     if left is not None and left.spent:
         return _wait(judged, f"{judged.name} is held: {left.reason}; {context.seat_stays}")
     if result is Result.INCONCLUSIVE and not (_may_be_approved(context) and enough):
-        return _wait(judged, undecided(judged, given))
+        return _wait(judged, undecided(judged, given), asking=_may_be_approved(context))
     if context.snapshot.hold is not None:
         why = context.snapshot.hold.reason
         return _wait(
@@ -51,7 +56,7 @@ def decide_challenger(judged: ChallengerVerdict) -> ReasonResult:
             f"releases it ({why})",
         )
     if approval.when == "always" and not enough:
-        return _wait(judged, asks(judged, given))
+        return _wait(judged, asks(judged, given), asking=True)
     return _win(judged, people)
 
 
@@ -83,8 +88,9 @@ def _roll_out(judged: ChallengerVerdict, stage: RolloutStage) -> ReasonResult:
         answers = _answers(judged, sentence)
         return ReasonResult(node=node, answers=answers, wake_at=stage.until, **_news(judged))
     sentence = f"{judged.name} {'proved itself and' if stage.index == 0 else 'now'} {where}"
-    entry: tuple[Action, ...] = ()
+    entry = approval_requests.cancel(judged)
     if version.state is VersionState.CANDIDATE:
+        sentence += _stay(context, version)
         entry = (
             MoveVersion(
                 version=version.number,
@@ -132,6 +138,7 @@ def _seat(judged: ChallengerVerdict, people: set[str]) -> ReasonResult:
         sentence += (
             f"; {wealth_words(context.policy.error_budget, context.snapshot.budget, judged.level)}"
         )
+    sentence += _stay(context, version)
     return ReasonResult(
         node=judged.node(sentence),
         verdict=Verdict.PROMOTE,
@@ -189,7 +196,7 @@ def seat_winner(
 
 
 def _send_away(context: DecisionContext, version: VersionView, why: str) -> tuple[Action, ...]:
-    """Older challengers that only waited; candidates whose evaluation runs keep their chance."""
+    """Older challengers that only waited, but for those that the policy keeps."""
     return tuple(
         MoveVersion(
             version=other.number,
@@ -197,11 +204,37 @@ def _send_away(context: DecisionContext, version: VersionView, why: str) -> tupl
             after=VersionState.REJECTED,
             reason=why,
         )
+        for other in _older(context, version)
+        if not _is_kept(context, other)
+    )
+
+
+def _stay(context: DecisionContext, version: VersionView) -> str:
+    """The end of a sentence about a newer challenger: which older ones wait on beside it."""
+    names = [f"v{o.number}" for o in _older(context, version) if _is_kept(context, o)]
+    if not names:
+        return ""
+    waits = "was approved and waits on" if len(names) == 1 else "were approved and wait on"
+    return f"; {listing(names)} {waits}"
+
+
+def _older(context: DecisionContext, version: VersionView) -> list[VersionView]:
+    """Without the one in rollout; candidates whose evaluation runs keep their chance."""
+    return [
+        other
         for other in context.snapshot.versions
         if other.state is VersionState.CHALLENGER
         and other.number < version.number
         and (context.rollout is None or other.number != context.rollout.version)
-    )
+    ]
+
+
+def _is_kept(context: DecisionContext, other: VersionView) -> bool:
+    """Whether ``other`` waits on beside a newer one: people approved it already, and the policy keeps it."""
+    approval = context.policy.approval
+    if approval.when == "never" or approval.supersede == "newest":
+        return False
+    return agreed(approvals_of(context, other), other.asked_by) > 0
 
 
 def reject_challenger(judged: ChallengerVerdict, sentence: str) -> ReasonResult:
@@ -222,25 +255,27 @@ def reject_challenger(judged: ChallengerVerdict, sentence: str) -> ReasonResult:
     )
 
 
-def _wait(judged: ChallengerVerdict, sentence: str) -> ReasonResult:
-    """Hold the challenger. Looked at again without news, this writes nothing."""
+def _wait(judged: ChallengerVerdict, sentence: str, *, asking: bool = False) -> ReasonResult:
+    """Hold the challenger. Looked at again without news, this writes nothing.
+
+    ``asking``: what is missing is people's approval. Only then the challenger's time may run out.
+    """
     context, version, approval = judged.context, judged.version, judged.context.policy.approval
-    expires = escalates = None
-    if _awaits_people(judged):
-        since = version.state_since or context.now
-        expires, escalates = since + approval.expires, _escalates(judged)
-        if not judged.fresh and expires <= context.now:
-            return reject_challenger(
-                judged,
-                f"{judged.name} waited for approval until {format_time_utc(expires)} and nobody "
-                f"gave it; {context.seat_stays}",
-            )
-        if not judged.fresh and escalates is not None and escalates <= context.now:
-            return _escalate(judged, expires)
+    request = None
+    if asking:
+        request = approval_request(approval, judged.approvals, context.now)
+        # Who was asked in this moment has had no time yet, and who speaks is heard first.
+        over = None if judged.fresh else _out_of_time(judged, request)
+        if over is not None:
+            return over
+    booked = approval_requests.ask(judged) if asking else approval_requests.cancel(judged)
+    if version.state is VersionState.CANDIDATE:
+        sentence += _stay(context, version)
     node = judged.node(sentence)
-    if not judged.fresh:
-        return ReasonResult(node=node, wake_at=earliest(expires, escalates))
-    actions: list[Action] = list(judged.booked)
+    wake_at = earliest(request.expires, request.escalates) if request is not None else None
+    if not judged.fresh and not booked:
+        return ReasonResult(node=node, wake_at=wake_at)
+    actions: list[Action] = [*judged.booked, *booked]
     if version.state is VersionState.CANDIDATE:
         actions.append(
             MoveVersion(
@@ -251,55 +286,55 @@ def _wait(judged: ChallengerVerdict, sentence: str) -> ReasonResult:
             )
         )
         actions += _send_away(context, version, f"v{version.number} waits in its place")
+    if judged.fresh or asking:
+        actions += context.notices("held", sentence)
+    if booked and asking:
+        actions += context.notices("approval_needed", sentence)
     return ReasonResult(
         node=node,
         verdict=Verdict.HOLD,
-        actions=(*actions, *context.notices("held", sentence)),
+        actions=tuple(actions),
         answers=_answers(judged, sentence),
         challenger=version.number,
-        wake_at=earliest(expires, escalates),
+        wake_at=wake_at,
     )
 
 
-def _escalates(judged: ChallengerVerdict) -> datetime | None:
-    """When more people are asked; None if they were, or the policy names none."""
-    approval, since = judged.context.policy.approval, judged.version.state_since
-    if approval.escalate_after is None or escalated(judged.approvals):
+def _out_of_time(judged: ChallengerVerdict, request: ApprovalRequest | None) -> ReasonResult | None:
+    """What time alone brings: nobody answered, or more people are asked."""
+    context = judged.context
+    if request is None:
         return None
-    return (since or judged.context.now) + approval.escalate_after
+    if request.expires <= context.now:
+        given = agreed(judged.approvals, judged.version.asked_by)
+        needed = context.policy.approval.count
+        got = f"got {given:,} of {count(needed, 'approval')}" if given else "nobody gave it"
+        return reject_challenger(
+            judged,
+            f"{judged.name} waited for approval until {format_time_utc(request.expires)} and {got}; "
+            f"{context.seat_stays}",
+        )
+    if request.escalates is not None and request.escalates <= context.now:
+        return _escalate(judged, request)
+    return None
 
 
-def _escalate(judged: ChallengerVerdict, expires: datetime) -> ReasonResult:
+def _escalate(judged: ChallengerVerdict, request: ApprovalRequest) -> ReasonResult:
     """Ask more people, once."""
     context, approval = judged.context, judged.context.policy.approval
     waited = format_duration(approval.escalate_after or timedelta(0))
     sentence = (
         f"{judged.name} has waited {waited} for approval: {listing(approval.escalate_to)} may decide too, "
-        f"until {format_time_utc(expires)}; {context.seat_stays}"
-    )
-    asked = RecordApproval(
-        version=judged.version.number,
-        actor="system",
-        agrees=False,
-        evidence=digest(judged.evaluation),
-        reason=sentence,
-        word="escalate",
+        f"until {format_time_utc(request.expires)}; {context.seat_stays}"
     )
     told = context.notices("escalated", sentence) or context.notices("held", sentence)
     return ReasonResult(
         node=judged.node(sentence),
         verdict=Verdict.HOLD,
-        actions=(asked, *told),
+        actions=(approval_requests.book(judged, "escalate", sentence), *told),
         challenger=judged.version.number,
-        wake_at=expires,
+        wake_at=request.expires,
     )
-
-
-def _awaits_people(judged: ChallengerVerdict) -> bool:
-    if judged.context.snapshot.hold is not None and judged.result is Result.PASS:
-        return False
-    when = judged.context.policy.approval.when
-    return when == "always" or (when == "inconclusive" and judged.result is Result.INCONCLUSIVE)
 
 
 def _answers(judged: ChallengerVerdict, sentence: str) -> tuple[SignalAnswer, ...]:

@@ -241,6 +241,7 @@ def _approval(v: Values) -> Approval:
         expires=v["expires"],
         escalate_after=v["escalate"]["after"] if v["escalate"] else None,
         escalate_to=tuple(v["escalate"]["to"]) if v["escalate"] else (),
+        supersede=v["supersede"],
         line=v.line,
     )
 

@@ -16,8 +16,11 @@ from typing import Any
 
 from controller.domain.canonical import to_plain
 from controller.domain.errors import NotFound
+from controller.domain.snapshot import ApprovalView
 from controller.domain.versions import Reign, VersionFact, VersionState
+from controller.policy.approvals import asked_for, said_by_people
 from controller.ports import Transaction
+from controller.service.askers import askers
 from controller.service.causes import caused_by, posted_by
 from controller.service.foreign_moves import SettledMove, settled_moves
 
@@ -147,11 +150,20 @@ def _cause(body: Mapping[str, Any]) -> str:
 
 
 def _approvals(tx: Transaction, model: str, reign: Reign) -> tuple[str, ...]:
-    return tuple(
-        f"{word.actor} {'approved' if word.agrees else 'rejected'} evidence {word.evidence[:12]}"
-        for word in tx.models.approvals(model)
-        if word.version == reign.version and word.at <= reign.since
-    )
+    words = [w for w in tx.models.approvals(model) if w.version == reign.version]
+    said = [word for word in said_by_people(words) if word.at <= reign.since]
+    asked = askers(tx, model, reign.version) if said else frozenset()
+    return tuple(f"{word.actor} {_SAID[word.word]} {_about(word, asked)}" for word in said)
+
+
+_SAID = {"approve": "approved", "reject": "rejected", "withdraw": "took back the approval of"}
+
+
+def _about(word: ApprovalView, asked: frozenset[str]) -> str:
+    instead = f" for {word.behalf}" if word.behalf else ""
+    found = asked_for(word.actor, word.behalf, asked) if word.agrees else ""
+    why = f" (does not count: {found} asked for the training)" if found else ""
+    return f"evidence {word.evidence[:12]}{instead}{why}"
 
 
 COLUMNS = (

@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from controller.domain.canonical import digest
 from controller.domain.decisions import DecisionRecord, Verdict
 from controller.domain.rules import Policy
 from controller.domain.signals import SignalKind
 from controller.domain.versions import Reign, VersionFact, VersionState
-from controller.policy.approvals import agreed, standing
+from controller.policy.approvals import agreed, said_by_people, standing
 from controller.policy.phrase import count, format_duration
 from controller.policy.triggers import WATCHED_SIGNALS
 from controller.ports import Query, Transaction
@@ -79,12 +80,17 @@ def _approved(
     policy: Policy | None,
     ended: VersionFact | None,
 ) -> ProgressStage:
-    words = [w for w in tx.models.approvals(model) if w.version == challenger]
+    evaluation = tx.registry.evaluations(model, (challenger,)).get(challenger)
+    seen = digest(evaluation) if evaluation else None
+    words = [
+        w for w in tx.models.approvals(model) if w.version == challenger and w.evidence == seen
+    ]
     asked = askers(tx, model, challenger) if words else frozenset()
     given = standing(words, asked)
     people = sorted({f"{w.actor} for {w.behalf}" if w.behalf else w.actor for w in given})
     needed = policy.approval.count if policy and policy.approval.when != "never" else 0
-    at = words[-1].at if words else None
+    said = said_by_people(words)
+    at = said[-1].at if said else None
     if people and (ended is not None or agreed(words, asked) >= needed):
         return ProgressStage(name="approved", state="done", at=at, note=", ".join(people))
     if ended is not None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from controller.domain.canonical import digest, to_plain
 from controller.domain.errors import IncumbentError
 from controller.domain.rules import Policy
 from controller.domain.runs import RunState
+from controller.domain.snapshot import ApprovalView
 from controller.domain.versions import VersionState
-from controller.policy.approvals import deciders, escalated, standing
+from controller.policy.approvals import (
+    agreed,
+    approval_request,
+    asked_for,
+    deciders,
+    said_by_people,
+    standing,
+)
 from controller.ports import Query, Transaction
+from controller.service.askers import askers
 from controller.service.explain import decision_summary
 
 Parse = Callable[[str, str], Policy]
@@ -94,17 +103,20 @@ def _held(tx: Transaction, parse: Parse, model: str, number: int) -> dict[str, A
     facts = tx.facts.of(model, number)
     last = facts[-1]
     evaluation = tx.registry.evaluations(model, (number,)).get(number)
+    present = digest(evaluation) if evaluation else None
     said = [word for word in tx.models.approvals(model) if word.version == number]
+    words = [w for w in said if w.evidence == present or w.word == "escalate"]
     row: dict[str, Any] = {
         "model": model,
         "version": number,
         "since": last.at,
         "decision": last.decision,
         "reason": last.reason,
-        "evidence": digest(evaluation) if evaluation else None,
+        "evidence": present,
+        "asked": None,
         "expires": None,
         "then": "It waits until somebody decides or a newer challenger takes its place.",
-        "given": [f"{a.actor} for {a.behalf}" if a.behalf else a.actor for a in standing(said)],
+        **_given(tx, model, number, said, present),
         "escalates": None,
         "needed": 0,
         "groups": (),
@@ -118,11 +130,45 @@ def _held(tx: Transaction, parse: Parse, model: str, number: int) -> dict[str, A
     except IncumbentError:
         return row
     row["owner"] = policy.owner
-    if policy.approval.when != "never":
-        row["expires"] = last.at + policy.approval.expires
-        row["then"] = "Then it is rejected, and the champion stays."
-        row["needed"], row["groups"] = policy.approval.count, deciders(policy.approval, said)
-        if policy.approval.escalate_after is not None and not escalated(said):
-            row["escalates"] = last.at + policy.approval.escalate_after
-            row["escalates_to"] = policy.approval.escalate_to
+    approval = policy.approval
+    if approval.when == "never":
+        return row
+    row["needed"], row["groups"] = approval.count, deciders(approval, said)
+    request = approval_request(approval, words)
+    if request is None:
+        row["then"] = "Nobody's time runs: no approval is asked for now."
+        return row
+    row["asked"], row["expires"] = request.at, request.expires
+    row["then"] = "Then it is rejected, and the champion stays."
+    if request.escalates is not None:
+        row["escalates"], row["escalates_to"] = request.escalates, approval.escalate_to
     return row
+
+
+def _given(
+    tx: Transaction, model: str, number: int, said: Sequence[ApprovalView], present: str | None
+) -> dict[str, Any]:
+    """Who approved: those that count, how many people these are, and the others with the reason why not."""
+    asked = askers(tx, model, number) if said_by_people(said) else frozenset()
+    about = [word for word in said if word.evidence == present]
+    return {
+        "given": [_who(word) for word in standing(about, asked)],
+        "counted": agreed(about, asked),
+        "not_counted": [
+            {"who": _who(word), "why": why}
+            for word in standing(said)
+            if (why := _why_not(word, present, asked))
+        ],
+    }
+
+
+def _who(word: ApprovalView) -> str:
+    return f"{word.actor} for {word.behalf}" if word.behalf else word.actor
+
+
+def _why_not(word: ApprovalView, present: str | None, asked: Collection[str]) -> str:
+    """Why an approval does not count; empty if it does."""
+    if word.evidence != present:
+        return "it was given for other evidence than there is now"
+    found = asked_for(word.actor, word.behalf, asked)
+    return f"{found} asked for the training" if found else ""

@@ -33,6 +33,7 @@ from controller.domain.versions import (
     VersionState,
     VersionView,
 )
+from controller.policy.approvals import said_by_people
 from controller.ports import ActiveRules, Query, Transaction
 from controller.service.askers import askers
 from controller.service.foreign_moves import read_moves
@@ -170,7 +171,8 @@ def _named_versions(signals: Iterable[Signal]) -> set[int]:
 def _spoken_about(signals: Iterable[Signal], said: Iterable[ApprovalView]) -> set[int]:
     """The versions that somebody approved or approves: of these it matters who asked for them."""
     now = (s.payload.get("version") for s in signals if s.kind is SignalKind.APPROVAL)
-    return {word.version for word in said} | {number for number in now if _is_version(number)}
+    before = {word.version for word in said_by_people(said)}
+    return before | {number for number in now if _is_version(number)}
 
 
 def _is_version(value: object) -> TypeGuard[int]:

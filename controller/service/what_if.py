@@ -14,6 +14,7 @@ from controller.domain.decisions import DecisionRecord
 from controller.domain.errors import IncumbentError
 from controller.domain.rules import Policy
 from controller.domain.snapshot import Snapshot
+from controller.policy.approvals import as_if_asked_by
 from controller.policy.decide import decide
 from controller.ports import Query, Transaction
 
@@ -88,8 +89,9 @@ def _ask(
     record: DecisionRecord, policy: Policy, actual: tuple[str, int | None], name: str, asked: str
 ) -> Otherwise:
     snapshot = codec.load_value(Snapshot, record.snapshot)
+    approvals = as_if_asked_by(policy.approval, snapshot.approvals)
     try:
-        decision = decide(snapshot, policy, record.decided_at)
+        decision = decide(replace(snapshot, approvals=approvals), policy, record.decided_at)
     except IncumbentError as error:
         return Otherwise(name=name, asked=asked, verdict="", reason=error.message, same=False)
     return Otherwise(

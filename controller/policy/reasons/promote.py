@@ -21,13 +21,13 @@ from controller.domain.runs import Cause, RunKind
 from controller.domain.signals import Signal, SignalKind, SignalStatus
 from controller.domain.snapshot import ApprovalView
 from controller.domain.versions import VERSION_MOVES, VersionState, VersionView
-from controller.policy.approvals import asked_for, deciders, standing
+from controller.policy.approvals import agreed, asked_for, deciders, standing
 from controller.policy.budget import (
     holdout_level,
     level_of_next_test,
 )
-from controller.policy.challenger_verdict import ChallengerVerdict
-from controller.policy.context import DecisionContext, ReasonResult, answer_all
+from controller.policy.challenger_verdict import ChallengerVerdict, approvals_of
+from controller.policy.context import DecisionContext, ReasonResult, answer_all, earliest
 from controller.policy.decide_challenger import decide_challenger, reject_challenger, seat_winner
 from controller.policy.gates import judge_gates
 from controller.policy.phrase import listing
@@ -242,16 +242,33 @@ def _no_withdrawal(
 
 
 def _waiting(context: DecisionContext) -> ReasonResult | None:
-    """The challenger in rollout, else the newest that was judged and stays; looking again writes nothing new."""
+    """Each challenger that was judged and stays; looking again writes nothing new.
+
+    The one in rollout first, then those that people approved, then the newest.
+    """
     waiting = [
         v
         for v in context.snapshot.versions
         if v.state is VersionState.CHALLENGER and v.evaluation is not None
     ]
-    if not waiting:
-        return None
     rolling = context.rollout.version if context.rollout else None
-    version = max(waiting, key=lambda v: (v.number == rolling, v.number))
+
+    def rank(version: VersionView) -> tuple[bool, int, int]:
+        given = agreed(approvals_of(context, version), version.asked_by)
+        return version.number == rolling, given, version.number
+
+    findings: list[ReasonResult] = []
+    for version in sorted(waiting, key=rank, reverse=True):
+        finding = _look_at_waiting(context, version)
+        if finding is None or finding.verdict is not None:
+            return finding
+        findings.append(finding)
+    if not findings:
+        return None
+    return replace(findings[0], wake_at=earliest(*(f.wake_at for f in findings)))
+
+
+def _look_at_waiting(context: DecisionContext, version: VersionView) -> ReasonResult | None:
     evaluation = version.evaluation
     if evaluation is None:
         return None
@@ -322,8 +339,5 @@ def _look_again(
 ) -> ChallengerVerdict:
     level = context.snapshot.budget.levels.get(str(version.number))
     gates = judge_gates(context.policy.promote, evaluation, level)
-    words = tuple(word for word in context.snapshot.approvals if word.version == version.number)
-    if words:
-        seen = digest(evaluation)  # dear, and seldom asked for: only where somebody has spoken
-        words = tuple(w for w in words if w.evidence == seen or w.word == "escalate")
+    words = approvals_of(context, version)
     return ChallengerVerdict(context, version, evaluation, level, gates, approvals=words)

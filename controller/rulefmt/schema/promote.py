@@ -221,11 +221,19 @@ APPROVAL = Section(
         Key(
             name="expires",
             type=Duration(),
-            doc="An unanswered request is a no after this time.",
+            doc="An unanswered request is a no so long after people were asked.",
             example="3d",
             default="3d",
         ),
         Key(name="escalate", type=ESCALATE, doc=ESCALATE.doc, example="{after: 1d, to: [heads]}"),
+        Key(
+            name="supersede",
+            type=ChoiceType(("keep_approved", "newest")),
+            doc="Whether a newer challenger takes the place of every older one that waits (`newest`), or leaves those "
+            "that somebody approved (`keep_approved`).",
+            example="newest",
+            default="keep_approved",
+        ),
     ),
     checks=(_approvers_are_named, _escalates_before_it_expires),
 )

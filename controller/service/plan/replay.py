@@ -17,6 +17,7 @@ from controller.domain.runs import RunKind
 from controller.domain.signals import SignalKind
 from controller.domain.snapshot import BudgetView, Snapshot
 from controller.domain.versions import VersionState
+from controller.policy.approvals import as_if_asked_by
 from controller.policy.decide import decide
 from controller.service.plan.evidence import possible
 from controller.service.plan.report import PlannedOutcome, Replayed
@@ -119,7 +120,8 @@ def _variants(
     moment: RecordedMoment, policy: Policy, measured_for: MeasuredFor
 ) -> tuple[list[Snapshot], list[str]]:
     """The snapshot as the rules would have found it: one, or one for each thing that the record leaves open."""
-    snapshot = moment.snapshot
+    asked = as_if_asked_by(policy.approval, moment.snapshot.approvals)
+    snapshot = replace(moment.snapshot, approvals=asked)
     missing: list[str] = []
     choices: list[tuple[Evaluation, ...]] = []
     originals = list(_judged(snapshot))

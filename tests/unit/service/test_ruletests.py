@@ -148,6 +148,39 @@ expect: [{{at: 0h, gates: {{servable: fail}}, decision: [train, reject]}}]
 }
 
 
+UNSURE = "mae: {value: 13.9, champion: 14, interval: [-0.5, 0.3]}"
+TWO_ARRIVE = f"""
+signals:
+  - {{at: 0h, manual: {{}}}}
+  - {{at: 1h, approval: {{groups: [leads], version: 2}}, by: ana}}
+  - {{at: 7h, manual: {{}}}}
+  - {{at: 9h, approval: {{groups: [leads], version: 2}}, by: ben}}
+candidates:
+  - {{metrics: {{{UNSURE}}}, slices: [{EWR}]}}
+  - {{metrics: {{{UNSURE}}}, slices: [{EWR}]}}
+"""
+SUPERSEDES = {
+    "keep_approved": """
+expect:
+  - {at: 0h, decision: [train, hold], actions: [record_approval]}
+  - {at: 7h, decision: [hold, train, hold], reason: v2 was approved and waits on, champion: 1}
+  - {at: 9h, decision: [promote, hold], actions: [set_champion], champion: 2}
+""",
+    "newest": """
+expect:
+  - {at: 7h, decision: [train, hold, hold, train, hold], champion: 1}
+  - {at: 9h, champion: 1}
+""",
+}
+
+
+@pytest.mark.parametrize("supersede", SUPERSEDES)
+def test_what_a_newer_challenger_does_to_one_that_was_approved(supersede: str):
+    asks = f"approval: {{when: inconclusive, from: [leads], count: 2, supersede: {supersede}}}"
+    policy = POLICY.replace("approval: {when: inconclusive, from: [leads]}", asks)
+    assert run(TWO_ARRIVE + SUPERSEDES[supersede], policy).differences == ()
+
+
 @pytest.mark.parametrize("name", PASSING)
 def test_expectations_that_hold(name: str):
     result = run(PASSING[name])

@@ -70,7 +70,11 @@ def _about_challenger(
         why = "The evidence has changed since this decision; approve on the newer one."
     if not why and person.actor in askers(tx, challenger.model, number):
         why = "You asked for this training; somebody else has to approve it."
-    said = [w for w in tx.models.approvals(challenger.model) if w.version == number]
+    said = [
+        w
+        for w in tx.models.approvals(challenger.model)
+        if w.version == number and w.evidence == present
+    ]
     mine = next((w for w in standing(said) if w.actor == person.actor), None)
     if mine is not None:
         yield button(

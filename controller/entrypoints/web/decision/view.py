@@ -154,6 +154,8 @@ _SAID = {
     "approve": "approved",
     "reject": "rejected",
     "withdraw": "took the approval back of",
+    "request": "asked people about",
+    "cancel_request": "asks nobody any more about",
     "escalate": "asked more people about",
 }
 
