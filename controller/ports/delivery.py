@@ -53,6 +53,10 @@ class Outbox(Protocol):
         """It has arrived for good."""
         ...
 
+    def failing(self, limit: int = 100) -> list[Letter]:
+        """Letters that wait and whose last sending failed, also before they are due again; the oldest first."""
+        ...
+
     def depth(self) -> Mapping[str, int]:
         """Letters waiting, by topic."""
         ...

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.domain.errors import IncumbentError
-from controller.ports import Store, Transaction
+from controller.ports import DOORBELL, Store, Transaction
 from controller.service.backpressure import INBOX, OUTBOX
 from controller.service.leadership import who_leads
 from controller.service.loops import Health
@@ -92,6 +92,7 @@ def _database(watched: Watched) -> Iterator[Condition]:
     try:
         with watched.store.read() as tx:
             yield from _queues(tx, watched)
+            yield from _doorbells(tx, names=watched.names)
             yield _models(tx, names=watched.names)
             if watched.shared:
                 yield _lead(tx)
@@ -116,6 +117,19 @@ def _queues(tx: Transaction, watched: Watched) -> Iterator[Condition]:
             name=f"outbox of {topic}",
             ok=count < watched.outbox,
             sentence=f"{count:,} wait to be taken" + ("" if count < watched.outbox else ": full."),
+        )
+
+
+def _doorbells(tx: Transaction, *, names: bool) -> Iterator[Condition]:
+    """Whether the broker takes what workers are to hear: what waits goes on by itself, so nobody is stopped."""
+    failing = [letter for letter in tx.outbox.failing() if letter.topic == DOORBELL]
+    if failing:
+        yield Condition(
+            name="broker",
+            ok=False,
+            sentence=failing[-1].last_error if names else "workers cannot be told of every run.",
+            hint="Runs wait in the database and are announced again.",
+            needed=False,
         )
 
 

@@ -17,15 +17,17 @@ def test_a_letter_waits_until_it_is_acknowledged(bench: Bench):
     assert (letter.topic, letter.key, letter.attempts) == ("run", "a", 0)
     assert letter.payload == {"run": "m.r1", "fence": 0}
     with bench.store.begin() as tx:
+        assert tx.outbox.failing() == []
         tx.outbox.postpone(letter.id, HOUR, "The broker is away.")
         assert tx.outbox.due("run") == []
+        assert [one.last_error for one in tx.outbox.failing()] == ["The broker is away."]
     bench.pass_time(HOUR + MINUTE)
     with bench.store.begin() as tx:
         (again,) = tx.outbox.due("run")
         assert (again.id, again.attempts) == (letter.id, 1)
         assert again.last_error == "The broker is away."
         tx.outbox.acknowledge(letter.id)
-        assert tx.outbox.due("run") == []
+        assert tx.outbox.due("run") == tx.outbox.failing() == []
         assert tx.outbox.depth() == {"notify": 1}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from celery import Celery
 from kombu.exceptions import KombuError, OperationalError
 
+from controller.adapters.celery.leaderless import PATIENCE, LeaderlessQueues
 from controller.adapters.celery.settings import (
     PROTOCOL,
     PROTOCOL_HEADER,
@@ -36,7 +37,9 @@ _MARK = queue_name("mark")
 class CeleryDispatcher:
     """Implements :class:`controller.ports.Dispatcher` on any broker that :mod:`kombu` speaks to."""
 
-    def __init__(self, broker_url: str, queues: Sequence[str] = ("default",)) -> None:
+    def __init__(
+        self, broker_url: str, queues: Sequence[str] = ("default",), patience: float = PATIENCE
+    ) -> None:
         self._url = broker_url
         self._app = Celery("incumbent", set_as_current=False)
         self._app.conf.update(_impatient(celery_settings(broker_url, queues)))
@@ -44,6 +47,7 @@ class CeleryDispatcher:
         self._producer: Any = None
         # RabbitMQ answers for a queue that it cannot serve after a minute; the relay has other letters.
         self._confirmed = {"confirm_timeout": _CONFIRMED} if is_amqp(broker_url) else {}
+        self._leaderless = LeaderlessQueues(broker_url, patience)
 
     def ring(
         self,
@@ -56,6 +60,7 @@ class CeleryDispatcher:
     ) -> None:
         with self._lock:  # a kombu producer belongs to one thread at a time
             self._know(queue)
+            self._leaderless.refuse(queue_name(queue))
             try:
                 self._app.send_task(
                     TASK,
@@ -70,10 +75,13 @@ class CeleryDispatcher:
                 )
             except (OperationalError, KombuError, OSError) as error:
                 self._disconnect()
+                if is_amqp(self._url) and _is_late(error):
+                    self._leaderless.look_at(self._app.amqp.queues[queue_name(queue)])
                 raise Unavailable(
                     f"the broker at {_without_secrets(self._url)} does not take messages: {_said(error)}.",
                     hint="Runs wait in the database and are announced again once it answers.",
                 ) from error
+            self._leaderless.serves(queue_name(queue))
 
     def forgot(self) -> bool:
         """By a mark that we leave there: Redis that was emptied, or came back with nothing, has lost it as well.
@@ -126,6 +134,11 @@ def _impatient(settings: dict[str, Any]) -> dict[str, Any]:
         "broker_connection_timeout": _PATIENCE,
         "broker_pool_limit": 1,
     }
+
+
+def _is_late(error: BaseException) -> bool:
+    """Whether nobody answered in time."""
+    return isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
 
 
 def _said(error: BaseException) -> str:

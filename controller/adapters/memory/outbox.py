@@ -77,6 +77,9 @@ class MemoryOutbox:
             self._tables.letters[letter] = replace(kept, acknowledged=True)
             self._tables.undelivered.pop(letter)
 
+    def failing(self, limit: int = 100) -> list[Letter]:
+        return [letter for letter in self._waiting() if letter.last_error][:limit]
+
     def depth(self) -> Mapping[str, int]:
         return dict(Counter(letter.topic for letter in self._waiting()))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import Row, func, or_, select, update
 
 from controller.adapters.sql.session import SqlSession
 from controller.adapters.sql.tables import outbox_table
@@ -50,18 +50,7 @@ class SqlOutbox:
             .order_by(outbox_table.c.due_at, outbox_table.c.id)
             .limit(limit)
         )
-        return [
-            Letter(
-                id=row.id,
-                topic=row.topic,
-                key=row.key,
-                payload=row.payload,
-                attempts=row.attempts,
-                due_at=row.due_at,
-                last_error=row.last_error,
-            )
-            for row in rows
-        ]
+        return [_letter(row) for row in rows]
 
     def postpone(self, letter: int, delay: timedelta, error: str = "") -> None:
         self._session.execute(
@@ -90,6 +79,15 @@ class SqlOutbox:
             .values(acknowledged_at=self._session.now())
         )
 
+    def failing(self, limit: int = 100) -> list[Letter]:
+        rows = self._session.execute(
+            select(outbox_table)
+            .where(outbox_table.c.last_error != "", _WAITING)
+            .order_by(outbox_table.c.id)
+            .limit(limit)
+        )
+        return [_letter(row) for row in rows]
+
     def depth(self) -> Mapping[str, int]:
         rows = self._session.execute(
             select(outbox_table.c.topic, func.count().label("letters"))
@@ -97,3 +95,15 @@ class SqlOutbox:
             .group_by(outbox_table.c.topic)
         )
         return {row.topic: row.letters for row in rows}
+
+
+def _letter(row: Row[Any]) -> Letter:
+    return Letter(
+        id=row.id,
+        topic=row.topic,
+        key=row.key,
+        payload=row.payload,
+        attempts=row.attempts,
+        due_at=row.due_at,
+        last_error=row.last_error,
+    )

@@ -127,12 +127,12 @@ def _database(session: CliSession) -> Iterator[DoctorFinding]:
 
 
 def _limits(session: CliSession) -> Iterator[DoctorFinding]:
-    """What a controller looks at before it says that it is ready; who leads has a check of its own."""
+    """What a controller looks at before it says that it is ready; some of it has a check of its own."""
     from controller.bootstrap import watched
     from controller.service.readiness import conditions
 
     for one in conditions(watched(session.settings, session.store)):
-        if one.name not in {"controller", "models"}:
+        if one.name not in {"broker", "controller", "models"}:
             yield DoctorFinding(name=one.name, ok=one.ok, sentence=one.sentence, hint=one.hint)
 
 
@@ -318,10 +318,8 @@ def _work(session: CliSession) -> Iterator[DoctorFinding]:
 
 
 def _unsent(tx: Transaction) -> Iterator[tuple[str, str, str]]:
-    for topic in tx.outbox.depth():
-        for letter in tx.outbox.due(topic):
-            if letter.last_error:
-                yield topic, letter.key, letter.last_error
+    for letter in tx.outbox.failing():
+        yield letter.topic, letter.key, letter.last_error
 
 
 def _asks_to_adopt(session: CliSession) -> list[str]:

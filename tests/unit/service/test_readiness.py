@@ -10,7 +10,7 @@ from controller.domain.errors import StorageFull
 from controller.service import readiness
 from controller.service.loops import Health
 from controller.service.readiness import Condition, Watched, conditions, ready
-from tests.support.makers import AT, MODEL, new_signal
+from tests.support.makers import AT, HOUR, MODEL, new_signal
 
 
 def found(watched: Watched) -> dict[str, Condition]:
@@ -105,3 +105,19 @@ def test_without_names_only_numbers_are_said(bench):
     said = " ".join(one.sentence + one.hint for one in seen.values())
     assert MODEL not in said
     assert "payments" not in said
+
+
+def test_a_broker_that_takes_no_doorbell_is_said_and_stops_nobody(bench):
+    said = "RabbitMQ does not serve the queue incumbent.default: it has no leader."
+    with bench.store.begin() as tx:
+        for topic in ("run", "notify"):
+            tx.outbox.put(topic, "a", {})
+            (letter,) = tx.outbox.due(topic)
+            tx.outbox.postpone(letter.id, HOUR, said if topic == "run" else "no route")
+    found = conditions(Watched(store=bench.store))
+    assert [(one.name, one.sentence) for one in found if not one.ok] == [("broker", said)]
+    assert ready(found)
+    [unnamed] = [
+        one for one in conditions(Watched(store=bench.store, names=False)) if one.name == "broker"
+    ]
+    assert "incumbent.default" not in unnamed.sentence
