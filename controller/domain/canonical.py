@@ -43,6 +43,15 @@ def to_plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no canonical form")
 
 
+def in_order(value: Any) -> Any:
+    """Plain JSON types with the keys of every object sorted: ``value`` as it is read back from its canonical text."""
+    if isinstance(value, Mapping):
+        return {key: in_order(value[key]) for key in sorted(value)}
+    if isinstance(value, (list, tuple)):
+        return [in_order(item) for item in value]
+    return value
+
+
 def _finite(value: float) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{value} is no number that a record may hold")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from controller.domain.canonical import in_order
 from controller.domain.signals import Signal, SignalKind
 from controller.domain.snapshot import SetAside
 from controller.ports import Transaction
@@ -25,12 +26,15 @@ class View:
     resting: str = ""
 
     def select(self, tx: Transaction, model: str) -> tuple[list[Signal], tuple[SetAside, ...]]:
-        """The signals that the decision reads, and those that are set aside."""
+        """The signals that the decision reads, and those that are set aside.
+
+        Their payloads are as the decision's record gives them back: a sentence that quotes one is the same again.
+        """
         pending = tx.signals.pending(model)
         ended = {s.id: s.problem for s in pending if s.problem} if self.only is None else {}
         ended |= self.ended
         read = [s for s in pending if self.only is None or s.id in self.only or s.id in ended]
-        bare = [replace(s, payload={}) if s.id in ended else s for s in read]
+        bare = [replace(s, payload={} if s.id in ended else in_order(s.payload)) for s in read]
         known = {signal.id for signal in read}
         aside = [SetAside(signal=s.id, why=ended[s.id], ends=True) for s in read if s.id in ended]
         aside += [SetAside(signal=s.id, why=_LATER) for s in pending if s.id not in known]

@@ -39,6 +39,7 @@ BODIES: dict[str, tuple[str, dict[str, Any]]] = {
     "an end of a run beyond 2^63": ("run_finished", {"run": 2**64, "version": -(2**70)}),
     "versions that are none": ("retain", {"versions": [2**63, "a", None], "version": 2**53}),
     "an alias that is an object": ("alias", {"alias": {"a": 1}, "version": True}),
+    "a key that is kept as another": ("dismiss", {"signal": {"\ud800": 1, "rows": 2}}),
 }
 
 
@@ -84,6 +85,7 @@ ROWS = {
     "no object": ("metric", "[1]"),
     "a number that is none": ("metric", '{"value": NaN}'),
     "a kind from elsewhere": ("teleport", "{}"),
+    "keys in no order, quoted in an answer": ("webhook", '{"type": {"b": 1, "a": 2}}'),
     "half a character": ("manual", '{"reason": "\\ud800"}'),
     "deeper than it can be read": ("webhook", "[" * 100_000),
     "a number without an end": ("metric", '{"metric": "mae", "value": 1' + "0" * 400 + "}"),
