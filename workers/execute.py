@@ -6,7 +6,7 @@ import errno
 import logging
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -98,7 +98,7 @@ def _perform(place: Workplace, run: Run, reporter: Reporter, claimed: float) -> 
 
 def _guarded(steps: RunSteps) -> RunEnd | None:
     try:
-        return _kind(steps.run)(steps)
+        return STEPS[steps.run.spec.kind](steps)
     except Interrupted as interrupted:
         return _interrupted(steps, interrupted.why)
     except Failure as failure:
@@ -140,18 +140,15 @@ def _unusable(folder: Path, error: OSError) -> str:
     return f"the worker could not use {folder}: {error.strerror or error}"
 
 
-def _kind(run: Run) -> Callable[[RunSteps], RunEnd]:
-    kinds = {
-        RunKind.TRAIN: train_run,
-        RunKind.EVALUATE: evaluate_run,
-        RunKind.VERIFY: verify_run,
-        RunKind.PROFILE: profile_run,
-        RunKind.DECAY: decay_run,
-        RunKind.SKEW: skew_run,
-    }
-    if run.spec.kind in kinds:
-        return kinds[run.spec.kind]
-    raise Failure(f"this worker cannot do a run of the kind {run.spec.kind.value}")
+STEPS: Mapping[RunKind, Callable[[RunSteps], RunEnd]] = {
+    RunKind.TRAIN: train_run,
+    RunKind.EVALUATE: evaluate_run,
+    RunKind.VERIFY: verify_run,
+    RunKind.PROFILE: profile_run,
+    RunKind.DECAY: decay_run,
+    RunKind.SKEW: skew_run,
+}
+"""What a worker does for each kind of run."""
 
 
 def _cancel_reason(steps: RunSteps) -> str:

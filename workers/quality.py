@@ -310,9 +310,9 @@ class _Checker:
         if not values:
             return self._told(expectation, "the list of allowed values is empty")
         column = quote(name)
-        if kind_of(self.schema[name]) is ColumnKind.NUMERIC and all(
-            isinstance(v, (int, float)) and not isinstance(v, bool) for v in values
-        ):
+        numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+        numeric = kind_of(self.schema[name]) is ColumnKind.NUMERIC
+        if numeric and numbers:  # closed-set: whatever is no number is compared as text
             listed = ", ".join(number_literal(float(v)) for v in values)
         else:
             column = f"{column}::VARCHAR"

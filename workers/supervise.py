@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import psutil
 
@@ -39,6 +39,21 @@ class StopReason(StrEnum):
     CANCEL = "cancel"
     LOST = "lost"
     DRAIN = "drain"
+
+    @property
+    def is_polite(self) -> bool:
+        """Whether there is time to let the process end by itself: a lost lease or memory that runs out has none."""
+        match self:
+            case StopReason.CANCEL | StopReason.TIMEOUT | StopReason.DRAIN:
+                return True
+            case StopReason.MEMORY | StopReason.LOST:
+                return False
+            case _:
+                assert_never(self)
+
+    def grace(self, usual: float) -> float:
+        """Seconds between SIGTERM and SIGKILL; ``usual`` where the worker itself stays."""
+        return {StopReason.DRAIN: min(usual, _LAST_WORDS)}.get(self, usual)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,14 +149,10 @@ class _Watch:
             self.stop(wish, now)
 
     def stop(self, why: StopReason, now: float) -> None:
-        """Politely where there is time for it: a lost lease or memory that runs out has none."""
+        """Politely where there is time for it."""
         self.stopped = why
-        polite = why in {StopReason.CANCEL, StopReason.TIMEOUT, StopReason.DRAIN}
-        self.child.kill(signal.SIGTERM if polite else signal.SIGKILL)
-        grace = (
-            min(self.limits.grace, _LAST_WORDS) if why is StopReason.DRAIN else self.limits.grace
-        )
-        self.kill_at = now + grace if polite else None
+        self.child.kill(signal.SIGTERM if why.is_polite else signal.SIGKILL)
+        self.kill_at = now + why.grace(self.limits.grace) if why.is_polite else None
 
 
 def run_child(

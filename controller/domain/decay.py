@@ -19,6 +19,11 @@ class DecayVerdict(StrEnum):
     UNDECIDED = "undecided"
     NOT_ENOUGH_DATA = "not_enough_data"
 
+    @property
+    def lacks_data(self) -> bool:
+        """Whether nothing could be said for want of rows."""
+        return self is DecayVerdict.NOT_ENOUGH_DATA
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MetricPoint:

@@ -44,6 +44,11 @@ class Result(StrEnum):
     BLOCKED = "blocked"
     IDLE = "idle"
 
+    @property
+    def passes(self) -> bool:
+        """Whether a gate is met. Nothing but a pass counts."""
+        return self is Result.PASS
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:

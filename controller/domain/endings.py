@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from controller.domain.payloads import storable_text
 from controller.domain.runs import Run, RunState
@@ -33,7 +33,15 @@ def ending_signal(run: Run, at: datetime, *, actor: str) -> NewSignal:
 
 def end_kind(state: RunState) -> SignalKind:
     """Which kind of signal tells that a run ended so."""
-    return SignalKind.RUN_FINISHED if state is RunState.DONE else SignalKind.RUN_FAILED
+    match state:
+        case RunState.DONE:
+            return SignalKind.RUN_FINISHED
+        case RunState.FAILED | RunState.DEAD | RunState.CANCELLED:
+            return SignalKind.RUN_FAILED
+        case RunState.QUEUED | RunState.RUNNING:
+            raise ValueError(f"a run that is {state.value} has not ended")
+        case _:
+            assert_never(state)
 
 
 def end_payload(

@@ -52,6 +52,11 @@ class PredictionType(StrEnum):
     NONE = "none"
     """Measured on the model, not computed from labels."""
 
+    @property
+    def graded(self) -> bool:
+        """Whether the answers are read as grades (probabilities or scores) and not as values."""
+        return self in {PredictionType.PROBABILITY, PredictionType.SCORE}
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:

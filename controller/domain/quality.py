@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,11 +51,15 @@ class SchemaChange:
 
     def sentence(self) -> str:
         """For people."""
-        if self.kind is SchemaChangeKind.ADDED:
-            return f"the column {self.column!r} ({self.after}) is new"
-        if self.kind is SchemaChangeKind.REMOVED:
-            return f"the column {self.column!r} ({self.before}) is missing"
-        return f"the column {self.column!r} changed from {self.before} to {self.after}"
+        match self.kind:
+            case SchemaChangeKind.ADDED:
+                return f"the column {self.column!r} ({self.after}) is new"
+            case SchemaChangeKind.REMOVED:
+                return f"the column {self.column!r} ({self.before}) is missing"
+            case SchemaChangeKind.TYPE_CHANGED:
+                return f"the column {self.column!r} changed from {self.before} to {self.after}"
+            case _:
+                assert_never(self.kind)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -40,6 +40,11 @@ class RunState(StrEnum):
         """Whether the run can no longer change."""
         return self not in {RunState.QUEUED, RunState.RUNNING}
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run brought what it was ordered for."""
+        return self is RunState.DONE
+
 
 RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
     RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED, RunState.DEAD}),

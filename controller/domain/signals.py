@@ -95,6 +95,11 @@ class SignalStatus(StrEnum):
         """Whether nothing more will happen with the signal."""
         return self in {SignalStatus.HANDLED, SignalStatus.SKIPPED, SignalStatus.FAILED}
 
+    @property
+    def done(self) -> bool:
+        """Whether something was done because of the signal."""
+        return self is SignalStatus.HANDLED
+
 
 class SignalIdentity(NamedTuple):
     """What makes two signals one. A key means something only to its actor, about one model and one kind."""

@@ -23,6 +23,11 @@ class VersionState(StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
 
+    @property
+    def may_become_champion(self) -> bool:
+        """Whether the next move may be to the seat."""
+        return VersionState.CHAMPION in VERSION_MOVES[self]
+
 
 _S = VersionState
 VERSION_MOVES: Mapping[VersionState, frozenset[VersionState]] = {

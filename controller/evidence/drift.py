@@ -398,7 +398,7 @@ def _verdict(
             continue
         verdicts.append(found)
         firing.append(threshold.metric.value)
-        limit = threshold.alert if found is DriftVerdict.ALERT else threshold.warn
+        limit = {DriftVerdict.ALERT: threshold.alert, DriftVerdict.WARN: threshold.warn}[found]
         reasons.append(f"{threshold.metric.value} {value:.3g} is over {limit:.3g}")
     return worst_verdict([*verdicts, DriftVerdict.OK]), firing, reasons
 

@@ -7,7 +7,7 @@ any statistic: a wrong input must give a sentence, and can never give a pass.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -270,10 +270,15 @@ def _at_least(metric: Metric, bound: float, *, strict: bool, columns: dict[str, 
 
 
 def _classified(metric: Metric, rows: Rows, classes: Any | None) -> Rows:
-    if metric.prediction is PredictionType.LABEL:
-        rows = _to_labels(metric, rows, classes)
-    else:
-        rows = _to_scores(metric, rows, classes)
+    match metric.prediction:
+        case PredictionType.LABEL:
+            rows = _to_labels(metric, rows, classes)
+        case PredictionType.PROBABILITY | PredictionType.SCORE:
+            rows = _to_scores(metric, rows, classes)
+        case PredictionType.VALUE | PredictionType.NONE:
+            raise Unusable(f"{metric.name} reads no classes.")
+        case _:
+            assert_never(metric.prediction)
     if metric.kinds == {MetricKind.BINARY} and rows.classes > 2:
         raise Unusable(f"{metric.name} is for two classes; the labels have {rows.classes}.")
     return rows

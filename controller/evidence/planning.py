@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
+from typing import assert_never
 
 from scipy import special
 
@@ -35,7 +36,13 @@ def _z(probability: float) -> float:
 
 def log_hypotheses(steps: int, adaptivity: HoldoutAdaptivity) -> float:
     """Log of the number of events a budget of ``steps`` evaluations must cover."""
-    return steps * math.log(2.0) if adaptivity is HoldoutAdaptivity.FULL else math.log(steps)
+    match adaptivity:
+        case HoldoutAdaptivity.FULL:
+            return steps * math.log(2.0)
+        case HoldoutAdaptivity.NONE | HoldoutAdaptivity.FIRST_CHANGE:
+            return math.log(steps)
+        case _:
+            assert_never(adaptivity)
 
 
 def hoeffding_rows(

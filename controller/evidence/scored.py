@@ -96,7 +96,7 @@ def constant_guess(scored: Scored, metric: Metric | None, rows: int) -> ScoredSi
     """The guess that is best for the metric among constants: median, mean, majority, frequencies; ``rows`` times."""
     held = scored.baseline
     kind = metric.prediction if metric else PredictionType.VALUE
-    if kind in {PredictionType.PROBABILITY, PredictionType.SCORE} and "shares" in held:
+    if kind.graded and "shares" in held:
         pairs = sorted(held["shares"], key=lambda pair: (str(type(pair[0])), pair[0]))
         shares = np.tile([share for _, share in pairs], (rows, 1)).astype(np.float64)
         classes = tuple(value for value, _ in pairs)
@@ -150,10 +150,7 @@ def _compared(
 
 def _wants_probabilities(gate: Gate) -> bool:
     metric = find_metric(gate.metric)
-    return metric is not None and metric.prediction in {
-        PredictionType.PROBABILITY,
-        PredictionType.SCORE,
-    }
+    return metric is not None and metric.prediction.graded
 
 
 def _answers(gate: Gate, side: ScoredSide) -> npt.NDArray[Any] | None:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from controller.domain.canonical import to_plain
 from controller.domain.decay import DecayReading, DecayVerdict, MetricPoint, MetricWatch
 from controller.domain.errors import ConfigurationError
-from controller.domain.metrics import Metric, PredictionType, find_metric, unknown_metric_sentence
+from controller.domain.metrics import Metric, find_metric, unknown_metric_sentence
 from controller.evidence.decay import DecayPlan, LabelledRows, judge_decay, metrics_by_window
 from controller.evidence.estimates import estimate_classifier, estimate_regressor
 from controller.evidence.inputs import RawRows, Unusable, prepare_inputs
@@ -129,8 +129,14 @@ def _sequential(
         high=report.high,
         proven_at=report.proven_at,
         sentence=f"{said}: {_verdict_words(verdict)}{tail}",
-        problem="; ".join(report.reasons) if verdict is DecayVerdict.NOT_ENOUGH_DATA else "",
+        problem="; ".join(report.reasons) if verdict.lacks_data else "",
     )
+
+
+_SETTINGS: Mapping[Detector, Mapping[str, str]] = {
+    Detector.ADWIN: {},
+    Detector.PAGE_HINKLEY: {"mode": "up"},
+}
 
 
 def _said(found: DecayReading) -> str:
@@ -204,8 +210,7 @@ def answers_of(side: ScoredSide, metric: Metric) -> npt.NDArray[Any]:
     Raises:
         Unusable: it needs probabilities, and there are none.
     """
-    wanted = metric.prediction in {PredictionType.PROBABILITY, PredictionType.SCORE}
-    found = side.probabilities if wanted else side.values
+    found = side.probabilities if metric.prediction.graded else side.values
     if found is None:
         raise Unusable(f"{metric.name} needs probabilities, and {side.name} gave none.")
     return np.asarray(found)
@@ -238,7 +243,7 @@ def _streamed(
     now = _losses(since.truth, side, metric, since.labelled)[order]
     losses = np.concatenate([before, now])[-MOST_STREAMED:]
     fresh_from = max(losses.size - now.size, 0)
-    up = {"mode": "up"} if watch.test == Detector.PAGE_HINKLEY else {}
+    up = _SETTINGS[Detector(watch.test)]
     alarms = [
         alarm
         for alarm in stream_alarms(losses.tolist(), watch.test, **up)  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import assert_never
 
 from controller.domain.decisions import (
     Action,
@@ -91,7 +92,13 @@ def decide(snapshot: Snapshot, rules: Policy, now: datetime) -> Decision:
         if finding.verdict is not None:
             break
     decision = _compose(context, findings)
-    return _audited(decision) if rules.mode is Mode.AUDIT else decision
+    match rules.mode:
+        case Mode.ENFORCE:
+            return decision
+        case Mode.AUDIT:
+            return _audited(decision)
+        case _:
+            assert_never(rules.mode)
 
 
 def _compose(context: DecisionContext, findings: list[ReasonResult]) -> Decision:
@@ -170,9 +177,11 @@ def _audited(decision: Decision) -> Decision:
         champion_after=decision.champion_before,
         actions=kept,
         answers=tuple(
-            replace(a, status=SignalStatus.SKIPPED, reason=f"audit mode: {a.reason}")
-            if a.status is SignalStatus.HANDLED
-            else a
-            for a in decision.answers
+            _left_out(answer) if answer.status.done else answer for answer in decision.answers
         ),
     )
+
+
+def _left_out(answer: SignalAnswer) -> SignalAnswer:
+    """What would have been done was not."""
+    return replace(answer, status=SignalStatus.SKIPPED, reason=f"audit mode: {answer.reason}")

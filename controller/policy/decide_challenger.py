@@ -247,7 +247,7 @@ def reject_challenger(judged: ChallengerVerdict, sentence: str) -> ReasonResult:
         reason=sentence,
     )
     return ReasonResult(
-        node=judged.node(sentence, Result.FAIL if judged.result is Result.PASS else None),
+        node=judged.node(sentence, Result.FAIL if judged.result.passes else None),
         verdict=Verdict.REJECT,
         actions=(*judged.booked, move, *context.notices("rejected", sentence)),
         answers=_answers(judged, sentence),

@@ -107,9 +107,9 @@ def why_not(pull: PullFact, facts: RevisionFacts, rules: ReviewRules) -> str:
         person = next((p for p in rules.reviewers if p.is_known_by(review.account)), None)
         if review.state is ReviewState.DISMISSED:
             reasons.append(f"{review.account}'s was dismissed")
-        elif review.state is not ReviewState.APPROVED:
+        if review.state is not ReviewState.APPROVED:
             continue
-        elif review.bot:
+        if review.bot:
             reasons.append(f"{review.account} is a bot")
         elif person is None:
             reasons.append(f"{review.account} is not on the list of reviewers")

@@ -26,6 +26,11 @@ class DeliveryState(StrEnum):
         """Whether further notices join this row."""
         return self in {DeliveryState.GATHERING, DeliveryState.SILENCED, DeliveryState.NOWHERE}
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is still being sent, or will be."""
+        return self in {DeliveryState.GATHERING, DeliveryState.SENDING}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notice:

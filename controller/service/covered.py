@@ -116,9 +116,10 @@ class Covered:
         if answer != (said.status, _stored(said.reason), said.decision):
             yield _stray(said.decision, f"the answer to {name}", "was changed")
         self.unchecked += proof.unchecked
-        if proof.problem and said.status == SignalStatus.FAILED:
+        refused = proof.problem and said.status == SignalStatus.FAILED
+        if refused:
             self.remarks.append(f"Decision {said.decision} refused {name}: {proof.problem}.")
-        elif proof.problem and said.digest is not None:
+        if proof.problem and not refused and said.digest is not None:
             yield Uncovered(
                 decision=said.decision,
                 sentence=f"Decision {said.decision} believed {name}, and {proof.problem}.",

@@ -68,7 +68,8 @@ class Relay:
             if run is None or run.state is not RunState.QUEUED:
                 self._settle(letter)
                 settled += 1
-            elif self._ring(letter, run):
+                continue
+            if self._ring(letter, run):
                 rung += 1
             else:
                 failed += 1

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import duckdb
 
@@ -36,6 +36,11 @@ class Format(StrEnum):
     CSV = "csv"
     JSON_LINES = "jsonl"
     ARROW = "arrow"
+
+    @property
+    def is_text(self) -> bool:
+        """Whether types are guessed from text."""
+        return self in {Format.CSV, Format.JSON_LINES}
 
 
 _SUFFIXES = {
@@ -245,23 +250,26 @@ class _Opener:
             return self._piece(
                 f"read_parquet([{text_literal(str(target))}])",
                 path,
-                typed=kind in (Format.PARQUET, Format.ARROW),
+                typed=not kind.is_text,
             )
 
     def _copy(self, path: str, title: str, kind: Format, target: Path) -> None:
-        if kind is Format.ARROW:
-            self._copy_arrow(path, target)
-        elif kind is Format.PARQUET:
-            self._write(f"read_parquet([{text_literal(path)}])", target)
-        elif Path(path).stat().st_size == 0:
+        if kind.is_text and Path(path).stat().st_size == 0:
             raise UserError(
                 f"{title} is empty, not even a header line;", hint="leave the file out."
             )
-        elif kind is Format.CSV:
-            self._copy_csv(path, target)
-        else:
-            options = "format = 'newline_delimited', sample_size = -1, records = true"
-            self._write(f"read_json({text_literal(path)}, {options})", target)
+        match kind:
+            case Format.ARROW:
+                self._copy_arrow(path, target)
+            case Format.PARQUET:
+                self._write(f"read_parquet([{text_literal(path)}])", target)
+            case Format.CSV:
+                self._copy_csv(path, target)
+            case Format.JSON_LINES:
+                options = "format = 'newline_delimited', sample_size = -1, records = true"
+                self._write(f"read_json({text_literal(path)}, {options})", target)
+            case _:
+                assert_never(kind)
 
     def _copy_csv(self, path: str, target: Path) -> None:
         """Types are guessed from the first rows; a value that breaks the guess makes all columns text."""

@@ -8,7 +8,7 @@ up into bins here, after DuckDB has counted them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
@@ -181,20 +181,22 @@ class _PieceCounter:
 
     def _value_and_code(self, column: ColumnLayout) -> tuple[str, str]:
         name, given = column.name, self.piece.schema[column.name]
-        if column.kind is ColumnKind.NUMERIC:
-            value = sql.number_of(name, given)
-            code = sql.number_code(value, column)
-            unread = sql.kind_of(given) not in (ColumnKind.NUMERIC, ColumnKind.BOOLEAN)
-        elif column.kind is ColumnKind.TEXT:
-            value = f"length({sql.quote(name)}::VARCHAR)::DOUBLE"
-            return value, sql.number_code(value, column)
-        else:
-            moment = sql.moment_of(name, given)
-            value = f"CASE WHEN isfinite({moment}) THEN epoch({moment}) END"
-            code = f"coalesce({sql.cycle_of(name, given, column.type)}, CASE WHEN {moment} > '2000-01-01' "
-            code += f"THEN {sql.POSITIVE_INFINITY} WHEN {moment} IS NOT NULL THEN {sql.NEGATIVE_INFINITY} END)"
-            unread = sql.kind_of(given) is not ColumnKind.TIMESTAMP
-        if unread:
+        match column.kind:
+            case ColumnKind.NUMERIC | ColumnKind.TEXT:
+                value = sql.measured_of(name, given, column.kind)
+                code = sql.number_code(value, column)
+                readable = {ColumnKind.NUMERIC, ColumnKind.BOOLEAN}
+            case ColumnKind.TIMESTAMP:
+                moment = sql.moment_of(name, given)
+                value = f"CASE WHEN isfinite({moment}) THEN epoch({moment}) END"
+                code = f"coalesce({sql.cycle_of(name, given, column.type)}, CASE WHEN {moment} > '2000-01-01' "
+                code += f"THEN {sql.POSITIVE_INFINITY} WHEN {moment} IS NOT NULL THEN {sql.NEGATIVE_INFINITY} END)"
+                readable = {ColumnKind.TIMESTAMP}
+            case ColumnKind.CATEGORY | ColumnKind.BOOLEAN | ColumnKind.OPAQUE:
+                raise ValueError(f"{column.kind.value} is not counted by a value of each row")
+            case _:
+                assert_never(column.kind)
+        if column.kind is not ColumnKind.TEXT and sql.kind_of(given) not in readable:
             code = f"CASE WHEN {value} IS NULL AND {sql.quote(name)} IS NOT NULL THEN {sql.INVALID} ELSE {code} END"
         return value, code
 

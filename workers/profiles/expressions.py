@@ -84,6 +84,13 @@ def number_of(name: str, found_type: str) -> str:
     return f"TRY_CAST({quote(name)}::VARCHAR AS DOUBLE)"
 
 
+def measured_of(name: str, found_type: str, kind: ColumnKind) -> str:
+    """The number that a column of this kind is binned by: of text it is the length."""
+    if kind is ColumnKind.TEXT:
+        return f"length({quote(name)}::VARCHAR)::DOUBLE"
+    return number_of(name, found_type)
+
+
 def grid_code(value: str, grid: Grid) -> str:
     """A cell's number for a finite value in the grid's range; special codes for all others."""
     low, high = number_literal(grid.low), number_literal(grid.high)

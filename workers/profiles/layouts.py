@@ -15,7 +15,7 @@ from controller.domain.errors import UserError
 from controller.domain.layouts import HOURS, WEEKDAYS, ColumnKind, ColumnLayout, Layout
 from workers.profiles.batches import BatchData, ScanEngine, open_batch
 from workers.profiles.edges import Edges, choose_edges
-from workers.profiles.expressions import is_integer, key_of, kind_of, number_of, quote
+from workers.profiles.expressions import is_integer, key_of, kind_of, measured_of, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -165,12 +165,7 @@ class _Maker:
         self, schema: Mapping[str, str], kinds: Mapping[str, ColumnKind], rows: int, columns: int
     ) -> Iterator[tuple[str, Edges]]:
         size = min(self.options.sample, max(SAMPLED_VALUES // columns, SMALLEST_SAMPLE))
-        selected = {
-            name: f"length({quote(name)}::VARCHAR)::DOUBLE"
-            if kinds[name] is ColumnKind.TEXT
-            else number_of(name, found)
-            for name, found in schema.items()
-        }
+        selected = {name: measured_of(name, found, kinds[name]) for name, found in schema.items()}
         where = "" if rows <= size else f"WHERE random() < {size / rows!r}"
         threads = self.scan.fetch("SELECT current_setting('threads')")[0][0]
         # one thread and a seed: the same reference gives the same layout, digest included

@@ -124,7 +124,7 @@ class MemoryRuns:
             raise Conflict(f"There is no run {run}.")
         if found.state is RunState.QUEUED:
             self._end(found, RunState.CANCELLED, reason, at, actor="system")
-        elif found.state is RunState.RUNNING and not found.cancel_requested:
+        if found.state is RunState.RUNNING and not found.cancel_requested:
             self._put(replace(found, cancel_requested=True, reason=reason))
 
     def reclaim(self, *, at: datetime) -> list[Run]:

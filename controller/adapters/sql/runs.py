@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, case, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, case, insert, or_, select, update
 
 from controller.adapters.sql import worker_calls
 from controller.adapters.sql.models import SqlModels
@@ -75,9 +75,10 @@ class SqlRuns:
             statement = statement.where(runs_table.c.kind.in_(query.kinds))
         if query.states:
             unended = {*query.states} == {RunState.QUEUED, RunState.RUNNING}
-            statement = statement.where(
-                _UNENDED if unended else runs_table.c.state.in_(query.states)
-            )
+            asked: ColumnElement[bool] = runs_table.c.state.in_(query.states)
+            if unended:  # the same, in the words of the index
+                asked = _UNENDED
+            statement = statement.where(asked)
         if query.since is not None:
             statement = statement.where(runs_table.c.ordered_at >= query.since)
         if query.until is not None:
@@ -151,7 +152,7 @@ class SqlRuns:
             raise Conflict(f"There is no run {run}.")
         if row.state == RunState.QUEUED:
             self._end(run, row.fence, RunState.QUEUED, _ending(RunState.CANCELLED, reason, at), at)
-        elif row.state == RunState.RUNNING:
+        if row.state == RunState.RUNNING:
             self._session.execute(
                 update(runs_table)
                 .where(runs_table.c.id == run, runs_table.c.cancel_requested.is_(False))

@@ -237,9 +237,9 @@ def look_at_messages(session: CliSession) -> Iterator[DoctorFinding]:
             name=f"message {row.id}",
             ok=False,
             sentence=f"to {row.channel} ({row.address}) did not arrive: {row.last_error}",
-            hint=f"`incumbent notify again {row.id}` once it is mended."
-            if row.state is DeliveryState.FAILED
-            else "It is tried until it arrives.",
+            hint="It is tried until it arrives."
+            if row.state.goes_on
+            else f"`incumbent notify again {row.id}` once it is mended.",
         )
 
 

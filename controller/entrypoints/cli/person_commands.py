@@ -122,14 +122,19 @@ def report_answer(signal: Signal, *, as_json: bool) -> int:
                 "decision": signal.decision,
             }
         )
-    elif signal.status is SignalStatus.OPEN:
-        click.echo(
+        return 0
+    click.echo(_answer(signal))
+    return 0
+
+
+def _answer(signal: Signal) -> str:
+    """What became of the signal, or where that will be said."""
+    if signal.status is SignalStatus.OPEN:
+        return (
             f"Signal {signal.id} waits for the controller; "
             f"`incumbent signals show {signal.id}` says what became of it."
         )
-    else:
-        click.echo(f"{_sentence(signal.reason)} (decision {signal.decision})")
-    return 0
+    return f"{_sentence(signal.reason)} (decision {signal.decision})"
 
 
 def _sentence(reason: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import click
 
+from controller.domain.run_kinds import run_work
 from controller.domain.runs import RunState
 from controller.entrypoints.cli.output import align, console, on_terminal
 from controller.entrypoints.demo.project import MonthFile
@@ -19,7 +20,6 @@ _RIGHT = (True, False, True, False, True, True, False, False)
 _ROOMY = 100
 """Columns of a terminal from which on the table has room between its columns; it fits into 80."""
 _COLOUR = {"promote": "green", "reject": "red", "hold": "yellow"}
-_DOING = {"train": "training", "evaluate": "holding it against the seat", "verify": "proving"}
 
 
 class Display(Protocol):
@@ -109,11 +109,11 @@ class _Living:
         run = moment.run
         if run is None:
             self._now, self._share = f"{month.name}: {month.rows:,} rows have arrived", None
-        elif run.state is RunState.QUEUED:
+            return
+        doing = run_work(run.spec.kind).doing
+        self._now, self._share = f"{month.name}: {run.id}, {doing}", run.progress
+        if run.state is RunState.QUEUED:
             self._now, self._share = f"{month.name}: {run.id} is ordered", None
-        else:
-            doing = _DOING.get(run.spec.kind.value, run.spec.kind.value)
-            self._now, self._share = f"{month.name}: {run.id}, {doing}", run.progress
 
     def close(self, chapter: Chapter) -> None:
         self._chapters.append(chapter)

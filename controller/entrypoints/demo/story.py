@@ -37,8 +37,9 @@ class Chapter:
     @property
     def champion_mae(self) -> float | None:
         """The error of whoever sits in the seat after the verdict."""
-        won = self.verdict == Verdict.PROMOTE.value
-        return self.challenger_mae if won else self.seat_mae
+        if self.verdict == Verdict.PROMOTE.value:
+            return self.challenger_mae
+        return self.seat_mae
 
 
 @dataclass(frozen=True, slots=True)

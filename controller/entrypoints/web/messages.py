@@ -53,10 +53,9 @@ def messages_page(request: Request, app_context: Context, session: Visitor) -> R
         found = tx.deliveries.find(query)
         rows = [_row(tx, one) for one in found]
         for row in rows:
-            failed = row["message"].state is DeliveryState.FAILED
-            row["why_not"] = (
-                _why_not(tx, app_context, session.person, row["message"]) if failed else "-"
-            )
+            row["why_not"] = "-"
+            if row["message"].state is DeliveryState.FAILED:
+                row["why_not"] = _why_not(tx, app_context, session.person, row["message"])
         silences = [
             (one, why_not_silence(tx, session.person, one, app_context.parse))
             for one in tx.silences.active(app_context.clock.now())

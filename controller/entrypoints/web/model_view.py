@@ -136,7 +136,9 @@ def _rollout(tx: Transaction, name: str) -> RolloutView | None:
     """The rollout that is under way."""
     rollout = tx.models.state(name).rollout
     found = tx.registry.versions(name, numbers={rollout.version}) if rollout else []
-    return rollout if any(v.state is VersionState.CHALLENGER for v in found) else None
+    if not any(version.state is VersionState.CHALLENGER for version in found):
+        return None
+    return rollout
 
 
 def _measured(

@@ -32,11 +32,10 @@ def _waiting(context: DecisionContext) -> set[int]:
 def _finding(
     wish: Signal, status: SignalStatus, sentence: str, *others: SignalAnswer
 ) -> ReasonResult:
-    done = status is SignalStatus.HANDLED
     return ReasonResult(
         node=Outcome(
             name="dismiss",
-            result=Result.DONE if done else Result.SKIPPED,
+            result=Result.DONE if status.done else Result.SKIPPED,
             sentence=sentence,
             values={"signal": wish.id, "actor": wish.actor},
         ),

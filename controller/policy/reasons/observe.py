@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from controller.domain.decisions import Outcome, Result, StartRun, Verdict
+from controller.domain.run_kinds import run_work
 from controller.domain.runs import Cause, RunKind, RunView
 from controller.domain.signals import Signal, SignalKind, SignalStatus
 from controller.domain.versions import VersionView
@@ -49,12 +51,7 @@ def observe(context: DecisionContext) -> ReasonResult | None:
 
 
 def _ordered(context: DecisionContext, order: StartRun) -> ReasonResult:
-    what = (
-        "the labels that came since"
-        if order.spec.kind is RunKind.DECAY
-        else "what it was asked in service"
-    )
-    sentence = f"{order.run} holds {context.seat} against {what}"
+    sentence = f"{order.run} holds {context.seat} against {run_work(order.spec.kind).rows}"
     return ReasonResult(
         node=Outcome(name="observe", result=Result.DONE, sentence=sentence),
         verdict=Verdict.NONE,
@@ -134,8 +131,8 @@ def _cause(context: DecisionContext, name: str) -> Cause:
 def _tell(context: DecisionContext) -> ReasonResult | None:
     """The oldest report that nobody was told of. Its signal stays, deferred, for the triggers."""
     for kind, event, says in (
-        (RunKind.PROFILE, "drifted", _drifted),
-        (RunKind.SKEW, "skewed", _drifted),
+        (RunKind.PROFILE, "drifted", partial(_drifted, "the new data")),
+        (RunKind.SKEW, "skewed", partial(_drifted, "the rows that are served")),
         (RunKind.DECAY, "decayed", _decayed),
         (RunKind.DECAY, "decay_expected", _expected),
     ):
@@ -157,12 +154,11 @@ def _told(context: DecisionContext, signal: Signal, event: str, sentence: str) -
     )
 
 
-def _drifted(payload: Mapping[str, Any]) -> str:
+def _drifted(what: str, payload: Mapping[str, Any]) -> str:
     """One alert is enough for people; a training may ask for more."""
     if payload.get("verdict") != "alert":
         return ""
     reasons = [str(reason) for reason in payload.get("reasons") or ()]
-    what = "the rows that are served" if payload.get("kind") == RunKind.SKEW else "the new data"
     return f"{what} moved: {listing(reasons[:3]) or 'see incumbent drift'}"
 
 

@@ -20,7 +20,7 @@ from controller.domain.rules import SERVABLE, WhenInconclusive
 from controller.domain.runs import Cause, RunKind
 from controller.domain.signals import Signal, SignalKind, SignalStatus
 from controller.domain.snapshot import ApprovalView
-from controller.domain.versions import VERSION_MOVES, VersionState, VersionView
+from controller.domain.versions import VersionState, VersionView
 from controller.policy.approvals import agreed, asked_for, deciders, standing
 from controller.policy.budget import (
     holdout_level,
@@ -60,7 +60,7 @@ def _by_person(context: DecisionContext, signal: Signal) -> ReasonResult:
         refusal = f"v{number} cannot be promoted: it is not in play"
     elif version.number == sitting:
         refusal = f"v{number} is the champion already"
-    elif VersionState.CHAMPION not in VERSION_MOVES[version.state]:
+    elif not version.state.may_become_champion:
         refusal = f"v{number} cannot be promoted: it is {version.state.value}"
     elif not why:
         refusal = f"v{number} cannot be promoted without a reason"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from controller.domain.decisions import Action, MoveVersion, Outcome, Result, Verdict
+from controller.domain.run_kinds import run_work
 from controller.domain.runs import RunKind
 from controller.domain.signals import Signal, SignalKind, SignalStatus
 from controller.domain.versions import VERSION_MOVES, VersionState
@@ -25,18 +26,18 @@ def report(context: DecisionContext) -> ReasonResult | None:
 def _failed(context: DecisionContext, signal: Signal) -> ReasonResult:
     payload = signal.payload
     run, why = str(payload.get("run", "")), str(payload.get("reason") or "no reason was reported")
-    kind = str(payload.get("kind", RunKind.TRAIN.value))
+    work = run_work(str(payload.get("kind", RunKind.TRAIN.value)))
     view = context.snapshot.run(run)
     number = view.version if view is not None else None
     version = context.snapshot.version(number) if number is not None else None
     actions: tuple[Action, ...] = ()
     verdict = Verdict.NONE
-    subject = {RunKind.TRAIN.value: "training", RunKind.EVALUATE.value: "evaluation"}.get(
-        kind, kind
-    )
-    sentence = f"{subject} {run} failed: {why}; {context.seat_stays}"
-    judged_now = kind == RunKind.EVALUATE.value and version is not None
-    if judged_now and version is not None and VersionState.FAILED in VERSION_MOVES[version.state]:
+    sentence = f"{work.noun} {run} failed: {why}; {context.seat_stays}"
+    if (
+        work.judges_challenger
+        and version is not None
+        and VersionState.FAILED in VERSION_MOVES[version.state]
+    ):
         verdict = Verdict.REJECT
         sentence = (
             f"v{version.number} could not be judged, evaluation {run} failed: {why}; "
@@ -52,7 +53,7 @@ def _failed(context: DecisionContext, signal: Signal) -> ReasonResult:
         )
     return ReasonResult(
         node=Outcome(
-            name=f"{subject} failed",
+            name=f"{work.noun} failed",
             result=Result.ERROR,
             sentence=sentence,
             values={"run": run, "state": payload.get("state"), "version": number},
@@ -60,7 +61,7 @@ def _failed(context: DecisionContext, signal: Signal) -> ReasonResult:
         verdict=verdict,
         actions=(*actions, *context.notices("failed", sentence)),
         answers=answer_all((signal,), SignalStatus.HANDLED, sentence),
-        challenger=number if kind == RunKind.EVALUATE.value else None,
+        challenger=number if work.judges_challenger else None,
     )
 
 

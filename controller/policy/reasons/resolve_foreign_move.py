@@ -15,7 +15,7 @@ from controller.domain.decisions import Action, Outcome, PlaceHold, Result, Sett
 from controller.domain.publication import SETTLED_MOST, SETTLED_WINDOW, Settlement
 from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
 from controller.domain.snapshot import MoveView
-from controller.domain.versions import VERSION_MOVES, VersionState, VersionView
+from controller.domain.versions import VersionView
 from controller.policy.context import DecisionContext, ReasonResult, answer_all
 from controller.policy.decide_challenger import seat_winner
 from controller.policy.phrase import count, format_duration
@@ -117,7 +117,7 @@ def _unfit(move: _Move) -> str:
         return f"there is no v{move.number}"
     if version.removed:
         return f"the artifact of v{version.number} is gone"
-    if VersionState.CHAMPION not in VERSION_MOVES[version.state]:
+    if not version.state.may_become_champion:
         return f"v{version.number} is {version.state.value}"
     return ""
 

@@ -328,7 +328,7 @@ def _close(ended: tuple[tuple[RunView, Signal | None], ...]) -> tuple[SignalAnsw
             signal=signal.id,
             status=SignalStatus.HANDLED,
             reason=f"v{run.version} answered"
-            if run.state is RunState.DONE
+            if run.state.succeeded
             else f"v{run.version} did not answer: {run.reason}",
         )
         for run, signal in ended

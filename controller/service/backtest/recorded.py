@@ -46,14 +46,13 @@ def recorded_series(tx: Transaction, model: str) -> list[SeriesRow]:
 
 def _events(signals: list[Signal]) -> Iterator[RuleTestEvent]:
     for signal in signals:
-        kind = signal.kind.value
-        if signal.kind is SignalKind.RUN_FINISHED and "columns" in signal.payload:
-            kind = SignalKind.DRIFT.value
-        elif signal.kind not in _PLAYED:
+        profiled = signal.kind is SignalKind.RUN_FINISHED and "columns" in signal.payload
+        kind = SignalKind.DRIFT if profiled else signal.kind
+        if kind not in _PLAYED:
             continue
         yield RuleTestEvent(
             at=timedelta(0),
-            kind=kind,
+            kind=kind.value,
             payload=signal.payload,
             actor=signal.actor,
             trigger=signal.trigger,

@@ -147,9 +147,10 @@ class Drifts:
         signal = next((one for one in alike if one.actor.startswith("registry:")), None)
         if signal is None:
             return None
+        if signal.kind is SignalKind.HOLD:
+            return _Told(signal, "hold")
         settled = settled_by(tx, signal)
-        how = None if settled is None else settled.how
-        return _Told(signal, "hold" if signal.kind is SignalKind.HOLD else how)
+        return _Told(signal, None if settled is None else settled.how)
 
     def _tell(self, side: PublishedSide, drift: Drift, now: datetime) -> None:
         """Put the drift into the inbox: the engine answers it with a decision. Few wait there at a time."""

@@ -161,7 +161,7 @@ class DeliverNotifications:
         if error is None:
             log.info("message sent", extra={**extra, "notices": delivery.count, "at": now})
         else:
-            level = logging.ERROR if ended.state is DeliveryState.FAILED else logging.WARNING
+            level = logging.WARNING if ended.state.goes_on else logging.ERROR
             log.log(level, "message not sent", extra={**extra, "why": ended.last_error})
         return ended.state
 

@@ -89,7 +89,7 @@ class Gathering:
             row = self._new(channel, label, lane, state, rules)
             if silence is not None:
                 row = replace(row, silence=silence.id, last_error=f"silenced: {silence.reason}")
-            elif state is DeliveryState.NOWHERE:
+            elif lane == LOST:
                 row = replace(row, last_error=f"no channel called {channel} is configured")
             elif lane == REPEATED:
                 row = replace(row, last_error="the same was said a short while ago")

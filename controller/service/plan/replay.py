@@ -14,7 +14,7 @@ from controller.domain.decisions import Decision, Result, StartRun
 from controller.domain.evidence import Evaluation
 from controller.domain.rules import Gate, Policy
 from controller.domain.runs import RunKind
-from controller.domain.signals import SignalKind
+from controller.domain.signals import Signal, SignalKind
 from controller.domain.snapshot import BudgetView, Snapshot
 from controller.domain.versions import VersionState
 from controller.policy.approvals import as_if_asked_by
@@ -176,11 +176,18 @@ def _exchange(
         ),
         signals=tuple(
             replace(s, payload={**s.payload, "evidence": now.get(seen, seen)})
-            if s.kind is SignalKind.APPROVAL and (seen := str(s.payload.get("evidence") or ""))
+            if (seen := _approved(s))
             else s
             for s in snapshot.signals
         ),
     )
+
+
+def _approved(signal: Signal) -> str:
+    """The digest of the evidence that an approval speaks of; empty for every other signal."""
+    if signal.kind is not SignalKind.APPROVAL:
+        return ""
+    return str(signal.payload.get("evidence") or "")
 
 
 def _book_is_missing(moment: RecordedMoment, policy: Policy) -> bool:

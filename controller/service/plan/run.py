@@ -181,7 +181,7 @@ class _Replay:
             spec: dict[str, Any] = action["spec"]
             if spec["kind"] == RunKind.EVALUATE.value:
                 self.ordered[action["run"]] = self._gates(spec["gates"])
-            elif spec["kind"] == RunKind.TRAIN.value and not self._early(record):
+            if spec["kind"] == RunKind.TRAIN.value and not self._early(record):
                 self.history.recorded += 1
 
     def _early(self, record: DecisionRecord) -> bool:

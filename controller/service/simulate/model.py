@@ -15,7 +15,8 @@ from typing import Any
 from controller.domain.canonical import digest, to_plain
 from controller.domain.decisions import Decision, RegisterVersion, RulesRef, SetChampion
 from controller.domain.rules import Policy
-from controller.domain.runs import Run, RunKind, RunState
+from controller.domain.run_kinds import run_work
+from controller.domain.runs import Run, RunState
 from controller.domain.signals import NewSignal, SignalKind
 from controller.domain.snapshot import HoldView
 from controller.domain.versions import VersionState
@@ -219,7 +220,7 @@ class SimulatedModel:
         return busy
 
     def _take_up(self, tx: Transaction, run: Run) -> bool:
-        if run.spec.kind is RunKind.TRAIN:
+        if run_work(run.spec.kind).has_candidate:
             candidate = self.next_candidate()
             if candidate is not None:
                 self.served += 1
@@ -228,7 +229,7 @@ class SimulatedModel:
         trained = self._training_of(tx, run)
         candidate = self._brought.get(trained, RuleTestCandidate())
         result: dict[str, Any] = {}
-        if run.spec.kind is RunKind.EVALUATE:
+        if run_work(run.spec.kind).judges_challenger:
             result["evaluation"] = to_plain(evaluation_of(candidate, run))
         end = RunEnd(state=RunState.DONE, result=result)
         return tx.runs.finish(run.id, run.fence, end, at=self.now)

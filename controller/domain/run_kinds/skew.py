@@ -1,0 +1,15 @@
+"""Hold the serving log against the training rows, and row by row against the data."""
+
+from __future__ import annotations
+
+from controller.domain.run_kinds.base import RunWork
+from controller.domain.runs import RunKind
+
+SKEW = RunWork(
+    kind=RunKind.SKEW,
+    noun="skew",
+    doing="skew",
+    rows="what it was asked in service",
+    judges_challenger=False,
+    has_candidate=False,
+)
