@@ -163,8 +163,10 @@ def _parts(gate: Gate, evidence: GateEvidence) -> list[GateEvidence]:
 
 def _threshold(gate: Gate, value: float, *, passes: bool) -> _Change:
     point, now = kind_of(gate).flip, gate.threshold or 0.0
-    beyond = value if passes else value + point.sign * max(abs(value), 1.0) * _NUDGE
-    side = "" if passes else point.beyond
+    way, side = (-point.sign, point.short_of) if passes else (point.sign, point.beyond)
+    if passes is point.inclusive:  # the measured value itself turns it
+        way, side = 0.0, ""
+    beyond = value + way * max(abs(value), 1.0) * _NUDGE
     return _Change(
         gate=gate,
         passes=passes,

@@ -26,6 +26,13 @@ class FlipPoint:
     """Which side of the measured value makes the gate fail: ``above `` or ``below ``."""
     sign: float
     """For a threshold the way to a failure; for a margin what turns a gain into the margin as it is written."""
+    inclusive: bool = True
+    """For a threshold: whether the measured value itself, taken as the threshold, is met."""
+
+    @property
+    def short_of(self) -> str:
+        """The other side than ``beyond``."""
+        return {"above ": "below ", "below ": "above "}[self.beyond]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -70,7 +70,8 @@ def test_every_kind_has_every_duty(kind: GateKind) -> None:
     assert kind.flip.beyond in {"above ", "below "}
     assert kind.flip.setting == ("margin" if kind.question.paired else "threshold")
     assert isinstance(kind.rests(improved=True), bool)
-    judged = kind.judge(gate, evidence(-1.0, 1.0), None)
+    good = 1.0 if kind is SERVABLE else 1.0 - 0.5 * kind.question.sign
+    judged = kind.judge(gate, evidence(-1.0, good), None)
     assert judged.result is Result.PASS
     drawn = kind.draw(gate, judged.values)
     assert drawn is not None
@@ -90,8 +91,9 @@ def test_the_format_has_the_keys_of_every_kind(kind: GateKind) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.key)
 def test_beyond_the_flip_point_a_threshold_fails(kind: GateKind) -> None:
     if isinstance(kind, ThresholdKind):
-        moved = replace(a_gate(kind), threshold=0.7 + kind.flip.sign * 1e-9)
-        assert kind.judge(moved, evidence(0.0, 0.7), None).result is Result.FAIL
+        at = {way: replace(a_gate(kind), threshold=0.7 + way * 1e-9) for way in (-1, 0, 1)}
+        met = {way: kind.judge(at[way], evidence(0.0, 0.7), None).result.passes for way in at}
+        assert met == {kind.flip.sign: False, 0: kind.flip.inclusive, -kind.flip.sign: True}
 
 
 @dataclass(frozen=True)

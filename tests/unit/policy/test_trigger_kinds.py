@@ -182,7 +182,8 @@ def check_rule_test(kind: TriggerKind[Any], example: Example, policy: Policy) ->
 
 
 def test_every_kind_has_an_example():
-    assert tuple(TRIGGERS) == TRIGGER.one_of == tuple(EXAMPLES)
+    assert tuple(TRIGGERS) == TRIGGER.one_of
+    assert TRIGGERS.keys() == EXAMPLES.keys()
 
 
 @pytest.mark.parametrize("key", TRIGGERS)
