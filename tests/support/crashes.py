@@ -153,7 +153,7 @@ def labour(home: str, url: str, armed: str, log: str) -> None:
         nursery=Nursery(),
         drain=Drain(),
     )
-    executing._kind = lambda _run: _perform  # type: ignore[assignment]
+    executing.STEPS = dict.fromkeys(RunKind, _perform)
     bells = Bells(Path(home) / "bells")
     while True:
         heard = bells.take()

@@ -45,7 +45,7 @@ TRIGGERS = register((SCHEDULE, NEW_DATA, DRIFT, DECAY, SKEW, WEBHOOK))
 WATCHED_SIGNALS = tuple(kind.signal for kind in TRIGGERS.values() if isinstance(kind, WatchedKind))
 """Signals that say what was measured about data and labels."""
 
-_FED_BY = {kind.signal: kind for kind in reversed(TRIGGERS.values())}
+_FED_BY = {kind.signal: kind for kind in reversed([*TRIGGERS.values()])}
 """Of two kinds that one signal feeds, the first answers for it."""
 
 
