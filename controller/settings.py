@@ -98,7 +98,7 @@ class Settings(BaseSettings):
         30.0,
         gt=0,
         le=3600,
-        description="Seconds after which a doorbell that nobody answered rings again.",
+        description="Seconds after which a message to workers that nobody answered is sent again.",
     )
     grace: float = Field(
         10.0, ge=0, description="Seconds that a training has to end when it is told to."
@@ -218,7 +218,7 @@ class Settings(BaseSettings):
     registry_drift: Literal["hold", "adopt", "restore"] = Field(
         "hold",
         description="What follows when somebody moves the alias champion over there and the policy is silent:"
-        " automatic promotion rests until a person decides, their move is taken over, or ours is written again.",
+        " automatic promotion is on hold until a person decides, their move is taken over, or ours is written again.",
     )
     registry_adopt: bool = Field(
         True,

@@ -110,7 +110,7 @@ def undecided(judged: ChallengerVerdict, agreed: int) -> str:
     if context.policy.approval.when in {"inconclusive", "always"}:
         return f"{text}; {asks(judged, agreed)}"
     if context.policy.inconclusive is WhenInconclusive.WAIT:
-        return f"{text}; it is looked at again when more labels are there"
+        return f"{text}; it is evaluated again when more labels arrive"
     return text
 
 

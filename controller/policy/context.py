@@ -31,15 +31,26 @@ class DecisionContext:
 
     @property
     def seat(self) -> str:
-        """How a sentence speaks of the seat."""
-        return f"champion v{self.champion.number}" if self.champion else "the empty seat"
+        """The champion as sentences name it."""
+        return f"champion v{self.champion.number}" if self.champion else "no champion"
 
     @property
     def seat_stays(self) -> str:
         """The end of a sentence in which nothing was promoted."""
         if self.champion is None:
-            return "the seat stays empty"
+            return "there is still no champion"
         return f"champion v{self.champion.number} stays"
+
+    def takes_over(self, number: int) -> str:
+        """How a sentence says that a version becomes champion."""
+        if self.champion is None:
+            return f"v{number} is the first champion"
+        return f"v{number} replaces v{self.champion.number} as champion"
+
+    @property
+    def now_champion(self) -> str:
+        """The end of a sentence about somebody who expected another champion."""
+        return f"the champion is v{self.champion.number}" if self.champion else "there is none"
 
     @property
     def rollout(self) -> RolloutView | None:

@@ -39,7 +39,7 @@ from controller.policy.reasons.train import train
 from controller.policy.reasons.version_commands import version_commands
 from controller.policy.reasons.watch_rollout import watch_rollout
 
-CODE = "6"
+CODE = "7"
 """Version of the deciding code; raised whenever the same snapshot and rules could be decided otherwise."""
 
 Reason = Callable[[DecisionContext], ReasonResult | None]

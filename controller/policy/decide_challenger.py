@@ -52,7 +52,7 @@ def decide_challenger(judged: ChallengerVerdict) -> ReasonResult:
         why = context.snapshot.hold.reason
         return _wait(
             judged,
-            f"{judged.name} proved itself, but automatic promotion rests until a person "
+            f"{judged.name} proved itself, but automatic promotion is on hold until a person "
             f"releases it ({why})",
         )
     if approval.when == "always" and not enough:
@@ -127,7 +127,7 @@ def _seat(judged: ChallengerVerdict, people: set[str]) -> ReasonResult:
     passed = [g for g in judged.counted if g.result is Result.PASS]
     dry = len(judged.gates) - len(judged.counted)
     sentence = (
-        f"v{version.number} takes the seat from {context.seat}: "
+        f"{context.takes_over(version.number)}: "
         f"{len(passed)} of {count(len(judged.counted), 'gate')} passed"
     )
     if dry:
@@ -192,7 +192,7 @@ def seat_winner(
             reason=sentence,
         )
     )
-    return (*actions, *_send_away(context, version, f"v{version.number} took the seat first"))
+    return (*actions, *_send_away(context, version, f"v{version.number} became champion first"))
 
 
 def _send_away(context: DecisionContext, version: VersionView, why: str) -> tuple[Action, ...]:

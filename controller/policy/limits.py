@@ -47,7 +47,8 @@ def _rest(context: DecisionContext) -> Limited | None:
     if context.signals(SignalKind.MANUAL):
         return None
     return Limited(
-        sentence=f"retraining did not help, so it rests until {format_time_utc(until)}", until=until
+        sentence=f"retraining did not help, so it is paused until {format_time_utc(until)}",
+        until=until,
     )
 
 

@@ -30,7 +30,7 @@ def needs(context: DecisionContext, version: VersionView) -> list[str]:
         if keep.version == version.number
     ]
     if version.number in ways_back(snapshot.history, snapshot.versions):
-        found.append(f"{WAY_BACK}: it is who a rollback would seat")
+        found.append(f"{WAY_BACK}: a rollback would restore it")
     return found
 
 

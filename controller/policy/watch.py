@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from controller.domain.decisions import Outcome, RecordFigure, Result, Verdict
@@ -17,9 +18,8 @@ from controller.domain.metrics import find_metric, is_lower_better
 from controller.domain.records import Record, add_figure, figure
 from controller.domain.rules import Reference, RollbackCondition
 from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
-from controller.policy import record as records
 from controller.policy.context import DecisionContext, ReasonResult
-from controller.policy.phrase import format_number, margin, percent
+from controller.policy.phrase import format_number, format_time_utc, margin, percent
 from controller.policy.record import HarmQuestion, judge_record, upper_bar
 
 
@@ -144,7 +144,7 @@ def _read(
         bounded=_is_share(condition.metric),
         min_samples=condition.min_samples,
     )
-    return _said(condition, signal, ask, judge_record(record, ask))
+    return _said(condition, signal, ask, record)
 
 
 def _proven(
@@ -158,34 +158,38 @@ def _proven(
     if rows < condition.min_samples:
         words = f"{rows:,} samples, at least {condition.min_samples:,} are needed"
         return _reading(condition, signal, None, words, {"value": value, "n": rows})
-    words = f"{condition.metric} {format_number(value)} on {rows:,} samples, the bar is {format_number(bar)}"
+    words = f"{condition.metric} {format_number(value)} on {rows:,} samples, the threshold is {format_number(bar)}"
     values = {"value": value, "bar": bar, "n": rows, "alpha": alpha, "p_worse": p_worse}
     return _reading(condition, signal, p_worse <= alpha, words, values)
 
 
 def _said(
-    condition: RollbackCondition, signal: Signal, ask: HarmQuestion, found: records.HarmFinding
+    condition: RollbackCondition, signal: Signal, ask: HarmQuestion, record: Record
 ) -> Reading:
+    found = judge_record(record, ask)
     values: dict[str, Any] = {"bar": ask.bar, "n": found.rows, "alpha": found.level}
     if math.isfinite(found.value):
         values["value"] = found.value
     words = f"{condition.metric} {format_number(found.value)} on {found.rows:,} samples"
-    words += f", the bar is {format_number(ask.bar)}"
+    words += f", the threshold is {format_number(ask.bar)}"
     if found.why_not:
         words = found.why_not if "needed" in found.why_not else f"{words}; {found.why_not}"
         return _reading(condition, signal, None, words, values)
     if found.window:
-        words += f", since its window {found.window + 1}"
+        began = record.since + timedelta(seconds=record.window * found.window)
+        words += f", since {format_time_utc(began)}"
         values["window"] = found.window
     if found.edge is not None:
         values["edge"] = found.edge
         side = "at least" if ask.higher_is_worse else "at most"
-        words += f"; it is truly {side} {format_number(found.edge)} ({percent(1 - found.level)})"
+        words += (
+            f"; at {percent(1 - found.level)} confidence it is {side} {format_number(found.edge)}"
+        )
     elif found.odds is not None:
         values["odds"] = math.exp(min(found.odds, 700.0))
         sign = ">=" if found.bad else "<"
         odds, limit = format_number(values["odds"]), format_number(1 / found.level)
-        words += f"; the odds that it is beyond are {odds} {sign} {limit}"
+        words += f"; the odds that it is beyond the threshold are {odds} {sign} {limit}"
     good = found.value <= ask.bar if ask.higher_is_worse else found.value >= ask.bar
     return _reading(condition, signal, found.bad if found.bad or good else None, words, values)
 

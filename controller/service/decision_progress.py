@@ -54,7 +54,7 @@ def decision_progress(
     approved = _approved(tx, record.model, challenger, policy, seated or sent_away)
     if seated is None:
         if sent_away is None:
-            later = "when it takes the seat"
+            later = "when it becomes champion"
             return [
                 proposed,
                 approved,
@@ -68,7 +68,7 @@ def decision_progress(
         rest = [ProgressStage(name=name, state="skipped") for name in ("observed", "settled")]
         return [proposed, approved, gone, *rest]
     applied = ProgressStage(
-        name="applied", state="done", at=seated.at, note=f"v{challenger} took the seat"
+        name="applied", state="done", at=seated.at, note=f"v{challenger} became champion"
     )
     return [proposed, approved, applied, *_after(tx, record.model, challenger, policy, now)]
 
@@ -163,7 +163,7 @@ def _rolled_back(tx: Transaction, record: DecisionRecord, back: int | None) -> l
         ),
     ]
     if hold is not None:
-        rests = ProgressStage(name="observed", state="now", note="automatic promotion rests")
+        rests = ProgressStage(name="observed", state="now", note="automatic promotion is on hold")
         later = ProgressStage(name="settled", state="next", note="when a person lifts the hold")
         return [*stages, rests, later]
     lifted = ProgressStage(name="settled", state="done", note="the hold is lifted")

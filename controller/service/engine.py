@@ -233,7 +233,7 @@ class Engine:
             tx.models.update(model, error=sentence, wake_at=now + _BACK_OFF)
             if known is None:
                 log.warning("rests", extra={"action": "rests", "model": model, "why": sentence})
-                rested = f"{model} is not decided: {sentence.rstrip('.')}; the champion stays"
+                rested = f"{model} is stopped: {sentence.rstrip('.')}; the champion stays"
                 self._tell(tx, model, ("stopped", rested), now)
 
     def _tell(self, tx: Transaction, model: str, news: tuple[str, str], now: datetime) -> None:

@@ -140,7 +140,7 @@ def _many(count: int) -> str:
 def _models(tx: Transaction, *, names: bool) -> Condition:
     """Models that rest in error, and why. The others are decided, so the process is ready all the same."""
     resting = [state for state in tx.models.all(troubled=True) if state.error]
-    told = "; ".join(f"{state.model} rests: {state.error}" for state in resting[:_NAMED])
+    told = "; ".join(f"{state.model} is stopped: {state.error}" for state in resting[:_NAMED])
     more = f"; and {len(resting) - _NAMED} more" if len(resting) > _NAMED else ""
     if not names:
         told, more = f"{_many(len(resting))} at rest, not decided because of an error", ""

@@ -97,7 +97,7 @@ class Replay:
             yield Stray(
                 decision=decision,
                 sentence=(
-                    f"Decision {decision} left {_name(version)} in the seat of {model} at generation {generation}, "
+                    f"Decision {decision} left {_name(version)} as champion of {model} at generation {generation}, "
                     f"but there is {_name(state.champion)} at generation {state.generation}."
                 ),
             )
@@ -131,4 +131,4 @@ def _differences(
 
 
 def _name(version: int | None) -> str:
-    return "nobody" if version is None else f"v{version}"
+    return "no version" if version is None else f"v{version}"

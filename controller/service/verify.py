@@ -6,7 +6,7 @@ states of the versions. It takes no worker, no data and no network: the snapshot
 What differs is told apart. *Tampering* is a record whose hash does not match, that does not follow the one before,
 that is missing, that names a rules text which is not there or is another, or whose own code decides otherwise.
 A *finding* is a decision of an earlier version of the deciding code which this version would take otherwise: the
-record is whole, the code has moved on.
+record is whole, the code has moved on. Where only its sentences differ, the finding says so.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ from controller.service.replay import Replay, Stray
 Parse = Callable[[str, str], Policy]
 """From a policy's text and path to its rules; raises PolicyInvalid."""
 
+_WORDS = frozenset({"reason", "sentence"})
+"""Where a decision says in words what its other fields hold."""
+
 BlobId = Callable[[bytes], str]
 """The id that a rules text has by its content."""
 
@@ -46,6 +49,8 @@ class VerifyDifference:
     decision: int
     sentence: str
     finding: bool = False
+    wording: bool = False
+    """Only sentences differ: newer code decides the same and words it otherwise."""
     place: str = ""
     recorded: Any = None
     derived: Any = None
@@ -161,10 +166,19 @@ class Verifier:
         text = canonical_json(replace(derived, code=str(code)))
         if text == record.decision:
             return None
-        place, recorded, found = first_difference(stored, json.loads(text))
         newer = code != CODE
+        taken = f"Decision {record.id} was taken by engine version {code}; engine version {CODE}"
+        again = json.loads(text)
+        if newer and _unworded(stored) == _unworded(again):
+            return VerifyDifference(
+                decision=record.id,
+                sentence=f"{taken} decides the same in other words.",
+                finding=True,
+                wording=True,
+            )
+        place, recorded, found = first_difference(stored, again)
         words = (
-            f"Decision {record.id} was taken by code {code}; code {CODE} would decide otherwise"
+            f"{taken} would decide otherwise"
             if newer
             else f"Decision {record.id} differs from what its snapshot and rules give"
         )
@@ -206,6 +220,13 @@ def _stray(found: Stray | Uncovered | None) -> VerifyDifference | None:
         if found is None
         else VerifyDifference(decision=found.decision, sentence=found.sentence)
     )
+
+
+def _unworded(value: Any) -> Any:
+    """A decision without its sentences: what was decided, and by which values."""
+    if isinstance(value, dict):
+        return {key: _unworded(kept) for key, kept in value.items() if key not in _WORDS}
+    return [_unworded(kept) for kept in value] if isinstance(value, list) else value
 
 
 def _not_checked(tx: Transaction, covered: Covered) -> Iterator[str]:

@@ -49,7 +49,7 @@ def ask(scene: Scene, record: Record, *words: str, **more: Any) -> str:
 
 
 def calm(scene: Scene, record: Record) -> None:
-    """Before: v1 sits in the seat."""
+    """Before the incident: v1 is champion."""
     del record
     scene.figures = PASSES
     scene.arrives("2026-03-02.parquet", 30_000)
@@ -58,9 +58,9 @@ def calm(scene: Scene, record: Record) -> None:
 
 
 def source_dies(scene: Scene, record: Record) -> None:
-    """The data source dies."""
+    """The data source stops answering."""
     scene.source.broken = "warehouse.example.org does not answer."
-    scene.tell("warehouse", "stops to answer")
+    scene.tell("warehouse", "stops answering")
     scene.go_on(2 * HOUR)
     event = pager(scene)[-1]
     assert event["event"] == "source_failed"
@@ -69,12 +69,12 @@ def source_dies(scene: Scene, record: Record) -> None:
     assert "warehouse.example.org does not answer" in found
     ask(
         scene, record, "silence", "add", "--model", MODEL, "--event", "source_failed", "--for", "4h",
-        "--reason", "the warehouse is being mended",
+        "--reason", "the warehouse is being repaired",
     )  # fmt: skip
 
 
 def drift_rises(scene: Scene, record: Record) -> None:
-    """It is back with other data: drift rises, a challenger is trained and held."""
+    """The source is back with different data: drift rises, a challenger is trained and held."""
     scene.source.broken = ""
     scene.drift, scene.figures = 0.31, UNDECIDED
     scene.tell("warehouse", "answers again")
@@ -88,7 +88,7 @@ def drift_rises(scene: Scene, record: Record) -> None:
 
 
 def somebody_approves(scene: Scene, record: Record) -> None:
-    """Somebody reads the mail, follows its link, and approves."""
+    """A reviewer reads the mail, follows its link, and approves."""
     number = scene.decision_of(scene.mail.texts[-1])
     said = ask(scene, record, "explain", str(number))
     assert "v2" in said
@@ -110,7 +110,7 @@ def somebody_approves(scene: Scene, record: Record) -> None:
 
 
 def champion_decays(scene: Scene, record: Record) -> None:
-    """Labels come: the new champion decays, and is rolled back."""
+    """Labels arrive: the new champion is worse than the previous one, and is rolled back."""
     del record
     scene.tell("serving", "mae of v2 on 4,000 labelled flights: 19.8 (v1: 14.0)")
     scene.house.signal(
@@ -124,7 +124,7 @@ def champion_decays(scene: Scene, record: Record) -> None:
 
 
 def aftermath(scene: Scene, record: Record) -> None:
-    """After: why, is it true, and on again."""
+    """Afterwards: see why, verify the record, release the hold."""
     event = pager(scene)[-1]
     said = ask(scene, record, "explain", str(event["decision"]))
     assert "mae" in said
@@ -146,7 +146,7 @@ def aftermath(scene: Scene, record: Record) -> None:
 
 
 def pager(scene: Scene) -> list[dict[str, Any]]:
-    """What the pager was told, each delivery proven by its signature."""
+    """What the pager received, each delivery proven by its signature."""
     told: list[dict[str, Any]] = []
     for hit in scene.hook.hits:
         verify_signature(hit.headers, hit.body, [SECRET], datetime.now(UTC))

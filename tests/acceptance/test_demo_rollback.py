@@ -35,7 +35,7 @@ def test_a_bad_champion_leaves_the_seat_by_its_own_figures(tmp_path: Path):
     assert "decision" in told.stdout
     assert "rolled back from v2 to v1: mae worse than previous by 10 %" in told.stdout
     assert "v1 is champion, proven to answer in a fresh process" in told.stdout
-    assert "Automatic promotion rests until somebody releases it." in told.stdout
+    assert "Automatic promotion is on hold until somebody releases it." in told.stdout
 
     reigns = as_json(home, "audit", "flight-delay")["reigns"]
     assert [(one["version"], one["cause"]) for one in reigns] == [

@@ -82,7 +82,7 @@ def test_challengers_win_lose_and_wait_and_people_have_the_last_word():
     assert house.states()[4] == "rejected"
     house.clock.advance(timedelta(days=31))
     house.data(30_000, "may")
-    assert "rests until a person releases it" in house.work()[-1].reason
+    assert "is on hold until a person releases it" in house.work()[-1].reason
     assert house.champion == 1
     house.signal(SignalKind.RELEASE, actor="person:ana", reason="looked at it")
     released = house.tick()

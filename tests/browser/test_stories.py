@@ -92,7 +92,7 @@ def test_a_held_decision_is_understood_approved_and_becomes_champion(
     expect(page.get_by_text("Verified: derived again")).to_be_visible()
     page.get_by_label("Reason to approve (needed)").fill("the gain is worth it")
     page.get_by_role("button", name="Approve v5").click()
-    expect(page.get_by_role("status")).to_contain_text("v5 takes the seat from champion v4")
+    expect(page.get_by_role("status")).to_contain_text("v5 replaces v4 as champion")
     assert office.house.champion == 5
 
 
@@ -102,7 +102,7 @@ def test_a_double_click_approves_once(browser: Browser, server: Server, office: 
     before = len(office.house.statuses())
     page.get_by_label("Reason to approve (needed)").fill("twice")
     page.get_by_role("button", name="Approve v5").dblclick(no_wait_after=True)
-    expect(page.get_by_role("status")).to_contain_text("takes the seat")
+    expect(page.get_by_role("status")).to_contain_text("as champion")
     assert len(office.house.statuses()) == before + 1
 
 
@@ -111,7 +111,7 @@ def test_a_bad_champion_is_rolled_back(browser: Browser, server: Server, office:
     page.goto(f"{server.url}models/{MODEL}")
     page.get_by_label("Reason to rollback (needed)").fill("complaints from the gate")
     page.get_by_role("button", name="Roll back v4").click()
-    expect(page.get_by_role("status")).to_contain_text("proves that v3 still answers")
+    expect(page.get_by_role("status")).to_contain_text("verifies that v3 still answers")
     office.house.work()
     assert office.house.champion == 3
     page.reload()
@@ -140,7 +140,7 @@ def test_two_reviewers_race_and_the_second_is_told(
         page.goto(f"{server.url}decisions/{held}")
         page.get_by_label("Reason to approve (needed)").fill("mine")
     pages[0].get_by_role("button", name="Approve v5").click()
-    expect(pages[0].get_by_role("status")).to_contain_text("takes the seat")
+    expect(pages[0].get_by_role("status")).to_contain_text("as champion")
     pages[1].get_by_role("button", name="Approve v5").click()
     expect(pages[1].get_by_role("status")).to_contain_text("does not wait for approval")
     assert office.house.champion == 5
@@ -160,7 +160,7 @@ def test_the_network_drops_in_the_middle_and_the_second_try_counts_once(
     page.goto(f"{server.url}decisions/{held}")
     page.get_by_label("Reason to approve (needed)").fill("again")
     page.get_by_role("button", name="Approve v5").click()
-    expect(page.get_by_role("status")).to_contain_text("takes the seat")
+    expect(page.get_by_role("status")).to_contain_text("as champion")
     assert len(office.house.statuses()) == before + 1
 
 

@@ -129,4 +129,4 @@ print(found.version)
     assert (office.app_context.house.champion, office.alias) == (2, int(theirs.split()[-1]))
     assert office.decisions() == ["hold"]
     said = " ".join(office.app_context.run("explain", office.model).stdout.split())
-    assert "but version 3 over there is none of ours" in said
+    assert "but version 3 over there did not come from this server" in said

@@ -69,7 +69,7 @@ def test_a_person_logs_in_and_approves_with_the_role_that_the_claims_give(office
     assert "person:ana" in text
     assert "This takes the role operator for models of arrivals-team; you are reviewer." in text
     answer = ana.post("/words", data=form(text, "approve") | {"reason": "fine"})
-    assert "v2 takes the seat" in answer.text
+    assert "v2 replaces" in answer.text
     assert office.house.records()[-1].actor == "person:ana"
 
 

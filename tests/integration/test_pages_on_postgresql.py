@@ -39,7 +39,7 @@ def test_every_page_is_there_and_a_held_challenger_is_approved(office: Office):
     assert "Verified: derived again" in text
     assert "by: 0.1 → 0.04" in text
     answer = ana.post("/words", data=form(text, "approve") | {"reason": "worth it"})
-    assert "v5 takes the seat from champion v4" in answer.text
+    assert "v5 replaces v4 as champion" in answer.text
     ana.post("/comments", data=form(text, "comment") | {"text": "@ben **done**"})
     assert "You were mentioned" in office.visitor("person:ben").get("/").text
     body = {

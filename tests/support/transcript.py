@@ -31,7 +31,7 @@ VARIES = (
     (r"key=[\w.-]+", "KEY"),
     (r"person:[\w.-]+", "SOMEBODY"),
     (r"version \d[\w.+-]*", "VERSION"),
-    (r", code \d+;", ", code N;"),
+    (r", engine version \d+;", ", engine version N;"),
     (r"outbox (empty|\d+ \w+)", "OUTBOX"),
 )
 """What may differ: times, ids, how long it took, ports, keys, people, versions of code, letters under way."""

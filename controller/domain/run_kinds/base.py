@@ -15,7 +15,7 @@ class RunWork:
     noun: str
     """What a sentence calls such a run: ``training``."""
     doing: str
-    """What is said while it runs: ``holding it against the seat``."""
+    """What is said while it runs: ``comparing it with the champion``."""
     rows: str
     """Which rows it looks at."""
     judges_challenger: bool

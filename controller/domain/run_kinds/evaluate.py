@@ -8,7 +8,7 @@ from controller.domain.runs import RunKind
 EVALUATE = RunWork(
     kind=RunKind.EVALUATE,
     noun="evaluation",
-    doing="holding it against the seat",
+    doing="comparing it with the champion",
     rows="the holdout",
     judges_challenger=True,
     has_candidate=False,

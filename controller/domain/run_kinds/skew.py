@@ -9,7 +9,7 @@ SKEW = RunWork(
     kind=RunKind.SKEW,
     noun="skew",
     doing="skew",
-    rows="what it was asked in service",
+    rows="the rows that it served",
     judges_challenger=False,
     has_candidate=False,
 )

@@ -283,7 +283,7 @@ def version_document(version: Version, metrics: Mapping[str, float]) -> dict[str
     return {**found, "version": version.number, "metrics": {**version.metrics, **metrics}}
 
 
-@router.get("/models/{model}/history", summary="Who sat in the seat")
+@router.get("/models/{model}/history", summary="The champions so far")
 def list_reigns(
     request: Request, app_context: Context, person: Caller, model: str, limit: Limit = 100
 ) -> list[dict[str, Any]]:

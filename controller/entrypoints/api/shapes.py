@@ -92,7 +92,7 @@ class DecisionOut(BaseModel):
     id: int = Field(examples=[17])
     model: str = Field(examples=[_MODEL])
     verdict: str = Field(examples=["promote"])
-    reason: str = Field(examples=["v17 takes the seat from champion v16: 7 of 7 gates passed"])
+    reason: str = Field(examples=["v17 replaces v16 as champion: 7 of 7 gates passed"])
     champion_before: int | None
     champion_after: int | None
     challenger: int | None

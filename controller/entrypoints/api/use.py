@@ -77,7 +77,7 @@ _RESOLVED: dict[int | str, dict[str, Any]] = {
 @router.get(
     "/models/{model}/champion",
     responses={**READ_ERRORS, **_RESOLVED},
-    summary="The version in the seat",
+    summary="The champion",
 )
 async def champion(
     request: Request,

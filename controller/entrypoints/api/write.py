@@ -447,13 +447,13 @@ _spoken(
     "While the challenger waits; it does not count any more.",
 )
 _spoken("reject", "Reject a challenger", "It cannot be promoted any more.")
-_spoken("promote", "Seat a version by hand", "Whatever its gates said. Recorded with the name.")
+_spoken("promote", "Promote a version by hand", "Whatever its gates said. Recorded with the name.")
 _spoken(
     "rollback",
     "Take the champion back",
-    "The seat goes to `version`, or to whom the policy trusts.",
+    "`version` becomes champion again, or the version that the policy names.",
 )
-_spoken("hold", "Let automatic promotion rest", "Until a person releases it.")
+_spoken("hold", "Put automatic promotion on hold", "Until a person releases it.")
 _spoken("release", "End a hold", "Automatic promotion goes on.")
 _spoken("train", "Ask for a training", "The policy's limits hold.")
 

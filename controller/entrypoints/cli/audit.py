@@ -132,7 +132,7 @@ def _story(found: dict[str, Any]) -> Iterator[str]:
         yield f"on {batch['uri']} {batch['digest'][:12]} ({batch['rows']} rows)"
     judged = found["evaluation"]
     if judged:
-        against = f"v{judged['against']}" if judged["against"] else "the empty seat"
+        against = f"v{judged['against']}" if judged["against"] else "the baseline"
         yield f"judged in {judged['run']} against {against}"
     for move in found["moves"]:
         at, before = move["at"][:16].replace("T", " "), move["before"]

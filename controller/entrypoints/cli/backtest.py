@@ -45,7 +45,7 @@ def backtest(
 ) -> None:
     """Run one or two policies over a series in simulated time, side by side.
 
-    The columns of a series are in docs/how-to/plan-a-change.md. Version 1 sits in the seat at the start.
+    The columns of a series are in docs/how-to/plan-a-change.md. Version 1 is champion at the start.
     """
     from controller.adapters.memory.store import MemoryStore
     from controller.service.backtest import run_backtest

@@ -32,7 +32,7 @@ HOME = Path(".incumbent/demo")
 @click.option(
     "--rollback",
     is_flag=True,
-    help="Instead: a bad champion on purpose, and how it leaves the seat.",
+    help="Instead: promote a bad champion on purpose, and watch it being rolled back.",
 )
 def demo(home: Path, months: int, rollback: bool) -> None:
     """Play the year 2013: each month's flights arrive, a model trains, and must win the seat.
@@ -119,7 +119,7 @@ def _sum_up(chapters: Sequence[Chapter], seconds: float) -> None:
         f"By the bare numbers {bare} would have been promoted."
     )
     click.echo(
-        "CHALLENGER and SEAT: mean absolute errors in minutes on the same rows, the newest two weeks."
+        "CHALLENGER and CHAMPION: mean absolute errors in minutes on the same rows, the newest two weeks."
     )
 
 
@@ -131,7 +131,7 @@ def _point_on(home: Path, picture: Path, chapters: Sequence[Chapter]) -> None:
     click.echo(f"The champion's error over the year: {_relative(picture)}")
     click.echo(style("Look further:", bold=True))
     further = [
-        ("status", "who sits in the seat, and what was decided last"),
+        ("status", "the champion, and what was decided last"),
         (
             f"explain {told.decision}",
             f"why {told.month} was a {told.verdict}: each rule with its values",

@@ -257,7 +257,7 @@ def _rules(session: CliSession) -> Iterator[DoctorFinding]:
         yield DoctorFinding(
             name=f"engine for {model}",
             ok=False,
-            sentence=f"the model rests, nothing of it is decided: {error}",
+            sentence=f"the model is stopped by an error, nothing is decided for it: {error}",
             hint="It is tried again every 30 s. A rollback, a hold and `incumbent signals dismiss` work meanwhile.",
         )
     yield from look_at_groups(session)

@@ -133,8 +133,12 @@ def _action(action: Mapping[str, Any]) -> str:
     if kind == "move_version":
         return f"v{action['version']}: {action['before']} -> {action['after']}"
     if kind == "set_champion":
-        seat = f"the seat of v{action['previous']}" if action["previous"] else "the empty seat"
-        return f"v{action['version']} took {seat}, generation {action['generation'] + 1}"
+        how = (
+            f"replaced v{action['previous']} as champion"
+            if action["previous"]
+            else "is the first champion"
+        )
+        return f"v{action['version']} {how}, generation {action['generation'] + 1}"
     if kind == "advance_rollout":
         share = f"{action['traffic']:.0%} of the traffic" if action["traffic"] else "in shadow"
         return f"v{action['version']} entered stage {action['stage'] + 1} of its rollout: {share}"
@@ -167,6 +171,6 @@ def _next(outlook: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[s
 
 def _record(document: Mapping[str, Any]) -> Iterator[str]:
     yield (
-        f"hash {document['hash'][:12]} after {document['prev_hash'][:12]}, code {document['code']}; "
+        f"hash {document['hash'][:12]} after {document['prev_hash'][:12]}, engine version {document['code']}; "
         f"check it with `incumbent verify {document['id']}`"
     )

@@ -1,4 +1,4 @@
-"""`incumbent hold` and `incumbent release`: let automatic promotion rest, and go on."""
+"""`incumbent hold` and `incumbent release`: put automatic promotion on hold, and release it."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def hold(
     yes: bool,
     as_json: bool,
 ) -> int:
-    """Let automatic promotion of MODEL rest. It is still trained and judged.
+    """Put automatic promotion of MODEL on hold. Challengers are still trained and evaluated.
 
-    With --version nothing rests: that version is kept, and neither archived nor taken away.
+    With --version promotion goes on: that version is kept, and neither archived nor removed.
     """
     why, payload = needed_reason(reason), dict[str, object]()
     with session.read() as tx:
@@ -64,7 +64,7 @@ def release(
     yes: bool,
     as_json: bool,
 ) -> int:
-    """End the hold of MODEL; a challenger that proved itself meanwhile is looked at again at once."""
+    """End the hold of MODEL; a challenger that proved itself meanwhile is judged again at once."""
     why, payload = needed_reason(reason), dict[str, object]()
     with session.read() as tx:
         known_model(tx, model)
@@ -78,7 +78,7 @@ def release(
     elif held is None:
         raise Conflict(f"Automatic promotion of {model} is not on hold.")
     else:
-        plan = f"{model}: automatic promotion goes on. It rested because: {held.reason}."
+        plan = f"{model}: automatic promotion goes on. It was on hold because: {held.reason}."
     says = Command(action="release", model=model, reason=why, payload=payload)
     return submit_command(
         session, PersonCommand(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json

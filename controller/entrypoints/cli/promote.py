@@ -1,4 +1,4 @@
-"""`incumbent promote`: seat a version by hand."""
+"""`incumbent promote`: promote a version by hand."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def promote(
     yes: bool,
     as_json: bool,
 ) -> int:
-    """Seat VERSION of MODEL over the present champion, whatever its gates said. Recorded with your name."""
+    """Promote VERSION of MODEL by hand, whatever its gates said. Recorded with your name."""
     number, why = parse_version(version), needed_reason(reason)
     with session.read() as tx:
         known_model(tx, model)
         champion = tx.models.state(model).champion
     seen = champion if expect_version is None else parse_version(expect_version)
     if seen == 0 and champion is not None:
-        raise Conflict(f"The seat of {model} is not empty: v{champion} sits there.")
+        raise Conflict(f"{model} has a champion already: v{champion}.")
     plan = (
-        f"{model}: v{number} takes the seat from {version_name(champion)}, by hand."
+        f"{model}: v{number} replaces {version_name(champion)} as champion, by hand."
         if champion
-        else f"{model}: v{number} takes the empty seat, by hand."
+        else f"{model}: v{number} becomes the first champion, by hand."
     )
     says = Command(
         action="promote", model=model, version=number, reason=why, expect_version=seen or None

@@ -48,7 +48,7 @@ def retention(
 ) -> int:
     """List which artifacts of MODEL's archived versions would leave; with --apply they do, for good.
 
-    Never the champion's, one that a rollback would seat, one with an alias, a consumer or a hold.
+    Never the champion's, one that a rollback would restore, or one with an alias, a consumer or a hold.
     """
     from controller.service.retention import Sweep, plan_retention
 

@@ -21,13 +21,17 @@ from controller.service.commands import Command
 
 @click.command()
 @click.argument("model")
-@click.option("--to", help="The version that takes the seat back. Default: what the policy says.")
+@click.option("--to", help="The version to return to. Default: what the policy says.")
 @click.option("--expect-version", help="Only if this one is the champion now.")
 @click.option(
-    "--force", is_flag=True, help="At once, without proof that the earlier one still answers."
+    "--force",
+    is_flag=True,
+    help="At once, without checking that the earlier version still answers.",
 )
 @click.option(
-    "--dry-run", is_flag=True, help="Prove the version that would take the seat; nothing moves."
+    "--dry-run",
+    is_flag=True,
+    help="Check that the earlier version loads and answers; the champion stays.",
 )
 @word_options
 @pass_session
@@ -44,10 +48,10 @@ def rollback(
     yes: bool,
     as_json: bool,
 ) -> int:
-    """Take MODEL's champion out of its seat and give it back to an earlier one.
+    """Make an earlier version of MODEL the champion again.
 
-    A worker first loads the earlier version in a fresh process and lets it answer. The version that leaves is
-    rejected, and automatic promotion rests until `incumbent release`, unless the policy says otherwise.
+    A worker first loads the earlier version in a fresh process and lets it answer. The present champion is
+    rejected, and automatic promotion is on hold until `incumbent release`, unless the policy says otherwise.
     """
     why = "dry run" if dry_run and not reason else needed_reason(reason)
     with session.read() as tx:
@@ -57,11 +61,11 @@ def rollback(
         raise Conflict(f"{model} has no champion to roll back.")
     seen = champion if expect_version is None else parse_version(expect_version)
     back = None if to is None else parse_version(to)
-    target = "the last champion that the policy trusts" if back is None else f"v{back}"
+    target = "the earlier champion that the policy names" if back is None else f"v{back}"
     if dry_run:
         return _proven(session, (model, back, why), wait, as_json=as_json)
-    proof = "at once" if force else "once that is proven to answer"
-    plan = f"{model}: v{champion} leaves the seat to {target}, {proof}."
+    proof = "at once" if force else "once a worker has checked that it answers"
+    plan = f"{model}: rolls back from v{champion} to {target}, {proof}."
     says = Command(
         action="rollback", model=model, version=back, reason=why, expect_version=seen, force=force
     )
@@ -72,8 +76,10 @@ def rollback(
 
 @click.command()
 @click.argument("model")
-@click.option("--to", help="Prove this version. Default: whom a rollback would seat.")
-@click.option("--last", is_flag=True, help="Only say when the way back was last proven.")
+@click.option(
+    "--to", help="Check this version. Default: the version that a rollback would restore."
+)
+@click.option("--last", is_flag=True, help="Only say when a rollback was last checked.")
 @click.option("--reason", default="a drill", show_default=True, help="Why, for the log.")
 @click.option(
     "--wait", type=click.FloatRange(min=0), default=60.0, show_default=True,
@@ -93,7 +99,7 @@ def drill(
 ) -> int:
     """Prove that MODEL's champion could be taken back: a worker loads the earlier version and asks it.
 
-    The seat stays. A policy does it on a schedule with `rollback: {drill: 7d}`.
+    The champion stays. A policy does it on a schedule with `rollback: {drill: 7d}`.
     """
     from controller.service.drills import last_proof
 
@@ -104,7 +110,7 @@ def drill(
         if as_json:
             print_json({"schema_version": SCHEMA_VERSION, "model": model, "last": to_plain(proof)})
         else:
-            click.echo(proof.sentence if proof else f"The way back of {model} was never proven.")
+            click.echo(proof.sentence if proof else f"A rollback of {model} was never checked.")
         return 0 if proof else 1
     if proof is not None:
         tell_person(proof.sentence)

@@ -78,7 +78,7 @@ def dismiss(
 ) -> int:
     """End signal NUMBER, which is stuck or which nobody wants any more. It has no effect then.
 
-    It works on a model that rests in error too.
+    It also works on a model that is stopped by an error.
     """
     why = needed_reason(reason)
     with session.read() as tx:

@@ -86,7 +86,7 @@ def _controllers(lead: Lead) -> list[dict[str, Any]]:
 
 def _about(model: dict[str, Any], named: frozenset[str]) -> Iterator[str]:
     known = figures(model["metrics"], named)
-    seat = style(version_name(model["champion"]), bold=True) if model["champion"] else "nobody yet"
+    seat = style(version_name(model["champion"]), bold=True) if model["champion"] else "none yet"
     yield f"{style(model['model'], bold=True)}  champion {seat}{'  ' + known if known else ''}"
     for version in model["versions_waiting"]:
         yield f"  {version['state']:<11} v{version['version']}"

@@ -133,10 +133,19 @@ def _document(found: Verification) -> dict[str, Any]:
 
 
 def _report(found: Verification, number: int | None) -> None:
-    for finding in found.findings[:_SHOWN]:
+    reworded = [finding for finding in found.findings if finding.wording]
+    others = [finding for finding in found.findings if not finding.wording]
+    for finding in others[:_SHOWN]:
         tell_person(f"Finding: {finding.sentence}")
-    if len(found.findings) > _SHOWN:
-        tell_person(f"Finding: {len(found.findings) - _SHOWN} more like this; --json lists them.")
+    if len(others) > _SHOWN:
+        tell_person(f"Finding: {len(others) - _SHOWN} more like this; --json lists them.")
+    if len(reworded) == 1:
+        tell_person(f"Note: {reworded[0].sentence}")
+    elif reworded:
+        tell_person(
+            f"Note: {len(reworded):,} decisions were taken by an earlier engine version; "
+            "this version decides the same in other words. --json lists them."
+        )
     for remark in found.remarks[:_SHOWN]:
         tell_person(f"Note: {remark}")
     if len(found.remarks) > _SHOWN:
@@ -144,11 +153,11 @@ def _report(found: Verification, number: int | None) -> None:
     if found.first is not None:
         click.echo(found.first.sentence)
     elif number is not None:
-        same = "as recorded" if not found.findings else "a whole record, by other code"
+        same = "as recorded" if not found.findings else "a whole record, by another engine version"
         click.echo(f"Decision {number}: derived again, {same}. Hash {found.head[:12]}.")
     else:
         noun = "decision" if found.checked == 1 else "decisions"
-        other = f", {len(found.findings)} by other code" if found.findings else ""
+        other = f", {len(found.findings)} by another engine version" if found.findings else ""
         click.echo(
             f"{found.checked:,} {noun} derived again, all as recorded{other}. "
             f"The chain is whole, its head is {found.head[:12]}, and the registry is what they made."

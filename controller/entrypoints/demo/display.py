@@ -15,7 +15,7 @@ from controller.entrypoints.cli.output import align, console, on_terminal
 from controller.entrypoints.demo.project import MonthFile
 from controller.entrypoints.demo.story import Chapter, DemoMoment
 
-TITLES = ("ID", "MONTH", "ROWS", "TRIGGER", "CHALLENGER", "SEAT", "VERDICT", "REASON")
+TITLES = ("ID", "MONTH", "ROWS", "TRIGGER", "CHALLENGER", "CHAMPION", "VERDICT", "REASON")
 _RIGHT = (True, False, True, False, True, True, False, False)
 _ROOMY = 100
 """Columns of a terminal from which on the table has room between its columns; it fits into 80."""

@@ -184,4 +184,4 @@ def _since(running: DemoStage, verdict: Verdict) -> Iterator[str]:
             ", proven to answer in a fresh process" if version.verified else ""
         )
     if held is not None:
-        yield "Automatic promotion rests until somebody releases it."
+        yield "Automatic promotion is on hold until somebody releases it."

@@ -16,8 +16,8 @@ MODEL_STATES = {
     "running": "work is under way",
     "resting": "on hold",
     "problem": "something is wrong",
-    "empty": "nobody sits in the seat",
-    "seated": "a champion sits",
+    "empty": "no champion",
+    "seated": "has a champion",
 }
 """What a model may be up to, as the filter names it and says it."""
 _MANY = 100_000

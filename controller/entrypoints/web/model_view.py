@@ -166,7 +166,9 @@ def _timeline(
         (reign.since, reign.until or max(now, reign.since), value, f"v{reign.version}")
         for reign, value in zip(history, values, strict=True)
     ]
-    said = f"Champions over time by {metric or 'their order'}; the table of reigns has the numbers"
+    said = (
+        f"Champions over time by {metric or 'their order'}; the table of champions has the numbers"
+    )
     return timeline_svg(list(reversed(reigns)), sorted(marks, key=lambda mark: mark.at), said)
 
 
@@ -201,12 +203,18 @@ def _forms(tx: Transaction, name: str, owner: str | None, person: Person) -> lis
     ]
     if state.hold is None:
         forms.append(
-            ("hold", "Hold", "Automatic promotion rests until somebody releases it.", "quiet", {})
+            (
+                "hold",
+                "Hold",
+                "Automatic promotion is on hold until somebody releases it.",
+                "quiet",
+                {},
+            )
         )
     else:
         forms.append(("release", "Release", f"Ends the hold: {state.hold.reason}", "quiet", {}))
     if state.champion is not None and state.generation > 1:
-        said = "The seat goes back to the last champion the policy trusts, once it is proven to answer."
+        said = "The earlier champion that the policy names returns, once a worker has checked that it answers."
         forms.append(
             (
                 "rollback",

@@ -44,8 +44,8 @@ def _admit(context: DecisionContext, signal: Signal) -> ReasonResult:
     )
     cause = Cause(trigger="trained", signals=(signal.id,), sentence=f"{run} finished")
     evaluate = order_evaluation(context, number, recipe, cause)
-    opponent = context.seat if context.champion else "the baseline (the seat is empty)"
-    sentence = f"{run} trained v{number}; {evaluate.run} holds it against {opponent}"
+    opponent = context.seat if context.champion else "the baseline (no champion yet)"
+    sentence = f"{run} trained v{number}; {evaluate.run} compares it with {opponent}"
     return ReasonResult(
         node=Outcome(
             name="admit",

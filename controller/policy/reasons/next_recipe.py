@@ -48,7 +48,7 @@ def _turn(
         f"average and at most {percent(found.upper)}; less than {percent(section.smallest_useful)} "
         "is not useful"
     )
-    who = f"'{following}' gets its turn" if following != recipe else f"'{recipe}' is all there is"
+    who = f"'{following}' is next" if following != recipe else f"'{recipe}' is the only recipe"
     spent = found.seconds / found.trials if found.trials else 0.0
     saved = (
         f", a training of about {spent:,.0f} s of processor time is saved each time"
@@ -56,7 +56,7 @@ def _turn(
         else ""
     )
     sentence = (
-        f"unimproving: {said}; {who} and training rests until {format_time_utc(until)}{saved}"
+        f"unimproving: {said}; {who} and training is paused until {format_time_utc(until)}{saved}"
     )
     return ReasonResult(
         node=Outcome(

@@ -42,7 +42,7 @@ def observe(context: DecisionContext) -> ReasonResult | None:
     wake = earliest(*(look(context, champion)[1] for look in (_decay, _skew)))
     if wake is None:
         return None
-    sentence = f"{context.seat} is looked at again when there is more to see"
+    sentence = f"{context.seat} is evaluated again when new rows or labels arrive"
     node = Outcome(name="observe", result=Result.IDLE, sentence=sentence)
     return ReasonResult(node=node, wake_at=wake)
 
@@ -51,7 +51,7 @@ def observe(context: DecisionContext) -> ReasonResult | None:
 
 
 def _ordered(context: DecisionContext, order: StartRun) -> ReasonResult:
-    sentence = f"{order.run} holds {context.seat} against {run_work(order.spec.kind).rows}"
+    sentence = f"{order.run} checks {context.seat} on {run_work(order.spec.kind).rows}"
     return ReasonResult(
         node=Outcome(name="observe", result=Result.DONE, sentence=sentence),
         verdict=Verdict.NONE,

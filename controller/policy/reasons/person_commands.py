@@ -46,7 +46,7 @@ def _hold(context: DecisionContext, signal: Signal) -> ReasonResult:
     sentence = f"{signal.actor} put automatic promotion on hold: {_why(signal)}"
     if context.snapshot.hold is not None:
         return _pointless(
-            signal, f"automatic promotion already rests: {context.snapshot.hold.reason}"
+            signal, f"automatic promotion is on hold already: {context.snapshot.hold.reason}"
         )
     return _done(signal, sentence, Verdict.HOLD, PlaceHold(reason=_why(signal), actor=signal.actor))
 

@@ -34,7 +34,7 @@ def profile(context: DecisionContext) -> ReasonResult | None:
         return None
     news = tuple(s.id for s in context.signals(SignalKind.NEW_DATA))
     order = order_profile(context, looked_at, Cause(trigger="new data", signals=news))
-    sentence = f"{order.run} looks at the new data before they are believed"
+    sentence = f"{order.run} checks the new data before they are used"
     return ReasonResult(
         node=Outcome(name="profile", result=Result.DONE, sentence=sentence),
         verdict=Verdict.NONE,

@@ -65,7 +65,7 @@ def _by_person(context: DecisionContext, signal: Signal) -> ReasonResult:
     elif not why:
         refusal = f"v{number} cannot be promoted without a reason"
     elif seen is not None and seen != sitting:
-        refusal = f"v{seen} is no longer the champion, {context.seat} is"
+        refusal = f"v{seen} is no longer the champion; {context.now_champion}"
     if refusal is not None or version is None:
         sentence = refusal or ""
         return ReasonResult(
@@ -73,7 +73,8 @@ def _by_person(context: DecisionContext, signal: Signal) -> ReasonResult:
             verdict=Verdict.NONE,
             answers=answer_all((signal,), SignalStatus.FAILED, sentence),
         )
-    sentence = f"{signal.actor} promoted v{number} over {context.seat} by hand: {why}"
+    how = f"over {context.seat}" if context.champion else "as the first champion"
+    sentence = f"{signal.actor} promoted v{number} {how} by hand: {why}"
     return ReasonResult(
         node=Outcome(
             name="promote",
@@ -133,10 +134,10 @@ def _again(
     """The champion moved while the evaluation ran: its evidence is about somebody else."""
     cause = Cause(trigger="champion moved", signals=(signal.id,), sentence="evaluate anew")
     order = order_evaluation(context, version.number, version.recipe, cause)
-    seen = f"v{evaluation.champion}" if evaluation.champion is not None else "an empty seat"
+    seen = f"v{evaluation.champion}" if evaluation.champion is not None else "the baseline"
     sentence = (
-        f"v{version.number} was held against {seen}, but {context.seat} sits there now; "
-        f"{order.run} evaluates anew"
+        f"v{version.number} was compared with {seen}, but {context.now_champion} now; "
+        f"{order.run} evaluates it again"
     )
     return ReasonResult(
         node=Outcome(name="promote", result=Result.BLOCKED, sentence=sentence),
@@ -299,7 +300,7 @@ def _more_labels(judged: ChallengerVerdict) -> ReasonResult | None:
     start = judged.evaluation.holdout.start if judged.evaluation.holdout else None
     cause = Cause(trigger="more labels", signals=(), sentence="look again")
     order = order_evaluation(context, version.number, version.recipe, cause, since=start)
-    sentence = f"{judged.name} waits, and newer labels are there: {order.run} looks again"
+    sentence = f"{judged.name} waits, and newer labels are there: {order.run} evaluates it again"
     return ReasonResult(
         node=Outcome(name="promote", result=Result.PENDING, sentence=sentence),
         verdict=Verdict.NONE,
@@ -316,8 +317,8 @@ def _evaluate_waiting_anew(
         for run in context.snapshot.runs
         if run.kind is RunKind.EVALUATE and run.version == version.number and not run.state.ended
     ]
-    seen = f"v{evaluation.champion}" if evaluation.champion is not None else "an empty seat"
-    sentence = f"v{version.number} waits and was held against {seen}; {context.seat} sits there now"
+    seen = f"v{evaluation.champion}" if evaluation.champion is not None else "the baseline"
+    sentence = f"v{version.number} waits and was compared with {seen}; {context.now_champion} now"
     if running:
         return ReasonResult(node=Outcome(name="promote", result=Result.BLOCKED, sentence=sentence))
     cause = Cause(trigger="champion moved", signals=(), sentence="evaluate anew")

@@ -96,12 +96,12 @@ def _refused(move: _Move) -> str:
             "and what is moved so often is a person's matter"
         )
     if move.asked == "restore":
-        return "" if move.context.champion is not None else "there is no champion of ours to write"
+        return "" if move.context.champion is not None else "this server has no champion to write"
     if not move.signal.payload.get("may_adopt"):
         return "this server forbids to adopt (INCUMBENT_REGISTRY_ADOPT)"
     hold = move.context.snapshot.hold
     if hold is not None and hold.actor != move.signal.actor:
-        return f"automatic promotion rests ({hold.reason.rstrip('.')})"
+        return f"automatic promotion is on hold ({hold.reason.rstrip('.')})"
     return _unfit(move)
 
 
@@ -111,7 +111,7 @@ def _unfit(move: _Move) -> str:
     if found is None:
         return "no version is champion over there"
     if move.number is None:
-        return f"version {found} over there is none of ours"
+        return f"version {found} over there did not come from this server"
     version = move.context.snapshot.version(move.number)
     if version is None:
         return f"there is no v{move.number}"
@@ -134,7 +134,7 @@ def _lately(move: _Move) -> tuple[MoveView, ...]:
 def _hold(move: _Move, refusal: str) -> ReasonResult:
     rests = move.context.snapshot.hold is not None
     why = f"{move.asks}, but {refusal}" if refusal else move.asks
-    then = "automatic promotion rests until a person decides"
+    then = "automatic promotion is on hold until a person decides"
     sentence = f"{move.said}; {why}: {then}; {move.context.seat_stays}"
     place: tuple[Action, ...] = (
         () if rests else (PlaceHold(reason=f"{move.said}.", actor=move.signal.actor),)
@@ -148,7 +148,9 @@ def _restore(move: _Move) -> ReasonResult:
 
 
 def _adopt(move: _Move, version: VersionView) -> ReasonResult:
-    sentence = f"v{version.number} takes the seat from {move.context.seat} without its gates: {move.said}; {move.asks}"
+    sentence = (
+        f"{move.context.takes_over(version.number)} without its gates: {move.said}; {move.asks}"
+    )
     actions = (
         *seat_winner(move.context, version, sentence),
         *move.context.notices("promoted", sentence),
@@ -187,9 +189,7 @@ def _settled(
 
 
 def _outdated(move: _Move) -> ReasonResult:
-    sentence = (
-        f"{move.said}, before it was decided about the seat; {move.context.seat} is written there"
-    )
+    sentence = f"{move.said}, before the champion was decided; {move.context.seat} is written there"
     return ReasonResult(
         node=_node(move, None, sentence, ""),
         verdict=Verdict.NONE,

@@ -72,13 +72,13 @@ def order_drill(context: DecisionContext) -> ReasonResult | None:
     if any(not run.state.ended for run in runs):
         return None
     if last is not None and last + every > context.now:
-        sentence = f"the way back is proven again after {format_duration(every)}"
+        sentence = f"the rollback target is verified again after {format_duration(every)}"
         node = Outcome(name=_DRILL, result=Result.IDLE, sentence=sentence)
         return ReasonResult(node=node, wake_at=last + every)
     cause = Cause(trigger=_DRILL, signals=(), sentence="on schedule")
     order = order_verification(context, target, cause)
     sentence = (
-        f"{order.run} proves that v{target.number} would take the seat back; {context.seat_stays}"
+        f"{order.run} verifies that a rollback to v{target.number} would work; {context.seat_stays}"
     )
     return ReasonResult(
         node=Outcome(name=_DRILL, result=Result.DONE, sentence=sentence),
@@ -104,7 +104,7 @@ def _drill(context: DecisionContext, signal: Signal) -> ReasonResult:
         return _verify_first(context, target, demand, ended)
     tried = [f"v{run.version} ({run.reason})" for run, _ in ended if run.state is not RunState.DONE]
     sentence = (
-        f"v{target.number} answered in {done.id} and would take the seat back; {context.seat_stays}"
+        f"a rollback to v{target.number} would work, it answered in {done.id}; {context.seat_stays}"
     )
     if tried:
         sentence += f"; {', '.join(tried)} could not be loaded"
@@ -193,8 +193,12 @@ def _verify_first(
     cause = Cause(trigger=_CAUSE, signals=tuple(s.id for s in demand.signals), sentence=demand.why)
     order = None if running else order_verification(context, target, cause)
     name = running.id if running else order.run if order else ""
-    then = context.seat_stays if demand.why == _DRILL else "then it takes the seat back"
-    sentence = f"{name} proves that v{target.number} still answers, {then}"
+    then = (
+        context.seat_stays
+        if demand.why == _DRILL
+        else f"then v{target.number} becomes champion again"
+    )
+    sentence = f"{name} verifies that v{target.number} still answers; {then}"
     skipped = [run for run, _ in ended if run.state is not RunState.DONE]
     if skipped:
         sentence += f" (v{skipped[-1].version} could not be loaded: {skipped[-1].reason})"
@@ -356,7 +360,7 @@ def _verifications_without_demand(context: DecisionContext) -> ReasonResult | No
         verdict=Verdict.NONE,
         actions=(MarkVerified(version=version.number),)
         if good and version
-        else context.notices("failed", f"the way back is not proven: {sentence}"),
+        else context.notices("failed", f"the rollback target failed its check: {sentence}"),
         answers=answer_all((signal,), SignalStatus.HANDLED, sentence),
     )
 
@@ -366,10 +370,12 @@ def _no_target(
 ) -> ReasonResult:
     if broken:
         tried = ", ".join(f"v{number}" for number in sorted(n for n in broken if n is not None))
-        sentence = f"nobody can take the seat back: {tried} could not be loaded"
+        sentence = f"there is no version to roll back to: {tried} could not be loaded"
     else:
-        named = f"v{demand.wanted}" if demand.wanted is not None else "no earlier version"
-        sentence = f"{named} can take the seat back: it must have been champion and still be there"
+        named = f" to v{demand.wanted}" if demand.wanted is not None else ""
+        sentence = (
+            f"cannot roll back{named}: the target must have been champion before and still exist"
+        )
     finding = _refused(demand.signals, sentence, demand.nodes)
     return ReasonResult(
         node=finding.node,

@@ -38,7 +38,7 @@ def train(context: DecisionContext) -> ReasonResult | None:
     firing = tuple(v for v in verdicts if v.result is Result.FIRING and v.signals)
     orphans = _orphans(waiting, verdicts)
     if not firing:
-        return _quiet(context, verdicts, orphans)
+        return _quiet(verdicts, orphans)
     limited = limit(context)
     if limited is not None:
         return _limited(context, verdicts, firing, limited, orphans)
@@ -99,15 +99,12 @@ def _limited(
     )
 
 
-def _quiet(
-    context: DecisionContext, verdicts: tuple[TriggerVerdict, ...], orphans: tuple[Signal, ...]
-) -> ReasonResult:
+def _quiet(verdicts: tuple[TriggerVerdict, ...], orphans: tuple[Signal, ...]) -> ReasonResult:
     pending = [v for v in verdicts if v.result is Result.PENDING]
     sentence = (
-        f"{context.seat} is not challenged: "
-        + "; ".join(f"{v.trigger}: {v.sentence}" for v in pending)
+        "no training starts: " + "; ".join(f"{v.trigger}: {v.sentence}" for v in pending)
         if pending
-        else f"{context.seat} is not challenged: no trigger fires"
+        else "no training starts: no trigger fires"
     )
     return ReasonResult(
         node=_node(sentence, Result.IDLE, verdicts, {}),

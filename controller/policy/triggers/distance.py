@@ -97,7 +97,7 @@ def read_distance(trigger: DistanceTrigger, signal: Signal) -> Reading:
     reference = trigger.reference_window
     against = payload.get("against")
     if isinstance(against, Mapping) and reference != "training":
-        payload = against.get(reference) or {"problem": f"nothing was held against {reference}"}
+        payload = against.get(reference) or {"problem": f"nothing was compared with {reference}"}
     problem = payload.get("problem")
     columns: Mapping[str, Any] = payload.get("columns") or {}
     judged: Mapping[str, Any] = payload.get("judged") or {}

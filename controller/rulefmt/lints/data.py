@@ -89,7 +89,7 @@ DATA_LINTS = (
     Lint(
         name="holdout-in-training",
         severity="danger",
-        stops="A model that was trained on its exam passes it, and fails in service.",
+        stops="A model that was trained on its holdout passes every gate, and fails in production.",
         look=_overlap,
     ),
     Lint(

@@ -63,7 +63,7 @@ def _adopted_past_people(policy: Policy) -> Iterator[Hit]:
     if policy.registry.moved_elsewhere == "adopt" and policy.approval.when == "always":
         yield Hit(
             policy.registry.line,
-            "`moved_elsewhere: adopt` seats a version without the approval that `approval.when: always` asks for",
+            "`moved_elsewhere: adopt` promotes a version without the approval that `approval.when: always` asks for",
             "write `moved_elsewhere: hold` or `restore`",
         )
 
@@ -238,7 +238,7 @@ GATE_LINTS = (
     Lint(
         name="adopt-without-approval",
         severity="danger",
-        stops="Whoever may write to the team's registry seats a champion that nobody of `approval.from` agreed to.",
+        stops="Whoever may write to the team's registry sets a champion that nobody of `approval.from` agreed to.",
         look=_adopted_past_people,
     ),
     Lint(

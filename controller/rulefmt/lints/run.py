@@ -23,7 +23,7 @@ class Linted:
 SAME_MODEL = Lint(
     name="same-model-twice",
     severity="danger",
-    stops="Two files that govern one seat undo each other's decisions.",
+    stops="Two files that govern one model undo each other's decisions.",
     look=lambda _: (),
 )
 UNUSED_SILENCE = Lint(

@@ -135,7 +135,7 @@ DEPRECATE = Section(
         Key(
             name="after",
             type=Duration(positive=False),
-            doc="None leaves earlier than so long after it lost its seat.",
+            doc="The least time between losing the champion role and being deprecated, and again until it is archived.",
             example="30d",
             default="30d",
         ),
@@ -161,8 +161,8 @@ REGISTRY = Section(
             name="moved_elsewhere",
             type=ChoiceType(("hold", "adopt", "restore")),
             doc=(
-                "What follows when somebody moves the alias `champion` over there: automatic promotion rests until a "
-                "person decides, their version takes the seat without its gates, or ours is written again. Without "
+                "What follows when somebody moves the alias `champion` over there: promotion is on hold until a "
+                "person decides, their version becomes champion without its gates, or ours is written again. Without "
                 "this line the server's `registry_drift` holds, and `registry_adopt` can forbid to adopt. What cannot "
                 "be done holds, and so does the fourth move within an hour."
             ),
@@ -251,7 +251,7 @@ POLICY = Section(
         Key(
             name="model",
             type=MODEL_NAME_TYPE,
-            doc="The model whose seat this policy governs; no other file may name it.",
+            doc="The model that this policy governs; no other file may name it.",
             example="flight-delay",
             required=True,
         ),
@@ -325,9 +325,9 @@ POLICY = Section(
         Key(
             name="rollout",
             type=ListOf(ROLLOUT_STEP, least=1, most=50),
-            doc="The stages between challenger and champion; after the last it has the seat.",
+            doc="The stages between challenger and champion; after the last it becomes champion.",
             example="[{shadow: 24h}, {traffic: 10%, soak: 6h}]",
-            default_says="none: a promoted challenger has the seat at once",
+            default_says="none: a promoted challenger becomes champion at once",
         ),
         Key(
             name="approval",

@@ -167,14 +167,14 @@ GIVEN = Section(
         Key(
             name="champion",
             type=Boolean(),
-            doc="Whether version 1 sits in the seat.",
+            doc="Whether version 1 is the champion.",
             example="false",
             default="true",
         ),
         Key(
             name="hold",
             type=Text("a reason"),
-            doc="Automatic promotion rests, for this reason.",
+            doc="Automatic promotion is on hold, for this reason.",
             example='"an incident"',
         ),
         Key(
@@ -239,7 +239,7 @@ SERIES = Section(
         Key(
             name="labels",
             type=NumberType(0, whole=True),
-            doc="On how many labels each value of `decay` rests.",
+            doc="How many labels each value of `decay` is computed from.",
             example="2000",
             default="1000",
         ),
@@ -316,7 +316,7 @@ MEASURED = Section(
         Key(
             name="rows",
             type=NumberType(0, whole=True),
-            doc="On how many rows it rests.",
+            doc="How many rows it is computed from.",
             example="6000",
             default="1000",
         ),
@@ -440,7 +440,7 @@ EXPECTATION = Section(
         Key(
             name="champion",
             type=Maybe(NumberType(0, whole=True)),
-            doc="The version in the seat; null: it is empty.",
+            doc="The champion; null: there is none.",
             example="2",
         ),
         Key(
@@ -460,7 +460,7 @@ TEST = Section(
             name="name",
             type=FREE_NAME,
             doc="What it shows.",
-            example="a better challenger takes the seat",
+            example="a better challenger is promoted",
             required=True,
         ),
         Key(name="given", type=GIVEN, doc=GIVEN.doc, example="{champion: false}"),

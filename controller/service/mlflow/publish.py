@@ -288,7 +288,11 @@ class Publisher:
 
     def _ending(self, view: _View, drift: str) -> str:
         taken = view.state.generation != view.row.generation and view.row.generation > 0
-        how = "a decision about the seat ended it" if taken else "our champion was written again"
+        how = (
+            "a later decision about the champion ended it"
+            if taken
+            else "our champion was written again"
+        )
         return f"{drift} {how[0].upper()}{how[1:]}."
 
     def _failed(self, model: str, error: IncumbentError, now: datetime) -> None:

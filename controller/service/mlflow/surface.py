@@ -226,7 +226,7 @@ class Surface:
         self._must_be_free(
             name,
             "A governed version is never deleted",
-            f"`incumbent reject {name} {number} --reason ...` keeps it from the seat for good.",
+            f"`incumbent reject {name} {number} --reason ...` keeps it from becoming champion for good.",
         )
         self._tx.free.remove_version(name, number, self._now)
 
@@ -322,9 +322,9 @@ class Surface:
 
 
 _HOW = {
-    PRODUCTION: "`incumbent promote {name} {number} --reason ...` asks for the seat.",
+    PRODUCTION: "`incumbent promote {name} {number} --reason ...` asks for its promotion.",
     STAGING: "`incumbent versions {name}` shows where it stands.",
-    ARCHIVED: "`incumbent reject {name} {number} --reason ...` keeps it from the seat.",
+    ARCHIVED: "`incumbent reject {name} {number} --reason ...` keeps it from becoming champion.",
     NO_STAGE: "`incumbent versions {name}` shows where it stands.",
 }
 

@@ -129,4 +129,4 @@ def _words(words: Sequence[str]) -> str:
 
 
 def _seat(number: int | None) -> str:
-    return f"v{number}" if number else "an empty seat"
+    return f"v{number}" if number else "no champion"

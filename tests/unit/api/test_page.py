@@ -62,7 +62,7 @@ def test_a_held_decision_is_understood_approved_and_becomes_champion(office: Off
     ):
         assert said in text, said
     answer = ana.post("/words", data=form(text, "approve") | {"reason": "looks right"})
-    assert "v2 takes the seat from champion v1" in answer.text
+    assert "v2 replaces v1 as champion" in answer.text
     assert office.house.champion == 2
 
 
@@ -78,7 +78,7 @@ def test_of_two_reviewers_who_race_the_second_is_told(office: Office):
     ana, ben = office.visitor(), office.visitor("person:ben")
     yes = form(ana.get(f"/decisions/{HELD}").text, "approve") | {"reason": "yes"}
     no = form(ben.get(f"/decisions/{HELD}").text, "reject") | {"reason": "no"}
-    assert "takes the seat" in ana.post("/words", data=yes).text
+    assert "as champion" in ana.post("/words", data=yes).text
     assert "v2 is the champion: roll back instead" in ben.post("/words", data=no).text
     assert office.house.champion == 2
 
@@ -88,7 +88,7 @@ def test_a_bad_champion_is_rolled_back(office: Office):
     ana = office.visitor()
     newest = len(office.house.records())
     fields = form(ana.get(f"/decisions/{newest}").text, "rollback") | {"reason": "complaints"}
-    assert "proves that v1 still answers" in ana.post("/words", data=fields).text
+    assert "verifies that v1 still answers" in ana.post("/words", data=fields).text
     office.house.work()
     assert office.house.champion == 1
     assert "person:ana rolled back from v2 to v1" in ana.get(f"/models/{MODEL}").text

@@ -30,8 +30,8 @@ def app_context() -> Desk:
 
 def test_rollback_gives_the_seat_back_once_the_target_has_answered(app_context: Desk):
     said = app_context.run("rollback", MODEL, "--reason", "late labels look bad", "--yes")
-    assert "v2 leaves the seat" in said.stderr
-    assert f"{MODEL}.r5 proves that v1 still answers" in said.stdout
+    assert "rolls back from v2" in said.stderr
+    assert f"{MODEL}.r5 verifies that v1 still answers" in said.stdout
     assert app_context.house.champion == 2
     app_context.house.work()
     assert app_context.house.champion == 1
@@ -81,12 +81,12 @@ def test_promote_by_hand_is_recorded_with_its_reason(app_context: Desk):
             ["promote", MODEL, "1", "--expect-version", "1"], "v1 is no longer the champion", id="stale"
         ),
         pytest.param(
-            ["promote", MODEL, "1", "--expect-version", "0"], "is not empty: v2 sits there", id="not-empty"
+            ["promote", MODEL, "1", "--expect-version", "0"], "has a champion already: v2", id="not-empty"
         ),
         pytest.param(
             ["rollback", MODEL, "--expect-version", "1"], "v1 is no longer the champion", id="rollback-stale"
         ),
-        pytest.param(["rollback", MODEL, "--to", "7"], "v7 can take the seat back", id="rollback-to"),
+        pytest.param(["rollback", MODEL, "--to", "7"], "cannot roll back to v7", id="rollback-to"),
         pytest.param(["reject", MODEL, "2"], "v2 is the champion: roll back instead", id="reject"),
         pytest.param(["runs", "cancel", f"{MODEL}.r1"], "it is done", id="cancel"),
     ],
@@ -277,6 +277,6 @@ def test_a_dismissal_reaches_a_model_that_rests(app_context: Desk):
     with patch.object(training, "judge_triggers", side_effect=ZeroDivisionError):
         stuck = house.signal(SignalKind.MANUAL, reason="by mistake")
         house.tick()
-        assert "rests" in app_context.run("doctor", code=1).stdout
+        assert "stopped by an error" in app_context.run("doctor", code=1).stdout
         app_context.run("signals", "dismiss", f"{stuck}", "--reason", "it is stuck", "--yes")
         assert house.statuses()[stuck] == "skipped"

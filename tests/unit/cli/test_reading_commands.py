@@ -40,7 +40,7 @@ def test_decisions_are_a_json_list_of_what_was_decided(app_context: Desk):
     assert set(promoted["rules"]) >= {"path", "blob", "revision"}
     assert promoted["prev_hash"] == found[found.index(promoted) + 1]["hash"]
     assert promoted["decided_at"].startswith("2013-01-31T12:00")
-    assert promoted["reason"].startswith("v1 takes the seat")
+    assert promoted["reason"].startswith("v1 is the first champion")
     assert all(item["schema_version"] == 1 for item in found)
 
 

@@ -92,11 +92,11 @@ def test_a_server_that_nobody_answers_at(team: Team):
 SETTLED = {
     "hold": (
         "HOLD",
-        "the policy asks to hold: automatic promotion rests until a person decides",
+        "the policy asks to hold: automatic promotion is on hold until a person decides",
         2,
     ),
     "restore": ("NONE", "the policy asks to restore: champion v2 is written there again", 2),
-    "adopt": ("PROMOTE", "v1 takes the seat from champion v2 without its gates", 1),
+    "adopt": ("PROMOTE", "v1 replaces v2 as champion without its gates", 1),
 }
 
 

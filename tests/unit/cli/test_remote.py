@@ -69,10 +69,10 @@ def test_a_held_challenger_is_approved_from_afar_once_and_in_the_name_of_the_tok
     office: Office, afar: Afar
 ):
     said = afar.run("approve", MODEL, "5", "--reason", "worth it", "--yes")
-    assert "v5 takes the seat from champion v4" in said.stdout
+    assert "v5 replaces v4 as champion" in said.stdout
     assert office.house.records()[-1].actor == "person:ana"
     back = afar.run("rollback", MODEL, "--reason", "complaints", "--yes")
-    assert "proves that v4 still answers" in back.stdout
+    assert "verifies that v4 still answers" in back.stdout
     office.house.work()
     assert office.house.champion == 4
     afar.run("release", MODEL, "--reason", "found it", "--yes")

@@ -46,7 +46,7 @@ def test_figures_add_up_until_they_show_harm(app_context: Desk):
     assert figures > 1, "one figure alone shows nothing here"
     why = app_context.json("decisions", "--verdict", "rollback")[0]["reason"]
     assert "rolled back from v3 to v2: error_rate beyond 0.01" in why
-    assert "the odds that it is beyond are" in why
+    assert "the odds that it is beyond the threshold are" in why
     assert app_context.json("verify", "--all")["whole"]
 
 
@@ -108,16 +108,16 @@ def test_what_was_rolled_back_is_never_promoted_again(app_context: Desk):
 
 def test_a_dry_run_proves_the_target_and_moves_nothing(app_context: Desk):
     said = app_context.run("rollback", MODEL, "--dry-run", "--wait", "0").stdout
-    assert "proves that v2 still answers, champion v3 stays" in said or "waits for" in said
+    assert "verifies that v2 still answers; champion v3 stays" in said or "waits for" in said
     app_context.house.work()
     assert app_context.house.champion == 3
     newest = app_context.json("decisions")[0]["reason"]
-    assert newest.startswith("v2 answered in ")
-    assert newest.endswith("and would take the seat back; champion v3 stays")
+    assert newest.startswith("a rollback to v2 would work")
+    assert newest.endswith("; champion v3 stays")
 
 
 def test_a_drill_says_when_the_way_back_was_last_proven(app_context: Desk):
-    assert "was never proven" in app_context.run("drill", MODEL, "--last", code=1).stdout
+    assert "was never checked" in app_context.run("drill", MODEL, "--last", code=1).stdout
     app_context.run("drill", MODEL, "--wait", "0")
     app_context.house.work()
     assert "was last proven 2013-" in app_context.run("drill", MODEL, "--last").stdout
@@ -132,7 +132,7 @@ def test_a_drill_whose_target_does_not_load_takes_the_next_and_says_so(app_conte
     app_context.house.fail(run, "the artifact is damaged")
     app_context.house.work()
     newest = app_context.json("decisions")[0]["reason"]
-    assert newest.startswith("v1 answered in ")
+    assert newest.startswith("a rollback to v1 would work")
     assert "v2 (the artifact is damaged) could not be loaded" in newest
 
 

@@ -63,13 +63,13 @@ class Post:
 
 def test_a_message_says_what_why_and_where():
     post = Post()
-    post.say("promoted", "v2 takes the seat from champion v1: 3 of 3 gates passed")
+    post.say("promoted", "v2 replaces v1 as champion: 3 of 3 gates passed")
     assert post.run() == []
     (message,) = post.run(MINUTE)
     assert message.subject == "[incumbent] flight-delay: there is a new champion"
     assert message.text.splitlines() == [
         "flight-delay: there is a new champion.",
-        "Why: v2 takes the seat from champion v1: 3 of 3 gates passed.",
+        "Why: v2 replaces v1 as champion: 3 of 3 gates passed.",
         "http://page/decisions/1",
     ]
     assert message.data["notices"][0]["decision"] == 1

@@ -312,7 +312,7 @@ def test_evidence_about_an_earlier_champion_is_not_used():
     house.evaluated(evaluation)
     decision = house.tick()[0]
     assert decision.verdict is Verdict.NONE
-    assert "was held against v1, but champion v2 sits there now" in decision.reason
+    assert "was compared with v1, but the champion is v2 now" in decision.reason
     house.work()
     assert house.champion == 3
 
@@ -321,8 +321,8 @@ ROLLBACKS: list[tuple[str, dict[str, Any], bool, str]] = [
     ("to the one before", {"reason": "bad"}, True, "rolled back from v2 to v1: bad"),
     ("to a named one", {"reason": "bad", "to": 1}, True, "rolled back from v2 to v1: bad"),
     ("by force", {"reason": "bad", "force": True}, True, "rolled back from v2 to v1: bad"),
-    ("to itself", {"reason": "bad", "to": 2}, False, "v2 can take the seat back"),
-    ("to nobody", {"reason": "bad", "to": 9}, False, "v9 can take the seat back"),
+    ("to itself", {"reason": "bad", "to": 2}, False, "cannot roll back to v2: "),
+    ("to nobody", {"reason": "bad", "to": 9}, False, "cannot roll back to v9: "),
     ("too late", {"reason": "bad", "expect_version": 1}, False, "v1 is no longer the champion"),
 ]
 
@@ -347,14 +347,14 @@ def test_the_target_is_proven_before_the_seat_moves():
     house = judged(PASSES)
     house.signal(SignalKind.ROLLBACK, actor="person:ana", reason="bad")
     (first,) = house.tick()
-    assert "proves that v1 still answers" in first.reason
+    assert "verifies that v1 still answers" in first.reason
     assert house.champion == 2
     assert house.tick() == []
     run = house.claim()
     assert run is not None
     house.fail(run, "the artifact has a flipped byte")
     (nobody,) = house.tick()
-    assert nobody.reason == "nobody can take the seat back: v1 could not be loaded"
+    assert nobody.reason == "there is no version to roll back to: v1 could not be loaded"
     assert house.champion == 2
 
 
@@ -387,7 +387,7 @@ FIGURES: list[tuple[str, dict[str, Any], bool, str]] = [
         "errors",
         {"metric": "error_rate", "value": 0.05, "n": 5_000},
         True,
-        "the odds that it is beyond",
+        "the odds that it is beyond the threshold",
     ),
     ("a bad minute", {"metric": "error_rate", "value": 0.05, "n": 20}, False, "at least 100"),
     ("perhaps", {"metric": "error_rate", "value": 0.011, "n": 200}, False, "error_rate 0.011"),
@@ -402,7 +402,7 @@ FIGURES: list[tuple[str, dict[str, Any], bool, str]] = [
         "within the margin",
         {"metric": "mae", "value": 15.0, "n": 4_000, "std": 15.0, "reference": 14.0},
         False,
-        "the bar is 15.4",
+        "the threshold is 15.4",
     ),
     ("no spread", {"metric": "mae", "value": 20.0, "n": 4_000, "reference": 14.0}, False, "luck"),
     ("no record", {"metric": "mae", "value": 20.0, "n": 4_000, "std": 1.0}, False, "no record"),
@@ -470,7 +470,7 @@ def test_a_poisoned_policy_stops_its_model_and_says_so():
 
 def test_a_challenger_that_waits_is_looked_at_again_when_newer_labels_are_there():
     house = judged(UNDECIDED, inconclusive=WhenInconclusive.WAIT)
-    assert "looked at again when more labels are there" in house.told[-1].reason
+    assert "evaluated again when more labels arrive" in house.told[-1].reason
     assert house.tick() == []
     house.review(policy(inconclusive=WhenInconclusive.WAIT, triggers=()))
     house.data(500, "more labels")

@@ -42,7 +42,7 @@ def test_training_waits_for_the_check_and_starts_after_it():
     house = House(policy(data=EXPECTS))
     house.data(30_000, "a")
     ordered, waits = house.tick()
-    assert "looks at the new data" in ordered.reason
+    assert "checks the new data" in ordered.reason
     assert "the newest data are being checked" in waits.answers[0].reason
     _profile(house, columns={}, n=30_000)
     assert house.tick()[-1].verdict is Verdict.TRAIN

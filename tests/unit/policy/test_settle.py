@@ -106,7 +106,7 @@ def test_hold_rests_promotion_and_names_the_line():
     assert kinds(decision) == ["settle_move", "place_hold"]
     assert decision.champion_after == 2
     assert decision.reason == (
-        f"{SAID[:-1]}; the policy asks to hold: automatic promotion rests until a person decides; "
+        f"{SAID[:-1]}; the policy asks to hold: automatic promotion is on hold until a person decides; "
         "champion v2 stays"
     )
     (settle,) = decision.tree.children
@@ -138,7 +138,7 @@ def test_adopt_seats_their_version_by_a_decision():
     assert isinstance(move, MoveVersion)
     assert isinstance(seat, SetChampion)
     assert (seat.version, seat.generation, seat.previous) == (1, 2, 2)
-    assert decision.reason.startswith("v1 takes the seat from champion v2 without its gates: ")
+    assert decision.reason.startswith("v1 replaces v2 as champion without its gates: ")
 
 
 def test_what_is_known_of_the_move_is_in_the_tree():
@@ -180,7 +180,7 @@ NEVER: dict[str, tuple[Snapshot, str]] = {
     "the server does not say that it may": (seen(told(may_adopt=None)), "this server forbids"),
     "the version is none of ours": (
         seen(told(found=9, version=None)),
-        "but version 9 over there is none of ours",
+        "but version 9 over there did not come from this server",
     ),
     "the alias was taken away": (
         seen(told(found=None, version=None)),
@@ -196,7 +196,7 @@ NEVER: dict[str, tuple[Snapshot, str]] = {
     ),
     "a person holds": (
         seen(hold=HoldView(reason="An incident.", actor="person:ana", since=NOW)),
-        "but automatic promotion rests (An incident)",
+        "but automatic promotion is on hold (An incident)",
     ),
     "it is moved too often": (seen(moves=LATELY), "but somebody has moved it 3 times before"),
 }
@@ -241,7 +241,7 @@ def test_a_seat_that_was_decided_about_since_outdates_the_move():
     assert decision.actions == ()
     (answer,) = decision.answers
     assert answer.status is SignalStatus.SKIPPED
-    assert "before it was decided about the seat; champion v2 is written there" in answer.reason
+    assert "before the champion was decided; champion v2 is written there" in answer.reason
 
 
 def test_only_the_newest_move_counts():

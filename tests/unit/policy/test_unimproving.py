@@ -44,11 +44,11 @@ def test_three_useless_retrainings_retire_the_recipe_and_rest_before_the_next():
     house.work()
     reasons = [_month(house, f"m{n}", SAME) for n in range(3)]
     assert "unimproving: 3 retrainings with 'gbm' gained 0 % on average" in reasons[-1]
-    assert "'forest' gets its turn" in reasons[-1]
+    assert "'forest' is next" in reasons[-1]
     house.clock.advance(MONTH)
     house.data(30_000, "m4")
     (waits,) = house.tick()
-    assert "it rests until" in waits.answers[0].reason
+    assert "it is paused until" in waits.answers[0].reason
     assert waits.wake_at is not None
     house.clock.set(waits.wake_at)
     house.tick()

@@ -43,7 +43,7 @@ def test_who_stands_in_approves_and_the_log_says_for_whom(office: Office):
     text = carl.get(f"/decisions/{HELD}").text
     assert "In the place of person:ana." in text
     answer = carl.post("/words", data=form(text, "approve") | {"reason": "fine"})
-    assert "v2 takes the seat" in answer.text
+    assert "v2 replaces" in answer.text
     assert "person:carl" in answer.text
     assert "approved v2 for person:ana: fine" in carl.get(f"/decisions/{HELD}").text
 

@@ -182,7 +182,7 @@ def test_a_move_by_hand_is_adopted():
     office.look()
     assert office.house.champion == 1
     record = office.house.records()[-1]
-    assert "v1 takes the seat from champion v2 without its gates" in record.decision
+    assert "v1 replaces v2 as champion without its gates" in record.decision
     assert "registry:mlflow://memory" in record.snapshot
     assert office.settlements() == ["adopt"]
     office.look()

@@ -87,7 +87,7 @@ def test_a_model_at_rest_is_named_and_leaves_the_process_ready(bench):
     with bench.store.begin() as tx:
         tx.models.update(MODEL, error="ZeroDivisionError: its budget is zero", wake_at=AT)
     seen = found(Watched(store=bench.store))
-    assert seen["models"].sentence == f"{MODEL} rests: ZeroDivisionError: its budget is zero"
+    assert seen["models"].sentence == f"{MODEL} is stopped: ZeroDivisionError: its budget is zero"
     assert not seen["models"].ok
     assert ready(list(seen.values()))
 

@@ -225,7 +225,7 @@ FAILING = {
         ("actions", "none", "start_run, start_run"),
     ),
     "champion": ("expect: [{at: 0d, champion: 2}]", ("champion", "v2", "v1")),
-    "empty-seat": ("expect: [{at: 0d, champion: null}]", ("champion", "an empty seat", "v1")),
+    "empty-seat": ("expect: [{at: 0d, champion: null}]", ("champion", "no champion", "v1")),
     "reason": (
         "expect: [{at: 0d, reason: cooldown}]",
         ("reason", "… cooldown …", "nothing has happened; champion v1 stays"),

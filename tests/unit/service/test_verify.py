@@ -140,18 +140,36 @@ def test_rules_whose_text_was_changed_are_named(app_context: Desk):
 def test_newer_code_that_decides_otherwise_is_a_finding_and_no_tampering(
     app_context: Desk, monkeypatch: pytest.MonkeyPatch
 ):
-    reseal_from(app_context, 6, in_decision(reason="the words of an older version", code="0"))
+    reseal_from(app_context, 6, in_decision(verdict="hold", code="0"))
     found = check(app_context)
     assert found.whole
     (finding,) = found.findings
     assert finding.decision == 6
     assert finding.sentence.startswith(
-        f"Decision 6 was taken by code 0; code {CODE} would decide otherwise"
+        f"Decision 6 was taken by engine version 0; engine version {CODE} would decide otherwise"
     )
     assert check(app_context, 6).whole
     result = app_context.run("verify", "--all")
-    assert "1 by other code" in result.stdout
+    assert "1 by another engine version" in result.stdout
     assert "Finding: Decision 6" in result.stderr
+
+
+def test_older_code_that_words_the_same_decision_otherwise_is_a_finding_of_its_own(
+    app_context: Desk,
+):
+    reseal_from(app_context, 6, in_decision(reason="the words of an older version", code="0"))
+    (finding,) = check(app_context).findings
+    assert (finding.decision, finding.wording) == (6, True)
+    assert finding.sentence.endswith(f"engine version {CODE} decides the same in other words.")
+    result = app_context.run("verify", "--all")
+    assert f"Note: {finding.sentence}" in result.stderr
+    assert "Finding:" not in result.stderr
+
+
+def test_words_that_its_own_code_does_not_give_are_tampering(app_context: Desk):
+    reseal_from(app_context, 6, in_decision(reason="made up"))
+    found = check(app_context)
+    assert not found.whole
 
 
 def test_a_failed_signal_of_code_5_that_told_nobody_is_a_finding_and_no_tampering(
@@ -178,7 +196,7 @@ def test_a_failed_signal_of_code_5_that_told_nobody_is_a_finding_and_no_tamperin
     found = check(app_context)
     assert found.whole
     assert [finding.decision for finding in found.findings] == [number]
-    assert "was taken by code 5" in found.findings[0].sentence
+    assert "was taken by engine version 5" in found.findings[0].sentence
 
 
 def test_a_log_from_before_foreign_moves_were_read_is_whole(app_context: Desk):
@@ -241,7 +259,7 @@ def test_a_seat_that_was_moved_by_hand_is_found(app_context: Desk):
     found = check(app_context).first
     assert found is not None
     assert found.sentence == (
-        "Decision 3 left v1 in the seat of flight-delay at generation 1, but there is v2 at generation 2."
+        "Decision 3 left v1 as champion of flight-delay at generation 1, but there is v2 at generation 2."
     )
 
 

@@ -34,12 +34,12 @@ def buttons(
     if document["verdict"] == "promote" and state.champion == document["champion_after"]:
         yield button(
             "rollback", f"Roll back v{state.champion}",
-            "The seat goes back to the last champion the policy trusts, once it is proven to answer.",
+            "The earlier champion that the policy names returns, once a worker has checked that it answers.",
             person.why_not("rollback", owner), "danger", expect_version=state.champion,
         )  # fmt: skip
     if state.hold is None:
         yield button(
-            "hold", "Hold", f"Automatic promotion of {model} rests until somebody releases it.",
+            "hold", "Hold", f"Automatic promotion of {model} is on hold until somebody releases it.",
             person.why_not("hold", owner), "quiet",
         )  # fmt: skip
     else:
@@ -62,7 +62,7 @@ def _about_challenger(
     present = digest(evaluation) if evaluation else None
     judged = next((n for n in document["tree"]["children"] if n["name"] == "promote"), None)
     seen = judged["values"].get("evidence") if judged else None
-    effect = f"v{number} takes the seat once enough people agree. Counts for the evidence {(present or '')[:12]} only."
+    effect = f"v{number} becomes champion once enough people agree. Counts for evidence {(present or '')[:12]} only."
     why = person.why_not("approve", owner)
     if not why and present is None:
         why = "There is no evidence yet."
@@ -102,7 +102,7 @@ def _about_challenger(
         person.why_not("reject", owner), "danger", version=number,
     )  # fmt: skip
     yield button(
-        "promote", f"Promote v{number} by hand", "Seats it whatever its gates said; recorded with your name.",
+        "promote", f"Promote v{number} by hand", "Makes it champion whatever its gates said; recorded with your name.",
         person.why_not("promote", owner), "quiet", version=number,
     )  # fmt: skip
 

@@ -139,7 +139,7 @@ def _step(what: str, title: str, href: str | None, note: str) -> dict[str, Any]:
 def _done(document: Mapping[str, Any]) -> str:
     kinds = {action["kind"] for action in document["actions"]}
     if "set_champion" in kinds:
-        return f"v{document['champion_after']} took the seat"
+        return f"v{document['champion_after']} became champion"
     stages = [a for a in document["actions"] if a["kind"] == "advance_rollout"]
     if stages:
         return f"v{stages[0]['version']} entered stage {stages[0]['stage'] + 1} of its rollout"
