@@ -22,7 +22,7 @@ class Proof:
     def sentence(self) -> str:
         """For people."""
         return (
-            f"The way back of {self.model} was last proven {self.at:%Y-%m-%d %H:%M} UTC: "
+            f"A rollback of {self.model} was last checked {self.at:%Y-%m-%d %H:%M} UTC: "
             f"v{self.version} answered in {self.run}."
         )
 

@@ -120,7 +120,7 @@ def test_a_drill_says_when_the_way_back_was_last_proven(app_context: Desk):
     assert "was never checked" in app_context.run("drill", MODEL, "--last", code=1).stdout
     app_context.run("drill", MODEL, "--wait", "0")
     app_context.house.work()
-    assert "was last proven 2013-" in app_context.run("drill", MODEL, "--last").stdout
+    assert "was last checked 2013-" in app_context.run("drill", MODEL, "--last").stdout
     assert app_context.house.champion == 3
 
 
