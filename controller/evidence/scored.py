@@ -81,7 +81,7 @@ def _reference(scored: Scored, gate: Gate) -> ScoredSide | None:
         return _constant(scored, gate)
     return ScoredSide(
         name=gate.reference.value,
-        problem=f"a gate cannot be held against {gate.reference.value}, which has no predictions here",
+        problem=f"a gate cannot compare with {gate.reference.value}, which has no predictions here",
     )
 
 

@@ -129,7 +129,7 @@ def _check_seats(tables: Tables) -> None:
         version = tables.versions[model, state.champion]
         if version.state is not VersionState.CHAMPION:
             raise Conflict(
-                f"{model} v{version.number} sits in the seat but would be {version.state};"
-                " seat another version in the same transaction."
+                f"{model} v{version.number} is champion but would be {version.state};"
+                " promote another version in the same transaction."
             )
     tables.touched_seats.clear()

@@ -102,6 +102,6 @@ class SqlSession:
             raise Conflict(f"The transaction was broken off before: {self.failure.message}")
         for model, leaving in self.leaving.items():
             raise Conflict(
-                f"{model} v{leaving.action.version} sits in the seat but would be {leaving.action.after};"
-                " seat another version in the same transaction."
+                f"{model} v{leaving.action.version} is champion but would be {leaving.action.after};"
+                " promote another version in the same transaction."
             )

@@ -8,7 +8,7 @@ from controller.domain.runs import RunKind
 VERIFY = RunWork(
     kind=RunKind.VERIFY,
     noun="verify",
-    doing="proving",
+    doing="checking",
     rows="stored rows",
     judges_challenger=False,
     has_candidate=False,

@@ -73,7 +73,7 @@ def show_drift(
     if reference is not None and reference not in {c.reference for c in view.comparisons}:
         known = ", ".join(c.reference for c in view.comparisons) or "nothing yet"
         raise NotFound(
-            f"{model} is not held against {reference!r}.", hint=f"It is held against {known}."
+            f"{model} is not compared with {reference!r}.", hint=f"It is compared with {known}."
         )
     if html is not None:
         _write(html, view, session)

@@ -142,7 +142,7 @@ def test_a_model_without_looks_says_what_asks_for_them(app_context: Watch):
 def test_an_unknown_reference_names_those_that_are_there(app_context: Watch):
     app_context.profiled("a")
     found = app_context.run("drift", MODEL, "--reference", "previous", code=3)
-    assert "It is held against training." in found.stderr
+    assert "It is compared with training." in found.stderr
 
 
 def test_calibrate_draws_from_the_reference_until_ten_batches_are_there(app_context: Watch):
