@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
+
+from controller.domain.canonical import digest
 
 STATISTICAL_TESTS: Final[Mapping[str, str]] = {
     "auto": "chosen from the data",
@@ -76,11 +79,12 @@ class HoldoutView:
     digest: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """One evaluation run's result. ``champion`` is the version that was seen in the seat, None if it was empty.
 
-    ``predictions`` is the digest of the stored per-example predictions from which all can be computed again.
+    ``predictions`` is the digest of the stored per-example predictions from which all can be computed again. Without
+    slots, so that its digest is computed once.
     """
 
     run: str
@@ -98,3 +102,8 @@ class Evaluation:
     def for_gate(self, name: str) -> GateEvidence | None:
         """The evidence that belongs to the gate called ``name``."""
         return next((item for item in self.evidence if item.gate == name), None)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of its canonical form: what an approval names, so that it counts for nothing else."""
+        return digest(self)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from controller.domain.canonical import digest
 from controller.domain.decisions import Action, RecordApproval
 from controller.policy.approvals import approval_request, open_request, request_terms
 from controller.policy.challenger_verdict import ChallengerVerdict
@@ -33,7 +32,7 @@ def book(
         version=judged.version.number,
         actor="system",
         agrees=False,
-        evidence=digest(judged.evaluation),
+        evidence=judged.evaluation.digest,
         reason=why,
         word=word,
     )

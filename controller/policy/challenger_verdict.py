@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from controller.domain.canonical import digest
 from controller.domain.decisions import (
     Action,
     Outcome,
@@ -61,7 +60,7 @@ class ChallengerVerdict:
             "challenger": self.version.number,
             "champion": self.context.champion.number if self.context.champion else None,
             "holdout_rows": self.evaluation.holdout.rows if self.evaluation.holdout else None,
-            "evidence": digest(self.evaluation),
+            "evidence": self.evaluation.digest,
             "alpha": self.level,
         }
         return Outcome(
@@ -78,7 +77,7 @@ def approvals_of(context: DecisionContext, version: VersionView) -> tuple[Approv
     words = tuple(word for word in context.snapshot.approvals if word.version == version.number)
     if not words or version.evaluation is None:
         return ()
-    seen = digest(version.evaluation)  # dear, and seldom asked for: only where somebody has spoken
+    seen = version.evaluation.digest  # dear, and seldom asked for: only where somebody has spoken
     return tuple(w for w in words if w.evidence == seen or w.word == "escalate")
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from controller.domain.canonical import digest
 from controller.domain.errors import Conflict, Forbidden, NotFound, UserError
 from controller.domain.names import check_model_name
 from controller.domain.payloads import EXACT
@@ -127,7 +126,7 @@ def _approve(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind
             f"You asked for v{number} yourself; somebody else has to approve it.",
             hint="An approver is never the one who asked.",
         )
-    present = digest(evaluation)
+    present = evaluation.digest
     if word.evidence != present:
         raise Conflict(
             f"The evidence about v{number} is {present[:12]} now, you saw {word.evidence[:12]}.",

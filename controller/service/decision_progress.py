@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from controller.domain.canonical import digest
 from controller.domain.decisions import DecisionRecord, Verdict
 from controller.domain.rules import Policy
 from controller.domain.signals import SignalKind
@@ -81,7 +80,7 @@ def _approved(
     ended: VersionFact | None,
 ) -> ProgressStage:
     evaluation = tx.registry.evaluations(model, (challenger,)).get(challenger)
-    seen = digest(evaluation) if evaluation else None
+    seen = evaluation.digest if evaluation else None
     words = [
         w for w in tx.models.approvals(model) if w.version == challenger and w.evidence == seen
     ]

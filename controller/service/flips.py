@@ -11,18 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from controller.domain import codec
-from controller.domain.canonical import digest
 from controller.domain.decisions import Decision, DecisionRecord, Outcome, Verdict
 from controller.domain.errors import IncumbentError
 from controller.domain.evidence import Evaluation, GateEvidence
 from controller.domain.metrics import is_lower_better
 from controller.domain.rules import Gate, Margin, Policy
-from controller.domain.signals import SignalKind
 from controller.domain.snapshot import Snapshot
-from controller.policy.decide import decide
 from controller.policy.gates import kind_of
 from controller.policy.phrase import format_number, listing, margin, percent
+from controller.service.simulate import RecordedMoment
 
 _NUDGE = 1e-9
 
@@ -58,14 +55,14 @@ def flips(record: DecisionRecord, policy: Policy) -> list[Flip]:
     Empty where the decision judged nobody, or cannot be read.
     """
     try:
-        snapshot = codec.load_value(Snapshot, record.snapshot)
-        actual = decide(snapshot, policy, record.decided_at)
+        moment = RecordedMoment.of(record)
+        actual = moment.decide(policy)
     except (IncumbentError, ValueError):
         return []
-    judged = _judged(snapshot, actual)
+    judged = _judged(moment.snapshot, actual)
     if judged is None:
         return []
-    case = _Asked(record, snapshot, policy, actual, judged)
+    case = _Asked(moment, policy, actual, judged)
     options = [list(_changes(gate, judged, case)) for gate in policy.promote if not gate.dry_run]
     found = [flip for changes in options for one in changes if (flip := case.ask((one,)))]
     won = {Verdict.PROMOTE, Verdict.ADVANCE}
@@ -90,8 +87,7 @@ def _judged(snapshot: Snapshot, actual: Decision) -> Evaluation | None:
 class _Asked:
     """The decision function, asked about the same moment with something changed."""
 
-    record: DecisionRecord
-    snapshot: Snapshot
+    moment: RecordedMoment
     policy: Policy
     actual: Decision
     judged: Evaluation
@@ -110,9 +106,9 @@ class _Asked:
                 for e in self.judged.evidence
             ),
         )
-        snapshot = _exchange(self.snapshot, self.judged, evidence) if shifted else self.snapshot
+        exchanged = {evidence.run: evidence} if shifted else {}
         try:
-            then = decide(snapshot, rules, self.record.decided_at)
+            then = self.moment.with_evidence(exchanged).decide(rules)
         except IncumbentError:
             return None
         before = (self.actual.verdict, self.actual.champion_after)
@@ -237,29 +233,3 @@ def _shifted(evidence: GateEvidence, *, passes: bool) -> GateEvidence:
     theta, p = (-1.0, 0.0) if passes else (1.0, 1.0)
     changed = replace(evidence, theta=theta, p_pass=p, p_fail=0.5)
     return replace(changed, slices=tuple(_shifted(s, passes=passes) for s in evidence.slices))
-
-
-def _exchange(snapshot: Snapshot, old: Evaluation, new: Evaluation) -> Snapshot:
-    """Other evidence in the place of the recorded one; what people said of the old they said of the new."""
-    exchanged = replace(
-        snapshot,
-        evaluations=tuple(new if e == old else e for e in snapshot.evaluations),
-        versions=tuple(
-            replace(v, evaluation=new) if v.evaluation == old else v for v in snapshot.versions
-        ),
-    )
-    if not snapshot.approvals and not any(s.kind is SignalKind.APPROVAL for s in snapshot.signals):
-        return exchanged
-    seen, now = digest(old), digest(new)
-    return replace(
-        exchanged,
-        approvals=tuple(
-            replace(a, evidence=now) if a.evidence == seen else a for a in snapshot.approvals
-        ),
-        signals=tuple(
-            replace(s, payload={**s.payload, "evidence": now})
-            if s.payload.get("evidence") == seen
-            else s
-            for s in snapshot.signals
-        ),
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from controller.domain.canonical import digest, to_plain
+from controller.domain.canonical import to_plain
 from controller.domain.errors import IncumbentError
 from controller.domain.rules import Policy
 from controller.domain.runs import RunState
@@ -103,7 +103,7 @@ def _held(tx: Transaction, parse: Parse, model: str, number: int) -> dict[str, A
     facts = tx.facts.of(model, number)
     last = facts[-1]
     evaluation = tx.registry.evaluations(model, (number,)).get(number)
-    present = digest(evaluation) if evaluation else None
+    present = evaluation.digest if evaluation else None
     said = [word for word in tx.models.approvals(model) if word.version == number]
     words = [w for w in said if w.evidence == present or w.word == "escalate"]
     row: dict[str, Any] = {

@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from controller.domain import codec
-from controller.domain.decisions import DecisionRecord
+from controller.domain.decisions import Decision, DecisionRecord
 from controller.domain.errors import IncumbentError
 from controller.domain.rules import Policy
-from controller.domain.snapshot import Snapshot
-from controller.policy.approvals import as_if_asked_by
-from controller.policy.decide import decide
 from controller.ports import Query, Transaction
+from controller.service.simulate import RecordedMoment
 
 Parse = Callable[[str, str], Policy]
 _LOOK_BACK = 200
@@ -38,60 +35,31 @@ def otherwise(
     tx: Transaction, record: DecisionRecord, policy: Policy, parse: Parse
 ) -> list[Otherwise]:
     """The decision with the bare numbers, and under the previous policy if there was one."""
-    actual = decide_again(record, policy)
-    if actual is None:
+    try:
+        moment = RecordedMoment.of(record)
+        actual = moment.decide(policy)
+    except (IncumbentError, ValueError):
         return []
     bare = replace(
         policy,
         promote=tuple(replace(gate, test="point") for gate in policy.promote),
         error_budget=None,
     )
-    found = [
-        _ask(record, bare, actual, "With the bare numbers", "every gate compared without a test")
-    ]
+    asked = [("With the bare numbers", "every gate compared without a test", lambda: bare)]
     before = _previous(tx, record)
-    if before is not None:
-        text = tx.rules.text(before.rules.blob)
-        if text is not None:
-            found.append(_under(record, text, before, actual, parse))
-    return found
-
-
-def decide_again(record: DecisionRecord, policy: Policy) -> tuple[str, int | None] | None:
-    """Verdict and champion that ``policy`` gives on the record's snapshot; None if it cannot be read."""
-    try:
-        snapshot = codec.load_value(Snapshot, record.snapshot)
-        decision = decide(snapshot, policy, record.decided_at)
-    except (IncumbentError, ValueError):
-        return None
-    return decision.verdict.value, decision.champion_after
-
-
-def _under(
-    record: DecisionRecord,
-    text: str,
-    before: DecisionRecord,
-    actual: tuple[str, int | None],
-    parse: Parse,
-) -> Otherwise:
-    name, asked = (
-        "Under the previous policy",
-        f"rules {before.rules.blob[:12]}, last used by decision {before.id}",
-    )
-    try:
-        rules = parse(text, before.rules.path)
-    except IncumbentError as error:
-        return Otherwise(name=name, asked=asked, verdict="", reason=error.message, same=False)
-    return _ask(record, rules, actual, name, asked)
+    text = tx.rules.text(before.rules.blob) if before is not None else None
+    if before is not None and text is not None:
+        path = before.rules.path
+        source = f"rules {before.rules.blob[:12]}, last used by decision {before.id}"
+        asked.append(("Under the previous policy", source, lambda: parse(text, path)))
+    return [_ask(moment, actual, *one) for one in asked]
 
 
 def _ask(
-    record: DecisionRecord, policy: Policy, actual: tuple[str, int | None], name: str, asked: str
+    moment: RecordedMoment, actual: Decision, name: str, asked: str, rules: Callable[[], Policy]
 ) -> Otherwise:
-    snapshot = codec.load_value(Snapshot, record.snapshot)
-    approvals = as_if_asked_by(policy.approval, snapshot.approvals)
     try:
-        decision = decide(replace(snapshot, approvals=approvals), policy, record.decided_at)
+        decision = moment.decide(rules())
     except IncumbentError as error:
         return Otherwise(name=name, asked=asked, verdict="", reason=error.message, same=False)
     return Otherwise(
@@ -99,7 +67,7 @@ def _ask(
         asked=asked,
         verdict=decision.verdict.value,
         reason=decision.reason,
-        same=(decision.verdict.value, decision.champion_after) == actual,
+        same=(decision.verdict, decision.champion_after) == (actual.verdict, actual.champion_after),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from controller.domain.canonical import digest
 from controller.domain.errors import Conflict, NotFound
 from controller.domain.evidence import Evaluation
 from controller.entrypoints.cli.person_commands import (
@@ -36,7 +35,7 @@ def approve(
 ) -> int:
     """Approve the challenger VERSION of MODEL. The approval counts for the evidence that is there now."""
     number, why = parse_version(version), needed_reason(reason)
-    present = digest(_evaluation(session, model, number))
+    present = _evaluation(session, model, number).digest
     if evidence is not None and not present.startswith(evidence):
         raise Conflict(
             f"The evidence about v{number} is {present[:12]} now, not {evidence[:12]}.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from controller.domain.canonical import digest
 from controller.domain.decisions import (
     Action,
     MarkVerified,
@@ -162,7 +161,7 @@ def _spoken(context: DecisionContext, signal: Signal) -> ReasonResult:
     version = context.snapshot.version(number) if isinstance(number, int) else None
     if version is None or version.evaluation is None or version.state not in _IN_PLAY:
         return _unusable(signal, f"v{number} does not wait for approval")
-    seen, present = str(payload.get("evidence") or ""), digest(version.evaluation)
+    seen, present = str(payload.get("evidence") or ""), version.evaluation.digest
     if seen != present:
         return _unusable(
             signal, f"{signal.actor} saw other evidence of v{number} than there is now: look again"

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import islice, product
 from typing import Any
 
 from controller.domain import decisions as taken
-from controller.domain.canonical import digest
+from controller.domain.canonical import to_plain
 from controller.domain.decisions import Decision, Result, StartRun
 from controller.domain.evidence import Evaluation
 from controller.domain.rules import Gate, Policy
 from controller.domain.runs import RunKind
-from controller.domain.signals import Signal, SignalKind
 from controller.domain.snapshot import BudgetView, Snapshot
-from controller.domain.versions import VersionState
-from controller.policy.approvals import as_if_asked_by
-from controller.policy.decide import decide
+from controller.domain.versions import UNDECIDED
 from controller.service.plan.evidence import possible
 from controller.service.plan.report import PlannedOutcome, Replayed
+from controller.service.simulate import RecordedMoment
+from controller.service.simulate.watched import WatchedPolicy
 
 MeasuredFor = Callable[[str], tuple[Gate, ...]]
 """From an evaluation run to the gates that it was ordered for."""
 
-_IN_PLAY = frozenset({VersionState.CANDIDATE, VersionState.CHALLENGER})
 _MOST = 243
 _SHOWN = (
     "metric",
@@ -40,53 +37,101 @@ _SHOWN = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RecordedMoment:
-    """What was recorded: the decision's number and time, the snapshot, and the rules that acted then."""
-
-    decision: int
-    at: datetime
-    snapshot: Snapshot
-    rules: Policy | None
-
-
 @dataclass(frozen=True, slots=True)
-class _Taken:
-    """Every decision that one side may have come to, and what the record lacks to tell them apart."""
+class _Possible:
+    """Each moment that the record may stand for under one side's rules, and what it lacks to tell them apart."""
 
-    decisions: tuple[Decision, ...]
-    missing: tuple[str, ...]
-
-    @property
-    def outcomes(self) -> tuple[PlannedOutcome, ...]:
-        return tuple(dict.fromkeys(map(outcome_of, self.decisions)))
+    moments: tuple[RecordedMoment, ...]
+    missing: tuple[str, ...] = ()
 
 
-def replay(
-    moment: RecordedMoment, old: Policy, new: Policy, measured_for: MeasuredFor
-) -> Replayed | None:
-    """How the decision comes out by both; None where it is the same for certain."""
-    before = _take(moment, old, measured_for)
-    after = _take(moment, new, measured_for)
-    if before.outcomes == after.outcomes and len(after.outcomes) == 1:
-        return None
-    by_old, by_new = before.decisions[0], _differing(before, after)
-    because, evidence = _because(by_old, by_new)
-    missing = before.missing if len(before.outcomes) > 1 else ()
-    missing += after.missing if len(after.outcomes) > 1 else ()
-    found = Replayed(
-        decision=moment.decision,
-        decided_at=moment.at,
-        old=before.outcomes,
-        new=after.outcomes,
-        because=because,
-        evidence=evidence,
-        missing=tuple(dict.fromkeys(missing)),
-        challenger=by_new.challenger or by_old.challenger,
-    )
-    if not found.flips:
-        return replace(found, because="; ".join(found.missing) or because)
-    return found
+@dataclass(slots=True)
+class Comparison:
+    """Two policies, asked about one recorded moment after the other."""
+
+    old: Policy
+    new: Policy
+    measured_for: MeasuredFor
+    _watched: WatchedPolicy = field(init=False)
+    _changed: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._watched = WatchedPolicy(self.new)
+        self._changed = changed_sections(self.old, self.new)
+
+    def replay(self, moment: RecordedMoment, acting: Policy | None) -> Replayed | None:
+        """How the decision comes out by both; None where it is the same for certain. ``acting``: the rules of then."""
+        before = self._possible(moment, acting, self.old)
+        after = self._possible(moment, acting, self.new)
+        by_new = [one.decide(self._watched) for one in after.moments]
+        read = self._watched.sections_read()
+        if before.moments == after.moments == (moment,) and not read & self._changed:
+            return None
+        by_old = [one.decide(self.old) for one in before.moments]
+        old, new = _outcomes(by_old), _outcomes(by_new)
+        if old == new and len(new) == 1:
+            return None
+        # The new decision to explain: one that comes out otherwise, if there is one.
+        shown = next((d for d in by_new if outcome_of(d) not in old), by_new[0])
+        because, evidence = _because(by_old[0], shown)
+        missing = before.missing if len(old) > 1 else ()
+        missing += after.missing if len(new) > 1 else ()
+        found = Replayed(
+            decision=moment.decision,
+            decided_at=moment.at,
+            old=old,
+            new=new,
+            because=because,
+            evidence=evidence,
+            missing=tuple(dict.fromkeys(missing)),
+            challenger=shown.challenger or by_old[0].challenger,
+        )
+        if not found.flips:
+            return replace(found, because="; ".join(found.missing) or because)
+        return found
+
+    def _possible(self, moment: RecordedMoment, acting: Policy | None, policy: Policy) -> _Possible:
+        """The moment as the rules would have found it: one, or one for each thing that the record leaves open."""
+        judged = list(_judged(moment.snapshot))
+        if not judged:
+            return _Possible((moment,))
+        found = [possible(one, self.measured_for(one.run), policy) for one in judged]
+        missing = [sentence for one in found for sentence in one.missing]
+        moments = [
+            moment.with_evidence({e.run: e for e in chosen}) if chosen != tuple(judged) else moment
+            for chosen in islice(product(*(one.evaluations for one in found)), _MOST)
+        ]
+        if policy.error_budget and (acting is None or acting.error_budget is None):
+            missing.append("the book of the error budget was not kept under the rules of then")
+            moments = [
+                replace(one, snapshot=replace(one.snapshot, budget=book))
+                for one in moments
+                for book in _books(one.snapshot.budget)
+            ]
+        return _Possible(tuple(moments), tuple(missing))
+
+
+def changed_sections(old: Policy, new: Policy) -> frozenset[str]:
+    """The names of the sections that differ in more than where they stand in their file."""
+    before, after = without_lines(old), without_lines(new)
+    return frozenset(name for name in after if before[name] != after[name])
+
+
+def without_lines(value: Any) -> Any:
+    """A policy's content, or a part of it, as plain values, without where it stands in its file."""
+    return _strip(to_plain(value))
+
+
+def _strip(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _strip(item) for key, item in value.items() if key != "line"}
+    if isinstance(value, list):
+        return [_strip(item) for item in value]
+    return value
+
+
+def _outcomes(decisions: Iterable[Decision]) -> tuple[PlannedOutcome, ...]:
+    return tuple(dict.fromkeys(map(outcome_of, decisions)))
 
 
 def outcome_of(decision: Decision) -> PlannedOutcome:
@@ -103,98 +148,14 @@ def outcome_of(decision: Decision) -> PlannedOutcome:
     )
 
 
-def _take(moment: RecordedMoment, policy: Policy, measured_for: MeasuredFor) -> _Taken:
-    variants, missing = _variants(moment, policy, measured_for)
-    return _Taken(
-        tuple(decide(snapshot, policy, moment.at) for snapshot in variants), tuple(missing)
-    )
-
-
-def _differing(before: _Taken, after: _Taken) -> Decision:
-    """The new decision to explain: one that comes out otherwise, if there is one."""
-    old = set(before.outcomes)
-    return next((d for d in after.decisions if outcome_of(d) not in old), after.decisions[0])
-
-
-def _variants(
-    moment: RecordedMoment, policy: Policy, measured_for: MeasuredFor
-) -> tuple[list[Snapshot], list[str]]:
-    """The snapshot as the rules would have found it: one, or one for each thing that the record leaves open."""
-    asked = as_if_asked_by(policy.approval, moment.snapshot.approvals)
-    snapshot = replace(moment.snapshot, approvals=asked)
-    missing: list[str] = []
-    choices: list[tuple[Evaluation, ...]] = []
-    originals = list(_judged(snapshot))
-    for original in originals:
-        found = possible(original, measured_for(original.run), policy)
-        choices.append(found.evaluations)
-        missing += found.missing
-    variants = [
-        _exchange(snapshot, dict(zip((o.run for o in originals), chosen, strict=True)), originals)
-        if any(c is not o for c, o in zip(chosen, originals, strict=True))
-        else snapshot
-        for chosen in islice(product(*choices), _MOST)
-    ]
-    if originals and _book_is_missing(moment, policy):
-        missing.append("the book of the error budget was not kept under the rules of then")
-        variants = [replace(v, budget=book) for v in variants for book in _books(v.budget)]
-    return variants, missing
-
-
 def _judged(snapshot: Snapshot) -> Iterator[Evaluation]:
     """The evaluations that a decision may look at: fresh reports, and those of versions in play."""
     seen: set[str] = set()
-    stored = (v.evaluation for v in snapshot.versions if v.state in _IN_PLAY)
+    stored = (v.evaluation for v in snapshot.versions if v.state in UNDECIDED)
     for evaluation in (*snapshot.evaluations, *stored):
         if evaluation is not None and evaluation.run not in seen:
             seen.add(evaluation.run)
             yield evaluation
-
-
-def _exchange(
-    snapshot: Snapshot, chosen: Mapping[str, Evaluation], originals: list[Evaluation]
-) -> Snapshot:
-    """Other evidence in the place of the recorded one; what people said of the old they said of the new."""
-    exchanged = replace(
-        snapshot,
-        evaluations=tuple(chosen.get(e.run, e) for e in snapshot.evaluations),
-        versions=tuple(
-            replace(v, evaluation=chosen[v.evaluation.run])
-            if v.evaluation is not None and v.state in _IN_PLAY and v.evaluation.run in chosen
-            else v
-            for v in snapshot.versions
-        ),
-    )
-    spoken = [s for s in snapshot.signals if s.kind is SignalKind.APPROVAL]
-    if not spoken and not snapshot.approvals:
-        return exchanged
-    now = {digest(o): digest(chosen[o.run]) for o in originals}
-    return replace(
-        exchanged,
-        approvals=tuple(
-            replace(a, evidence=now.get(a.evidence, a.evidence)) for a in snapshot.approvals
-        ),
-        signals=tuple(
-            replace(s, payload={**s.payload, "evidence": now.get(seen, seen)})
-            if (seen := _approved(s))
-            else s
-            for s in snapshot.signals
-        ),
-    )
-
-
-def _approved(signal: Signal) -> str:
-    """The digest of the evidence that an approval speaks of; empty for every other signal."""
-    if signal.kind is not SignalKind.APPROVAL:
-        return ""
-    return str(signal.payload.get("evidence") or "")
-
-
-def _book_is_missing(moment: RecordedMoment, policy: Policy) -> bool:
-    """Whether the rules need tests counted that the rules of then did not count."""
-    if policy.error_budget is None:
-        return False
-    return moment.rules is None or moment.rules.error_budget is None
 
 
 def _books(book: BudgetView) -> tuple[BudgetView, ...]:

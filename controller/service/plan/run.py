@@ -9,18 +9,16 @@ from datetime import datetime
 from typing import Any
 
 from controller.domain import codec
-from controller.domain.canonical import to_plain
 from controller.domain.decisions import DecisionRecord
 from controller.domain.errors import IncumbentError, IntegrityError, PolicyInvalid
 from controller.domain.rules import Gate, Policy
 from controller.domain.runs import RunKind
-from controller.domain.snapshot import SNAPSHOT_FORMAT
 from controller.ports import RuleText, Transaction
-from controller.service.plan.replay import RecordedMoment, replay
+from controller.service.plan.replay import Comparison, changed_sections, without_lines
 from controller.service.plan.report import ModelPlan, PlanReport, Replayed, SampleSize
 from controller.service.plan.samples import Comparisons
-from controller.service.plan.snapshots import Snapshots
 from controller.service.plan.trainings import ArrivalHistory, count_trainings
+from controller.service.simulate import RecordedMoment
 
 Parse = Callable[[str, str], Policy]
 """From a policy's text and path to its rules; raises PolicyInvalid."""
@@ -119,7 +117,6 @@ class _Replay:
     policies: dict[str, Policy | None] = field(default_factory=dict)
     ordered: dict[str, tuple[Gate, ...]] = field(default_factory=dict)
     gates: dict[str, tuple[Gate, ...]] = field(default_factory=dict)
-    snapshots: Snapshots = field(default_factory=Snapshots)
     history: ArrivalHistory = field(default_factory=ArrivalHistory)
     comparisons: Comparisons = field(default_factory=Comparisons)
     flips: list[Replayed] = field(default_factory=list)
@@ -135,39 +132,34 @@ class _Replay:
         old, new = self.change.old, self.change.new
         if old is None or new is None:
             return self._sum_up(())
-        if _without_lines(old) == _without_lines(new):
+        if not changed_sections(old, new):
             return self._sum_up(("Only comments or layout differ: no rule does.",))
+        comparison = Comparison(old, new, self._measured_for)
         total, _ = self.tx.decisions.head()
         for number, record in enumerate(self.tx.decisions.walk(model=self.change.model)):
-            self._read(record, old, new)
+            self._read(record, comparison)
             if progress is not None and number % _TELL_EVERY == 0:
                 progress(record.id, total)
         if progress is not None:
             progress(total, total)
         return self._sum_up(tuple(self._notes(old, new)))
 
-    def _read(self, record: DecisionRecord, old: Policy, new: Policy) -> None:
+    def _read(self, record: DecisionRecord, comparison: Comparison) -> None:
         self._remember_orders(record)
         if self.since is not None and record.decided_at < self.since:
             return
         try:
-            snapshot = self.snapshots.read(record.snapshot)
+            moment = RecordedMoment.of(record)
         except IntegrityError:
-            self.unreadable.append(record.id)
-            return
-        if snapshot.format > SNAPSHOT_FORMAT:
             self.unreadable.append(record.id)
             return
         self.decisions += 1
         self.first, self.last = self.first or record.decided_at, record.decided_at
         self.acting = self._policy(record)
-        self.history.add(snapshot, record.decided_at)
-        for evaluation in snapshot.evaluations:
+        self.history.add(moment.snapshot, record.decided_at)
+        for evaluation in moment.snapshot.evaluations:
             self.comparisons.add(evaluation, self._measured_for(evaluation.run))
-        moment = RecordedMoment(
-            decision=record.id, at=record.decided_at, snapshot=snapshot, rules=self.acting
-        )
-        found = replay(moment, old, new, self._measured_for)
+        found = comparison.replay(moment, self.acting)
         if found is not None:
             (self.flips if found.flips else self.unknown).append(found)
 
@@ -270,18 +262,5 @@ def _changed_gates(old: Policy, new: Policy) -> set[str]:
 
 def _shaping(policy: Policy, section: str) -> Any:
     """The part of a section that shapes models or the rows that they are judged on."""
-    plain = _without_lines(getattr(policy, section))
+    plain = without_lines(getattr(policy, section))
     return {key: value for key, value in plain.items() if key not in {"expect", "poll"}}
-
-
-def _without_lines(value: Any) -> Any:
-    """A policy's content as plain values, without where it stands in its file."""
-    return _strip(to_plain(value))
-
-
-def _strip(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _strip(item) for key, item in value.items() if key != "line"}
-    if isinstance(value, list):
-        return [_strip(item) for item in value]
-    return value

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from controller.service.simulate.clock import Event, in_order, play, schedule_fires
 from controller.service.simulate.model import OpenStore, SimulatedModel
+from controller.service.simulate.moment import RecordedMoment
 
 __all__ = [
     "Event",
     "OpenStore",
+    "RecordedMoment",
     "SimulatedModel",
     "in_order",
     "play",

@@ -12,7 +12,7 @@ from dataclasses import InitVar, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from controller.domain.canonical import digest, to_plain
+from controller.domain.canonical import to_plain
 from controller.domain.decisions import Decision, RegisterVersion, RulesRef, SetChampion
 from controller.domain.rules import Policy
 from controller.domain.run_kinds import run_work
@@ -182,7 +182,7 @@ class SimulatedModel:
             payload["version"] = found[0].number if found else 0
         if event.kind == "approval" and "evidence" not in payload:
             evaluation = tx.registry.evaluations(self.policy.model).get(payload["version"])
-            payload["evidence"] = digest(evaluation) if evaluation else ""
+            payload["evidence"] = evaluation.digest if evaluation else ""
         return payload
 
     def decide(self) -> None:

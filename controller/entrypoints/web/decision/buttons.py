@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from controller.domain.canonical import digest
 from controller.domain.versions import Version, VersionState
 from controller.entrypoints.api.context import AppContext
 from controller.policy.approvals import standing
@@ -59,7 +58,7 @@ def _about_challenger(
 ) -> Iterator[dict[str, Any]]:
     number = challenger.number
     evaluation = tx.registry.evaluations(challenger.model, (number,)).get(number)
-    present = digest(evaluation) if evaluation else None
+    present = evaluation.digest if evaluation else None
     judged = next((n for n in document["tree"]["children"] if n["name"] == "promote"), None)
     seen = judged["values"].get("evidence") if judged else None
     effect = f"v{number} becomes champion once enough people agree. Counts for evidence {(present or '')[:12]} only."
