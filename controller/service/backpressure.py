@@ -74,10 +74,15 @@ def _is_known(tx: Transaction, signal: NewSignal) -> bool:
 def _must_repeat(tx: Transaction, number: int, signal: NewSignal, at: datetime) -> None:
     kept = tx.signals.get(number)
     if kept is not None and not kept.repeats(signal, at):
-        raise Conflict(
-            "This idempotency key was used for something else.",
-            hint=f"It is signal {number}; take a new key for a new request.",
-        )
+        raise key_is_taken(number)
+
+
+def key_is_taken(number: int) -> Conflict:
+    """What is said of a key that signal ``number`` has, with other content."""
+    return Conflict(
+        "This idempotency key was used for something else.",
+        hint=f"It is signal {number}; take a new key for a new request.",
+    )
 
 
 def must_have_room(tx: Transaction, model: str, *, limit: int = INBOX) -> None:

@@ -11,17 +11,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from controller.domain.canonical import canonical_json
 from controller.domain.errors import Conflict, Forbidden, NotFound, UserError
 from controller.domain.names import check_model_name
 from controller.domain.payloads import EXACT
 from controller.domain.rules import Policy
 from controller.domain.runs import Run, RunKind
-from controller.domain.signals import NewSignal, SignalKind
+from controller.domain.signals import NewSignal, Signal, SignalKind
 from controller.policy.approvals import deciders, standing
 from controller.ports import Transaction
 from controller.service.access import Person
 from controller.service.askers import askers
-from controller.service.backpressure import accept
+from controller.service.backpressure import accept, key_is_taken
 
 Parse = Callable[[str, str], Policy]
 LONGEST_REASON = 2000
@@ -50,22 +51,43 @@ def submit(
 ) -> tuple[int, bool]:
     """Append the word as a signal; its number, and whether it is new.
 
+    A repeat is answered as the repeat it is, whatever its effect has changed since: nothing is expected of it anew.
     Raises Forbidden if the person may not, NotFound or Conflict if there is nothing to do it to.
     """
     person.must(word.action, owner_of(tx, word.model, parse))
+    known = _repeated(tx, person, word)
+    if known is not None:
+        return known.id, False
     if word.action == "approve":
         word = replace(word, behalf=in_place_of(tx, person, word, parse))
-    kind, payload = _SPOKEN[word.action](tx, person, word)
+    spoken = _SPOKEN[word.action]
     signal = NewSignal(
         key=f"{person.actor}:{word.key or uuid.uuid4()}",
         model=word.model,
-        kind=kind,
+        kind=spoken.kind,
         occurred_at=now,
-        payload=payload,
+        payload=spoken.payload(tx, person, word),
         actor=person.actor,
     )
     accepted = accept(tx, [signal], now)[0]
     return accepted.id, accepted.fresh
+
+
+def _repeated(tx: Transaction, person: Person, word: Command) -> Signal | None:
+    """The signal that this key stands for already; Conflict if it was used for something else."""
+    if word.key is None:
+        return None
+    spoken = _SPOKEN[word.action]
+    alike = tx.signals.with_key(word.model, f"{person.actor}:{word.key}")
+    known = next((s for s in alike if (s.actor, s.kind) == (person.actor, spoken.kind)), None)
+    if known is None:
+        return None
+    kept = {name: v for name, v in known.payload.items() if name not in spoken.found}
+    if word.expect_version is None:
+        kept.pop("expect_version", None)
+    if known.trigger or canonical_json(kept) != canonical_json(spoken.stated(word)):
+        raise key_is_taken(known.id)
+    return known
 
 
 def owner_of(tx: Transaction, model: str, parse: Parse) -> str | None:
@@ -114,7 +136,7 @@ def _number(word: Command) -> int:
     return word.version
 
 
-def _approve(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
+def _approve(tx: Transaction, person: Person, word: Command) -> dict[str, Any]:
     number, why = _number(word), _reason(word)
     evaluation = tx.registry.evaluations(word.model, (number,)).get(number)
     if evaluation is None:
@@ -139,16 +161,16 @@ def _approve(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind
         "groups": list(person.stands_for.get(word.behalf) or person.groups),
         "reason": why,
     }
-    return SignalKind.APPROVAL, payload | ({"behalf": word.behalf} if word.behalf else {})
+    return payload | ({"behalf": word.behalf} if word.behalf else {})
 
 
-def _withdraw(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
+def _withdraw(tx: Transaction, person: Person, word: Command) -> dict[str, Any]:
     number, why = _number(word), _reason(word)
     said = [w for w in tx.models.approvals(word.model) if w.version == number]
     mine = next((w for w in standing(said) if w.actor == person.actor), None)
     if mine is None:
         raise Conflict(f"You have not approved {word.model} v{number}, or took it back before.")
-    return SignalKind.APPROVAL, {
+    return {
         "version": number,
         "withdraw": True,
         "evidence": mine.evidence,
@@ -157,21 +179,20 @@ def _withdraw(tx: Transaction, person: Person, word: Command) -> tuple[SignalKin
     }
 
 
-def _reject(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
+def _reject(tx: Transaction, person: Person, word: Command) -> dict[str, Any]:
     del tx, person
-    return SignalKind.REJECT, {"version": _number(word), "reason": _reason(word)}
+    return {"version": _number(word), "reason": _reason(word)}
 
 
-def _promote(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
+def _promote(tx: Transaction, person: Person, word: Command) -> dict[str, Any]:
     del person
     seen = word.expect_version
     if seen is None:
         seen = tx.models.state(word.model).champion
-    payload = {"version": _number(word), "reason": _reason(word), "expect_version": seen}
-    return SignalKind.PROMOTE, payload
+    return {"version": _number(word), "reason": _reason(word), "expect_version": seen}
 
 
-def _rollback(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
+def _rollback(tx: Transaction, person: Person, word: Command) -> dict[str, Any]:
     del person
     champion = tx.models.state(word.model).champion
     if champion is None:
@@ -184,33 +205,30 @@ def _rollback(tx: Transaction, person: Person, word: Command) -> tuple[SignalKin
         payload["force"] = True
     if word.version is not None:
         payload["to"] = word.version
-    return SignalKind.ROLLBACK, payload
+    return payload
 
 
-def _plain(kind: SignalKind) -> Callable[..., tuple[SignalKind, dict[str, Any]]]:
-    def said(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
-        del tx, person
-        return kind, {**word.payload, "reason": _reason(word)}
-
-    return said
+def _plain(tx: Transaction, person: Person, word: Command) -> dict[str, Any]:
+    del tx, person
+    return {**word.payload, "reason": _reason(word)}
 
 
-def _cancel(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
+def _cancel(tx: Transaction, person: Person, word: Command) -> dict[str, Any]:
     del person
     run = _run(tx, word)
     if run.state.ended:
         raise Conflict(f"{run.id} cannot be cancelled: it is {run.state.value}.")
-    return SignalKind.CANCEL, {"run": run.id, "reason": _reason(word)}
+    return {"run": run.id, "reason": _reason(word)}
 
 
-def _retry(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
+def _retry(tx: Transaction, person: Person, word: Command) -> dict[str, Any]:
     del person
     run = _run(tx, word)
     if run.spec.kind is not RunKind.TRAIN:
         raise UserError(f"{run.id} is no training; it is ordered with the training before it.")
     if not run.state.ended:
         raise Conflict(f"{run.id} has not ended: it is {run.state.value}.")
-    return SignalKind.MANUAL, {"reason": _reason(word), "retry_of": run.id}
+    return {"reason": _reason(word), "retry_of": run.id}
 
 
 def _run(tx: Transaction, word: Command) -> Run:
@@ -220,11 +238,9 @@ def _run(tx: Transaction, word: Command) -> Run:
     return run
 
 
-def _release_batch(
-    tx: Transaction, person: Person, word: Command
-) -> tuple[SignalKind, dict[str, Any]]:
+def _release_batch(tx: Transaction, person: Person, word: Command) -> dict[str, Any]:
     del person
-    return SignalKind.RELEASE_BATCH, release_payload(tx, word.model, _batch(word), _reason(word))
+    return release_payload(tx, word.model, _batch(word), _reason(word))
 
 
 def _batch(word: Command) -> int:
@@ -246,7 +262,7 @@ def release_payload(tx: Transaction, model: str, number: int, reason: str) -> di
     )
 
 
-def _dismiss(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind, dict[str, Any]]:
+def _dismiss(tx: Transaction, person: Person, word: Command) -> dict[str, Any]:
     del person
     number = word.payload.get("signal")
     if not isinstance(number, int) or not 0 < number <= EXACT:
@@ -256,28 +272,75 @@ def _dismiss(tx: Transaction, person: Person, word: Command) -> tuple[SignalKind
         raise NotFound(f"{word.model} has no signal {number}.")
     if signal.status.ended:
         raise Conflict(f"Signal {number} has its answer already: it is {signal.status.value}.")
-    return SignalKind.DISMISS, {"signal": number, "reason": _reason(word)}
+    return {"signal": number, "reason": _reason(word)}
 
 
-_SPOKEN: Mapping[str, Callable[..., tuple[SignalKind, dict[str, Any]]]] = {
-    "approve": _approve,
-    "withdraw": _withdraw,
-    "reject": _reject,
-    "promote": _promote,
-    "rollback": _rollback,
-    "hold": _plain(SignalKind.HOLD),
-    "release": _plain(SignalKind.RELEASE),
-    "release_batch": _release_batch,
-    "train": _plain(SignalKind.MANUAL),
-    "cancel": _cancel,
-    "retry": _retry,
-    "alias": _plain(SignalKind.ALIAS),
-    "deprecate": _plain(SignalKind.DEPRECATE),
-    "archive": _plain(SignalKind.ARCHIVE),
-    "restore": _plain(SignalKind.RESTORE),
-    "retain": _plain(SignalKind.RETAIN),
-    "dismiss": _dismiss,
-    "drill": _plain(SignalKind.DRILL),
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Spoken:
+    """How a command becomes a signal.
+
+    ``states`` names the fields of the payload that the person's own words stand in, where they are called otherwise or
+    do not stand in the command's payload; ``found`` those that are added from what is there.
+    """
+
+    kind: SignalKind
+    payload: Callable[[Transaction, Person, Command], dict[str, Any]] = _plain
+    states: Mapping[str, str] = field(default_factory=dict)
+    found: frozenset[str] = frozenset()
+
+    def stated(self, word: Command) -> dict[str, Any]:
+        """What the person said, as it stands in the payload."""
+        own = {self.states.get(name, name): value for name, value in word.payload.items()}
+        for attribute, name in self.states.items():
+            value = getattr(word, attribute, None)
+            if value is not None and value is not False:
+                own[name] = value
+        return own | {"reason": word.reason.strip()}
+
+
+_VERSION = {"version": "version"}
+_SPOKEN: Mapping[str, _Spoken] = {
+    "approve": _Spoken(
+        kind=SignalKind.APPROVAL,
+        payload=_approve,
+        states=_VERSION | {"evidence": "evidence"},
+        found=frozenset({"agrees", "groups", "behalf"}),
+    ),
+    "withdraw": _Spoken(
+        kind=SignalKind.APPROVAL,
+        payload=_withdraw,
+        states=_VERSION,
+        found=frozenset({"withdraw", "evidence", "groups"}),
+    ),
+    "reject": _Spoken(kind=SignalKind.REJECT, payload=_reject, states=_VERSION),
+    "promote": _Spoken(
+        kind=SignalKind.PROMOTE,
+        payload=_promote,
+        states=_VERSION | {"expect_version": "expect_version"},
+    ),
+    "rollback": _Spoken(
+        kind=SignalKind.ROLLBACK,
+        payload=_rollback,
+        states={"version": "to", "expect_version": "expect_version", "force": "force"},
+    ),
+    "hold": _Spoken(kind=SignalKind.HOLD),
+    "release": _Spoken(kind=SignalKind.RELEASE),
+    "release_batch": _Spoken(
+        kind=SignalKind.RELEASE_BATCH,
+        payload=_release_batch,
+        states={"batch": "sequence"},
+        found=frozenset({"uri", "rows", "files"}),
+    ),
+    "train": _Spoken(kind=SignalKind.MANUAL),
+    "cancel": _Spoken(kind=SignalKind.CANCEL, payload=_cancel, states={"run": "run"}),
+    "retry": _Spoken(kind=SignalKind.MANUAL, payload=_retry, states={"run": "retry_of"}),
+    "alias": _Spoken(kind=SignalKind.ALIAS),
+    "deprecate": _Spoken(kind=SignalKind.DEPRECATE),
+    "archive": _Spoken(kind=SignalKind.ARCHIVE),
+    "restore": _Spoken(kind=SignalKind.RESTORE),
+    "retain": _Spoken(kind=SignalKind.RETAIN),
+    "dismiss": _Spoken(kind=SignalKind.DISMISS, payload=_dismiss),
+    "drill": _Spoken(kind=SignalKind.DRILL),
 }
 COMMANDS = frozenset(_SPOKEN)
 """What can be said."""

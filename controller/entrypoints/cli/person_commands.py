@@ -53,6 +53,13 @@ def word_options(command: Decorated) -> Decorated:
     return click.option("--reason", help="Why, for the log. Needed.")(command)
 
 
+def key_option(command: Decorated) -> Decorated:
+    """Adds `--key`."""
+    return click.option(
+        "--key", help="The same key twice counts once, and the answer is that of the first time."
+    )(command)
+
+
 def needed_reason(reason: str | None) -> str:
     """The reason, or a UserError: no change without one."""
     if not (reason or "").strip():

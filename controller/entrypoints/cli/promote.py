@@ -8,6 +8,7 @@ from controller.domain.errors import Conflict
 from controller.entrypoints.cli.output import version_name
 from controller.entrypoints.cli.person_commands import (
     PersonCommand,
+    key_option,
     needed_reason,
     submit_command,
     word_options,
@@ -20,6 +21,7 @@ from controller.service.commands import Command
 @click.argument("model")
 @click.argument("version")
 @click.option("--expect-version", help="Only if this one is the champion now; 0: only if none is.")
+@key_option
 @word_options
 @pass_session
 def promote(
@@ -28,6 +30,7 @@ def promote(
     model: str,
     version: str,
     expect_version: str | None,
+    key: str | None,
     reason: str | None,
     wait: float,
     yes: bool,
@@ -38,7 +41,9 @@ def promote(
     with session.read() as tx:
         known_model(tx, model)
         champion = tx.models.state(model).champion
-    seen = champion if expect_version is None else parse_version(expect_version)
+    # Of what is said again, nothing is expected that nobody said.
+    shown = None if key else champion
+    seen = shown if expect_version is None else parse_version(expect_version)
     if seen == 0 and champion is not None:
         raise Conflict(f"{model} has a champion already: v{champion}.")
     plan = (
@@ -47,7 +52,12 @@ def promote(
         else f"{model}: v{number} becomes the first champion, by hand."
     )
     says = Command(
-        action="promote", model=model, version=number, reason=why, expect_version=seen or None
+        action="promote",
+        model=model,
+        version=number,
+        reason=why,
+        expect_version=seen or None,
+        key=key,
     )
     return submit_command(
         session, PersonCommand(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json

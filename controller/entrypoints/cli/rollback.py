@@ -10,6 +10,7 @@ from controller.entrypoints.cli.output import SCHEMA_VERSION, json_option, print
 from controller.entrypoints.cli.person_commands import (
     PersonCommand,
     await_end,
+    key_option,
     needed_reason,
     report_answer,
     submit_command,
@@ -33,6 +34,7 @@ from controller.service.commands import Command
     is_flag=True,
     help="Check that the earlier version loads and answers; the champion stays.",
 )
+@key_option
 @word_options
 @pass_session
 def rollback(
@@ -43,6 +45,7 @@ def rollback(
     expect_version: str | None,
     force: bool,
     dry_run: bool,
+    key: str | None,
     reason: str | None,
     wait: float,
     yes: bool,
@@ -59,7 +62,9 @@ def rollback(
         champion = tx.models.state(model).champion
     if champion is None:
         raise Conflict(f"{model} has no champion to roll back.")
-    seen = champion if expect_version is None else parse_version(expect_version)
+    # Of what is said again, nothing is expected that nobody said.
+    shown = None if key else champion
+    seen = shown if expect_version is None else parse_version(expect_version)
     back = None if to is None else parse_version(to)
     target = "the earlier champion that the policy names" if back is None else f"v{back}"
     if dry_run:
@@ -67,7 +72,13 @@ def rollback(
     proof = "at once" if force else "once a worker has checked that it answers"
     plan = f"{model}: rolls back from v{champion} to {target}, {proof}."
     says = Command(
-        action="rollback", model=model, version=back, reason=why, expect_version=seen, force=force
+        action="rollback",
+        model=model,
+        version=back,
+        reason=why,
+        expect_version=seen,
+        force=force,
+        key=key,
     )
     return submit_command(
         session, PersonCommand(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json
