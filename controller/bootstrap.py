@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from controller import __version__
+from controller.adapters.clock_file import keep_jump, last_jump
 from controller.adapters.memory.clock import SystemClock
 from controller.domain.canonical import digest
 from controller.domain.errors import Conflict, NotFound
@@ -35,6 +37,7 @@ from controller.ports import (
 )
 from controller.ports.publication import TeamRegistry
 from controller.service.backpressure import OUTBOX
+from controller.service.clock_jumps import NoteClockJumps
 from controller.service.engine import Decided, Engine, EngineConfig
 from controller.service.fire_schedules import FireSchedules
 from controller.service.leadership import STAND_BY, Leadership, LeadershipConfig, LedStore
@@ -390,6 +393,7 @@ def build_controller(
         tracing.rung if tracing else None,
     )
     rescuer = Rescuer(store, clock, RescueConfig(lease=settings.lease))
+    jumps = NoteClockJumps(store, partial(keep_jump, settings.home))
     rules = SyncRules(store, clock, rule_source(settings, store, clock), parse_rules)
     notices = build_notifications(settings, store, clock)
     schedules = FireSchedules(store, clock, parse_rules, settings.inbox)
@@ -433,6 +437,7 @@ def build_controller(
             ),
             Loop(name="relay", every=1.0, run_once=lambda: relay.run_once().rung),
             Loop(name="notify", every=1.0, run_once=lambda: notices.run_once().gathered),
+            Loop(name="clock", every=2.0, run_once=jumps.run_once),
             Loop(
                 name="rescue",
                 every=min(settings.lease / 4, 5.0),
@@ -514,6 +519,7 @@ def watched(settings: Settings, store: Store, controller: Controller | None = No
         folders=folders,
         loops=controller.loops.health if controller is not None else None,
         shared=sqlite_file(settings) is None,
+        jump=lambda: last_jump(settings.home),
         inbox=settings.inbox,
         outbox=settings.outbox,
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from controller.ports.artifacts import ArtifactStore
 from controller.ports.catalog import Catalog, FreeModelRepository
-from controller.ports.clock import Clock
+from controller.ports.clock import Clock, ClockJump
 from controller.ports.controllers import (
     FORGOTTEN,
     LEAD,
@@ -109,6 +109,7 @@ __all__ = [
     "Batch",
     "Catalog",
     "Clock",
+    "ClockJump",
     "Comment",
     "CommentRepository",
     "ConsumerRepository",

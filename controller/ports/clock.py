@@ -1,9 +1,13 @@
-"""The decision clock: the one time that deciding knows."""
+"""The decision clock: the one time that deciding knows; and what is known of the machine's, which may be set."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
+
+NEWS = timedelta(hours=1)
+"""For so long a jump is a thing to look at."""
 
 
 class Clock(Protocol):
@@ -12,3 +16,29 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The present, timezone-aware, in UTC."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClockJump:
+    """The wall clock went ``seconds`` ahead (back where they are negative); ``at`` is what it showed then."""
+
+    at: datetime
+    seconds: float
+
+    def sentence(self) -> str:
+        """What happened, for people."""
+        where = "ahead" if self.seconds > 0 else "back"
+        slept = " (it was set, or the machine slept)" if self.seconds > 0 else ""
+        return f"this machine's clock went {_span(abs(self.seconds))} {where} at {self.at:%Y-%m-%d %H:%M} UTC{slept}."
+
+    def is_news(self, now: datetime) -> bool:
+        """Whether it was a short time ago, as far as that can be told by a clock that jumps."""
+        return abs(now - self.at) < NEWS
+
+
+def _span(seconds: float) -> str:
+    days, rest = divmod(round(seconds), 86_400)
+    hours, rest = divmod(rest, 3600)
+    minutes, rest = divmod(rest, 60)
+    units = ((days, "d"), (hours, "h"), (minutes, "min"), (rest, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in units if number)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from controller.domain.errors import IncumbentError
-from controller.ports import DOORBELL, Store, Transaction
+from controller.ports import DOORBELL, ClockJump, Store, Transaction
 from controller.service.backpressure import INBOX, OUTBOX
 from controller.service.leadership import who_leads
 from controller.service.loops import Health
@@ -46,8 +47,9 @@ class Watched:
     """What a process depends on.
 
     ``folders`` is where it writes; ``loops`` are its own loops, None in a process that has none; ``shared`` says that
-    several controllers may share the database, so that one of them must lead. Without ``names`` no model is named and
-    no error of one is repeated: for an answer that anybody may read while owners are isolated.
+    several controllers may share the database, so that one of them must lead; ``jump`` gives the clock's last jump.
+    Without ``names`` no model is named and no error of one is repeated: for an answer that anybody may read while
+    owners are isolated.
     """
 
     store: Store
@@ -55,13 +57,14 @@ class Watched:
     loops: Callable[[], Sequence[Health]] | None = None
     shared: bool = False
     names: bool = True
+    jump: Callable[[], ClockJump | None] = lambda: None
     inbox: int = INBOX
     outbox: int = OUTBOX
 
 
 def conditions(watched: Watched) -> list[Condition]:
     """All conditions, in the order in which a cause comes before its effects."""
-    found = [*_rooms(watched.folders), *_database(watched)]
+    found = [*_rooms(watched.folders), *_clock(watched.jump()), *_database(watched)]
     if watched.loops is not None:
         found += _loops(watched.loops(), names=watched.names)
     return found
@@ -172,6 +175,17 @@ def _rooms(folders: Sequence[Path]) -> Iterator[Condition]:
             ok=ok,
             sentence=f"{free / 1e6:,.0f} MB are free at {folder}{'' if ok else '.'}",
             hint="" if ok else "Make room; what waits goes on by itself then.",
+        )
+
+
+def _clock(jump: ClockJump | None) -> Iterator[Condition]:
+    if jump is not None and jump.is_news(datetime.now(UTC)):
+        yield Condition(
+            name="clock",
+            ok=False,
+            sentence=jump.sentence(),
+            hint="Keep it right by NTP. Due times are planned anew by themselves; nothing is lost or done twice.",
+            needed=False,
         )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from controller.crashpoints import reach
 from controller.domain.runs import RunState
 from controller.ports import DOORBELL, Clock, Store, doorbell_key
+from controller.service.clock_jumps import ClockWatch
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +39,6 @@ class RescueConfig:
     timer: Callable[[], float] = time.monotonic
 
 
-_JUMP = 2.0
-"""Seconds by which the two clocks may part between two looks before that counts as a jump."""
-
-
 class Rescuer:
     """The new fence and the new doorbell are written together; the old worker's writes no longer count."""
 
@@ -49,7 +46,7 @@ class Rescuer:
         self._store = store
         self._clock = clock
         self._config = config or RescueConfig()
-        self._ahead = self._lead()
+        self._watch = ClockWatch(self._config.wall, self._config.timer)
         self._patient_until = 0.0
 
     def run_once(self) -> RescueReport:
@@ -75,17 +72,12 @@ class Rescuer:
         requeued = sum(run.state is RunState.QUEUED for run in reclaimed)
         return RescueReport(requeued=requeued, given_up=len(reclaimed) - requeued)
 
-    def _lead(self) -> float:
-        """How far the wall clock is ahead of the monotonic one."""
-        return self._config.wall() - self._config.timer()
-
     def _is_patient(self) -> bool:
-        before, self._ahead = self._ahead, self._lead()
-        now = self._config.timer()
-        if self._ahead - before > _JUMP:
+        jumped, now = self._watch.look(), self._config.timer()
+        if jumped > 0:
             self._patient_until = now + self._config.lease
             log.warning(
                 "the clock jumped ahead: workers get a lease's time to speak up",
-                extra={"action": "clock_jumped", "seconds": round(self._ahead - before)},
+                extra={"action": "clock_jumped", "seconds": round(jumped)},
             )
         return now < self._patient_until

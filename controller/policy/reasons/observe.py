@@ -82,7 +82,8 @@ def _decay(context: DecisionContext, champion: VersionView) -> _Look:
         return (_decay_order(context, champion) if fresh else None), None
     if not last.state.ended:
         return None, None
-    due = last.look_again
+    # A look from beyond the pause was ordered by a clock that was wrong, and so was its next one planned.
+    due = context.now if last.ordered_at > context.now + PAUSE else last.look_again
     if seen > (last.data_through, last.served_through) or _came(context, due):
         return _after_pause(context, last, lambda: _decay_order(context, champion))
     return None, due
@@ -117,7 +118,7 @@ def _skew(context: DecisionContext, champion: VersionView) -> _Look:
 
 def _after_pause(context: DecisionContext, last: RunView | None, order: Any) -> _Look:
     until = last.ordered_at + PAUSE if last is not None else context.now
-    return (None, until) if context.now < until else (order(), None)
+    return (None, until) if context.now < until <= context.now + 2 * PAUSE else (order(), None)
 
 
 def _cause(context: DecisionContext, name: str) -> Cause:

@@ -159,6 +159,21 @@ def test_labels_that_come_due_order_the_next_look():
     claimed(here.due(minutes=24 * 60), RunKind.DECAY)
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=365)], ids=["hour", "year"])
+def test_a_clock_that_was_ahead_keeps_nobody_waiting_for_labels(ahead: timedelta):
+    """The look was ordered, and the next one planned, by a clock that has been set right since."""
+    here = house()
+    here.clock.advance(ahead)
+    here.data(10, "second")
+    run = here.look()
+    here.finish(run, readings=[], look_again=format_time(here.clock.now() + timedelta(days=1)))
+    here.tick()
+    here.clock.advance(-ahead)
+    run = claimed(here.due(minutes=1), RunKind.DECAY)
+    here.finish(run, readings=[])
+    assert here.due(minutes=60) is None, "once, and not again and again"
+
+
 def test_nothing_new_orders_no_second_look():
     here = house()
     here.finish(here.look(), readings=[])

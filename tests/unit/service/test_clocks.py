@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 import apscheduler.schedulers.base
 import pytest
 
+from controller.adapters.clock_file import keep_jump, last_jump
 from controller.domain.signals import SignalKind
 from controller.policy.triggers import NewDataTrigger, ScheduleTrigger
-from controller.ports import Query
+from controller.ports import ClockJump, Query
 from controller.service import loops as loops_module
+from controller.service.clock_jumps import ClockWatch, NoteClockJumps
 from controller.service.fire_schedules import FireSchedules
 from controller.service.loops import Loop, Loops
+from controller.service.readiness import Watched, conditions, ready
 from controller.service.rescue_runs import RescueConfig, Rescuer
 from tests.support.house import MODEL, House, policy
 from tests.support.makers import AT, MINUTE, order
@@ -138,6 +143,43 @@ class Machine:
     def later(self, seconds: float, *, asleep: float = 0.0) -> None:
         self.wall += seconds + asleep
         self.monotonic += seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "counted", "said"),
+    [
+        (-3600.0, "clock_jumps_back", "went 1 h back at"),
+        (366 * 86_400 + 61.0, "clock_jumps_ahead", "went 366 d 1 min 1 s ahead at"),
+    ],
+)
+def test_a_jump_is_counted_and_said(
+    bench: Bench, tmp_path: Path, seconds: float, counted: str, said: str
+):
+    machine = Machine()
+    watch = ClockWatch(lambda: machine.wall, lambda: machine.monotonic)
+    service = NoteClockJumps(bench.store, partial(keep_jump, tmp_path), watch)
+    machine.later(60, asleep=1)
+    assert service.run_once() == 0, "a slow correction is no jump"
+    assert last_jump(tmp_path) is None
+    machine.later(1, asleep=seconds)
+    assert service.run_once() == 1
+    assert service.run_once() == 0
+    with bench.store.read() as tx:
+        assert dict(tx.counters.all()) == {counted: 1}
+    watched = Watched(store=bench.store, jump=lambda: last_jump(tmp_path))
+    found = conditions(watched)
+    [clock] = [one for one in found if one.name == "clock"]
+    assert said in clock.sentence
+    assert ready(found)
+    old = ClockJump(at=datetime.now(UTC) - timedelta(hours=2), seconds=seconds)
+    keep_jump(tmp_path, old)
+    assert "clock" not in {one.name for one in conditions(watched)}, "it is no news any more"
+
+
+def test_a_note_of_a_jump_that_cannot_be_read_is_none(tmp_path: Path):
+    for text in ("", "[]", "{", '{"at": 1, "seconds": 2}', '{"at": "x", "seconds": "y"}', "\x00"):
+        (tmp_path / "clock.json").write_text(text)
+        assert last_jump(tmp_path) is None
 
 
 def test_after_a_jump_workers_may_speak_before_they_are_given_up(bench: Bench):
