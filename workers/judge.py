@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from controller.adapters.plugins import Plugin, PluginGroup, find_plugin
 from controller.domain.canonical import to_plain
+from controller.domain.errors import ConfigurationError
+from controller.domain.metrics import Direction, Metric, MetricKind, PredictionType, find_metric
 from controller.evidence.panel import panel
-from controller.evidence.scored import Scored, ScoredSide
+from controller.evidence.scored import OwnMetric, Scored, ScoredSide
 from controller.evidence.stored import evidence_from, read_scored, write_scored
 from workers.jobs import Job
+from workers.plugins import load_plugin
 
 SCORED = "scored.parquet"
 
@@ -28,13 +33,38 @@ def judge_sides(job: Job, folder: Path) -> Mapping[str, Any]:
     path = folder / SCORED
     facts = (job.run, sides, dict(job.details["baseline"]))
     write_scored(path, _rows(job, rows), _groups(job, rows), facts)
-    scored = read_scored(path.read_bytes())
+    scored = replace(read_scored(path.read_bytes()), own=_own_metrics(job))
     return {
         "evidence": to_plain(evidence_from(scored, job.spec.gates)),
         "metrics": {role: _metrics(scored, side) for role, side in scored.sides.items()},
         "panel": panel(scored),
         "predictions": str(path),
     }
+
+
+def _own_metrics(job: Job) -> dict[str, OwnMetric]:
+    """The metrics of the gates that a package of the team brings, loaded here, in the child of the run."""
+    names = {gate.metric for gate in job.spec.gates if find_metric(gate.metric) is None}
+    plugins = [find_plugin(PluginGroup.METRICS, name) for name in sorted(names)]
+    return {plugin.name: _own_metric(plugin) for plugin in plugins if plugin is not None}
+
+
+def _own_metric(plugin: Plugin) -> OwnMetric:
+    facts = plugin.facts
+    metric = Metric(
+        name=plugin.name,
+        direction=Direction.LOWER if facts.get("lower_is_better", True) else Direction.HIGHER,
+        kinds=frozenset({MetricKind.REGRESSION}),
+        prediction=PredictionType.VALUE,
+        mean_of_losses=True,
+        title=plugin.title,
+        given=True,
+    )
+    try:
+        return OwnMetric(metric=metric, package=plugin.package, loss=load_plugin(plugin).loss)
+    except ConfigurationError as error:
+        problem = error.message.rstrip(".")
+        return OwnMetric(metric=metric, package=plugin.package, problem=problem)
 
 
 def _rows(job: Job, rows: pa.Table) -> dict[str, pa.ChunkedArray]:

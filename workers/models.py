@@ -18,7 +18,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from controller.adapters.plugins import PluginGroup, find_plugin, installed
+from controller.domain.errors import ConfigurationError
 from workers.failure import Failure, described
+from workers.plugins import load_plugin
 
 PICKLED = "cloudpickle"
 _BY_ENDING = {
@@ -77,7 +80,13 @@ def store_saved(saved: Path, target: Path) -> str:
     with saved.open("rb") as source, target.open("wb") as copy:
         while chunk := source.read(1 << 20):
             copy.write(chunk)
-    return _BY_ENDING.get(saved.suffix.lower(), "file")
+    return _BY_ENDING.get(saved.suffix.lower()) or _scorer_of(saved.suffix.lower())
+
+
+def _scorer_of(ending: str) -> str:
+    """The name of the plugin that says it reads files with this ending; ``file`` where none does."""
+    scorers = [one for one in installed() if one.group is PluginGroup.SCORERS and not one.problem]
+    return next((one.name for one in scorers if ending in one.facts.get("endings", ())), "file")
 
 
 def load_model(path: Path, lineage: Mapping[str, Any], code: Path) -> Any:
@@ -95,9 +104,16 @@ def load_model(path: Path, lineage: Mapping[str, Any], code: Path) -> Any:
         "onnx": _Onnx,
         "skops": _skops,
     }
+    plugin = None if kind in ours else find_plugin(PluginGroup.SCORERS, kind)
+    if plugin is not None:
+        try:
+            return load_plugin(plugin).load(path)
+        except ConfigurationError as error:
+            raise Failure(error.message.rstrip(".")) from error
     if kind not in ours:
         raise Failure(
-            f"a model of the format {kind!r} needs a function load(path) beside {entrypoint or 'the training'}."
+            f"a model of the format {kind!r} needs a function load(path) beside {entrypoint or 'the training'}, "
+            "or a scorer: a plugin of this name."
         )
     return ours[kind](path)
 

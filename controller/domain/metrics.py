@@ -77,6 +77,8 @@ class Metric:
     lower_bound: float | None = None
     upper_bound: float | None = None
     percent: float | None = None
+    given: bool = False
+    """A team's own metric: its value of each row comes from somewhere else."""
 
     @property
     def lower_is_better(self) -> bool:

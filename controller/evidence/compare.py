@@ -76,7 +76,7 @@ def compare_models(
         gate="", metric=question.metric, method="", confidence=_plain(options.confidence) or 0.0
     )
     try:
-        metric = _metric(question.metric)
+        metric = question.known or _metric(question.metric)
         check_question(question, reference, options.test, options.confidence)
         rows = prepare_inputs(metric, _raw(y_true, challenger, reference, question, options))
     except Unusable as error:

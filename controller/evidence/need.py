@@ -33,6 +33,8 @@ class Question:
     margin: float = 0.0
     relative: bool = False
     threshold: float | None = None
+    known: Metric | None = None
+    """The metric itself, where nobody else knows it: what is compared are then its values, row by row."""
 
     @property
     def _asks(self) -> GateQuestion:

@@ -7,7 +7,7 @@ Workers build evidence with it, and ``verify --evidence`` builds it again from t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,10 +18,57 @@ from controller.domain.evidence import GateEvidence
 from controller.domain.metrics import Metric, PredictionType, find_metric
 from controller.domain.rules import Gate, Reference
 from controller.evidence.compare import Options, compare_models
+from controller.evidence.inputs import Unusable
 from controller.evidence.need import Question
+
+PLUGIN = "plugin"
+"""In the details of evidence: the package whose metric it rests on. Only a worker computes it."""
 
 CHANGE_TOLERANCE = 0.1
 """Numbers count as changed if they differ by more than this share of the standard deviation of the champion's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnMetric:
+    """A metric that a package of the team brings: the mean of what ``loss(y, predictions)`` gives, (rows,).
+
+    ``problem`` says why it cannot be used; ``package`` is who brings it.
+    """
+
+    metric: Metric
+    package: str
+    loss: Callable[[Any, Any], Any] | None = None
+    problem: str = ""
+
+    def of_rows(self, y: npt.NDArray[Any], answers: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Its value of each row; Unusable with a sentence if it gives no finite number for each."""
+        who = f"{self.metric.name} of {self.package}"
+        if self.problem or self.loss is None:
+            raise Unusable(self.problem or f"{who} has no loss")
+        try:
+            values = np.asarray(self.loss(y.copy(), answers.copy()), dtype=np.float64)
+        except Exception as error:
+            raise Unusable(f"{who} raised {type(error).__name__}: {error}") from error
+        if values.shape != (len(y),):
+            raise Unusable(
+                f"{who} gave the shape {values.shape} for {len(y):,} rows, one number a row is needed"
+            )
+        if not np.isfinite(values).all():
+            raise Unusable(
+                f"{who} gave what is no finite number for {int((~np.isfinite(values)).sum()):,} rows"
+            )
+        return values
+
+    def misread(self, gate: Gate) -> str:
+        """What the policy says of its direction, where that is the opposite; else empty."""
+        lower = not gate.higher_is_better
+        if gate.reference is None or lower is self.metric.lower_is_better:
+            return ""
+        higher = str(not self.metric.lower_is_better).lower()
+        return (
+            f"{self.package} says the opposite of the policy: write "
+            f"`metrics: {{{self.metric.name}: {{higher_is_better: {higher}}}}}`"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +97,8 @@ class Scored:
     baseline: Mapping[str, Any]
     time: npt.NDArray[Any] | None = None
     groups: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    own: Mapping[str, OwnMetric] = field(default_factory=dict)
+    """Metrics of the team's own, by name."""
 
 
 def seed_of(run: str, gate: str) -> int:
@@ -64,6 +113,9 @@ def gate_evidence(scored: Scored, gate: Gate) -> GateEvidence:
     if metric is not None and metric.operational:
         return _operational(scored, gate, reference)
     whole = _compared(scored, gate, reference, np.ones(len(scored.y), dtype=bool), gate.name)
+    own = scored.own.get(gate.metric)
+    if own is not None:
+        whole = replace(whole, details={**whole.details, PLUGIN: own.package})
     if gate.slices is None:
         return whole
     return replace(whole, slices=_slices(scored, gate, reference))
@@ -122,14 +174,18 @@ def _compared(
 ) -> GateEvidence:
     challenger = scored.sides["challenger"]
     named = reference.name if reference else ""
+    if misread := scored.own[gate.metric].misread(gate) if gate.metric in scored.own else "":
+        return _nothing(gate, named, misread)
     for side in (challenger, reference):
         if side is not None and side.problem:
             return _nothing(gate, named, f"{side.name}: {side.problem}")
     answers = [None if side is None else _answers(gate, side) for side in (challenger, reference)]
     if answers[0] is None or (reference is not None and answers[1] is None):
         return _nothing(gate, named, f"{gate.metric} needs probabilities, and there are none")
+    own = scored.own.get(gate.metric)
     question = Question(
         metric=gate.metric,
+        known=own.metric if own else None,
         comparison=gate.comparison,
         margin=gate.margin.value,
         relative=gate.margin.relative,
@@ -144,7 +200,14 @@ def _compared(
         seed=seed_of(scored.run, seed_name),
     )
     rows = [None if answer is None else answer[chosen] for answer in answers]
-    found = compare_models(scored.y[chosen], rows[0], rows[1], question, options)
+    y = scored.y[chosen]
+    if own is not None:
+        try:
+            rows = [None if answers is None else own.of_rows(y, answers) for answers in rows]
+        except Unusable as error:
+            return _nothing(gate, named, str(error))
+        y = y if y.dtype.kind in "fiu" else np.unique(y.astype(str), return_inverse=True)[1]
+    found = compare_models(y, rows[0], rows[1], question, options)
     return replace(found, gate=gate.name, reference_name=named)
 
 

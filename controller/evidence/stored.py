@@ -24,7 +24,7 @@ from controller.domain.canonical import canonical_json, to_plain
 from controller.domain.errors import IntegrityError
 from controller.domain.evidence import Evaluation, GateEvidence
 from controller.domain.rules import SERVABLE, Gate
-from controller.evidence.scored import Scored, ScoredSide, all_evidence
+from controller.evidence.scored import PLUGIN, Scored, ScoredSide, all_evidence
 
 STORED_FORMAT = 1
 _FACTS = b"incumbent"
@@ -143,11 +143,22 @@ def recompute(evaluation: Evaluation, gates: Sequence[Gate], content: bytes) -> 
     found = []
     for item in evaluation.evidence:
         other = again.pop(item.gate, None)
+        if PLUGIN in item.details:
+            continue  # only a worker asks a plugin: see `of_plugins`
         if other is None:
             found.append(f"gate {item.gate} is not among those that were asked for.")
         elif canonical_json(other) != canonical_json(item):
             found.append(f"gate {item.gate}: {_difference(item, other)}.")
     return found + [f"gate {name} has no stored evidence." for name in again]
+
+
+def of_plugins(evaluation: Evaluation) -> list[str]:
+    """A sentence for each gate whose evidence rests on a plugin, and is not recomputed here."""
+    return [
+        f"Gate {item.gate} was not computed again: its metric is brought by {item.details[PLUGIN]}."
+        for item in evaluation.evidence
+        if PLUGIN in item.details
+    ]
 
 
 def _difference(stored: GateEvidence, again: GateEvidence) -> str:

@@ -21,7 +21,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from controller.adapters.notify.people import AppriseSender
+from controller.adapters.notify.plugin import PluginSender
 from controller.adapters.notify.webhook import WebhookSender
+from controller.adapters.plugins import PluginGroup, find_plugin
 from controller.domain.errors import ConfigurationError, IncumbentError
 from controller.domain.notices import ChannelRules, QuietHours, Template
 from controller.ports import Message, Sender
@@ -170,7 +172,12 @@ def _senders(
         try:
             url = secret_text(text, f"channels.{name}.to")
             label = f"{urlsplit(url).scheme or 'address'} {index}"
-            found.append(AppriseSender(label, url, allowed=allow))
+            plugin = find_plugin(PluginGroup.CHANNELS, urlsplit(url).scheme)
+            found.append(
+                AppriseSender(label, url, allowed=allow)
+                if plugin is None
+                else PluginSender(label, url, plugin)
+            )
         except IncumbentError as error:
             problems.append(f"The channel {name}: {error.sentence()}")
             found.append(_Broken(label, error.sentence()))

@@ -22,7 +22,7 @@ class AppriseSender:
 
     def __init__(self, label: str, url: str, *, allowed: Collection[str] = ()) -> None:
         self.label = label
-        self._secrets = _secrets(url)
+        self._secrets = secrets_of(url)
         self._allowed = tuple(allowed)
         self._plugin = _plugin(label, url)
 
@@ -49,9 +49,7 @@ class AppriseSender:
             raise Unavailable(f"{self.label} did not take the message: {said.rstrip('.')}.")
 
     def _clean(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return " ".join(text.split())[:_WORDS]
+        return clean_sentence(text, self._secrets)
 
 
 class _Heard(logging.Handler):
@@ -92,7 +90,14 @@ def _plugin(label: str, url: str) -> Any:
     return plugin
 
 
-def _secrets(url: str) -> list[str]:
+def clean_sentence(text: str, secrets: Collection[str]) -> str:
+    """On one line, without the secrets, and no longer than anybody reads."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return " ".join(text.split())[:_WORDS]
+
+
+def secrets_of(url: str) -> list[str]:
     """The parts of an address that nobody but us may see: all of it but the scheme and short words."""
     parts = urlsplit(url)
     words = [url, parts.username or "", parts.password or "", *parts.path.split("/")]

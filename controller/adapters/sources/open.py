@@ -6,20 +6,25 @@
 ``iceberg:CATALOG.NAMESPACE.TABLE``          an Iceberg table (extra ``iceberg``), catalogs as PyIceberg documents
 ``sql:NAME/TABLE?watermark=COLUMN``          a table of the connection NAME; also ``key=``, ``late=``
 ``sql:NAME?watermark=COLUMN&query=SELECT …`` a query, percent-encoded where it holds ``&``, ``#`` or ``%``
+``NAME:…``                                   whatever the package means that brings the source NAME as a plugin
 ============================================ =========================================================================
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
+from controller.adapters.plugins import PluginGroup, find_plugin
 from controller.adapters.sources.files import FileOptions, FileSource
+from controller.adapters.sources.plugin import PluginSource
 from controller.adapters.sources.reach import Reach
 from controller.domain.errors import ConfigurationError
 from controller.domain.rules import SourceKey
 from controller.ports import DataSource
 
+_NAME = re.compile(r"[a-z][a-z0-9_-]+")
 _KNOWN = frozenset({"watermark", "key", "late", "query"})
 
 
@@ -32,8 +37,12 @@ def open_source(
     may lead to, as :class:`Reach` takes them.
     """
     reach = Reach(places, base)
+    kind, colon, rest = key.address.partition(":")
+    plugin = None if rest.startswith("//") or not colon else find_plugin(PluginGroup.SOURCES, kind)
+    if plugin is not None:
+        reach.require_name(key.address)
+        return PluginSource(plugin, rest, spool, time=key.time)
     reach.require(key.address)
-    kind, _, rest = key.address.partition(":")
     options = FileOptions(time=key.time)
     if kind == "delta":
         from controller.adapters.sources.lakes import DeltaPlace
@@ -49,6 +58,16 @@ def open_source(
         return FileSource(key.address, options=options, place=catalog, reach=reach)
     if kind == "sql":
         return _open_sql(rest, key, spool)
+    if (
+        colon
+        and not rest.startswith("//")
+        and not Path(base, key.address).exists()
+        and _NAME.fullmatch(kind)
+    ):
+        raise ConfigurationError(
+            f"No package that is installed here brings the source {kind}, which {key.address} names.",
+            hint="Install it where the controller runs; of a file called so, write ./ before the name.",
+        )
     return FileSource(key.address, base=base, options=options, reach=reach)
 
 

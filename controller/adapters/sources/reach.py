@@ -54,13 +54,17 @@ class Reach:
         kind, _, rest = address.partition(":")
         table = rest if kind == "delta" else address
         if kind in {"sql", "iceberg"} and not rest.startswith("//"):
-            if not self.open and not any(_begins(address, place) for place in self.places):
-                self._refuse(address, "it is none of the places that sources may lead to")
+            self.require_name(address)
             return
         if kind == "delta" and urlsplit(table).scheme in WEB:
             self._refuse(address, "a Delta table lies in a folder or in an object store")
         if reason := self.reason(table):
             self._refuse(address, reason)
+
+    def require_name(self, address: str) -> None:
+        """The same for what the operator names as a whole: a connection, a catalog, the source of a plugin."""
+        if not self.open and not any(_begins(address, place) for place in self.places):
+            self._refuse(address, "it is none of the places that sources may lead to")
 
     def reason(self, address: str) -> str:
         """Why a file or URL may not be read; empty where it may."""

@@ -14,7 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
-from controller.adapters.sources.formats import connect_reader, literal_path
+from controller.adapters.sources.formats import Meter, connect_reader, literal_path
+from controller.ports import Batch
 
 _KINDS: tuple[tuple[type, str], ...] = (
     (bool, "BOOLEAN"),
@@ -85,6 +86,25 @@ class Sheet:
         target = self._folder / f"{name}.parquet"
         part.replace(target)
         return target
+
+
+def spooled_batch(path: Path, time: str | None) -> Batch:
+    """A file of the spool as a batch; ``time`` is the column whose range is noted."""
+    meter = Meter()
+    try:
+        measured = meter.measure(path, "parquet", path.name, time)
+    finally:
+        meter.close()
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return Batch(
+        uri=str(path),
+        digest=digest,
+        size=path.stat().st_size,
+        rows=measured.rows,
+        schema=measured.schema,
+        details=measured.details,
+    )
 
 
 def _quote(text: str) -> str:

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,8 +23,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.adapters.clouds import foreign_sentence
-from controller.adapters.sources.formats import Meter
-from controller.adapters.sources.spool import Spool
+from controller.adapters.sources.spool import Spool, spooled_batch
 from controller.domain.errors import ConfigurationError, Unavailable
 from controller.ports import Batch, Poll
 
@@ -172,21 +171,8 @@ class SqlSource:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _batch(self, path: Path, through: Any) -> Batch:
-        meter = Meter()
-        try:
-            measured = meter.measure(path, "parquet", path.name, self._options.time)
-        finally:
-            meter.close()
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return Batch(
-            uri=str(path),
-            digest=digest,
-            size=path.stat().st_size,
-            rows=measured.rows,
-            schema=measured.schema,
-            details={**measured.details, "watermark": str(through)},
-        )
+        batch = spooled_batch(path, self._options.time)
+        return replace(batch, details={**batch.details, "watermark": str(through)})
 
     def _problems(self, connection: sa.Connection, after: _Cursor) -> tuple[str, ...]:
         found = []

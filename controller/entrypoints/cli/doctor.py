@@ -22,6 +22,7 @@ from controller.entrypoints.cli.findings import (
     look_at_code,
     look_at_groups,
     look_at_messages,
+    look_at_plugins,
     look_at_queues,
     look_at_signing,
 )
@@ -69,7 +70,7 @@ def doctor(session: CliSession, *, wanted: tuple[str, ...], as_json: bool) -> in
     """Look at everything that must work together. Exit code 1 if something is wrong.
 
     What is looked at: settings, database, limits, controller, broker, worker, artifacts, rules, data, registry, work,
-    messages.
+    messages, plugins.
     """
     chosen = [(name, check) for name, check in CHECKS if not wanted or name in wanted]
     try:
@@ -388,5 +389,6 @@ CHECKS: tuple[tuple[str, Callable[[CliSession], Iterator[DoctorFinding]]], ...] 
     ("registry", _registry),
     ("work", _work),
     ("messages", look_at_messages),
+    ("plugins", look_at_plugins),
 )
 """What is looked at, in the order in which a cause comes before its effects."""

@@ -251,3 +251,23 @@ def _policies(session: CliSession) -> Iterator[Policy]:
             yield session.parse_rules(rules.text, rules.ref.path)
         except (PolicyInvalid, IncumbentError):
             continue  # the check of the rules says so
+
+
+def look_at_plugins(session: CliSession) -> Iterator[DoctorFinding]:
+    """Each plugin that is installed here, and whether it can be loaded: in a process of its own."""
+    from controller.adapters.plugins import PLUGIN_API, ask_plugin, installed
+
+    del session
+    for plugin in installed():
+        sentence, problem = f"{plugin.title} ({plugin.package}, API {PLUGIN_API})", plugin.problem
+        if not problem:
+            try:
+                ask_plugin(plugin, {})
+            except IncumbentError as error:
+                problem = error.message
+        yield DoctorFinding(
+            name=f"{plugin.group.noun} {plugin.name}",
+            ok=not problem,
+            sentence=problem or f"{sentence}.",
+            hint="docs/how-to/plugins.md says what a plugin needs." if problem else "",
+        )

@@ -90,8 +90,8 @@ def _by_anchors(session: CliSession, tx: Transaction, found: Verification) -> Ve
 def _evidence(session: CliSession, number: int, *, as_json: bool) -> int:
     from controller.entrypoints.cli.verify_evidence import recomputed
 
-    evaluation, differences = recomputed(session, number)
-    gates = len(evaluation.evidence)
+    evaluation, differences, left_out = recomputed(session, number)
+    gates = len(evaluation.evidence) - len(left_out)
     if as_json:
         print_json(
             {
@@ -101,9 +101,13 @@ def _evidence(session: CliSession, number: int, *, as_json: bool) -> int:
                 "predictions": evaluation.predictions,
                 "gates": gates,
                 "differences": differences,
+                "left_out": left_out,
             }
         )
-    elif differences:
+        return 1 if differences else 0
+    for sentence in left_out:
+        tell_person(f"Note: {sentence}")
+    if differences:
         for sentence in differences:
             tell_person(sentence)
     else:

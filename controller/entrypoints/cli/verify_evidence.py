@@ -12,8 +12,10 @@ from controller.domain.evidence import Evaluation
 from controller.entrypoints.cli.session import CliSession
 
 
-def recomputed(session: CliSession, number: int) -> tuple[Evaluation, list[str]]:
-    """The evaluation that decision ``number`` rests on, and a sentence for each gate that comes out otherwise."""
+def recomputed(session: CliSession, number: int) -> tuple[Evaluation, list[str], list[str]]:
+    """The evaluation that decision ``number`` rests on, a sentence for each gate that comes out otherwise, and one for
+    each that was left out.
+    """
     with session.read() as tx:
         record = tx.decisions.get(number)
         if record is None:
@@ -30,12 +32,13 @@ def recomputed(session: CliSession, number: int) -> tuple[Evaluation, list[str]]
         )
     content = session.artifacts.read_bytes(evaluation.predictions)
     try:
-        from controller.evidence.stored import recompute
+        from controller.evidence.stored import of_plugins, recompute
     except ImportError as error:
         raise ConfigurationError(
             f"Recomputing evidence needs {error.name}.", hint="pip install 'incumbent[worker]'"
         ) from error
-    return evaluation, recompute(evaluation, run.spec.gates, content)
+    differences = recompute(evaluation, run.spec.gates, content)
+    return evaluation, differences, of_plugins(evaluation)
 
 
 def _evaluation(decision: Decision, number: int) -> Evaluation:

@@ -1,0 +1,1 @@
+"""One plugin of each kind. Each file imports only what its kind needs, when it is asked."""
