@@ -94,9 +94,10 @@ class Client(MessageRoutes):
         """The policies in force."""
         return list(self._get("policies"))
 
-    def read(self, book: str, name: str, arguments: Mapping[str, Any]) -> Any:
-        """One question of the books, in plain JSON."""
-        return self._json("POST", f"read/{book}/{name}", json_=to_plain(dict(arguments)))
+    def read(self, repository: str, name: str, arguments: Mapping[str, Any]) -> Any:
+        """One question of a repository, in plain JSON; UserError if the server is of another version."""
+        path = f"/internal/v1/{repository}/{name}"
+        return self._json("POST", path, json_=to_plain(dict(arguments)))
 
     def stream(self, model: str | None = None, after: int | None = None) -> Iterator[StreamEvent]:
         """Decisions and progress as they happen, until the server ends the stream."""

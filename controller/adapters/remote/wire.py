@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import requests
 
+from controller import __version__
 from controller.adapters.answers import read_answer
 from controller.domain.canonical import to_plain
 from controller.domain.errors import (
@@ -42,6 +43,7 @@ class Wire:
         self.url = url.rstrip("/")
         self._timeout = timeout
         self._session = requests.Session()
+        self._session.headers["incumbent-version"] = __version__
         if token:
             self._session.headers["authorization"] = f"Bearer {token}"
 
@@ -73,6 +75,10 @@ class Wire:
             if before is None:
                 return
 
+    def _address(self, path: str) -> str:
+        """Below ``/v1``, unless the path begins with a slash."""
+        return f"{self.url}{path}" if path.startswith("/") else f"{self.url}/v1/{path}"
+
     def _send(
         self,
         method: str,
@@ -88,7 +94,7 @@ class Wire:
         for attempt in range(1, _TRIES + 1):
             try:
                 answer = self._session.request(
-                    method, f"{self.url}/v1/{path}", params=given, json=json_, headers=headers,
+                    method, self._address(path), params=given, json=json_, headers=headers,
                     timeout=self._timeout, stream=True, allow_redirects=False,
                 )  # fmt: skip
                 if not stream:

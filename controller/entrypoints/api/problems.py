@@ -152,7 +152,7 @@ def answer_error(
 ) -> Response:
     """As a page where a person looks, as problem details everywhere else."""
     wants_page = "text/html" in request.headers.get("accept", "")
-    if wants_page and not request.url.path.startswith("/v1"):
+    if wants_page and not request.url.path.startswith(("/v1", "/internal/")):
         from controller.entrypoints.web.render import error_page
 
         return error_page(request, body)

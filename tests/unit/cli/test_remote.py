@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from controller import __version__
 from controller.client import Client
 from controller.domain.errors import Conflict, Forbidden, NotFound, NotLoggedIn, Unavailable
 from controller.entrypoints.api.serve import Server
@@ -241,6 +242,22 @@ def test_every_question_has_types_on_both_sides(book: str, name: str):
     ],
 )  # fmt: skip
 def test_what_may_not_be_asked_is_refused(office: Office, path: str, body: Any, status: int):
-    answer = office.client(role="viewer").post(f"/v1/read/{path}", json=body)
+    same = {"incumbent-version": __version__}
+    answer = office.client(role="viewer").post(f"/internal/v1/{path}", json=body, headers=same)
     assert answer.status_code == status, answer.text
     assert json.loads(answer.text)
+
+
+@pytest.mark.parametrize("version", ["0.0.9", "99.0.0", "x\u202e", None])
+def test_a_command_line_of_another_version_is_told_which_to_install(
+    office: Office, version: str | None
+):
+    headers = {} if version is None else {b"incumbent-version": version.encode()}
+    door = office.client(role="viewer")
+    answer = door.post("/internal/v1/signals/find", json={"query": {}}, headers=headers)
+    assert answer.status_code == 422, answer.text
+    if version is not None:
+        assert answer.json()["hint"] == f"Install incumbent=={__version__} where the command runs."
+    assert door.get("/v1/models", headers=headers).status_code == 200, (
+        "programs are not asked for theirs"
+    )
