@@ -73,17 +73,21 @@ class _Histogram:
 
 
 class Exposition:
-    """``text()`` is what a scrape gets: from memory, whatever the database does."""
+    """``text()`` is what a scrape gets: from memory, whatever the database does.
 
-    def __init__(self, observer: Observer) -> None:
+    Without ``names`` every model, column and channel is ``other``: for a scrape that anybody may make while owners are
+    isolated.
+    """
+
+    def __init__(self, observer: Observer, *, names: bool = True) -> None:
         if find_spec("prometheus_client") is None:
             raise ConfigurationError(
                 "Metrics need the extra `telemetry`.", hint="pip install 'incumbent[telemetry]'"
             )
         self._observer = observer
-        self._model = Bounded(MOST_LABELS)
-        self._channel = Bounded(MOST_CHANNELS)
-        self._column = Bounded(MOST_DRIFTING)
+        self._model = Bounded(MOST_LABELS if names else 0)
+        self._channel = Bounded(MOST_CHANNELS if names else 0)
+        self._column = Bounded(MOST_DRIFTING if names else 0)
         self._waits, self._durations = _Histogram(), _Histogram()
         observer.on_figures(self._add_up)
 
@@ -171,11 +175,12 @@ class Exposition:
     def _models(self, found: ProcessFigures, held: _Values, now: datetime) -> None:
         for state in found.models:
             model = self._model(state.model)
+            errors = held["incumbent_model_error"]
+            errors[model,] = max(errors[model,], float(state.error is not None))
             if model == OTHER:
                 continue  # a sum of versions or of ages means nothing
             held["incumbent_champion_version"][model,] = state.champion or 0
             held["incumbent_model_held"][model,] = float(state.hold is not None)
-            held["incumbent_model_error"][model,] = float(state.error is not None)
             if state.model in found.seated:
                 age = (now - found.seated[state.model]).total_seconds()
                 held["incumbent_champion_age_seconds"][model,] = age
@@ -190,9 +195,8 @@ class Exposition:
                 held["incumbent_drift"][key] = value
         for source in found.sources:
             model = self._model(source.model)
-            if model == OTHER:
-                continue
-            held["incumbent_source_up"][model,] = float(not source.error)
-            if source.good_at is not None:
+            up = held["incumbent_source_up"]
+            up[model,] = min(up.get((model,), 1.0), float(not source.error))
+            if source.good_at is not None and model != OTHER:
                 age = (now - source.good_at).total_seconds()
                 held["incumbent_source_good_age_seconds"][model,] = age

@@ -31,16 +31,19 @@ class HttpAnswer:
 
 
 class Probes:
-    """The three answers, the same at the page's server and at the controller's own."""
+    """The three answers, at the page's server and at the controller's own.
 
-    def __init__(self, observer: Observer) -> None:
+    Without ``names`` no figure names a model. Whether `/readyz` names one was said to the observer.
+    """
+
+    def __init__(self, observer: Observer, *, names: bool = True) -> None:
         from controller.adapters.prometheus import Exposition
 
         self._observer = observer
         self._refusal = ""
         self._exposition: Exposition | None = None
         try:
-            self._exposition = Exposition(observer)
+            self._exposition = Exposition(observer, names=names)
         except ConfigurationError as error:
             self._refusal = error.sentence()
 

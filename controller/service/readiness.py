@@ -100,7 +100,8 @@ def _database(watched: Watched) -> Iterator[Condition]:
             if watched.shared:
                 yield _lead(tx)
     except IncumbentError as error:
-        yield Condition(name="reading", ok=False, sentence=error.message, hint=error.hint)
+        sentence = error.message if watched.names else "failed; `incumbent doctor` says why."
+        yield Condition(name="reading", ok=False, sentence=sentence, hint=error.hint)
 
 
 def _queues(tx: Transaction, watched: Watched) -> Iterator[Condition]:

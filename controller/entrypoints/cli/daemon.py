@@ -40,7 +40,8 @@ def running_controller(settings: Settings) -> Iterator[RunningController]:
         stack.callback(controller.stop)
         observer = build_observer(settings, store, controller)
         if settings.observe_port is not None:
-            probes = Probes(observer)
+            # It knows no logins, so where owners are isolated nobody there may read of a model.
+            probes = Probes(observer, names=settings.isolation != "owner")
             served = ObserveServer(probes, settings.observe_host, settings.observe_port)
             tell_person(f"Figures for Prometheus: {stack.enter_context(served).url}metrics")
         yield RunningController(controller=controller, observer=observer)

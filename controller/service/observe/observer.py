@@ -67,7 +67,7 @@ class _Fresh(Generic[T]):
             problem = error.sentence()
         except Exception as error:
             log.exception("figures cannot be read", extra={"action": "observe"})
-            problem = repr(error)
+            problem = f"{type(error).__name__}; the log says more"  # its text may quote anything
         with self._lock:
             self._problem = problem
             if not problem:

@@ -22,7 +22,7 @@ from controller.domain.decisions import StartRun
 from controller.domain.errors import Unavailable
 from controller.domain.runs import RunKind, RunState
 from controller.entrypoints.observe import ObserveServer, Probes
-from controller.ports import RunEnd, Store, Transaction
+from controller.ports import RunEnd, SourceState, Store, Transaction
 from controller.service.loops import Health
 from controller.service.observe.catalogue import EXPORTED_METRICS, MOST_LABELS
 from controller.service.observe.figures import ProcessFigures
@@ -166,6 +166,44 @@ def test_too_many_models_make_one_more_series():
     found = held["incumbent_decisions_total"]
     assert len(found) == MOST_LABELS + 1
     assert found["other", "train"] == 300_000 - MOST_LABELS
+
+
+def test_without_names_figures_of_all_models_together_are_left():
+    """Whoever scrapes is not known, and owners are isolated."""
+    watch = Watch()
+    watch.live()
+    with watch.house.store.begin() as tx:
+        tx.models.update(MODEL, error="the data of payments", wake_at=AT)
+    watch.exposition = Exposition(watch.observer, names=False)
+    text = watch.exposition.text().decode()
+    assert MODEL not in text
+    assert watch.value("incumbent_model_error", "other") == 1
+    assert watch.value("incumbent_decisions_total", "other", "promote") == 1
+    assert watch.values("incumbent_champion_version") == {}
+    found = ProcessFigures(
+        drift={(MODEL, "amount", "psi"): 1.0},
+        failing={"payments-oncall": 2},
+        sources=(
+            SourceState(model=MODEL, source="a", checked_at=AT, error="it is away"),
+            SourceState(model="other-model", source="b", checked_at=AT),
+        ),
+        now=watch.house.clock.now(),
+    )
+    held: Any = defaultdict(lambda: defaultdict(float))
+    watch.exposition._from_books(found, held)
+    assert held["incumbent_messages_failing"] == {("other",): 2}
+    assert held["incumbent_source_up"] == {("other",): 0}
+    assert not held["incumbent_drift"]
+
+
+def test_what_a_figure_could_not_be_read_for_is_not_quoted():
+    def conditions() -> list[Condition]:
+        raise KeyError("the model payments")
+
+    observer = Observer(House().store, House().clock, Watching(conditions=conditions))
+    body = Probes(observer).readiness().body.decode()
+    assert "KeyError; the log says more" in body
+    assert "payments" not in body
 
 
 def test_a_scrape_during_an_outage_tells_what_was_known_and_how_old_it_is():
