@@ -1,9 +1,11 @@
 """Ends a process whose parent is gone, so that a killed ``up`` leaves nobody behind.
 
-Two ways, for two kinds of process. Whoever has something to hand back (a worker, a controller) looks once a second
+Three ways, for three kinds of process. Whoever has something to hand back (a worker, a controller) looks once a second
 whether its parent still is its parent, and then stops in order (:func:`stop_with`). Whoever has nothing to hand back
 (a process of a worker's pool, a training, the broker) is killed with it (:func:`die_with`): by the kernel on Linux
-(``PR_SET_PDEATHSIG``), by looking elsewhere.
+(``PR_SET_PDEATHSIG``), by looking elsewhere. A program that starts others itself (git and what fetches for it) is run
+to its end by :func:`run`, and all of its group are killed with us: a pipe, of which we alone hold the other end, says
+that we are gone, on every system and however we ended.
 
 It is a program too, for servers that are not ours: ``python -I -S lifeline.py PARENT PROGRAM [ARGUMENT …]``. So it
 imports the standard library alone.
@@ -13,12 +15,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,6 +32,17 @@ _LAST = 10.0
 """Seconds that a process has to stop in order once its parent is gone."""
 _GONE = 70
 """The exit code of a process whose parent was gone before it began."""
+_WITH_THE_PIPE = """\
+( read -r _ < "/dev/fd/$1"; kill -9 0 ) < /dev/null > /dev/null 2>&1 &
+watch=$!
+shift
+"$@"
+code=$?
+kill "$watch" 2> /dev/null
+wait "$watch" 2> /dev/null
+exit "$code"
+"""
+"""A shell that leads a group of its own: once nobody holds the pipe's other end any more, the whole group is killed."""
 
 
 def stop_with(parent: int | None, number: signal.Signals = signal.SIGTERM) -> None:
@@ -64,6 +78,49 @@ def die_with(parent: int) -> None:
         _watch(parent, lambda: os.kill(os.getpid(), signal.SIGKILL))
     if os.getppid() != parent:  # it was gone before the kernel knew that we want to hear of it
         os._exit(_GONE)
+
+
+def run(
+    words: Sequence[str],
+    *,
+    stdin: bytes = b"",
+    timeout: float,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program to its end, without a terminal. It and all that it started die with this process.
+
+    Raises:
+        FileNotFoundError: there is no such program on PATH.
+        subprocess.TimeoutExpired: it took longer than ``timeout`` seconds; all of it was killed.
+    """
+    program = shutil.which(words[0], path=(environment or os.environ).get("PATH"))
+    if program is None:
+        raise FileNotFoundError(words[0])
+    end, held = os.pipe()  # no other process that we start inherits either, unless told to
+    try:
+        with (
+            subprocess.Popen(  # noqa: S603 - a fixed script; the words are its arguments
+                ["/bin/sh", "-c", _WITH_THE_PIPE, "sh", str(end), program, *words[1:]],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(end,),
+                start_new_session=True,
+            ) as process
+        ):
+            try:
+                out, err = process.communicate(stdin, timeout=timeout)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)  # with the transport that hangs below it
+                process.communicate()
+                raise
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+    finally:
+        os.close(end)
+        os.close(held)
 
 
 def command(program: Path, *arguments: str) -> list[str]:

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from controller import __version__
+from controller import __version__, lifeline
 
 
 def packages() -> Mapping[str, str]:
@@ -59,14 +59,11 @@ def code_facts(root: Path) -> dict[str, Any]:
 
 def _git(root: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments],  # noqa: S607 - git comes from PATH on purpose
-            capture_output=True,
-            text=True,
+        done = lifeline.run(
+            ["git", "-C", str(root), *arguments],
             timeout=10,
-            check=False,
-            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},
+            environment=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -59,6 +60,56 @@ def test_seven_killed_ups_leave_nobody_behind_and_lose_no_run(house: Installatio
     assert len(house.runs()) >= 1
     assert up.stop() == 0
     assert not house.processes(), left(house)
+
+
+REVIEW = """\
+provider = "ssh"
+remote = "http://127.0.0.1:{port}/rules.git"
+allowed_signers = "signers"
+[[reviewers]]
+name = "ana"
+emails = ["ana@example.com"]
+"""
+
+
+def test_a_hanging_fetch_ends_with_the_up_that_began_it(house: Installation):
+    (house.folder / "signers").write_text("")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and says nothing
+        review = house.folder / "review.toml"
+        review.write_text(REVIEW.format(port=silent.getsockname()[1]))
+        house.settings = {"INCUMBENT_REVIEW": str(review)}
+        up = house.launch("up", "--no-worker")
+        until(lambda: "git-remote-http" in left(house), words=lambda: left(house) + up.said())
+        up.kill()
+        until(lambda: not house.processes(), words=lambda: left(house))
+
+
+def test_a_program_that_is_run_ends_with_us_and_with_all_that_it_started(house: Installation):
+    program = "sleep 600 & (sleep 600; true) & sleep 600"
+    words = f"import sys; from controller import lifeline; lifeline.run({['sh', '-c', program]!r}, timeout=600)"
+    parent = subprocess.Popen([sys.executable, "-c", words], env=house.environment)
+    house.started.append(parent)
+    until(lambda: left(house).count("sleep 600") >= 4, words=lambda: left(house))
+    parent.kill()
+    parent.wait()
+    until(lambda: not house.processes(), words=lambda: left(house))
+
+
+def test_a_program_is_run_to_its_end_or_to_its_last_second(house: Installation):
+    house.home.mkdir()
+    said = lifeline.run(
+        ["sh", "-c", 'cat; echo "$1" >&2; pwd; exit 3', "sh", "a 'b' $c"],
+        stdin=b"in\n",
+        timeout=60,
+        folder=house.folder,
+    )
+    assert (said.returncode, said.stderr) == (3, b"a 'b' $c\n")
+    assert said.stdout == f"in\n{house.folder.resolve()}\n".encode()
+    with pytest.raises(FileNotFoundError, match="there-is-none"):
+        lifeline.run(["there-is-none"], timeout=60)
+    with pytest.raises(subprocess.TimeoutExpired):
+        lifeline.run(["sh", "-c", "sleep 600 & wait"], timeout=1, folder=house.home)
+    until(lambda: not house.processes(), words=lambda: left(house))
 
 
 def test_a_training_ends_with_the_up_that_ordered_it(house: Installation):

@@ -1,7 +1,8 @@
 """An installation on a home of its own: real processes that a test starts, kills and finds again.
 
 Each process carries a mark in its environment, so that all that descend from it are found however they came to be; the
-broker, which writes its title over its environment, is known by the folder that it lives in.
+broker, which writes its title over its environment, and git, which gets an environment of its own, are known by the
+folder that they live in.
 """
 
 from __future__ import annotations
@@ -168,8 +169,8 @@ class Installation:
         return found
 
     def _has(self, process: psutil.Process) -> bool:
-        broker = (self.home / "broker").resolve()
-        return process.environ().get("TEST_MARK") == self.mark or Path(process.cwd()) == broker
+        marked = process.environ().get("TEST_MARK") == self.mark
+        return marked or Path(process.cwd()).is_relative_to(self.home.resolve())
 
     def close(self) -> None:
         """Kill what is left, by the mark alone."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from controller import lifeline
 from controller.domain.errors import ConfigurationError, Unavailable
 
 SAFE: tuple[str, ...] = (
@@ -55,31 +55,24 @@ class Git:
     def run(self, *arguments: str, stdin: bytes = b"") -> GitOutput:
         """Run a command to its end; Unavailable if it takes too long, ConfigurationError without git."""
         settings = [part for line in SAFE for part in ("-c", line)]
-        command = ["git", *settings, *arguments]
         try:
-            process = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env=self._environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
+            done = lifeline.run(
+                ["git", *settings, *arguments],
+                stdin=stdin,
+                timeout=self.timeout,
+                folder=self.folder,
+                environment=self._environment(),
             )
         except FileNotFoundError as error:
             raise ConfigurationError(
                 "there is no git command here, and the rules are followed with it.",
                 hint="Install git, or use rules from a folder (review: none).",
             ) from error
-        try:
-            out, err = process.communicate(stdin, timeout=self.timeout)
         except subprocess.TimeoutExpired as error:
-            os.killpg(process.pid, signal.SIGKILL)  # with the transport that hangs below it
-            process.communicate()
             raise Unavailable(
                 f"git {arguments[0]} did not end within {self.timeout:g} seconds.",
             ) from error
-        return GitOutput(process.returncode, out, err.decode(errors="replace").strip())
+        return GitOutput(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
 
     def ask(self, *arguments: str, stdin: bytes = b"") -> str:
         """The output of a command that must succeed; else Unavailable with git's own words."""

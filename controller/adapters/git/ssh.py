@@ -12,12 +12,13 @@ from __future__ import annotations
 import hashlib
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from controller import lifeline
 from controller.adapters.git.allowed_signers import names_of_key
 from controller.adapters.git.mirror import SHA
 from controller.domain.canonical import format_time, parse_time
@@ -102,7 +103,8 @@ def sign(statement: Statement, key: Path) -> bytes:
     with TemporaryDirectory(prefix="incumbent-approval-") as folder:
         text = Path(folder, "statement")
         text.write_bytes(statement.to_bytes())
-        answer = _keygen("-Y", "sign", "-q", "-n", NAMESPACE, "-f", str(key), str(text))
+        words = ("-Y", "sign", "-q", "-n", NAMESPACE, "-f", str(key), str(text))
+        answer = _keygen(*words, run=_at_the_terminal)
         signature = Path(folder, "statement.sig")
         if answer.returncode != 0 or not signature.exists():
             said = answer.stderr.decode(errors="replace").strip().splitlines() or [
@@ -175,11 +177,20 @@ def approval_name(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:32]
 
 
-def _keygen(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def _at_the_terminal(
+    words: Sequence[str], *, stdin: bytes, timeout: float
+) -> subprocess.CompletedProcess[bytes]:
+    """A person's command: it may ask them for the key's passphrase, which nobody without a terminal can."""
+    return subprocess.run(words, input=stdin, capture_output=True, timeout=timeout, check=False)
+
+
+def _keygen(
+    *arguments: str,
+    stdin: bytes = b"",
+    run: Callable[..., subprocess.CompletedProcess[bytes]] = lifeline.run,
+) -> subprocess.CompletedProcess[bytes]:
     try:
-        return subprocess.run(
-            ["ssh-keygen", *arguments], input=stdin, capture_output=True, timeout=60, check=False
-        )
+        return run(["ssh-keygen", *arguments], stdin=stdin, timeout=60)
     except FileNotFoundError as error:
         raise ConfigurationError(
             "there is no ssh-keygen here, and approvals are signed and verified with it.",
