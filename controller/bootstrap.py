@@ -10,7 +10,7 @@ import secrets
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -25,6 +25,7 @@ from controller.domain.canonical import digest
 from controller.domain.errors import Conflict, NotFound
 from controller.domain.marks import UNSIGNED, SigningKeys
 from controller.domain.rules import Policy, SourceKey
+from controller.home import mode_like
 from controller.ports import (
     ArtifactStore,
     Clock,
@@ -252,9 +253,15 @@ def controller_is_away(settings: Settings | None = None) -> bool:
     return True
 
 
+def _as_private_as(folder: Path) -> Callable[[str, int], int]:
+    """Opens a file that a command may be the first to make in the home, whatever its umask is."""
+    return lambda name, flags: os.open(name, flags, mode_like(folder))
+
+
 def _lock(file: Path) -> IO[str] | None:
     """The lock beside the database; the system frees it however its holder ends."""
-    held = _lock_file(file).open("a+")
+    place = _lock_file(file)
+    held = open(place, "a+", opener=_as_private_as(place.parent))  # noqa: SIM115 - pathlib has no opener
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -36,6 +36,11 @@ class Settings(BaseSettings):
         Path(".incumbent"),
         description="Folder of the embedded default: database, artifacts, broker.",
     )
+    home_access: Literal["owner", "group"] = Field(
+        "owner",
+        description="Who may use the files of home: its owner alone (0700, 0600), or the members of its folders' group"
+        " too (0770, 0660). Other rights are taken away when a process starts.",
+    )
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of the database. Default: SQLite, incumbent.db in home."
     )

@@ -7,6 +7,7 @@ import signal
 import sys
 
 from controller.domain.errors import IncumbentError
+from controller.home import prepare_home
 from controller.lifeline import die_with, stop_with
 from controller.logs import log_to_stderr
 from workers.settings import WorkerSettings
@@ -23,7 +24,7 @@ def run_worker(settings: WorkerSettings) -> int:
     log_to_stderr(settings.log_level, settings.log_format)
     stop_with(settings.parent, signal.SIGINT)  # what runs is broken off and handed back at once
     claim_name(settings)
-    settings.home.mkdir(parents=True, exist_ok=True)
+    prepare_home(settings.home, settings.home_access)
     nursery = Nursery(settings.preload)
     nursery.start()
     try:

@@ -24,6 +24,7 @@ class WorkerSettings:
     """
 
     home: Path
+    home_access: Literal["owner", "group"] = "owner"
     database_url: str
     broker_url: str
     artifacts: str
@@ -47,6 +48,7 @@ class WorkerSettings:
         home = held.home.resolve()
         return cls(
             home=home,
+            home_access=held.home_access,
             database_url=held.database,
             broker_url=held.broker or _embedded(home),
             artifacts=held.artifacts,

@@ -2,7 +2,8 @@
 
 An artifact appears under its name whole or not at all: bytes go to a temporary file in the same file system, are
 flushed to the disk, renamed, and the folder that took the name is flushed too. The database names a digest only
-after that, so a crash leaves at most a temporary file, which is swept when the store is next opened.
+after that, so a crash leaves at most a temporary file, which is swept when the store is next opened. Whoever may read
+the store's folder may read what is in it, and nobody else.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import hashlib
 import io
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -32,7 +34,8 @@ class LocalArtifacts:
         self._root = root
         self._temporary = root / "tmp"
         try:
-            self._temporary.mkdir(parents=True, exist_ok=True)
+            root.mkdir(parents=True, exist_ok=True)
+            self._make(self._temporary)
         except OSError as error:
             raise unusable(error, "make the artifact store", root) from error
         self._sweep()
@@ -121,14 +124,25 @@ class LocalArtifacts:
         size = temporary.stat().st_size
         if place.is_file() and place.stat().st_size == size:
             return
-        temporary.chmod(0o444)  # what is there never changes, and the file system knows it
+        temporary.chmod(
+            0o444 & self._rights()
+        )  # what is there never changes, and the file system knows it
         if not place.parent.is_dir():
-            place.parent.mkdir(exist_ok=True)
+            self._make(place.parent)
             _flush_folder(self._root)
         reach("artifact-written")
         temporary.replace(place)
         _flush_folder(place.parent)
         reach("artifact-stored")
+
+    def _rights(self) -> int:
+        """Who may use the store, said by its folder: whatever umask the process has that writes."""
+        return stat.S_IMODE(self._root.stat().st_mode)
+
+    def _make(self, folder: Path) -> None:
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            folder.chmod(self._rights())
 
     def _sweep(self) -> None:
         oldest = time.time() - _ABANDONED

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from controller.adapters.git.command import Git
 from controller.domain.errors import Unavailable
+from controller.home import mode_like
 from controller.policy.review_facts import CommitFact, CommitIdentity
 
 SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -73,8 +74,12 @@ class Mirror:
     def _make(self) -> None:
         folder = self._git.folder
         if not (folder / "HEAD").exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            self._git.ask("init", "--quiet", "--bare", "--template=", ".")
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            mode = mode_like(
+                folder.parent
+            )  # git writes as privately as the home is, whatever our umask
+            folder.mkdir(exist_ok=True)
+            self._git.ask("init", "--quiet", "--bare", "--template=", f"--shared=0{mode:o}", ".")
 
     def resolve(self, name: str) -> str | None:
         """The commit that ``name`` means; None if there is none."""

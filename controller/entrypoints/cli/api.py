@@ -25,11 +25,13 @@ def api(home: Path | None, host: str | None, port: int | None) -> None:
     from controller.bootstrap import open_store
     from controller.entrypoints.api.serve import Server
     from controller.entrypoints.cli.daemon import StopEvent
+    from controller.home import prepare_home
     from controller.logs import configure_logging
     from controller.settings import load_settings
 
     settings = load_settings(home=home, host=host, port=port)
     configure_logging(settings)
+    prepare_home(settings.home, settings.home_access)
     stop = StopEvent(settings.parent)
     with ExitStack() as stack:
         store = open_store(settings, create=True)

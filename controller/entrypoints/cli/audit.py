@@ -32,6 +32,7 @@ from controller.entrypoints.cli.session import (
     parse_when,
     pass_session,
 )
+from controller.home import mode_like
 
 if TYPE_CHECKING:
     from controller.service.anchor import Anchor
@@ -201,9 +202,11 @@ def _remember(session: CliSession, made: Anchor) -> None:
     with contextlib.suppress(IncumbentError), session.store.begin() as tx:
         tx.decisions.remember_anchor(made.decision, made.hash)
     if session.given is None:
-        anchored_file(session.settings).parent.mkdir(parents=True, exist_ok=True)
-        with anchored_file(session.settings).open("a", encoding="utf-8") as file:
-            file.write(made.line() + "\n")
+        file = anchored_file(session.settings)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode_like(file.parent))
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(made.line() + "\n")
 
 
 def anchored_file(settings: Settings) -> Path:

@@ -26,11 +26,13 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 def backup(session: CliSession, *, folder: Path, as_json: bool) -> None:
     """Copy database and artifacts into FOLDER, while everything runs. Secrets and settings are not part of it."""
     from controller.adapters.backup.folder import back_up
+    from controller.home import private_files
 
     with session.read() as tx:  # a database that is not there is a sentence, not an empty backup
         before, _ = tx.decisions.head()
     settings = session.settings
-    made = back_up(settings.database, settings.artifacts, folder)
+    with private_files():
+        made = back_up(settings.database, settings.artifacts, folder)
     if as_json:
         print_json({"schema_version": SCHEMA_VERSION, "folder": str(folder), **asdict(made)})
         return
@@ -48,8 +50,10 @@ def restore(session: CliSession, *, folder: Path, as_json: bool) -> None:
     """Fill an empty installation from the backup in FOLDER. Nothing that exists is ever overwritten."""
     from controller.adapters.backup.folder import restore_folder as put_back
     from controller.bootstrap import artifact_store_of, only_controller
+    from controller.home import prepare_home
 
     settings = session.settings
+    prepare_home(settings.home, settings.home_access)
     with only_controller(settings):
         held = put_back(folder, settings.database, artifact_store_of(settings))
     with session.read() as tx:

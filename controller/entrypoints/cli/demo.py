@@ -43,7 +43,7 @@ def demo(home: Path, months: int, rollback: bool) -> None:
     from controller.entrypoints.demo.chart import chart
     from controller.entrypoints.demo.display import display
     from controller.entrypoints.demo.play import stage
-    from controller.entrypoints.demo.project import prepare_home, write_months
+    from controller.entrypoints.demo.project import make_project, write_months
 
     # Told to end, it ends all that it started, as for Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -52,7 +52,7 @@ def demo(home: Path, months: int, rollback: bool) -> None:
         _fall(home)
         return
     chapters: list[Chapter] = []
-    project = prepare_home(home)
+    project = make_project(home)
     with display(months) as shown:
         shown.say("Reading the 336,776 flights of 2013, and the weather.")
         year = list(write_months(project))
@@ -75,10 +75,10 @@ def _fall(home: Path) -> None:
 
     from controller.entrypoints.demo.fall import tell_story, watch_for_harm
     from controller.entrypoints.demo.play import stage
-    from controller.entrypoints.demo.project import prepare_home, write_months
+    from controller.entrypoints.demo.project import make_project, write_months
 
     began = time.monotonic()
-    project = prepare_home(home)
+    project = make_project(home)
     watch_for_harm(project)
     year = list(islice(write_months(project), 12))
     with stage(project) as running:

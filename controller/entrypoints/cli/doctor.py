@@ -21,6 +21,7 @@ from controller.entrypoints.cli.findings import (
     look_at_clock,
     look_at_code,
     look_at_groups,
+    look_at_home,
     look_at_messages,
     look_at_plugins,
     look_at_queues,
@@ -114,6 +115,7 @@ def _settings(session: CliSession) -> Iterator[DoctorFinding]:
     read = f", {file} was read" if file else ""
     yield DoctorFinding(name="settings", ok=True, sentence=f"home {settings.home}{read}")
     yield from look_at_addresses(session)
+    yield from look_at_home(settings)
     yield from look_at_signing(settings)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 SILENT_LOOP = timedelta(seconds=30)
 """A worker shows a sign of life every five seconds."""
 _AHEAD = timedelta(minutes=1)
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,13 +46,20 @@ def look_at_addresses(session: CliSession) -> Iterator[DoctorFinding]:
                 sentence=f"{url!r} has no http:// or https://.",
                 hint=f"Write the whole address into INCUMBENT_{name.upper()}.",
             )
-    key = settings.home / "page.key"
-    if key.exists() and key.stat().st_mode & _OTHERS:
+
+
+def look_at_home(settings: Settings) -> Iterator[DoctorFinding]:
+    """Whether the home is its owner's alone."""
+    from controller.home import open_places
+
+    found = open_places(settings.home, settings.home_access)
+    if found:
+        more = f", and {len(found) - 1:,} more" if len(found) > 1 else ""
         yield DoctorFinding(
-            name="page key",
+            name="home",
             ok=False,
-            sentence=f"{key} signs sessions, and others may read it.",
-            hint=f"chmod 600 {key}, or give the key in INCUMBENT_PAGE_KEY_FILE.",
+            sentence=f"others may use {found[0]}{more}.",
+            hint="The next start closes what is ours; what belongs to others, they must: `chmod -R go=`.",
         )
 
 

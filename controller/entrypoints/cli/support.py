@@ -26,6 +26,7 @@ from controller import __version__
 from controller.domain.canonical import to_plain
 from controller.domain.errors import IncumbentError, IntegrityError
 from controller.entrypoints.cli.session import CliSession, pass_session
+from controller.home import private_files
 from controller.ports import DeliveryQuery, Query
 from controller.service.redact import Redactor
 
@@ -60,7 +61,7 @@ def support_bundle(session: CliSession, *, file: Path | None) -> None:
         raise IntegrityError(
             f"A secret could not be taken out of {', '.join(leaking)}; no file was written."
         )
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bundle:
+    with private_files(), zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, text in clean.items():
             bundle.writestr(name, text)
     target.chmod(0o600)

@@ -46,12 +46,14 @@ def up(
     """Run controller, worker and broker as one tree, until Ctrl-C."""
     from controller.entrypoints.cli.daemon import StopEvent, running_controller
     from controller.entrypoints.supervise import Supervised
+    from controller.home import prepare_home
     from controller.logs import configure_logging
     from controller.settings import load_settings
 
     began = time.monotonic()
     settings = load_settings(home=home, rules=rules, port=port)
     configure_logging(settings)
+    prepare_home(settings.home, settings.home_access)
     stop = StopEvent(settings.parent)
     with running_controller(settings) as running, _page(settings, page, running) as welcome:
         worker = None
@@ -110,11 +112,13 @@ def _page(settings: Settings, wanted: bool | None, running: RunningController) -
 def controller_command(home: Path | None, rules: str | None) -> None:
     """Run a controller without a worker, until SIGTERM."""
     from controller.entrypoints.cli.daemon import StopEvent, running_controller
+    from controller.home import prepare_home
     from controller.logs import configure_logging
     from controller.settings import load_settings
 
     settings = load_settings(home=home, rules=rules)
     configure_logging(settings)
+    prepare_home(settings.home, settings.home_access)
     stop = StopEvent(settings.parent)
     with running_controller(settings) as controller:
         leads = controller.controller.leadership is None or controller.controller.leadership.leads

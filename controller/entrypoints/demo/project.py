@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.domain.errors import ConfigurationError, Conflict, Unavailable
+from controller.home import prepare_home
 
 MARK = ".demo"
 """A file in a home that the demonstration made, and so may delete."""
@@ -57,7 +58,7 @@ class Project:
         month.path.rename(self.arrivals / month.path.name)
 
 
-def prepare_home(home: Path) -> Project:
+def make_project(home: Path) -> Project:
     """A clean home with the policy and the code in it.
 
     Raises Conflict where `home` holds something that is not a demonstration's, ConfigurationError where the examples
@@ -71,6 +72,7 @@ def prepare_home(home: Path) -> Project:
                 hint="Name another one with --home.",
             )
         shutil.rmtree(home)
+    prepare_home(home)
     project = Project(home.resolve())
     project.arrivals.mkdir(parents=True)
     (home / MARK).touch()

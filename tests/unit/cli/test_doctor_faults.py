@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from controller.adapters.sql.store import SqlStore
 from controller.bootstrap import artifact_store_of, build_engine, only_controller, open_store
 from controller.domain.decisions import RegisterVersion, RulesRef, StartRun
 from controller.entrypoints.cli.main import main
+from controller.home import prepare_home
 from controller.ports import (
     ActiveRules,
     Delivery,
@@ -130,6 +132,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sqlite_template: Path) -> Iterator[Site]:
     with ExitStack() as stack:
+        stack.callback(os.umask, os.umask(0o077))
         site = Site(tmp_path, monkeypatch, stack, sqlite_template)
         yield site
         site.resign()
@@ -366,8 +369,8 @@ FAULTS: dict[str, Fault] = {
         mend=lambda s: s.env("TRACES_URL", "http://collector:4318"),
     ),
     "a key that others may read": Fault(
-        plant=lambda s: s.file("home/page.key", "k", 0o644), name="page key", said="chmod 600",
-        mend=lambda s: (s.folder / "home" / "page.key").chmod(0o600),
+        plant=lambda s: s.file("home/page.key", "k", 0o644), name="home", said="page.key (mode 0644). The next start",
+        mend=lambda s: prepare_home(s.folder / "home"),
     ),
 }  # fmt: skip
 

@@ -17,7 +17,7 @@ from controller.entrypoints.demo.chart import chart
 from controller.entrypoints.demo.clock import JumpingClock
 from controller.entrypoints.demo.display import plain_table, rich_table
 from controller.entrypoints.demo.play import first_of_next, settings_of
-from controller.entrypoints.demo.project import MARK, MonthFile, prepare_home
+from controller.entrypoints.demo.project import MARK, MonthFile, make_project
 from controller.entrypoints.demo.story import Chapter, arrived, chapter, look_at_work
 from tests.support.command import Desk
 from tests.support.house import FAILS, MODEL, UNDECIDED
@@ -44,9 +44,9 @@ def test_a_month_arrives_on_the_first_of_the_next(month: str, first: datetime):
 
 def test_a_project_is_made_anew_each_time(tmp_path: Path):
     home = tmp_path / "demo"
-    project = prepare_home(home)
+    project = make_project(home)
     (project.home / "left-over").touch()
-    again = prepare_home(home)
+    again = make_project(home)
     assert not (again.home / "left-over").exists()
     assert (again.rules / "flight-delay.yaml").is_file()
     assert (again.home / "examples" / "flights" / "model.py").is_file()
@@ -55,13 +55,13 @@ def test_a_project_is_made_anew_each_time(tmp_path: Path):
 def test_a_folder_of_somebody_else_is_not_emptied(tmp_path: Path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(Conflict, match="will not be emptied"):
-        prepare_home(tmp_path)
+        make_project(tmp_path)
     assert (tmp_path / "thesis.tex").exists()
     assert not (tmp_path / MARK).exists()
 
 
 def test_a_month_is_delivered_as_a_rename(tmp_path: Path):
-    project = prepare_home(tmp_path / "demo")
+    project = make_project(tmp_path / "demo")
     project.outbox.mkdir()
     file = project.outbox / "2013-01.parquet"
     file.write_bytes(b"rows")
@@ -151,7 +151,7 @@ def test_the_demonstration_stays_in_its_home_whatever_the_shell_says(
     (tmp_path / "incumbent.toml").write_text('database_url = "postgresql://production/real"\n')
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(os, "environ", {"INCUMBENT_BROKER_URL": "redis://production", **os.environ})
-    settings = settings_of(prepare_home(tmp_path / "demo"))
+    settings = settings_of(make_project(tmp_path / "demo"))
     assert settings.database == f"sqlite:///{tmp_path / 'demo' / 'incumbent.db'}"
     assert settings.broker is None
     assert settings.worker_clock == "ordered"
