@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
@@ -23,49 +22,10 @@ from controller.domain.signals import SignalAnswer, SignalStatus
 from controller.domain.snapshot import Snapshot
 from controller.policy.aliases import tidy
 from controller.policy.context import DecisionContext, ReasonResult, earliest
-from controller.policy.reasons.admit import admit
-from controller.policy.reasons.dismiss import dismiss
-from controller.policy.reasons.isolate import isolate
-from controller.policy.reasons.next_recipe import next_recipe
-from controller.policy.reasons.observe import observe
-from controller.policy.reasons.person_commands import person_commands
-from controller.policy.reasons.profile import profile
-from controller.policy.reasons.promote import promote
-from controller.policy.reasons.report import report
-from controller.policy.reasons.resolve_foreign_move import resolve_foreign_move
-from controller.policy.reasons.retire import retire
-from controller.policy.reasons.roll_back import order_drill, roll_back
-from controller.policy.reasons.train import train
-from controller.policy.reasons.version_commands import version_commands
-from controller.policy.reasons.watch_rollout import watch_rollout
+from controller.policy.reasons.registry import AT_REST, REASONS
 
 CODE = "7"
 """Version of the deciding code; raised whenever the same snapshot and rules could be decided otherwise."""
-
-Reason = Callable[[DecisionContext], ReasonResult | None]
-
-REASONS: tuple[Reason, ...] = (
-    isolate,  # what cannot be decided must stop nothing else
-    dismiss,  # nor what a person takes back
-    person_commands,  # a person's hold, release, cancel or reject outranks every automatism
-    roll_back,  # a bad champion harms now
-    watch_rollout,  # so does a bad challenger that answers requests already
-    version_commands,  # then a person's word about one version
-    resolve_foreign_move,  # then what somebody else did to the champion in the team's own registry
-    promote,  # then evidence that is there is used
-    retire,  # then what has left the seat is tidied up
-    admit,  # a finished training becomes a candidate
-    report,  # a failed one gets its sentence
-    profile,  # new data are looked at before they are believed
-    observe,  # and the champion is held against what came since
-    order_drill,  # the way back is proven before it is needed
-    next_recipe,  # a recipe that brings nothing makes way before it is trained again
-    train,  # and only then new work is ordered
-)
-"""Every reason to act, the most urgent first. The first that wants to act decides; the others wait a tick."""
-
-_AT_REST: tuple[Reason, ...] = (isolate, dismiss, person_commands, roll_back)
-"""What is decided of a model that rests in error: its own rules or state may be why it rests."""
 
 _KEPT_IN_AUDIT = (RegisterVersion, RecordEvaluation, RecordFigure, Notify)
 """Facts and messages stay in ``mode: audit``; whatever would move a model or start work is left out."""
@@ -84,8 +44,8 @@ def decide(snapshot: Snapshot, rules: Policy, now: datetime) -> Decision:
     """
     context = DecisionContext(snapshot, rules, now)
     findings: list[ReasonResult] = []
-    for reason in _AT_REST if snapshot.resting else REASONS:
-        finding = reason(context)
+    for reason in AT_REST if snapshot.resting else REASONS:
+        finding = reason.evaluate(context)
         if finding is None:
             continue
         findings.append(finding)

@@ -10,6 +10,7 @@ from controller.rulefmt.reference import json_schema, reference_markdown, rule_t
 from controller.service.observe.reference import markdown as metrics_markdown
 from scripts.reference.api import api_page
 from scripts.reference.commands import commands_page
+from scripts.reference.reasons import reasons_page
 from scripts.reference.settings import settings_page
 from scripts.reference.signals import signals_page
 
@@ -25,6 +26,7 @@ def pages() -> dict[str, str]:
         "metrics.md": metrics_markdown(),
         "policy.md": reference_markdown(),
         "policy.schema.json": json.dumps(json_schema(), indent=1) + "\n",
+        "reasons.md": reasons_page(),
         "rule-tests.md": rule_test_markdown(),
         "settings.md": settings_page(),
         "signals.md": signals_page(),

@@ -1,1 +1,1 @@
-"""One reason a file; :mod:`controller.policy.decide` ranks them."""
+"""One reason a file; :mod:`controller.policy.reasons.registry` ranks them."""

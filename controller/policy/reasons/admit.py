@@ -6,6 +6,7 @@ from controller.domain.decisions import Outcome, RegisterVersion, Result, Verdic
 from controller.domain.runs import Cause, RunKind
 from controller.domain.signals import Signal, SignalKind, SignalStatus
 from controller.policy.context import DecisionContext, ReasonResult, answer_all
+from controller.policy.reasons.base import Reason
 from controller.policy.run_orders import order_evaluation
 
 
@@ -58,3 +59,13 @@ def _admit(context: DecisionContext, signal: Signal) -> ReasonResult:
         answers=answer_all((signal,), SignalStatus.HANDLED, sentence),
         challenger=number,
     )
+
+
+ADMIT = Reason(
+    key="admit",
+    doc="Makes a candidate of a finished training, and orders its evaluation.",
+    rank="a finished training becomes a candidate",
+    verdicts=frozenset({Verdict.NONE}),
+    at_rest=False,
+    evaluate=admit,
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from controller.domain.decisions import Outcome, Result, Verdict
 from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
 from controller.policy.context import DecisionContext, ReasonResult
+from controller.policy.reasons.base import Reason
 
 
 def dismiss(context: DecisionContext) -> ReasonResult | None:
@@ -42,3 +43,13 @@ def _finding(
         verdict=Verdict.NONE,
         answers=(*others, SignalAnswer(signal=wish.id, status=status, reason=sentence)),
     )
+
+
+DISMISS = Reason(
+    key="dismiss",
+    doc="Ends a signal that a person takes back.",
+    rank="nor what a person takes back",
+    verdicts=frozenset({Verdict.NONE}),
+    at_rest=True,
+    evaluate=dismiss,
+)

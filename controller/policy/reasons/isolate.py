@@ -5,6 +5,7 @@ from __future__ import annotations
 from controller.domain.decisions import Outcome, Result, Verdict
 from controller.domain.signals import SignalAnswer, SignalStatus
 from controller.policy.context import DecisionContext, ReasonResult
+from controller.policy.reasons.base import Reason
 
 
 def isolate(context: DecisionContext) -> ReasonResult | None:
@@ -34,3 +35,13 @@ def isolate(context: DecisionContext) -> ReasonResult | None:
             for one in ending
         ),
     )
+
+
+ISOLATE = Reason(
+    key="isolate",
+    doc="Answers a signal that cannot be decided as failed, so that the others go on.",
+    rank="what cannot be decided must stop nothing else",
+    verdicts=frozenset({Verdict.NONE}),
+    at_rest=True,
+    evaluate=isolate,
+)

@@ -9,6 +9,7 @@ from controller.domain.rules import Unimproving
 from controller.domain.snapshot import Trial
 from controller.policy.context import DecisionContext, ReasonResult
 from controller.policy.phrase import count, format_duration, format_time_utc, percent
+from controller.policy.reasons.base import Reason
 from controller.policy.run_orders import recipe_in_turn
 from controller.policy.unimproving import RetrainingProgress, mean_gain_bound, stretched
 
@@ -91,3 +92,13 @@ def _pace(trials: tuple[Trial, ...]) -> timedelta:
     if len(trials) < 2:
         return timedelta(days=1)
     return (trials[-1].at - trials[0].at) / (len(trials) - 1)
+
+
+NEXT_RECIPE = Reason(
+    key="next_recipe",
+    doc="Gives another recipe its turn, where this one is shown to bring nothing worth its cost.",
+    rank="a recipe that brings nothing makes way before it is trained again",
+    verdicts=frozenset({Verdict.NONE}),
+    at_rest=False,
+    evaluate=next_recipe,
+)

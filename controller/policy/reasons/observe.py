@@ -20,6 +20,7 @@ from controller.domain.signals import Signal, SignalKind, SignalStatus
 from controller.domain.versions import VersionView
 from controller.policy.context import DecisionContext, ReasonResult, answer_all, earliest, finished
 from controller.policy.phrase import format_number, listing
+from controller.policy.reasons.base import Reason
 from controller.policy.run_orders import order_decay, order_skew, watches
 from controller.policy.triggers.registry import measures
 
@@ -178,3 +179,13 @@ def _expected(payload: Mapping[str, Any]) -> str:
             for e in found
         ]
     )
+
+
+OBSERVE = Reason(
+    key="observe",
+    doc="Has the champion compared with labels and served rows that came since, and tells people what moved.",
+    rank="and the champion is compared with what came since",
+    verdicts=frozenset({Verdict.NONE}),
+    at_rest=False,
+    evaluate=observe,
+)

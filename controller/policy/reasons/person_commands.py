@@ -17,6 +17,7 @@ from controller.domain.decisions import (
 from controller.domain.signals import Signal, SignalKind, SignalStatus
 from controller.domain.versions import VERSION_MOVES, VersionState
 from controller.policy.context import DecisionContext, ReasonResult, answer_all
+from controller.policy.reasons.base import Reason
 
 
 def person_commands(context: DecisionContext) -> ReasonResult | None:
@@ -162,3 +163,13 @@ def _pointless(signal: Signal, sentence: str) -> ReasonResult:
         verdict=Verdict.NONE,
         answers=answer_all((signal,), SignalStatus.SKIPPED, sentence),
     )
+
+
+PERSON_COMMANDS = Reason(
+    key="person_commands",
+    doc="Carries out a person's hold, release, cancel or reject.",
+    rank="a person's hold, release, cancel or reject outranks every automatism",
+    verdicts=frozenset({Verdict.HOLD, Verdict.NONE, Verdict.REJECT}),
+    at_rest=True,
+    evaluate=person_commands,
+)

@@ -13,6 +13,7 @@ from controller.domain.runs import Cause, RunKind, RunState
 from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
 from controller.policy.context import DecisionContext, ReasonResult, answer_all, finished
 from controller.policy.phrase import count
+from controller.policy.reasons.base import Reason
 from controller.policy.run_orders import order_profile
 from controller.policy.triggers.registry import measures
 
@@ -125,3 +126,13 @@ def _let_in(context: DecisionContext, signal: Signal) -> ReasonResult:
         actions=(Quarantine(sequence=number, reason=""),),
         answers=answer_all((signal,), SignalStatus.DEFERRED, sentence),
     )
+
+
+PROFILE = Reason(
+    key="profile",
+    doc="Has new data profiled, and quarantines or releases a batch.",
+    rank="new data are looked at before they are believed",
+    verdicts=frozenset({Verdict.NONE}),
+    at_rest=False,
+    evaluate=profile,
+)

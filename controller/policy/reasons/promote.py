@@ -30,6 +30,7 @@ from controller.policy.context import DecisionContext, ReasonResult, answer_all,
 from controller.policy.decide_challenger import decide_challenger, reject_challenger, seat_winner
 from controller.policy.gates import judge_gates
 from controller.policy.phrase import listing
+from controller.policy.reasons.base import Reason
 from controller.policy.run_orders import order_evaluation
 
 _IN_PLAY = frozenset({VersionState.CANDIDATE, VersionState.CHALLENGER})
@@ -341,3 +342,15 @@ def _look_again(
     gates = judge_gates(context.policy.promote, evaluation, level)
     words = approvals_of(context, version)
     return ChallengerVerdict(context, version, evaluation, level, gates, approvals=words)
+
+
+PROMOTE = Reason(
+    key="promote",
+    doc="Judges a challenger by its evidence: promotes, rejects or holds it, or takes its rollout a stage further.",
+    rank="then evidence that is there is used",
+    verdicts=frozenset(
+        {Verdict.ADVANCE, Verdict.HOLD, Verdict.NONE, Verdict.PROMOTE, Verdict.REJECT}
+    ),
+    at_rest=False,
+    evaluate=promote,
+)

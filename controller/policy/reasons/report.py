@@ -8,6 +8,7 @@ from controller.domain.runs import RunKind
 from controller.domain.signals import Signal, SignalKind, SignalStatus
 from controller.domain.versions import VERSION_MOVES, VersionState
 from controller.policy.context import DecisionContext, ReasonResult, answer_all
+from controller.policy.reasons.base import Reason
 
 _NEWS = (SignalKind.SCHEMA_CHANGED, SignalKind.QUARANTINED, SignalKind.FOREIGN_MOVE)
 
@@ -76,3 +77,13 @@ def _news(context: DecisionContext, signal: Signal) -> ReasonResult:
         actions=context.notices(signal.kind.value, sentence),
         answers=answer_all((signal,), SignalStatus.HANDLED, sentence),
     )
+
+
+REPORT = Reason(
+    key="report",
+    doc="Says that a run failed, that data were quarantined, or that a schema changed.",
+    rank="a failed one gets its sentence",
+    verdicts=frozenset({Verdict.NONE, Verdict.REJECT}),
+    at_rest=False,
+    evaluate=report,
+)

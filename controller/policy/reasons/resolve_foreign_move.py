@@ -19,6 +19,7 @@ from controller.domain.versions import VersionView
 from controller.policy.context import DecisionContext, ReasonResult, answer_all
 from controller.policy.decide_challenger import seat_winner
 from controller.policy.phrase import count, format_duration
+from controller.policy.reasons.base import Reason
 
 _SETTING = "INCUMBENT_REGISTRY_DRIFT"
 
@@ -246,3 +247,13 @@ def _seen(move: _Move) -> Outcome:
 
 def _number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+RESOLVE_FOREIGN_MOVE = Reason(
+    key="resolve_foreign_move",
+    doc="Resolves that somebody else moved the champion in the team's own registry.",
+    rank="then what somebody else did to the champion in the team's own registry",
+    verdicts=frozenset({Verdict.HOLD, Verdict.NONE, Verdict.PROMOTE}),
+    at_rest=False,
+    evaluate=resolve_foreign_move,
+)

@@ -21,6 +21,7 @@ from controller.domain.versions import VersionState, VersionView
 from controller.policy.context import DecisionContext, ReasonResult, earliest
 from controller.policy.needs import CONSUMERS, needs, served_consumers, stops_archiving
 from controller.policy.phrase import format_duration, format_time_utc, listing
+from controller.policy.reasons.base import Reason
 
 
 def retire(context: DecisionContext) -> ReasonResult | None:
@@ -143,3 +144,13 @@ def _done(
 ) -> ReasonResult:
     node = Outcome(name="retire", result=Result.DONE, sentence=sentence, values=values)
     return ReasonResult(node=node, verdict=verdict, actions=actions)
+
+
+RETIRE = Reason(
+    key="retire",
+    doc="Deprecates and archives superseded versions, as the policy says.",
+    rank="then what has left the seat is tidied up",
+    verdicts=frozenset({Verdict.ARCHIVE, Verdict.DEPRECATE, Verdict.NONE}),
+    at_rest=False,
+    evaluate=retire,
+)

@@ -25,6 +25,7 @@ from controller.domain.versions import SEATED_BEFORE, VersionState, VersionView
 from controller.policy.context import DecisionContext, ReasonResult, answer_all
 from controller.policy.decayed import decay_figures
 from controller.policy.phrase import format_duration
+from controller.policy.reasons.base import Reason
 from controller.policy.run_orders import order_verification
 from controller.policy.watch import describe_condition, nothing_bad, reading_node, readings, unasked
 
@@ -59,32 +60,6 @@ def roll_back(context: DecisionContext) -> ReasonResult | None:
     if drills:
         return _drill(context, drills[0])
     return _verifications_without_demand(context)
-
-
-def order_drill(context: DecisionContext) -> ReasonResult | None:
-    """Prove the way back every so often, where the policy asks for it; the seat stays."""
-    every = context.policy.rollback.drill
-    target = target_of(context)
-    if every is None or target is None or context.signals(SignalKind.DRILL):
-        return None
-    runs = [run for run in context.snapshot.runs if run.kind is RunKind.VERIFY]
-    last = max((run.ordered_at for run in runs), default=None)
-    if any(not run.state.ended for run in runs):
-        return None
-    if last is not None and last + every > context.now:
-        sentence = f"the rollback target is verified again after {format_duration(every)}"
-        node = Outcome(name=_DRILL, result=Result.IDLE, sentence=sentence)
-        return ReasonResult(node=node, wake_at=last + every)
-    cause = Cause(trigger=_DRILL, signals=(), sentence="on schedule")
-    order = order_verification(context, target, cause)
-    sentence = (
-        f"{order.run} verifies that a rollback to v{target.number} would work; {context.seat_stays}"
-    )
-    return ReasonResult(
-        node=Outcome(name=_DRILL, result=Result.DONE, sentence=sentence),
-        verdict=Verdict.NONE,
-        actions=(order,),
-    )
 
 
 def _drill(context: DecisionContext, signal: Signal) -> ReasonResult:
@@ -393,3 +368,13 @@ def _refused(
         verdict=Verdict.NONE,
         answers=answer_all(signals, SignalStatus.FAILED, sentence),
     )
+
+
+ROLL_BACK = Reason(
+    key="roll_back",
+    doc="Gives the seat back to an earlier champion, where a person asks or a condition of `rollback.when` holds.",
+    rank="a bad champion harms now",
+    verdicts=frozenset({Verdict.NONE, Verdict.ROLLBACK}),
+    at_rest=True,
+    evaluate=roll_back,
+)

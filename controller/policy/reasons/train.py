@@ -16,6 +16,7 @@ from controller.policy.context import DecisionContext, ReasonResult, answer_all,
 from controller.policy.decayed import decay_figures
 from controller.policy.limits import Limited, limit
 from controller.policy.phrase import listing
+from controller.policy.reasons.base import Reason
 from controller.policy.run_orders import order_training
 from controller.policy.triggers import TriggerVerdict, judge_triggers, measured_kinds
 from controller.policy.triggers.registry import unwanted
@@ -154,3 +155,13 @@ def _node(
         values=values,
         children=tuple(v.node for v in verdicts),
     )
+
+
+TRAIN = Reason(
+    key="train",
+    doc="Orders a training, where a trigger fires and no limit forbids it.",
+    rank="and only then new work is ordered",
+    verdicts=frozenset({Verdict.TRAIN}),
+    at_rest=False,
+    evaluate=train,
+)

@@ -24,6 +24,7 @@ from controller.domain.versions import VERSION_MOVES, VersionState, VersionView
 from controller.policy.context import DecisionContext, ReasonResult, answer_all
 from controller.policy.needs import needs
 from controller.policy.phrase import count, listing
+from controller.policy.reasons.base import Reason
 from controller.policy.reasons.retire import deprecation
 
 _S = VersionState
@@ -215,3 +216,13 @@ def _done(
         actions=actions,
         answers=answer_all((signal,), SignalStatus.HANDLED, sentence),
     )
+
+
+VERSION_COMMANDS = Reason(
+    key="version_commands",
+    doc="Carries out a person's order about one version: alias, deprecate, archive, restore, retain.",
+    rank="then a person's order about one version",
+    verdicts=frozenset({Verdict.ARCHIVE, Verdict.DEPRECATE, Verdict.NONE}),
+    at_rest=False,
+    evaluate=version_commands,
+)

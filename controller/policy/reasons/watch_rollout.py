@@ -10,6 +10,7 @@ from controller.domain.decisions import MoveVersion, Outcome, Result, Verdict
 from controller.domain.signals import Signal, SignalAnswer, SignalStatus
 from controller.domain.versions import VersionState
 from controller.policy.context import DecisionContext, ReasonResult
+from controller.policy.reasons.base import Reason
 from controller.policy.watch import Reading, describe_condition, nothing_bad, reading_node, readings
 
 
@@ -49,3 +50,13 @@ def _sent_away(
         ),
         challenger=number,
     )
+
+
+WATCH_ROLLOUT = Reason(
+    key="watch_rollout",
+    doc="Takes a challenger out of its rollout, where a condition is shown to hold for it.",
+    rank="so does a bad challenger that answers requests already",
+    verdicts=frozenset({Verdict.NONE, Verdict.REJECT}),
+    at_rest=False,
+    evaluate=watch_rollout,
+)

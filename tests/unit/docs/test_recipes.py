@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.support.recipes import Copy, copied, recipe
+from tests.support.recipes import ROOT, Copy, copied, recipe
 
 POLICY = """\
 version: 1
@@ -107,3 +108,16 @@ def test_a_recipe_with_a_step_left_out_fails(tmp_path: Path) -> None:
             block.apply(copy.root)
     with pytest.raises(AssertionError, match="BELOW"):
         copy.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/policy/test_below.py")
+
+
+KINDS = ("gate", "trigger", "reason", "source", "channel", "command", "page", "metric")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_has_a_recipe_whose_files_are_there(kind: str) -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    sections = [part for part in text.split("\n### ")[1:] if kind in part.partition("\n")[0]]
+    assert len(sections) == 1
+    named = re.findall(r"`((?:controller|tests|docs)/[\w/.-]+)`", sections[0].partition("\n## ")[0])
+    assert len(named) >= 2
+    assert [name for name in named if not (ROOT / name).exists()] == []
