@@ -25,6 +25,7 @@ INDEX: dict[str, str] = {
     "plan": "plan over 100,000 recorded decisions, by what changes",
     "flood": "5,000 and 100,000 signals at once: accepted, refused, answered; how long another model waits",
     "endurance": "memory, open files and threads of a deciding process over 100,000 decisions",
+    "stores": "the memory store beside the SQL adapters on SQLite in memory: seeds, decisions a second",
     "takeover": "how long nobody leads after a controller was killed or stopped",
     "sources": "how soon a new file is seen, and what looking at many files and rows costs",
     "watching": "how watching grows with the policies: start, file to signal, processor at rest",

@@ -169,7 +169,7 @@ def test_any_nonsense_is_answered_on_every_database(house: House, sent):
 
 
 @pytest.fixture
-def sqlite_house(sqlite_url: str) -> Iterator[House]:
-    store = SqlStore(sqlite_url)
+def sqlite_house() -> Iterator[House]:
+    store = SqlStore.in_memory()
     yield House(given=store)
     store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def test_a_tail_that_was_cut_is_said_without_an_anchor(
     monkeypatch.setenv("INCUMBENT_ANCHOR_KEY", "a key that the database never sees")
     assert copied.run("anchor", "--file", str(tmp_path / "anchors")).exit_code == 0
     (tmp_path / "anchors").unlink()
-    with copied.store().read() as tx:
+    with closing(copied.store()) as store, store.read() as tx:
         last, _ = tx.decisions.head()
     copied.sql(*(statement.format(last=last) for statement in CUT))
     found = copied.run("verify", "--all")

@@ -127,7 +127,7 @@ def test_locked_by_another_process(sqlite_url: str, monkeypatch: pytest.MonkeyPa
 def test_a_full_disk_and_room_again(sqlite_url: str):
     store = SqlStore(sqlite_url)
 
-    @event.listens_for(store._writer, "connect")
+    @event.listens_for(store._engines.writer, "connect")
     def fill(connection, _):
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages + 5}")
@@ -286,7 +286,7 @@ def _fork(database: Bench) -> None:
 
 def test_settings_of_sqlite(sqlite_url: str):
     store = SqlStore(sqlite_url)
-    for engine in (store._writer, store._reader):
+    for engine in (store._engines.writer, store._engines.reader):
         with engine.connect() as connection:
             found = {
                 name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
@@ -303,7 +303,7 @@ def test_settings_of_sqlite(sqlite_url: str):
             "synchronous": 2,
             "foreign_keys": 1,
             "busy_timeout": 10_000,
-            "query_only": int(engine is store._reader),
+            "query_only": int(engine is store._engines.reader),
         }
     store.close()
 

@@ -32,7 +32,7 @@ def tell(key):
         tx.signals.append([new], now)
 tell("first")
 if len(sys.argv) > 2:
-    connection = store._writer.raw_connection()
+    connection = store._engines.writer.raw_connection()
     connection.cursor().execute(f"PRAGMA synchronous = {sys.argv[2]}")
     connection.close()
 os.write(1, b"BEGIN")

@@ -11,18 +11,20 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 from tests.simulation.mutations import MUTATIONS
-from tests.simulation.shrinking import Failure, play, shrink
+from tests.simulation.shrinking import WORLDS, Failure, play, shrink
 
 
-def _play(steps: int, seed: int) -> Failure | None:
+def _play(steps: int, world: str, seed: int) -> Failure | None:
     logging.disable(logging.CRITICAL)
-    return play(seed, steps)
+    return play(seed, steps, world)
 
 
-def _seeds(seeds: range, steps: int, processes: int | None) -> int:
+def _seeds(seeds: range, steps: int, world: str, processes: int | None) -> int:
     began = time.monotonic()
     with ProcessPoolExecutor(processes) as pool:
-        for done, failure in enumerate(pool.map(partial(_play, steps), seeds, chunksize=16), 1):
+        for done, failure in enumerate(
+            pool.map(partial(_play, steps, world), seeds, chunksize=16), 1
+        ):
             if failure is not None:
                 pool.shutdown(cancel_futures=True)
                 print(f"\nseed {failure.seed} breaks it; shrinking ...", file=sys.stderr)
@@ -56,8 +58,8 @@ def _mutations(seeds: Iterable[int], steps: int) -> int:
     return 1 if missed else 0
 
 
-def _replay(seed: int, steps: list[int]) -> int:
-    found = play(seed, steps)
+def _replay(seed: int, steps: list[int], world: str) -> int:
+    found = play(seed, steps, world)
     print(found or f"seed {seed} holds every invariant in these {len(steps)} steps")
     return 1 if found else 0
 
@@ -70,15 +72,16 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--mutations", action="store_true", help="take the guards away, one by one")
     parser.add_argument("--keep", default="", help="play only the steps with these numbers")
+    parser.add_argument("--world", choices=WORLDS, default="strange")
     parser.add_argument("--processes", type=int, help="default: one a core")
     given = parser.parse_args()
     if given.keep:
-        return _replay(given.first, [int(number) for number in given.keep.split(",")])
+        return _replay(given.first, [int(number) for number in given.keep.split(",")], given.world)
     seeds = range(given.first, given.first + given.seeds)
     return (
         _mutations(seeds, given.steps)
         if given.mutations
-        else _seeds(seeds, given.steps, given.processes)
+        else _seeds(seeds, given.steps, given.world, given.processes)
     )
 
 

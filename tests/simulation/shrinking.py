@@ -7,12 +7,21 @@ Failure-Inducing Input", IEEE TSE 28(2), 2002).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from controller.adapters.sql.store import SqlStore
 from controller.domain.errors import IncumbentError
 from tests.simulation.invariants import Broken
 from tests.simulation.world import World
+
+WORLDS: dict[str, Callable[[int], World]] = {
+    "plain": World,
+    "strange": partial(World, strange=True),
+    "sqlite": partial(World, strange=True, opens=SqlStore.in_memory, checked_every=10),
+}
+"""Kinds of worlds by name: how one is made from a seed."""
 
 _MOST_PLAYS = 300
 _MOST_LINES = 60
@@ -26,6 +35,7 @@ class Failure:
     steps: tuple[int, ...]
     sentence: str
     history: tuple[str, ...]
+    world: str = "plain"
 
     @property
     def kind(self) -> str:
@@ -36,7 +46,9 @@ class Failure:
     def replay(self) -> str:
         """The command that plays it again."""
         kept = ",".join(map(str, self.steps))
-        return f"python -m tests.simulation 1 --first {self.seed} --keep {kept}"
+        return (
+            f"python -m tests.simulation 1 --world {self.world} --first {self.seed} --keep {kept}"
+        )
 
     def __str__(self) -> str:
         told = "\n".join(self.history[-_MOST_LINES:])
@@ -44,15 +56,17 @@ class Failure:
         return f"{said}\n{told}\nreplay: {self.replay}"
 
 
-def play(seed: int, steps: int | Sequence[int] = 250) -> Failure | None:
+def play(seed: int, steps: int | Sequence[int] = 250, world: str = "plain") -> Failure | None:
     """One seed, the first ``steps`` steps of it or those with these numbers; None if everything held."""
     numbers = tuple(range(steps)) if isinstance(steps, int) else tuple(steps)
-    world = World(seed)
+    played = WORLDS[world](seed)
     try:
-        world.run(numbers)
+        played.run(numbers)
     except (Broken, IncumbentError, ValueError, KeyError, TypeError) as error:
         sentence = f"{type(error).__name__}: {error}"
-        return Failure(seed, numbers, sentence, tuple(world.history))
+        return Failure(seed, numbers, sentence, tuple(played.history), world)
+    finally:
+        played.close()
     return None
 
 
@@ -62,7 +76,7 @@ def shrink(failure: Failure) -> Failure:
     while len(best.steps) > 1 and plays < _MOST_PLAYS:
         for rest in _without_a_piece(best.steps, pieces):
             plays += 1
-            found = play(best.seed, rest)
+            found = play(best.seed, rest, best.world)
             if found is not None and found.kind == best.kind:
                 best, pieces = found, max(pieces - 1, 2)
                 break

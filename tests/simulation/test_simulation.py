@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from tests.simulation.mutations import MUTATIONS, Mutation
-from tests.simulation.shrinking import play, shrink
+from tests.simulation.shrinking import WORLDS, play, shrink
 from tests.simulation.world import World
+from tests.support.stores import ServerStore
 
 STEPS = 120
-SEEDS = range(200)
+SEEDS = range(160)
 CHUNK = 20
 
 
@@ -28,6 +31,36 @@ def test_nothing_is_lost_and_nothing_happens_twice(first: int):
     for seed in range(first, first + CHUNK):
         failure = play(seed, STEPS)
         assert failure is None, str(shrink(failure))
+
+
+@pytest.mark.parametrize("first", range(0, 12, 6))
+def test_nonsense_and_floods_are_answered_and_keep_nobody_waiting(first: int):
+    for seed in range(first, first + 6):
+        failure = play(seed, STEPS, "strange")
+        assert failure is None, str(shrink(failure))
+
+
+def test_the_same_on_the_sql_adapters():
+    failure = play(3, 40, "sqlite")
+    assert failure is None, str(shrink(failure))
+
+
+@pytest.mark.long
+def test_the_same_on_the_sql_adapters_for_longer():
+    for seed in range(10):
+        failure = play(seed, STEPS, "sqlite")
+        assert failure is None, str(shrink(failure))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(5))
+def test_the_same_on_postgresql(postgres_url: str, seed: int, monkeypatch: pytest.MonkeyPatch):
+    make = partial(
+        World, strange=True, checked_every=10, opens=lambda wall: ServerStore(postgres_url, wall)
+    )
+    monkeypatch.setitem(WORLDS, "postgresql", make)
+    failure = play(seed, 60, "postgresql")
+    assert failure is None, str(failure)
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=[m.name for m in MUTATIONS])

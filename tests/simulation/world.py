@@ -9,27 +9,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
 from typing import Any
 
+from controller.adapters.memory import MemoryStore
 from controller.domain.canonical import digest
 from controller.domain.decisions import Decision, DecisionRecord
-from controller.domain.errors import Unavailable
+from controller.domain.errors import IncumbentError, Unavailable
 from controller.domain.rules import Approval, Limits, Policy, RollbackSection
 from controller.domain.runs import Run, RunKind, RunState
 from controller.domain.signals import NewSignal, SignalKind
 from controller.domain.versions import VersionState
 from controller.policy.triggers import NewDataTrigger, ScheduleTrigger
-from controller.ports import Batch, Query, RunEnd
-from tests.simulation.controllers import Process, start
+from controller.ports import Batch, Clock, Query, RunEnd
+from tests.simulation.controllers import QUIET, Process, start
 from tests.simulation.faults import Chances, Crashed, FaultyBroker, FaultyStore, Surroundings
-from tests.simulation.invariants import Broken, Ledger, check, check_liveness
+from tests.simulation.invariants import Broken, Ledger, check, check_liveness, orders_waiting
 from tests.support.house import FAILS, PASSES, UNDECIDED, House, evaluation_of, policy
+from tests.support.nonsense import VALID, behind_the_doors, nonsense_payload
 
 LEASE = timedelta(seconds=60)
 _YEAR = 365 * 86_400
+_FLOODS = (SignalKind.WEBHOOK, SignalKind.METRIC, SignalKind.MANUAL, SignalKind.HOLD)
+_SAID = {"type": "a", "metric": "mae", "value": 1.0, "n": 3, "reason": "again"}
 _OUTCOMES = (PASSES, PASSES, FAILS, UNDECIDED)
 
 
@@ -64,20 +69,33 @@ class Worker:
 
 @dataclass
 class World:
-    """One simulated system. ``history`` tells what happened, for a failing seed."""
+    """One simulated system. ``history`` tells what happened, for a failing seed.
+
+    ``opens`` makes its store. Every ``checked_every`` steps the invariants are looked at, which asks for all rows.
+    """
 
     seed: int
+    opens: Callable[[Clock], Any] = MemoryStore
+    strange: bool = False
+    checked_every: int = 1
     chances: Chances = field(default_factory=Chances)
     history: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.rng = Random(self.seed)
-        self.house = House(rules_of(self.rng))
+        self.house = House(rules_of(self.rng), opens=self.opens)
+        self.rules = self.house.rules
+        quiet = replace(policy(), model=QUIET)
+        if self.strange:
+            self.house.review(quiet)
+            self.house.review(self.rules)
         self.led = self.rng.random() < 0.5
         self.around = Surroundings(self.rng, self.chances, self.preempt, self.nap)
         self.store = FaultyStore(self.house.store, self.around)
         self.broker = FaultyBroker(self.around)
-        self.ledger = Ledger()
+        self.ledger = Ledger(
+            policies={QUIET: quiet, self.rules.model: self.rules}, may_rest=self.strange
+        )
         self.workers = [Worker(f"w{n}") for n in range(3)]
         self.depth = 0
         self.busy: set[int] = set()
@@ -94,13 +112,17 @@ class World:
             *(lambda w=w: self.labour(w) for w in self.workers),
             self.arrive,
             *self.people,
+            *((self.stranger, self.neighbour) if self.strange else ()),
             self.time,
         ]
 
     def _controller(self, number: int) -> Process:
         self.births += 1
         name = f"c{number}.{self.births}"
-        return start(name, self.house, self.broker, self.around, self._hear, leads=self.led)
+        return start(
+            name, self.house, self.broker, self.around, self._hear,
+            leads=self.led, waited=self.ledger.waited.append if self.strange else None,
+        )  # fmt: skip
 
     def _hear(self, record: DecisionRecord, decision: Decision) -> None:
         self.note(f"decision {record.id}: {decision.verdict} - {decision.reason}")
@@ -138,13 +160,17 @@ class World:
         finally:
             self.busy.discard(id(actor))
         if self.depth == 0:
+            self._check_now_and_then()
+
+    def _check_now_and_then(self) -> None:
+        if self.broker.step % self.checked_every == 0:
             self._check()
 
     def _check(self) -> None:
         for process in self.controllers:
             self.ledger.trespasses += process.store.trespasses
             process.store.trespasses.clear()
-        check(self.house.store, self.ledger, self.house.rules)
+        check(self.house.store, self.ledger, self.rules)
 
     def preempt(self) -> None:
         """Between two calls of a port anybody else may get a turn: the person, above all."""
@@ -164,7 +190,7 @@ class World:
         self.depth += 1
         try:
             for _ in range(self.rng.randrange(2, 8)):
-                self.house.wall.advance(timedelta(seconds=seconds / 4))
+                self._pass(timedelta(seconds=seconds / 4))
                 self.step(self.rng.choice(self.actors))
         finally:
             self.depth -= 1
@@ -181,32 +207,47 @@ class World:
         quiet = 0
         for _ in range(rounds):
             self.broker.step += 1
-            before = (self.ledger.decision, self._active())
-            self.house.wall.advance(timedelta(seconds=15))
+            before = (self._head(), self._active())
+            self._pass(timedelta(seconds=15))
             self.house.clock.advance(timedelta(seconds=15))
             for number in range(2):
                 self.control(number)
             for worker in self.workers:
                 self.labour(worker)
-            self._check()
-            same = before == (self.ledger.decision, self._active()) and not self._active()
+            self._check_now_and_then()
+            same = before == (self._head(), self._active()) and not before[1]
             quiet = quiet + 1 if same else 0
             if quiet > 8 and not self._sleep_on():
                 break
-        check_liveness(self.house.store, self.ledger, self.house.rules, self.house.clock.now())
+        check_liveness(self.house.store, self.ledger, self.rules, self.house.clock.now())
 
     def _sleep_on(self) -> bool:
         """Nothing happens any more: go on to the moment for which something was put off, if there is one."""
         with self.house.store.read() as tx:
-            wake = tx.models.state(self.house.rules.model).wake_at
+            wake = tx.models.state(self.rules.model).wake_at
         if wake is None:
             return False
         self.house.clock.set(max(wake, self.house.clock.now()))
         return True
 
+    def _head(self) -> int:
+        with self.house.store.read() as tx:
+            return tx.decisions.head()[0]
+
     def _active(self) -> int:
         with self.house.store.read() as tx:
-            return len(tx.outbox.due("run")) + sum(tx.outbox.depth().values())
+            return len(tx.outbox.due("run")) + orders_waiting(tx)
+
+    def _pass(self, by: timedelta) -> None:
+        """The store's own clock goes on; a server has one of its own."""
+        self.house.wall.advance(by)
+        passes = getattr(self.house.store, "pass_time", None)
+        if passes is not None:
+            passes(by)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.house.store.close()
 
     # --- actors -------------------------------------------------------------------------------------------
 
@@ -323,6 +364,11 @@ class World:
             self.note(f"{signal.key} was brought, and nobody knows whether it is kept")
             self.untold.append((signal, batch))
             return
+        except (IncumbentError, ValueError, TypeError, RecursionError) as refusal:
+            if not signal.key.startswith("stranger"):
+                raise
+            self.note(f"{signal.key} was refused: {type(refusal).__name__}")
+            return
         self.ledger.acknowledged.add(signal.key)
 
     def _tell_again(self) -> None:
@@ -343,7 +389,7 @@ class World:
     ) -> NewSignal:
         return NewSignal(
             key=key,
-            model=self.house.rules.model,
+            model=self.rules.model,
             kind=kind,
             occurred_at=self.house.clock.now(),
             payload=payload,
@@ -363,10 +409,43 @@ class World:
         self.note(f"person: {kind} {payload}")
         self._tell(signal)
 
+    def stranger(self) -> None:
+        """Says anything of any kind, through the doors or past them; now and then very much of one kind at once."""
+        self.files += 1
+        if self.rng.random() < 0.1:
+            return self._flood(self.rng.choice(_FLOODS), self.rng.choice((20, 120)))
+        kind = self.rng.choice(tuple(SignalKind))
+        payload = nonsense_payload(self.rng, kind)
+        signal = self._signal(kind, f"stranger:{self.files}", payload, "person:eve")
+        self.note(f"stranger: {kind}")
+        with behind_the_doors() if self.rng.random() < 0.6 else nullcontext():
+            self._tell(signal)
+        return None
+
+    def _flood(self, kind: SignalKind, count: int) -> None:
+        known = VALID[kind]
+        payload = {name: value for name, value in _SAID.items() if name in known}
+        self.note(f"stranger: {count} times {kind}")
+        keys = [f"stranger:{self.files}:{number}" for number in range(count)]
+        signals = [self._signal(kind, key, payload, "person:eve") for key in keys]
+        try:
+            with self.store.begin() as tx:
+                tx.signals.append(signals, self.house.clock.now())
+        except Unavailable:
+            return
+        self.ledger.acknowledged.update(keys)
+
+    def neighbour(self) -> None:
+        """Wants something of the other model, which is well."""
+        self.files += 1
+        kind = self.rng.choice((SignalKind.HOLD, SignalKind.RELEASE))
+        signal = self._signal(kind, f"neighbour:{self.files}", {"reason": "as ever"}, "person:bo")
+        self._tell(replace(signal, model=QUIET))
+
     def _wish(self) -> tuple[SignalKind | None, dict[str, Any]]:
         with self.store.read() as tx:
-            versions = tx.registry.versions(self.house.rules.model)
-            evaluations = tx.registry.evaluations(self.house.rules.model)
+            versions = tx.registry.versions(self.rules.model)
+            evaluations = tx.registry.evaluations(self.rules.model)
             runs = [r.id for r in tx.runs.find(Query(limit=1000)) if not r.state.ended]
         roll = self.rng.random()
         waiting = [v for v in versions if v.state is VersionState.CHALLENGER]
@@ -393,7 +472,7 @@ class World:
 
     def time(self) -> None:
         """Time passes, sometimes much of it; the decision clock may jump back."""
-        self.house.wall.advance(timedelta(seconds=self.rng.choice((1, 5, 20, 70))))
+        self._pass(timedelta(seconds=self.rng.choice((1, 5, 20, 70))))
         jump = self.rng.choice((1, 5, 60, 600, 3600))
         if self.rng.random() < 0.05:
             jump = self.rng.choice((-3600, 86_400, _YEAR))

@@ -6,7 +6,7 @@ Nothing here replaces a part of ours: the services are the real ones, on the mem
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ from controller.domain.rules import (
 from controller.domain.runs import Run, RunKind, RunState
 from controller.domain.signals import NewSignal, SignalKind
 from controller.policy.triggers import NewDataTrigger
-from controller.ports import ActiveRules, Batch, Query, RunEnd
+from controller.ports import ActiveRules, Batch, Clock, Query, RunEnd
 from controller.service.engine import Engine
 from controller.service.relay_outbox import Relay
 from controller.service.rescue_runs import Rescuer
@@ -114,11 +114,13 @@ class House:
     rules: Policy = field(default_factory=policy)
     given: Any = None
     """Another store to live on. Where there is none it is memory, and tests may look into its tables."""
+    opens: Callable[[Clock], Any] = MemoryStore
+    """Makes the store where none is given; its clock is the house's wall."""
 
     def __post_init__(self) -> None:
         self.clock = SimulatedClock(START)
         self.wall = SimulatedClock(START)
-        self.store: MemoryStore = self.given or MemoryStore(self.wall)
+        self.store: MemoryStore = self.given or self.opens(self.wall)
         self.dispatcher = MemoryDispatcher()
         self.told: list[Decision] = []
         self.policies: dict[str, Policy] = {}

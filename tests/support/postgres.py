@@ -19,11 +19,31 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import Pool, event
 
 START_SECONDS = 30
+
+_POOLED: WeakSet[psycopg.Connection[Any]] = WeakSet()
+
+
+@event.listens_for(Pool, "connect")
+def _remember(connection: Any, _record: object) -> None:
+    if isinstance(connection, psycopg.Connection):
+        _POOLED.add(connection)
+
+
+def _all_closed(port: int, database: str | None = None) -> None:
+    """A store that is left open shows where it is left, not as a warning in whatever test comes after it."""
+    left = [one for one in _POOLED if not one.closed and one.info.port == port]
+    left = [one for one in left if database in {None, one.info.dbname}]
+    names = sorted({one.info.dbname for one in left})
+    for one in left:
+        one.close()
+    assert not left, f"connections to {', '.join(names)} are still open: close their store"
 
 
 class PostgresServer:
@@ -103,8 +123,11 @@ class PostgresServer:
 
     def remove(self) -> None:
         """Stop it at once and delete its data: nobody will read what a clean end would write."""
-        self.stop(signal.SIGQUIT)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            _all_closed(self.port)
+        finally:
+            self.stop(signal.SIGQUIT)
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def dsn(self, database: str) -> str:
         """For psycopg."""
@@ -139,6 +162,7 @@ class PostgresServer:
                 session.execute(_EMPTY)
         if clean:
             self._free.append(database)
+            _all_closed(self.port, database)
         else:
             self.drop(database)
 
@@ -153,6 +177,7 @@ class PostgresServer:
         self._command(
             sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database))
         )
+        _all_closed(self.port, database)
 
     def _command(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:

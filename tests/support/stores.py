@@ -19,11 +19,33 @@ import pytest
 from controller.adapters.memory import MemoryStore, SimulatedClock
 from controller.adapters.sql.schema import migrate
 from controller.adapters.sql.store import SqlStore
-from controller.ports import Store
+from controller.ports import Clock, Store
 from tests.support.postgres import PostgresServer
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 KINDS = ("memory", "sqlite", "postgresql")
+
+
+def set_back(dsn: str, by: timedelta) -> None:
+    """Set back all that PostgreSQL's own clock measures: the same as if its clock had gone on."""
+    with psycopg.connect(dsn) as session:
+        for table, column in (("runs", "lease_until"), ("leases", "until"), ("outbox", "due_at")):
+            where = " WHERE lease_until IS NOT NULL" if table == "runs" else ""
+            session.execute(
+                f"UPDATE {table} SET {column} = {column} - interval '{by}'{where}".encode()
+            )
+
+
+class ServerStore(SqlStore):
+    """A store on PostgreSQL for a simulated world, whose clock it follows."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        super().__init__(url, clock)
+        self._dsn = url
+
+    def pass_time(self, by: timedelta) -> None:
+        """The world's clock went on."""
+        set_back(self._dsn, by)
 
 
 @dataclass
@@ -37,16 +59,10 @@ class Bench:
     _closing: list[Callable[[], None]] = field(default_factory=list)
 
     def pass_time(self, by: timedelta) -> None:
-        """Let the store's own clock go on, without waiting: on PostgreSQL all that it measures is set back."""
+        """Let the store's own clock go on, without waiting."""
         self.clock.advance(by)
         if self.kind == "postgresql":
-            for table, column in (
-                ("runs", "lease_until"),
-                ("leases", "until"),
-                ("outbox", "due_at"),
-            ):
-                where = " WHERE lease_until IS NOT NULL" if table == "runs" else ""
-                self.sql(f"UPDATE {table} SET {column} = {column} - interval '{by}'{where}")
+            set_back(self.dsn, by)
 
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
         """Run plain SQL past our code, as somebody else's program would, and commit."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from controller.adapters.memory.tables import Tables
-from controller.domain.canonical import digest, to_plain
+from controller.domain.canonical import canonical_json, digest
 from controller.domain.errors import Conflict
 from controller.domain.payloads import check_signals
 from controller.domain.signals import (
@@ -43,7 +45,7 @@ class MemorySignals:
             kind=new.kind,
             occurred_at=new.occurred_at,
             received_at=at,
-            payload=to_plain(new.payload),
+            payload=_as_kept(new.payload),
             trigger=new.trigger,
             actor=new.actor,
         )
@@ -129,3 +131,9 @@ class MemorySignals:
             if signal.kind in URGENT if urgent else signal.status is SignalStatus.OPEN:
                 return signal.received_at
         return None
+
+
+def _as_kept(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """As a database gives it back: from its canonical text, whose UTF-8 has no half characters."""
+    kept: dict[str, Any] = json.loads(canonical_json(payload).encode("utf-8", "replace"))
+    return kept

@@ -72,7 +72,7 @@ def is_sqlite(url: URL) -> bool:
 def name_of(url: URL) -> str:
     """How messages call the database: without its password and without options."""
     if is_sqlite(url):
-        return str(url.database)
+        return str(url.database or "in memory")
     port = f":{url.port}" if url.port else ""
     return f"{url.database or '(default)'} on {url.host or 'localhost'}{port}"
 

@@ -57,16 +57,22 @@ def migrate(url: str) -> bool:
 
     Raises Unavailable if it does not answer, ConfigurationError if its tables are newer than this code.
     """
-    parsed = read_url(url)
-    engine = make_engine(parsed)
+    engine = make_engine(read_url(url))
+    try:
+        return bring_up_to_date(engine)
+    finally:
+        engine.dispose()
+
+
+def bring_up_to_date(engine: Engine) -> bool:
+    """The same for a database that an engine reaches."""
+    place = name_of(engine.url)
     try:
         if revision(engine) == HEAD:
             return False
-        return _upgrade(engine, name_of(parsed), sqlite=is_sqlite(parsed))
+        return _upgrade(engine, place, sqlite=is_sqlite(engine.url))
     except SQLAlchemyError as error:
-        raise translate(error, name_of(parsed)) from error
-    finally:
-        engine.dispose()
+        raise translate(error, place) from error
 
 
 def _upgrade(engine: Engine, place: str, *, sqlite: bool) -> bool:

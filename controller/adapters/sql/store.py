@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from controller.adapters.clock import SystemClock
@@ -19,6 +21,7 @@ from controller.adapters.sql.engine import BUSY_SECONDS, is_sqlite, make_engine,
 from controller.adapters.sql.errors import translate
 from controller.adapters.sql.figures import SqlFigures
 from controller.adapters.sql.free import SqlFreeModels
+from controller.adapters.sql.in_memory import memory_engines
 from controller.adapters.sql.journal import SqlJournal, SqlWorkers
 from controller.adapters.sql.leases import SqlLeases
 from controller.adapters.sql.measures import SqlMeasures
@@ -36,7 +39,7 @@ from controller.adapters.sql.schedules import SqlSchedules
 from controller.adapters.sql.session import SqlSession
 from controller.adapters.sql.signals import SqlSignals
 from controller.adapters.sql.sources import SqlHints, SqlSources
-from controller.adapters.sql.turns import turns_at
+from controller.adapters.sql.turns import Turns, turns_at
 from controller.adapters.sql.use import SqlAliases, SqlConsumers, SqlKeeps
 from controller.domain.errors import Unavailable
 from controller.domain.marks import SigningKeys
@@ -83,6 +86,40 @@ class SqlTransaction:
         self.measures = SqlMeasures(session)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Engines:
+    """Who writes, who reads a snapshot, and who looks at one thing; the turns that writers take, and readers."""
+
+    writer: Engine
+    reader: Engine
+    looker: Engine
+    writing: Turns | None = None
+    reading: Turns | None = None
+
+    @staticmethod
+    def of(url: URL) -> Engines:
+        """Those of a database that processes share."""
+        writer = make_engine(url)
+        if is_sqlite(url):
+            # Threads queue in order and without polling; SQLite's own lock is for other processes.
+            turns = turns_at(Path(url.database or ""))
+            reader = make_engine(url, begin="BEGIN", read_only=True)
+            return Engines(writer=writer, reader=reader, looker=reader, writing=turns)
+        # One snapshot for all statements, as SQLite gives it.
+        reader = writer.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        looker = writer.execution_options(isolation_level="AUTOCOMMIT")
+        return Engines(writer=writer, reader=reader, looker=looker)
+
+    @staticmethod
+    def in_memory() -> Engines:
+        """One connection does all: each transaction waits for the one before it."""
+        writer, reader = memory_engines()
+        turns = Turns()
+        return Engines(writer=writer, reader=reader, looker=reader, writing=turns, reading=turns)
+
+
 class SqlStore:
     """A database by URL, which must have been migrated (:func:`controller.adapters.sql.schema.migrate`).
 
@@ -91,53 +128,55 @@ class SqlStore:
     """
 
     def __init__(
-        self, url: str, clock: Clock | None = None, keys: SigningKeys | None = None
+        self, url: str | Engines, clock: Clock | None = None, keys: SigningKeys | None = None
     ) -> None:
-        self._url = read_url(url)
+        self._engines = url if isinstance(url, Engines) else Engines.of(read_url(url))
         self._clock: Clock = clock or SystemClock()
-        self._writer = make_engine(self._url)
-        if is_sqlite(self._url):
-            self._reader = make_engine(self._url, begin="BEGIN", read_only=True)
-            self._looker = self._reader
-        else:
-            # One snapshot for all statements, as SQLite gives it.
-            self._reader = self._writer.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
-            self._looker = self._writer.execution_options(isolation_level="AUTOCOMMIT")
-        self._turns = turns_at(Path(self._url.database or "")) if is_sqlite(self._url) else None
         self._keys = keys
         self._secret = secrets.token_hex(32)
+
+    @classmethod
+    def in_memory(cls, clock: Clock | None = None, keys: SigningKeys | None = None) -> SqlStore:
+        """A migrated SQLite database that only this object has, for simulations and tests; it ends with it."""
+        return cls(Engines.in_memory(), clock, keys)
 
     @property
     def place(self) -> str:
         """The database's name for messages, without its password."""
-        return name_of(self._url)
+        return name_of(self._engines.writer.url)
 
     @contextmanager
     def begin(self) -> Iterator[SqlTransaction]:
-        if self._turns is None:
-            with self._transaction(self._writer, writes=True) as transaction:
-                yield transaction
-            return
-        # Threads queue here, in order and without polling; SQLite's own lock is for other processes.
-        if not self._turns.acquire(BUSY_SECONDS):
-            raise Unavailable(f"The database {self.place} is locked by another thread.")
-        try:
-            with self._transaction(self._writer, writes=True) as transaction:
-                yield transaction
-        finally:
-            self._turns.release()
+        with (
+            self._turn(self._engines.writing),
+            self._transaction(self._engines.writer, writes=True) as transaction,
+        ):
+            yield transaction
 
     @contextmanager
     def read(self, *, snapshot: bool = True) -> Iterator[SqlTransaction]:
-        engine = self._reader if snapshot else self._looker
-        with self._transaction(engine, writes=False) as transaction:
+        engine = self._engines.reader if snapshot else self._engines.looker
+        with (
+            self._turn(self._engines.reading),
+            self._transaction(engine, writes=False) as transaction,
+        ):
             yield transaction
 
     def close(self) -> None:
-        self._writer.dispose()
-        self._reader.dispose()
+        self._engines.writer.dispose()
+        self._engines.reader.dispose()
+
+    @contextmanager
+    def _turn(self, turns: Turns | None) -> Iterator[None]:
+        if turns is None:
+            yield
+            return
+        if not turns.acquire(BUSY_SECONDS):
+            raise Unavailable(f"The database {self.place} is locked by another thread.")
+        try:
+            yield
+        finally:
+            turns.release()
 
     @contextmanager
     def _transaction(self, engine: Engine, *, writes: bool) -> Iterator[SqlTransaction]:

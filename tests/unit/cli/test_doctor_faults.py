@@ -118,7 +118,7 @@ class Site:
 
     def sql(self, statement: str) -> None:
         assert isinstance(self.store, SqlStore)
-        with self.store._writer.begin() as connection:
+        with self.store._engines.writer.begin() as connection:
             connection.exec_driver_sql(statement)
 
     def doctor(self) -> tuple[int, dict[str, str]]:
