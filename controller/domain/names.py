@@ -20,6 +20,11 @@ LONGEST_ACTOR: Final = 200
 
 _ALIKE: Final = frozenset({"LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "CHEROKEE", "COPTIC"})
 """Alphabets whose letters look like each other's."""
+_LOOKS_LIKE: Final = str.maketrans(
+    # Cyrillic, Greek, digits; upper-case letters count as their lower-case ones do.
+    "авекмнорстухіјѕԁһԛԝӏαβεζηικμνορτυχ01",
+    "abekmhopctyxijsdhqwlabezhikmvoptyxol",
+)
 _MODEL = re.compile(MODEL_NAME)
 _ACTOR = re.compile(ACTOR)
 
@@ -45,6 +50,11 @@ def check_actor(actor: str) -> str:
             hint="Write person:NAME; a name has ASCII letters, digits and `.`, `_`, `@`, `+`, `-`.",
         )
     return actor
+
+
+def lookalike(name: str) -> str:
+    """One spelling of all names that a reader takes for ``name``: without case, in Latin letters where they look so."""
+    return unicodedata.normalize("NFKC", name).casefold().translate(_LOOKS_LIKE)
 
 
 def is_one_alphabet(name: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from controller.domain.names import lookalike
 from controller.domain.rules import Approval
 from controller.domain.snapshot import ApprovalView
 from controller.policy.phrase import count, format_duration, listing
@@ -86,14 +87,22 @@ def standing(
 
 
 def asked_for(actor: str, behalf: str, asked: Collection[str]) -> str:
-    """Which of the two, who approves or in whose place, caused the training; empty if neither did."""
-    return next((name for name in (actor, behalf) if name and name in asked), "")
+    """Which of the two, who approves or in whose place, caused the training; empty if neither did.
+
+    Somebody whose name looks like that of who did may be the same person, and is taken for them.
+    """
+    alike = set(map(lookalike, asked))
+    return next((name for name in (actor, behalf) if name and lookalike(name) in alike), "")
 
 
 def agreed(words: Iterable[ApprovalView], asked: Collection[str] = ()) -> int:
-    """How many different people agree, for how many different people: a delegation makes nobody count twice."""
+    """How many different people agree, for how many different people: a delegation makes nobody count twice.
+
+    Two whose names look the same are one, for nobody who reads them could tell.
+    """
     given = standing(words, asked)
-    return min(len({w.actor for w in given}), len({w.behalf or w.actor for w in given}))
+    people = {lookalike(word.actor) for word in given}
+    return min(len(people), len({lookalike(word.behalf or word.actor) for word in given}))
 
 
 def escalated(words: Iterable[ApprovalView]) -> bool:

@@ -24,7 +24,7 @@ from controller.policy.aliases import tidy
 from controller.policy.context import DecisionContext, ReasonResult, earliest
 from controller.policy.reasons.registry import AT_REST, REASONS
 
-CODE = "7"
+CODE = "8"
 """Version of the deciding code; raised whenever the same snapshot and rules could be decided otherwise."""
 
 _KEPT_IN_AUDIT = (RegisterVersion, RecordEvaluation, RecordFigure, Notify)

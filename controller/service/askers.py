@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from controller.domain.runs import Run
+from controller.domain.signals import Signal, SignalKind
 from controller.ports import Transaction
 
 
@@ -16,14 +17,20 @@ def askers(tx: Transaction, model: str, version: int) -> frozenset[str]:
 
 
 def _actors(tx: Transaction, run: Run) -> Iterator[str]:
-    """Who sent the signals that caused this run, and those that caused the runs it tries again."""
+    """Who sent the signals that caused this run, and those that caused the runs that it follows from."""
     waiting, seen = [run.id], {run.id}
     while waiting:
         found = tx.runs.get(waiting.pop())
         numbers = [n for cause in found.spec.causes for n in cause.signals] if found else []
         for signal in filter(None, map(tx.signals.get, numbers)):
             yield signal.actor
-            before = signal.payload.get("retry_of")
-            if isinstance(before, str) and before not in seen:
+            before = _run_before(signal)
+            if before and before not in seen:
                 seen.add(before)
                 waiting.append(before)
+
+
+def _run_before(signal: Signal) -> str:
+    """The run that the signal tries again or tells the end of; empty where there is none."""
+    name = signal.payload.get("run" if signal.kind is SignalKind.RUN_FINISHED else "retry_of")
+    return name if isinstance(name, str) else ""

@@ -18,7 +18,7 @@ from controller.domain.payloads import EXACT
 from controller.domain.rules import Policy
 from controller.domain.runs import Run, RunKind
 from controller.domain.signals import NewSignal, Signal, SignalKind
-from controller.policy.approvals import deciders, standing
+from controller.policy.approvals import asked_for, deciders, standing
 from controller.ports import Transaction
 from controller.service.access import Person
 from controller.service.askers import askers
@@ -117,7 +117,8 @@ def in_place_of(tx: Transaction, person: Person, word: Command, parse: Parse) ->
     if not wanted or wanted & {*person.groups}:
         return ""
     asked = askers(tx, word.model, word.version)
-    found = (a for a, groups in person.stands_for.items() if wanted & {*groups} and a not in asked)
+    stands = ((a, wanted & {*groups}) for a, groups in person.stands_for.items())
+    found = (a for a, groups in stands if groups and not asked_for(a, "", asked))
     return next(found, "")
 
 
@@ -143,7 +144,7 @@ def _approve(tx: Transaction, person: Person, word: Command) -> dict[str, Any]:
         raise NotFound(f"There is no evidence about {word.model} v{number} to approve.")
     if word.evidence is None:
         raise UserError("An approval names the digest of the evidence that was seen.")
-    if person.actor in askers(tx, word.model, number):
+    if asked_for(person.actor, "", askers(tx, word.model, number)):
         raise Forbidden(
             f"You asked for v{number} yourself; somebody else has to approve it.",
             hint="An approver is never the one who asked.",

@@ -112,7 +112,7 @@ def test_a_hold_stops_the_time_of_who_passed():
     assert words(house) == ["request"]
     house.signal(SignalKind.HOLD, actor=ANA, reason="an audit")
     *_, rests = house.tick()
-    assert "rests until a person releases it" in rests.reason
+    assert "is on hold until a person releases it" in rests.reason
     assert channels(rests) == []
     house.clock.advance(9 * DAY)
     assert house.tick() == []

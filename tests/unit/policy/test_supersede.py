@@ -146,7 +146,7 @@ def test_what_was_approved_during_a_hold_goes_first_when_it_is_released():
     say(house, ANA)
     house.signal(SignalKind.HOLD, actor=CARL, reason="an audit")
     house.tick()
-    assert "automatic promotion rests" in say(house, BEN)
+    assert "automatic promotion is on hold" in say(house, BEN)
     arrive(house, "mar")
     house.clock.advance(timedelta(days=30))
     house.tick()

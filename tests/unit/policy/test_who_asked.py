@@ -147,3 +147,43 @@ def test_what_counts(actor: str, behalf: str, counted: int):
     word = ApprovalView(version=2, actor=actor, agrees=True, evidence="e", at=at, behalf=behalf)
     assert agreed([word], {ANA}) == counted == len(standing([word], {ANA}))
     assert agreed([word]) == 1
+
+
+ALIKE = [
+    pytest.param("person:ana", "person:Ana", id="another case"),
+    pytest.param("person:copa", "person:\u0441\u043e\u0440\u0430", id="a name in Cyrillic"),
+    pytest.param("person:tom", "person:\u03c4\u03bf\u03bc", id="a name in Greek"),
+    pytest.param("person:leo", "person:le0", id="a digit"),
+    pytest.param("person:ana", "person:\uff41na", id="another width"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), ALIKE)
+def test_two_who_look_the_same_are_one(one: str, other: str):
+    at = datetime(2013, 1, 1, tzinfo=UTC)
+    words = [
+        ApprovalView(version=2, actor=actor, agrees=True, evidence="e", at=at)
+        for actor in (one, other)
+    ]
+    assert (agreed(words), agreed(words[1:], {one}), agreed(words[:1], {other})) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(("one", "other"), ALIKE)
+def test_who_looks_like_who_asked_cannot_approve(one: str, other: str):
+    house = start()
+    house.signal(SignalKind.MANUAL, actor=one, reason="please")
+    house.work(UNDECIDED)
+    assert f"failed: the approval of {other} does not count: {other} asked for v2" in say(
+        house, other
+    )
+    assert house.champion == 1
+    say(house, "person:dora")
+    assert house.champion == 2
+
+
+def test_names_that_only_share_letters_are_two():
+    at = datetime(2013, 1, 1, tzinfo=UTC)
+    pairs = [("person:ana", "person:anna"), ("person:ben", "person:\u0431\u0435\u043d")]
+    for pair in pairs:
+        words = [ApprovalView(version=2, actor=a, agrees=True, evidence="e", at=at) for a in pair]
+        assert agreed(words) == 2

@@ -24,7 +24,7 @@ OTHERWISE: dict[str, dict[int, str]] = {
     # People were asked without a record of it, so while v2 waits the present code asks before it does anything else;
     # who was approved was sent away by a newer one (10); an approval's time began with the challenger's (11, 15).
     "5": dict.fromkeys((2, 3, 5, 13), WORDS) | dict.fromkeys((6, 7, 8, 9, 10, 11, 15), "actions"),
-    "7": {},
+    "8": {},
 }
 """By the engine version that decided: the decisions that the present one takes otherwise, and where."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from controller.domain.versions import Version, VersionState
 from controller.entrypoints.api.context import AppContext
-from controller.policy.approvals import standing
+from controller.policy.approvals import asked_for, standing
 from controller.ports import Transaction
 from controller.service.access import Person
 from controller.service.askers import askers
@@ -67,7 +67,7 @@ def _about_challenger(
         why = "There is no evidence yet."
     if not why and seen != present:
         why = "The evidence has changed since this decision; approve on the newer one."
-    if not why and person.actor in askers(tx, challenger.model, number):
+    if not why and asked_for(person.actor, "", askers(tx, challenger.model, number)):
         why = "You asked for this training; somebody else has to approve it."
     said = [
         w
