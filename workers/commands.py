@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from workers.searching import Fitted, Parts
     from workers.snapshot import Split
 
+_MOST_METRICS = 1 << 20
+"""Bytes of metrics.json."""
 STORED = "model.stored"
 """The file in the run folder that becomes the version's artifact."""
 
@@ -133,11 +135,14 @@ def _found_model(folder: Path) -> Path:
 
 
 def _found_metrics(folder: Path, events: EventPipe) -> dict[str, float]:
+    file = folder / "metrics.json"
     try:
-        held = json.loads((folder / "metrics.json").read_text())
+        if file.stat().st_size > _MOST_METRICS:
+            raise Failure(f"metrics.json has more than {_MOST_METRICS:,} bytes.")
+        held = json.loads(file.read_text())
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Failure(f"metrics.json cannot be read: {error}.") from error
     if not isinstance(held, dict):
         raise Failure("metrics.json must hold one object of names and numbers.")

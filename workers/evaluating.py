@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from controller.domain.metrics import PredictionType, find_metric
 from controller.domain.runs import RunState
 from controller.domain.versions import Version
 from controller.ports import RunEnd
+from controller.ports.documents import read_document
 from workers.failure import Failure
 from workers.jobs import Candidate
 from workers.steps import RunSteps
@@ -126,8 +126,7 @@ def candidate_of(steps: RunSteps, role: str, version: Version) -> Candidate:
     problem = ""
     try:
         artifacts.fetch(version.digest, target)
-        if version.lineage:
-            lineage = json.loads(artifacts.read_bytes(version.lineage))
+        lineage = read_document(artifacts, version.lineage)
     except IncumbentError as error:
         problem = error.sentence().rstrip(".")
     return Candidate(

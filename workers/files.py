@@ -52,6 +52,7 @@ def _told(path: Path) -> Iterator[None]:
         pa.ArrowInvalid,
         pa.ArrowIOError,
         pa.ArrowNotImplementedError,
+        MemoryError,
         EOFError,
         gzip.BadGzipFile,
     ) as error:

@@ -13,6 +13,7 @@ the package mlflow where that is installed beside the worker; a scikit-learn mod
 from __future__ import annotations
 
 import importlib
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from workers.contract import TrainingRun
 
 _MOST_FILES = 10_000
+_MOST_DESCRIBED = 1 << 18
+"""Bytes of an MLmodel; of a longer one the rest is not read."""
 _SECONDS = 60.0
 _PICKLES = frozenset({"cloudpickle", "pickle"})
 
@@ -64,13 +67,14 @@ def train(run: TrainingRun) -> None:
         server = MlflowServer(wanted.server, token, _SECONDS)
         below = _below(server, wanted)
         target = run.folder / "from-mlflow"
-        files = sorted(_files(server, below))
+        files = dict(sorted(_files(server, below)))
         if "MLmodel" not in files:
             raise Failure(
                 f"{wanted.model} version {wanted.version} at {wanted.server} has no file MLmodel."
             )
-        for done, name in enumerate(files, 1):
-            _fetch(server, f"{below}/{name}", target / name)
+        room = _room(sum(size or 0 for size in files.values()), run.folder)
+        for done, (name, size) in enumerate(files.items(), 1):
+            _fetch(server, f"{below}/{name}", target / name, room if size is None else size)
             run.progress(done, len(files))
     except IncumbentError as error:
         raise Failure(error.sentence()) from error
@@ -89,7 +93,11 @@ def load_model(path: Path) -> Any:
 def _without_mlflow(path: Path) -> Any:
     import yaml
 
-    held = yaml.safe_load((path / "MLmodel").read_text(encoding="utf-8"))
+    try:
+        with (path / "MLmodel").open("rb") as stream:
+            held = yaml.safe_load(stream.read(_MOST_DESCRIBED).decode())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise Failure(f"its file MLmodel cannot be read ({type(error).__name__}).") from None
     flavors = held.get("flavors") if isinstance(held, dict) else None
     known = flavors if isinstance(flavors, dict) else {}
     ours = known.get("sklearn") or {}
@@ -123,8 +131,8 @@ def _below(server: MlflowServer, wanted: _Wanted) -> str:
     return parts.path.strip("/")
 
 
-def _files(server: MlflowServer, below: str) -> Iterator[str]:
-    """Every file below a folder, by its path within it."""
+def _files(server: MlflowServer, below: str) -> Iterator[tuple[str, int | None]]:
+    """Every file below a folder, by its path within it, with its size in bytes where that is said."""
     waiting, seen = [""], 0
     while waiting:
         folder = waiting.pop()
@@ -137,11 +145,34 @@ def _files(server: MlflowServer, below: str) -> Iterator[str]:
             if entry.get("is_dir"):
                 waiting.append(path)
             else:
-                yield path
+                yield path, _size(entry, path)
 
 
-def _fetch(server: MlflowServer, source: str, target: Path) -> None:
+def _size(entry: Mapping[str, Any], path: str) -> int | None:
+    """MLflow's JSON may write 64 bits as text."""
+    if entry.get("file_size") is None:
+        return None
+    said = str(entry["file_size"])
+    if not said.isdecimal() or len(said) > 15:
+        raise Failure(f"the server lists {path!r} with the size {said[:40]!r}.")
+    return int(said)
+
+
+def _room(wanted: int, folder: Path) -> int:
+    """Bytes that are free; Failure if the files need more."""
+    free = shutil.disk_usage(folder).free
+    if wanted > free:
+        raise Failure(f"the model's files have {wanted:,} bytes, and {free:,} are free.")
+    return free
+
+
+def _fetch(server: MlflowServer, source: str, target: Path, size: int) -> None:
+    """No more than ``size`` bytes: what was packed on its way may unpack to terabytes."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    came = 0
     with target.open("wb") as file:
         for part in server.download(source):
+            came += len(part)
+            if came > size:
+                raise Failure(f"the server sends more of {target.name} than {size:,} bytes.")
             file.write(part)

@@ -16,6 +16,8 @@ from controller.domain.errors import IntegrityError
 from controller.domain.runs import RunSpec
 from controller.ports import Batch
 
+MOST_ANSWER = 64 << 20
+"""Bytes of what a child answers; user code runs in the child, and may write anything there."""
 Task = Literal["train", "prepare", "predict", "judge", "profile", "since", "decay", "skew"]
 
 
@@ -74,9 +76,12 @@ def write_answer(folder: Path, answer: Mapping[str, Any]) -> None:
 
 def read_answer(folder: Path) -> Mapping[str, Any] | None:
     """From ``answer.json``; None if the child wrote none, or nothing that can be read."""
+    file = folder / "answer.json"
     try:
-        answer = json.loads((folder / "answer.json").read_bytes())
-    except (OSError, ValueError):
+        if file.stat().st_size > MOST_ANSWER:
+            return None
+        answer = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
 

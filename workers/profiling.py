@@ -13,6 +13,7 @@ from typing import Any
 
 from controller.domain.runs import Run, RunKind, RunState
 from controller.ports import Batch, Query, RunEnd
+from controller.ports.documents import read_document
 from workers.failure import Failure
 from workers.steps import RunSteps
 from workers.windows import window_of
@@ -89,8 +90,7 @@ def known_reference(steps: RunSteps, through: int) -> Mapping[str, Any] | None:
     for run in _earlier(steps, kinds):
         digest = run.result.get("reference")
         if run.result.get("reference_through") == through and isinstance(digest, str):
-            found: Mapping[str, Any] = json.loads(steps.place.artifacts.read_bytes(digest))
-            return found
+            return read_document(steps.place.artifacts, digest)
     return None
 
 
@@ -128,7 +128,7 @@ def _window(
         digest = run.result.get("profiles")
         if not isinstance(digest, str) or not wanted - set(kept):
             continue
-        for number, profile in json.loads(steps.place.artifacts.read_bytes(digest)).items():
+        for number, profile in read_document(steps.place.artifacts, digest).items():
             if int(number) in wanted:
                 kept.setdefault(int(number), profile)
     return {

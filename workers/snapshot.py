@@ -102,7 +102,9 @@ def _fetch(batch: Batch, folder: Path) -> Path:
     target = folder / f"{batch.sequence}-{batch.uri.rpartition('/')[2]}"
     try:
         with fsspec.open(batch.uri, "rb") as source, target.open("wb") as copy:
-            while chunk := source.read(1 << 20):
+            left = batch.size
+            while left >= 0 and (chunk := source.read(1 << 20)):
+                left -= len(chunk)  # one piece too many is enough for the sizes to differ
                 copy.write(chunk)
     except FileNotFoundError as error:
         raise Failure(f"{batch.uri} is gone: restore it, or quarantine its batch.") from error

@@ -126,7 +126,7 @@ class _Watch:
         if len(self.events) > _LONGEST_EVENT:
             self.events = b""
         for line in lines:
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 event = json.loads(line)
                 if isinstance(event, dict):
                     self.listeners.on_event(event)

@@ -37,8 +37,18 @@ def _csv(path: Path) -> Iterator[dict[str, Any]]:
 def _parquet(path: Path) -> Iterator[dict[str, Any]]:
     import duckdb
 
-    from controller.adapters.sources.formats import bounded, connect_reader, literal_path
+    from controller.adapters.sources.formats import (
+        bounded,
+        check_whole,
+        connect_reader,
+        literal_path,
+    )
+    from controller.adapters.sources.limits import Unreadable
 
+    try:
+        check_whole(path, "parquet", path.name)
+    except Unreadable as error:
+        raise UserError(f"{path} is no Parquet file: {error}.") from None
     with connect_reader() as connection:
         try:
             with bounded(connection):

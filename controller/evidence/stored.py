@@ -29,6 +29,8 @@ from controller.evidence.scored import PLUGIN, Scored, ScoredSide, all_evidence
 STORED_FORMAT = 1
 _FACTS = b"incumbent"
 _SLICE = "slice_"
+MOST_CELLS = 200_000_000
+"""Rows times columns; a file of a kilobyte may say that it has billions."""
 
 
 def write_scored(
@@ -67,12 +69,32 @@ def write_scored(
 
 
 def read_scored(content: bytes) -> Scored:
-    """The rows and facts of a stored file; IntegrityError if it is none."""
+    """The rows and facts of a stored file; IntegrityError if it is none, or holds more than a holdout does.
+
+    Whoever could write the artifact wrote every byte of it, so it may have any shape.
+    """
     try:
-        table = pq.read_table(io.BytesIO(content))
-        facts = json.loads((table.schema.metadata or {})[_FACTS])
-    except (pa.ArrowInvalid, KeyError, ValueError) as error:
+        with pq.ParquetFile(io.BytesIO(content)) as file:
+            _check_cells(file.metadata)
+            table = file.read()
+        return _scored(table)
+    except (pa.ArrowException, MemoryError, RecursionError, OSError) as error:
         raise IntegrityError(f"the stored predictions cannot be read: {error}.") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise IntegrityError(
+            f"the stored predictions are not what a worker stores: {error}."
+        ) from error
+
+
+def _check_cells(said: pq.FileMetaData) -> None:
+    if not 0 <= said.num_rows * said.num_columns <= MOST_CELLS:
+        raise IntegrityError(
+            f"the stored predictions name {said.num_rows:,} rows of {said.num_columns:,} columns, which no holdout has."
+        )
+
+
+def _scored(table: pa.Table) -> Scored:
+    facts = json.loads((table.schema.metadata or {})[_FACTS])
     if facts.get("format") != STORED_FORMAT:
         raise IntegrityError(
             f"the stored predictions have the format {facts.get('format')}; this version reads {STORED_FORMAT}."

@@ -82,7 +82,7 @@ def read_anchors(lines: Iterable[str]) -> list[Anchor]:
         try:
             body: dict[str, Any] = json.loads(line)
             found.append(Anchor(**body))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise IntegrityError(f"Line {number} is no anchor.") from error
     return found
 

@@ -1,27 +1,13 @@
-"""The JSON documents that workers store as artifacts: lineages, reports, profiles.
-
-Workers wrote them, after user code ran there: what is no mapping says nothing, and never breaks whoever reads it.
-"""
+"""The JSON documents that workers store as artifacts, for views that show what is known without them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from controller.domain.errors import IncumbentError
 from controller.ports import ArtifactStore
-
-
-def read_document(artifacts: ArtifactStore, digest: str | None) -> dict[str, Any]:
-    """The document; empty where none is named, or the bytes are no JSON object. The store's errors pass through."""
-    if not digest:
-        return {}
-    try:
-        found = json.loads(artifacts.read_bytes(digest))
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+from controller.ports.documents import read_document
 
 
 def document_if_there(artifacts: ArtifactStore | None, digest: object) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import os
 import struct
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 
 from controller.adapters import series_files
 from controller.adapters.series_files import read_series
-from controller.adapters.sources import formats, limits
+from controller.adapters.sources import formats, limits, parquet_footer
 from controller.adapters.sources.files import FileSource
 from controller.domain.errors import UserError
 
@@ -77,21 +78,37 @@ def boasting() -> bytes:
 
 
 MANY = limits.MOST_COLUMNS + 1
+LONG = 4_000_000
+"""Parts of a list, for which a reader makes room before the first: gigabytes, and no allocator refuses them."""
 BOMBS = {
     "rows.parquet": counted(1 << 62),
     "negative.parquet": counted(-5),
-    "list.parquet": footer(VERSION + b"\x19\xfc" + number(2**31 - 1) + ROOT),
+    "list.parquet": footer(VERSION + b"\x19\xfc" + number(LONG) + ROOT),
     "groups.parquet": footer(
         VERSION + b"\x19\x2c" + ROOT + LEAF + b"\x16" + signed(1) + b"\x19\xfc" + number(2**31 - 1)
+    ),
+    "chunks.parquet": footer(
+        VERSION
+        + b"\x19\x2c"
+        + ROOT
+        + LEAF
+        + b"\x16"
+        + signed(1)
+        + b"\x19\x1c\x19\xfc"
+        + number(LONG)
+        + b"\0" * LONG
     ),
     "string.parquet": footer(VERSION + b"\x19\x2c\x48" + number(2**31 - 1) + b"root"),
     "deep.parquet": footer(VERSION + b"\x19\xfc" + number(100_000) + DEEPER * 100_000),
     "nested.parquet": footer(b"\x1c" * 1_000_000),
     "columns.parquet": parquet(pa.table({f"c{i}": [1] for i in range(MANY)})),
     "rows.arrow": boasting(),
-    "zeros.csv.gz": gzip.compress(b"t\n", mtime=0) + gzip.compress(bytes(1 << 20), mtime=0) * 1000,
+    "zeros.csv.gz": gzip.compress(b"t\n", mtime=0) + gzip.compress(bytes(1 << 20), mtime=0) * 100,
     "lines.csv.gz": gzip.compress(b"t\n" + b"2020-01-01\n" * 100_000, mtime=0) * 200,
     "columns.csv": b"t," * MANY + b"\n" + b"1," * MANY + b"\n",
+    "names.jsonl": b"{" + b",".join(b'"n%d":1' % i for i in range(20_000)) + b"}\n",
+    "names.json": b"[{" + b",".join(b'"n%d":1' % i for i in range(20_000)) + b"}]",
+    "row.jsonl": b'{"t":"' + b"y" * limits.MOST_ROW + b'"}\n',
     "open.jsonl": b'{"t":' + b"[" * 1_000_000 + b"\n",
 }
 LOOK = """
@@ -171,3 +188,27 @@ def test_a_series_without_end_is_one_sentence(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "s.parquet").write_bytes(BOMBS["rows.parquet"])
     with pytest.raises(UserError):
         read_series(tmp_path / "s.parquet")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    content=st.binary(max_size=200)
+    | st.builds(lambda a, b: a + b, st.just(VERSION + ROOT), st.binary(max_size=50))
+)
+def test_any_bytes_are_a_footer_or_one_sentence(content: bytes):
+    with suppress(limits.Unreadable):
+        parquet_footer.check_footer(content)
+
+
+@given(columns=st.integers(1, 30), groups=st.integers(1, 4), nested=st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_the_footer_of_a_table_is_walked_to_its_end(columns: int, groups: int, *, nested: bool):
+    value: object = {"a": [1, 2], "b": "x"} if nested else 1.5
+    table = pa.table({f"c{i}": [value] * groups for i in range(columns)})
+    sink = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata({"k": "v"}), sink, row_group_size=1)
+    content = sink.getvalue()
+    (size,) = struct.unpack("<I", content[-8:-4])
+    walk = parquet_footer._Walk(content[-8 - size : -8])
+    walk.struct(0)
+    assert walk._at == size

@@ -78,10 +78,29 @@ def _restore_sqlite(url: URL, copy: Path) -> None:
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.restoring")
-    shutil.copyfile(copy, partial)
-    with partial.open("rb") as written:
-        os.fsync(written.fileno())
-    partial.rename(target)
+    try:
+        shutil.copyfile(copy, partial)
+        _check_sqlite(partial, copy)
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        partial.rename(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _check_sqlite(file: Path, name: Path) -> None:
+    """IntegrityError unless the file is a whole database; the checksum beside it is the word of who wrote both."""
+    if not file.stat().st_size:  # which SQLite takes for a database without tables
+        raise IntegrityError(f"{name} is empty; nothing was restored.")
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)
+        ) as copy:
+            found = copy.execute("PRAGMA quick_check").fetchone()[0]
+    except sqlite3.Error as error:
+        raise IntegrityError(f"{name} is no database: {error}; nothing was restored.") from None
+    if found != "ok":
+        raise IntegrityError(f"{name} is not whole: {found}; nothing was restored.")
 
 
 def _dump_postgres(url: URL, folder: Path) -> Path:

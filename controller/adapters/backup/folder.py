@@ -12,12 +12,15 @@ from pathlib import Path
 
 from controller import __version__
 from controller.adapters.backup.database import dump, put_back
+from controller.domain.codec import load_value
 from controller.domain.errors import Conflict, IntegrityError, NotFound, UserError
 from controller.ports import ArtifactStore
 
 BACKUP_FORMAT = 1
 MANIFEST, ARTIFACTS = "manifest.json", "artifacts"
 _HEX = 64
+_LARGEST_MANIFEST = 1 << 16
+"""Bytes; what is longer is cut, and so is none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,8 +96,9 @@ def read_manifest(source: Path) -> Manifest:
     if not file.is_file():
         raise NotFound(f"{source} is no backup: it has no {MANIFEST}.")
     try:
-        held = Manifest(**json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError):
+        with file.open("rb") as stream:
+            held = load_value(Manifest, stream.read(_LARGEST_MANIFEST))
+    except IntegrityError:
         raise UserError(f"{file} cannot be read.") from None
     if held.format != BACKUP_FORMAT or Path(held.database).name != held.database:
         raise UserError(f"{file} is of format {held.format}, this code reads {BACKUP_FORMAT}.")

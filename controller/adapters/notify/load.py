@@ -130,7 +130,7 @@ def _read(file: Path) -> _File:
         raise ConfigurationError(
             f"INCUMBENT_NOTIFY names {file}, which cannot be read: {error.strerror}."
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigurationError(f"{file} is no TOML: {error}.") from None
     except ValidationError as error:
         first = error.errors()[0]

@@ -24,11 +24,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from controller.adapters.sources import arrow_footer
+from controller.adapters.sources import arrow_footer, json_rows, parquet_footer
 from controller.adapters.sources.limits import (
     LONGEST,
+    MOST_FOOTER,
+    MOST_ROW,
     Unreadable,
     check_columns,
     check_rows,
@@ -112,6 +114,10 @@ def _check_parquet(stream: BinaryIO) -> None:
     footer = int.from_bytes(tail[:4], "little")
     if size < 12 or tail[4:] != b"PAR1" or footer + 12 > size:
         raise Unreadable("its Parquet footer is missing, so it was cut or is still being written")
+    if footer > MOST_FOOTER:
+        raise Unreadable(f"its footer has {footer:,} bytes, at most {MOST_FOOTER:,} are read")
+    stream.seek(size - 8 - footer)
+    parquet_footer.check_footer(stream.read(footer))
 
 
 def _first_byte(stream: BinaryIO) -> bytes:
@@ -230,11 +236,18 @@ def _reader(path: Path, kind: str, name: str) -> tuple[str, list[str]]:
     if kind == "parquet":
         return "read_parquet(?)", [place]
     if kind == "jsonl":
-        return "read_json(?, maximum_object_size=16777216)", [place]
+        with _opened(path, name) as stream:
+            json_rows.check_width(stream)
+        return f"read_json(?, maximum_object_size={MOST_ROW})", [place]
     return "read_csv(?, header=true, quote='\"', escape='\"', delim=?)", [
         place,
         delimiter_of(path, name),
     ]
+
+
+def _opened(path: Path, name: str) -> BinaryIO:
+    """The text of a file, unpacked where it is packed."""
+    return cast("BinaryIO", (gzip.open if name.lower().endswith(".gz") else open)(path, "rb"))
 
 
 def literal_path(path: Path) -> str:
@@ -247,8 +260,7 @@ def delimiter_of(path: Path, name: str) -> str:
     """The sign among ``, ; tab |`` that the first line has most of; left to DuckDB, ragged lines pass as one column."""
     if ".tsv" in name.lower():
         return "\t"
-    opening = gzip.open if name.lower().endswith(".gz") else open
-    with opening(path, "rb") as stream:
+    with _opened(path, name) as stream:
         line = stream.readline(1 << 20)
     if not line.strip():
         raise Unreadable("its first line names no columns")

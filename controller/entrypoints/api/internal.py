@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Path, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from controller import __version__
 from controller.domain import codec
@@ -94,8 +94,9 @@ def output(app_context: Context, person: Caller, run: str) -> Response:
         wait = "it has not ended" if not found.state.ended else "it wrote none, or it was lost"
         raise NotFound(f"There is no output of {run}: {wait}.")
     headers = {"content-disposition": 'attachment; filename="output.txt"'}
-    return Response(
-        app_context.artifacts.read_bytes(digest),
+    app_context.artifacts.size(digest)  # not found is said before the first byte
+    return StreamingResponse(  # what a worker names may be a model, larger than this process
+        app_context.artifacts.stream(digest),
         media_type="application/octet-stream",
         headers=headers,
     )

@@ -222,8 +222,9 @@ def _read(path: Path | None, repository: Path | None) -> str:
     if path is not None:
         try:
             return path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise UserError(f"{path} cannot be read: {error.strerror}.") from None
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is no text"
+            raise UserError(f"{path} cannot be read: {why}.") from None
     return _git(repository, "log", "--format=%N", f"--notes={_NOTES}")
 
 

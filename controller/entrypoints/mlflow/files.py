@@ -17,7 +17,7 @@ from controller.domain.catalog import CatalogVersion
 from controller.domain.errors import NotFound
 from controller.entrypoints.api.context import AppContext
 from controller.ports import ArtifactStore
-from controller.service.documents import read_document
+from controller.ports.documents import read_document
 from controller.service.mlflow.folder import ARTIFACT, Described, small_files
 
 

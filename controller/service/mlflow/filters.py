@@ -192,7 +192,7 @@ def read_token(token: str, search: CatalogSearch, order: Sequence[Ordering]) -> 
         said = json.loads(base64.urlsafe_b64decode(token.encode()))
         values, of = list(said["after"]), said["of"]
         after = tuple(_read(v, one.field) for v, one in zip(values, order, strict=True))
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error):
         raise UserError("Invalid page token.", hint="Begin the search again without one.") from None
     if of != _fingerprint(search):
         raise UserError(

@@ -8,8 +8,8 @@ from pathlib import Path
 from controller.domain.errors import NotFound
 from controller.domain.versions import Version
 from controller.ports import ArtifactStore
+from controller.ports.documents import read_document
 from controller.ports.publication import NewRemote
-from controller.service.documents import read_document
 from controller.service.mlflow.folder import ARTIFACT, Described, small_files
 from controller.service.mlflow.publish import linked
 

@@ -252,6 +252,12 @@ WRONG = {
         {"page_token": "xyz"},
         "Invalid page token",
     ),
+    "a token that is nested without end": (
+        "GET",
+        "registered-models/search",
+        {"page_token": base64.urlsafe_b64encode(b"[" * 20_000).decode()},
+        "Invalid page token",
+    ),
     "a name with a slash": ("POST", "registered-models/create", {"name": "a/b"}, "cannot contain"),
     "a long key": (
         "POST",

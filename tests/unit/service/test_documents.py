@@ -6,7 +6,9 @@ import pytest
 
 from controller.adapters.memory.artifacts import MemoryArtifacts
 from controller.domain.errors import NotFound
-from controller.service.documents import document_if_there, mapping_part, read_document
+from controller.ports import documents
+from controller.ports.documents import read_document
+from controller.service.documents import document_if_there, mapping_part
 from controller.service.mlflow.folder import Described, small_files
 from tests.support.makers import AT
 
@@ -20,10 +22,17 @@ def test_a_document_is_read():
     assert document_if_there(artifacts, digest) == {"seed": 7}
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"7", b"\xff\xfe"], ids=repr)
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"7", b"\xff\xfe", b"[" * 100_000])
 def test_what_is_no_mapping_says_nothing(content: bytes):
     artifacts = MemoryArtifacts()
     assert read_document(artifacts, artifacts.put_bytes(content)) == {}
+
+
+def test_what_is_larger_than_a_document_is_not_read(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(documents, "MOST_DOCUMENT", 5)
+    artifacts = MemoryArtifacts()
+    monkeypatch.setattr(artifacts, "read_bytes", lambda _: pytest.fail("it was read"))
+    assert read_document(artifacts, artifacts.put_bytes(b'{"seed": 7}')) == {}
 
 
 def test_what_is_gone_is_told_only_to_who_needs_it():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import cloudpickle
 import pytest
 
 from workers.failure import Failure
-from workers.from_mlflow import _below, _files, _Wanted, load_model
+from workers.from_mlflow import _below, _fetch, _files, _room, _Wanted, load_model
 
 
 class Server:
@@ -33,7 +34,7 @@ WANTED = _Wanted(server="mlflow://x", model="toy", version=7)
 
 
 def files(listed: dict[str, list[dict[str, Any]]]) -> list[str]:
-    return sorted(_files(Server(listed=listed), "0/r/m"))  # type: ignore[arg-type]
+    return sorted(name for name, _ in _files(Server(listed=listed), "0/r/m"))  # type: ignore[arg-type]
 
 
 def test_folders_are_followed():
@@ -59,6 +60,32 @@ def test_a_folder_that_holds_itself_ends():
 
     with pytest.raises(Failure, match="among the model's files"):
         list(_files(Endless(), ""))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [-1, "a", 10**18, [], True])
+def test_a_size_that_is_none_is_refused(size: object):
+    with pytest.raises(Failure, match="with the size"):
+        files({"0/r/m": [{"path": "MLmodel", "file_size": size}]})
+
+
+def test_more_bytes_than_are_listed_are_refused_at_once(tmp_path: Path):
+    taken: list[int] = []
+
+    class Vast(Server):
+        def download(self, path: str) -> Iterator[bytes]:
+            for number in range(1000):
+                taken.append(number)
+                yield bytes(10)
+
+    with pytest.raises(Failure, match="more of x than 25 bytes"):
+        _fetch(Vast(), "m/x", tmp_path / "x", 25)  # type: ignore[arg-type]
+    assert len(taken) == 3
+    assert (tmp_path / "x").stat().st_size <= 25
+
+
+def test_a_model_larger_than_the_disk_is_refused_before_it_comes(tmp_path: Path):
+    with pytest.raises(Failure, match="are free"):
+        _room(1 << 60, tmp_path)
 
 
 def test_files_behind_the_proxy_are_found():
