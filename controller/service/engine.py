@@ -22,6 +22,7 @@ from controller.service.apply import apply_decision
 from controller.service.backpressure import OUTBOX, has_room_for_notices, must_fit
 from controller.service.narrow import MOST_TRIES, Narrowing, sentence_of
 from controller.service.snapshots import take_snapshot
+from controller.service.turns import TURN, TURNS, Tick, Turns
 from controller.service.views import ALL, View
 
 log = logging.getLogger(__name__)
@@ -37,8 +38,6 @@ _MODEL_LEASE = timedelta(seconds=30)
 _BACK_OFF = timedelta(seconds=30)
 _REFUSALS = 5
 """Conflicts in a row after which it is no race any more: something in the inbox contradicts what is stored."""
-_STEPS = 100
-"""Decisions for one model in one tick; a guard against a policy that would keep the loop to itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,41 +76,48 @@ class Engine:
         self._config = config or EngineConfig()
         self._decided = decided
         self._policies: dict[str, tuple[str, Policy]] = {}
-        self._last: datetime | None = None
+        self._turns = Turns(store, self._config.batch)
         self._refused: dict[str, int] = {}
 
     def run_once(self) -> EngineReport:
         """Decide for every model that has something open, until each has nothing more to say."""
-        now = self._clock.now()
-        with self._store.read() as tx:
-            due = tx.models.due(now, self._config.batch)
-            if self._last is None or now < self._last:
-                # At the start, and when the clock went back, what was put off was put off by another clock.
-                asleep = [s.model for s in tx.models.all() if s.wake_at is not None]
-                due = list(dict.fromkeys([*due, *asleep]))
-        self._last = now
-        decisions = conflicts = poisoned = 0
-        for model in due:
-            try:
-                decisions += self._decide_until_idle(model, now)
-                self._refused.pop(model, None)
-            except Conflict as conflict:
-                conflicts += 1
-                decisions += self._meet_again(model, conflict, now)
-            except Full as full:
-                self._rest(model, full, now)
-            except Unavailable:
-                raise  # the database's trouble is no model's fault: the next tick tries all again
-            except Exception as error:  # noqa: BLE001 - one poisoned model must stop no other
-                poisoned += 1
-                decisions += self._isolate(model, error, now)
+        tick = Tick(now=self._clock.now())
+        models = self._turns.first(tick.now)
+        for _ in range(TURNS):
+            for model in models:
+                self._give_turn(model, tick)
+            models = self._turns.following(tick)
         return EngineReport(
-            models=len(due), decisions=decisions, conflicts=conflicts, poisoned=poisoned
-        )
+            models=len(tick.served), decisions=tick.decisions,
+            conflicts=tick.conflicts, poisoned=tick.poisoned,
+        )  # fmt: skip
+
+    def _give_turn(self, model: str, tick: Tick) -> None:
+        """Let one model decide; what goes wrong with it is its own."""
+        self._turns.begin(model, tick)
+        try:
+            self._turns.end(model, tick, self._decide_until_idle(model, tick.now))
+            self._refused.pop(model, None)
+        except Conflict as conflict:
+            tick.conflicts += 1
+            tick.decisions += self._meet_again(model, conflict, tick.now)
+        except Full as full:
+            self._rest(model, full, tick.now)
+        except Unavailable:
+            raise  # the database's trouble is no model's fault: the next tick tries all again
+        except Exception as error:  # noqa: BLE001 - one poisoned model must stop no other
+            tick.poisoned += 1
+            tick.decisions += self._isolate(model, error, tick.now)
 
     def decide_until_idle(self, model: str) -> int:
         """Decide for one model until nothing changes; how many decisions were written."""
-        return self._decide_until_idle(model, self._clock.now())
+        now, written = self._clock.now(), 0
+        for _ in range(TURNS):
+            decided = self._decide_until_idle(model, now)
+            written += decided
+            if decided < TURN:
+                break
+        return written
 
     # --- what cannot be decided ---------------------------------------------------------------------------------
 
@@ -261,12 +267,12 @@ class Engine:
 
     def _decide_until_idle(self, model: str, now: datetime) -> int:
         try:
-            for step in range(_STEPS):
+            for step in range(TURN):
                 if not self._decide_once(model, ALL, now):
                     return step
         except _AtRestError as rest:
             return self._decide_urgent(model, rest.why, now)
-        return _STEPS
+        return TURN
 
     def _decide_once(self, model: str, view: View, now: datetime) -> bool:
         with self._store.begin() as tx:

@@ -5,22 +5,25 @@ from __future__ import annotations
 from controller.domain.decisions import Action, MoveVersion, Outcome, Result, Verdict
 from controller.domain.run_kinds import run_work
 from controller.domain.runs import RunKind
-from controller.domain.signals import Signal, SignalKind, SignalStatus
+from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
 from controller.domain.versions import VERSION_MOVES, VersionState
 from controller.policy.context import DecisionContext, ReasonResult, answer_all
+from controller.policy.phrase import count
 from controller.policy.reasons.base import Reason
 
 _NEWS = (SignalKind.SCHEMA_CHANGED, SignalKind.QUARANTINED, SignalKind.FOREIGN_MOVE)
+_TOLD = 3
+"""How many different sentences one decision repeats; each signal's answer has its own."""
 
 
 def report(context: DecisionContext) -> ReasonResult | None:
-    """The oldest failed run, else the oldest piece of news."""
+    """The oldest failed run, else all news of the oldest one's kind: nothing follows from them but a sentence."""
     failed = context.signals(SignalKind.RUN_FAILED)
     if failed:
         return _failed(context, failed[0])
     news = context.signals(*_NEWS)
     if news:
-        return _news(context, news[0])
+        return _news(context, tuple(one for one in news if one.kind is news[0].kind))
     return None
 
 
@@ -66,16 +69,23 @@ def _failed(context: DecisionContext, signal: Signal) -> ReasonResult:
     )
 
 
-def _news(context: DecisionContext, signal: Signal) -> ReasonResult:
-    said = signal.payload.get("sentence") or signal.kind.value.replace("_", " ")
-    sentence = f"{said}; {context.seat_stays}"
+def _news(context: DecisionContext, signals: tuple[Signal, ...]) -> ReasonResult:
+    kind = signals[0].kind.value
+    said = {one.id: str(one.payload.get("sentence") or kind.replace("_", " ")) for one in signals}
+    different = list(dict.fromkeys(said.values()))
+    more = f"; and {count(len(different) - _TOLD, 'other')}" if len(different) > _TOLD else ""
+    sentence = f"{'; '.join(different[:_TOLD])}{more}; {context.seat_stays}"
+    values = signals[0].payload if len(signals) == 1 else {"signals": list(said)}
     return ReasonResult(
-        node=Outcome(
-            name=signal.kind.value, result=Result.DONE, sentence=sentence, values=signal.payload
-        ),
+        node=Outcome(name=kind, result=Result.DONE, sentence=sentence, values=values),
         verdict=Verdict.NONE,
-        actions=context.notices(signal.kind.value, sentence),
-        answers=answer_all((signal,), SignalStatus.HANDLED, sentence),
+        actions=context.notices(kind, sentence),
+        answers=tuple(
+            SignalAnswer(
+                signal=number, status=SignalStatus.HANDLED, reason=f"{told}; {context.seat_stays}"
+            )
+            for number, told in said.items()
+        ),
     )
 
 
