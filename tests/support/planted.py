@@ -219,7 +219,7 @@ def open_all(folder: Path) -> dict[str, object]:
     """Each content at each place, in a folder of its own."""
     os.chdir(folder)
     contents = {name: make() for name, make in CONTENTS.items()}
-    said = []
+    said: list[dict[str, object]] = []
     for place, opens in PLACES.items():
         for name, content in contents.items():
             corner = folder / "corner" / "inner"
