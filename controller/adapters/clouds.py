@@ -140,7 +140,7 @@ def refused_by_cloud(error: Exception, name: str, action: str) -> Unavailable | 
         if extra in {"gcs", "azure"} and (status == 404 or isinstance(cause, FileNotFoundError)):
             return Unavailable(
                 f"cannot {action} at {name}: there is no {word} {bucket!r}, or these credentials may not see it.",
-                hint=f"Make the {word} first, or mend the address; nothing here makes one.",
+                hint=f"Create the {word} first, or correct the address; nothing here creates one.",
             )
     return None
 

@@ -98,7 +98,9 @@ class Relay:
             delay = min(timedelta(seconds=2 ** min(letter.attempts, 6)), _LONGEST_BACK_OFF)
             with self._store.begin() as tx:
                 tx.outbox.postpone(letter.id, delay, str(error))
-            log.warning("no doorbell", extra={"action": "ring", "run": run.id, "why": str(error)})
+            log.warning(
+                "message not sent", extra={"action": "ring", "run": run.id, "why": str(error)}
+            )
             return False
         reach("relay-rang")
         with self._store.begin() as tx:

@@ -77,7 +77,7 @@ class Rescuer:
         if jumped > 0:
             self._patient_until = now + self._config.lease
             log.warning(
-                "the clock jumped ahead: workers get a lease's time to speak up",
+                "the clock jumped ahead: workers get a lease's time to report",
                 extra={"action": "clock_jumped", "seconds": round(jumped)},
             )
         return now < self._patient_until

@@ -11,7 +11,7 @@ _INTRODUCTION = f"""\
 {MADE}
 
 `decide` asks these reasons about a model, in this order. The first that wants to act decides, and the others wait until
-the next look at the model. Each that has something to say stands in the decision's tree, whether it acts or not.
+the next look at the model. Each that has something to say is part of the decision's tree, whether it acts or not.
 """
 
 
@@ -28,5 +28,5 @@ def reasons_page() -> str:
         for at, reason in enumerate(REASONS, start=1)
     ]
     head = ("", "reason", "what it does, and why it is asked there", "verdicts", "at rest")
-    note = "*At rest*: it is asked of a model that rests in error, too.\n"
+    note = "*When stopped*: it is also asked about a model that is stopped by an error.\n"
     return "\n".join([_INTRODUCTION, *table(head, rows), note])

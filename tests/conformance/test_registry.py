@@ -233,7 +233,7 @@ def test_the_seat_is_left_before_it_is_taken(store: Store):
         enter(tx, 1)
         enter(tx, 2)
         seat(tx, 1)
-    with pytest.raises(Conflict, match="has not left the seat"), store.begin() as tx:
+    with pytest.raises(Conflict, match="is still champion"), store.begin() as tx:
         action = SetChampion(version=2, generation=1, previous=1, reason="It won.")
         tx.registry.seat(MODEL, action, decision=1, at=AT)
 

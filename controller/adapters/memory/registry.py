@@ -66,7 +66,7 @@ class MemoryRegistry:
     ) -> None:
         check_move(action.before, action.after)
         if action.after is VersionState.CHAMPION:
-            raise IllegalTransition("A version becomes champion by taking the seat, not by a move.")
+            raise IllegalTransition("A version becomes champion by a promotion, not by a move.")
         version = self._get(model, action.version)
         if version.state is not action.before:
             raise Conflict(f"{model} v{version.number} is {version.state}, not {action.before}.")
@@ -89,7 +89,7 @@ class MemoryRegistry:
             state.champion is not None
             and self._get(model, state.champion).state is VersionState.CHAMPION
         ):
-            raise Conflict(f"{model} v{state.champion} has not left the seat; move it first.")
+            raise Conflict(f"{model} v{state.champion} is still champion; move it first.")
         generation = state.generation + 1
         self._models.replace(replace(state, champion=version.number, generation=generation))
         self._change(

@@ -118,7 +118,7 @@ class SqlRegistry:
     ) -> None:
         check_move(action.before, action.after)
         if action.after is VersionState.CHAMPION:
-            raise IllegalTransition("A version becomes champion by taking the seat, not by a move.")
+            raise IllegalTransition("A version becomes champion by a promotion, not by a move.")
         leaves = action.before is VersionState.CHAMPION
         if leaves and self._models.champion(model) == action.version:
             # The move is written when the next one sits down; without one the transaction cannot end.
@@ -150,7 +150,7 @@ class SqlRegistry:
         check_move(VersionState(seen.state), VersionState.CHAMPION)
         leaving = self._session.leaving.pop(model, None)
         if action.previous is not None and leaving is None:
-            raise Conflict(f"{model} v{action.previous} has not left the seat; move it first.")
+            raise Conflict(f"{model} v{action.previous} is still champion; move it first.")
         if leaving is not None and leaving.action.version != action.previous:
             raise Conflict(f"{model} v{leaving.action.version} is not champion.")
         self._session.execute(

@@ -287,7 +287,7 @@ def version_document(version: Version, metrics: Mapping[str, float]) -> dict[str
 def list_reigns(
     request: Request, app_context: Context, person: Caller, model: str, limit: Limit = 100
 ) -> list[dict[str, Any]]:
-    """Reigns, newest first."""
+    """Newest first."""
     with app_context.store.read() as tx:
         _known(tx, model)
         found: list[dict[str, Any]] = to_plain(tx.registry.history(model, limit))

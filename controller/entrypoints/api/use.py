@@ -86,7 +86,7 @@ async def champion(
     lease: LeaseQuery = None,
     request_key: RequestKey = None,
 ) -> Response:
-    """Its ETag follows the seat's generation: asking again with If-None-Match costs one SELECT and no body.
+    """Its ETag changes with each change of champion: a request with If-None-Match costs one SELECT and no body.
 
     During a rollout `rollout` names the challenger and its share of the requests.
     """

@@ -35,7 +35,7 @@ HOME = Path(".incumbent/demo")
     help="Instead: promote a bad champion on purpose, and watch it being rolled back.",
 )
 def demo(home: Path, months: int, rollback: bool) -> None:
-    """Play the year 2013: each month's flights arrive, a model trains, and must win the seat.
+    """Play the year 2013: each month's flights arrive, a model trains, and must beat the champion.
 
     Controller, worker, broker and database are those of `incumbent up`; only the dates are simulated. Takes about two
     minutes, and ends by itself.

@@ -166,7 +166,7 @@ def _next(outlook: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[s
         yield from _node(node, document, 0)
     yield f"now: {outlook['sentence']}"
     if outlook["wake_at"]:
-        yield f"looked at again at {outlook['wake_at'][:16].replace('T', ' ')} UTC without any news"
+        yield f"checked again at {outlook['wake_at'][:16].replace('T', ' ')} UTC without any news"
 
 
 def _record(document: Mapping[str, Any]) -> Iterator[str]:

@@ -244,7 +244,7 @@ def look_at_messages(session: CliSession) -> Iterator[DoctorFinding]:
             sentence=f"to {row.channel} ({row.address}) did not arrive: {row.last_error}",
             hint="It is tried until it arrives."
             if row.state.goes_on
-            else f"`incumbent notify again {row.id}` once it is mended.",
+            else f"`incumbent notify again {row.id}` once it is fixed.",
         )
 
 

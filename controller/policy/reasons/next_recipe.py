@@ -97,7 +97,7 @@ def _pace(trials: tuple[Trial, ...]) -> timedelta:
 NEXT_RECIPE = Reason(
     key="next_recipe",
     doc="Gives another recipe its turn, where this one is shown to bring nothing worth its cost.",
-    rank="a recipe that brings nothing makes way before it is trained again",
+    rank="a recipe that brings nothing is replaced before it is trained again",
     verdicts=frozenset({Verdict.NONE}),
     at_rest=False,
     evaluate=next_recipe,

@@ -1,4 +1,4 @@
-"""Profile: new data are looked at before they are believed. A batch that breaks its expectations is quarantined.
+"""Profile: new data are checked before they are used. A batch that breaks its expectations is quarantined.
 
 A finished profile is also the reading that the drift triggers wait for, so its signal stays until ``train`` has
 judged it.
@@ -131,7 +131,7 @@ def _let_in(context: DecisionContext, signal: Signal) -> ReasonResult:
 PROFILE = Reason(
     key="profile",
     doc="Has new data profiled, and quarantines or releases a batch.",
-    rank="new data are looked at before they are believed",
+    rank="new data are checked before they are used",
     verdicts=frozenset({Verdict.NONE}),
     at_rest=False,
     evaluate=profile,

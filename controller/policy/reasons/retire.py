@@ -149,7 +149,7 @@ def _done(
 RETIRE = Reason(
     key="retire",
     doc="Deprecates and archives superseded versions, as the policy says.",
-    rank="then what has left the seat is tidied up",
+    rank="then earlier champions are deprecated and archived",
     verdicts=frozenset({Verdict.ARCHIVE, Verdict.DEPRECATE, Verdict.NONE}),
     at_rest=False,
     evaluate=retire,

@@ -372,7 +372,7 @@ def _refused(
 
 ROLL_BACK = Reason(
     key="roll_back",
-    doc="Gives the seat back to an earlier champion, where a person asks or a condition of `rollback.when` holds.",
+    doc="Makes an earlier version champion again, if a person asks for it or a condition of `rollback.when` holds.",
     rank="a bad champion harms now",
     verdicts=frozenset({Verdict.NONE, Verdict.ROLLBACK}),
     at_rest=True,

@@ -243,7 +243,7 @@ class Publisher:
             if back is None or back.number != target:
                 raise Conflict(
                     f"Somebody else wrote the alias champion of {model} at {self._team.place} at the same time.",
-                    hint="It is looked at again.",
+                    hint="It is checked again.",
                 )
             moved = 1
         if view.row.generation != view.state.generation or moved:

@@ -194,7 +194,7 @@ def test_an_archived_version_is_never_promoted(app_context: Desk):
 def test_the_way_back_is_not_archived(app_context: Desk):
     app_context.run("deprecate", MODEL, "3", *WHY)
     said = app_context.run("archive", MODEL, "3", *WHY, code=4).stderr
-    assert "rollback_target: it is who a rollback would seat" in said
+    assert "rollback_target: a rollback would restore it" in said
 
 
 def test_a_version_on_hold_stays(app_context: Desk):
