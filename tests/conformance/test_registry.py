@@ -242,7 +242,7 @@ def test_the_seat_is_never_left_empty(store: Store):
     with store.begin() as tx:
         enter(tx, 1)
         seat(tx, 1)
-    with pytest.raises(Conflict, match="seat another version"), store.begin() as tx:
+    with pytest.raises(Conflict, match="promote another version"), store.begin() as tx:
         move(tx, 1, S.CHAMPION, S.SUPERSEDED)
     with store.read() as tx:
         assert [v.state for v in tx.registry.versions(MODEL)] == [S.CHAMPION]
