@@ -27,6 +27,6 @@ def reasons_page() -> str:
         )
         for at, reason in enumerate(REASONS, start=1)
     ]
-    head = ("", "reason", "what it does, and why it is asked there", "verdicts", "at rest")
+    head = ("", "reason", "what it does, and why it is asked there", "verdicts", "when stopped")
     note = "*When stopped*: it is also asked about a model that is stopped by an error.\n"
     return "\n".join([_INTRODUCTION, *table(head, rows), note])
