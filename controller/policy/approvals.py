@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from controller.domain.durations import format_duration
 from controller.domain.names import lookalike
 from controller.domain.rules import Approval
 from controller.domain.snapshot import ApprovalView
-from controller.policy.phrase import count, format_duration, listing
+from controller.policy.phrase import count, listing
 
 _SYSTEM_WORDS = frozenset({"request", "cancel_request", "escalate"})
 """What the system books itself; everything else a person said."""

@@ -13,6 +13,7 @@ from controller.domain.decisions import (
     TurnRecipe,
     Verdict,
 )
+from controller.domain.durations import format_duration
 from controller.domain.signals import SignalAnswer, SignalStatus
 from controller.domain.versions import VersionState, VersionView
 from controller.policy import approval_requests
@@ -29,7 +30,7 @@ from controller.policy.challenger_verdict import (
     undecided,
 )
 from controller.policy.context import DecisionContext, ReasonResult, answer_all, earliest
-from controller.policy.phrase import count, format_duration, format_time_utc, listing
+from controller.policy.phrase import count, format_time_utc, listing
 from controller.policy.rollout import RolloutStage, advance, next_stage, stage_progress
 
 

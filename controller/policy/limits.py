@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from controller.domain.durations import format_duration
 from controller.domain.runs import RunKind, RunState, RunView
 from controller.domain.signals import SignalKind
 from controller.policy.context import DecisionContext
-from controller.policy.phrase import count, format_duration, format_time_utc
+from controller.policy.phrase import count, format_time_utc
 from controller.policy.reasons.profile import unchecked
 
 _DAY = timedelta(days=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from controller.domain.rules import Margin
 
@@ -29,17 +29,6 @@ def format_time_utc(at: datetime) -> str:
     """``2013-02-01 00:00 UTC``; seconds only where they are not zero."""
     utc = at.astimezone(UTC)
     return utc.strftime("%Y-%m-%d %H:%M:%S UTC" if utc.second else "%Y-%m-%d %H:%M UTC")
-
-
-def format_duration(span: timedelta) -> str:
-    """``6h``, ``2d``, ``1h30m``; zero is ``0s``."""
-    seconds = int(span.total_seconds())
-    parts = []
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"
 
 
 def listing(names: Sequence[str], word: str = "and") -> str:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller.domain.decisions import AdvanceRollout
+from controller.domain.durations import format_duration
 from controller.domain.rules import RolloutStep
 from controller.domain.versions import VersionView
 from controller.policy.context import DecisionContext
-from controller.policy.phrase import format_duration, format_time_utc, percent
+from controller.policy.phrase import format_time_utc, percent
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

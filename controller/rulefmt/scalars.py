@@ -7,7 +7,6 @@ things. Here none of them is guessed: each is named with the spelling that every
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from decimal import Decimal
 
 SAFE_NUMBER = re.compile(
@@ -17,10 +16,6 @@ SAFE_NUMBER = re.compile(
 _BOOLEANS = re.compile(r"(?:yes|no|on|off|true|false)", re.IGNORECASE)
 _TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
-_DURATION = re.compile(r"(?:[0-9]+[wdhms])+")
-_DURATION_PART = re.compile(r"([0-9]+)([wdhms])")
-_UNIT_SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_LONGEST = timedelta(days=36_500)
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT]i?B)")
 _SIZE_UNITS = {
     **{f"{p}iB": 1024**n for n, p in enumerate("KMGT", start=1)},
@@ -111,28 +106,6 @@ def read_number(text: str) -> int | float | None:
     if len(text) > _MOST_DIGITS or not SAFE_NUMBER.fullmatch(text):
         return None
     return float(text) if any(c in text for c in ".eE") else int(text)
-
-
-def read_duration(text: str) -> timedelta | None:
-    """``1h30m`` as a timedelta; None for anything else, or beyond a hundred years. Units: w d h m s."""
-    if len(text) > _MOST_DIGITS or not _DURATION.fullmatch(text):
-        return None
-    parts = _DURATION_PART.findall(text)
-    units = [unit for _, unit in parts]
-    if units != sorted(set(units), key="wdhms".index):
-        return None
-    seconds = sum(int(count) * _UNIT_SECONDS[unit] for count, unit in parts)
-    return timedelta(seconds=seconds) if seconds <= _LONGEST.total_seconds() else None
-
-
-def duration_text(value: timedelta) -> str:
-    """A timedelta in the format's own spelling: ``1h30m``; the inverse of :func:`read_duration`."""
-    rest, parts = int(value.total_seconds()), []
-    for unit, seconds in _UNIT_SECONDS.items():
-        count, rest = divmod(rest, seconds)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"
 
 
 def percentage(text: str) -> float | None:

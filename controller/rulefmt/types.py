@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Protocol
 
+from controller.domain.durations import parse_duration
 from controller.rulefmt import scalars
 from controller.rulefmt.cron import cron_problem
 from controller.rulefmt.nodes import Node
@@ -256,7 +257,7 @@ class Duration:
         wanted = "a duration such as 45s, 1h30m, 2d or 1w"
         if node.kind != "scalar":
             return _wrong(node, where, wanted, problems)
-        value = scalars.read_duration(node.text)
+        value = parse_duration(node.text)
         if value is None:
             if _trapped(node, where, problems):
                 return BAD
@@ -327,7 +328,7 @@ class Hold:
         match = re.fullmatch(r"([1-9][0-9]{0,2}) of ([1-9][0-9]{0,2}) batches", node.text)
         if match and int(match[1]) <= int(match[2]):
             return int(match[1]), int(match[2])
-        value = scalars.read_duration(node.text)
+        value = parse_duration(node.text)
         if value:
             return value
         if _trapped(node, where, problems):

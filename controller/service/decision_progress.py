@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controller.domain.decisions import DecisionRecord, Verdict
+from controller.domain.durations import format_duration
 from controller.domain.rules import Policy
 from controller.domain.signals import SignalKind
 from controller.domain.versions import Reign, VersionFact, VersionState
 from controller.policy.approvals import agreed, said_by_people, standing
-from controller.policy.phrase import count, format_duration
+from controller.policy.phrase import count
 from controller.policy.triggers import WATCHED_SIGNALS
 from controller.ports import Query, Transaction
 from controller.service.askers import askers

@@ -7,7 +7,6 @@ fails visibly in the delivery log, the template makes way for the standard one.
 from __future__ import annotations
 
 import os
-import re
 import stat
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -24,12 +23,11 @@ from controller.adapters.notify.people import AppriseSender
 from controller.adapters.notify.plugin import PluginSender
 from controller.adapters.notify.webhook import WebhookSender
 from controller.adapters.plugins import PluginGroup, find_plugin
+from controller.domain.durations import parse_duration
 from controller.domain.errors import ConfigurationError, IncumbentError
 from controller.domain.notices import ChannelRules, QuietHours, Template
 from controller.ports import Message, Sender
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_SPAN = re.compile(r"(\d+)\s*([smhd])")
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -45,10 +43,10 @@ class NotifyPlan:
 
 
 def _span(value: Any) -> timedelta:
-    found = _SPAN.fullmatch(str(value).strip())
+    found = parse_duration(str(value).strip())
     if found is None:
         raise ValueError(f"{value!r} is no span of time; write 30s, 5m, 4h or 3d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return found
 
 
 def _zone(value: str) -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -17,6 +17,7 @@ import click
 
 from controller.adapters.memory.clock import SystemClock
 from controller.domain.canonical import to_plain
+from controller.domain.durations import parse_duration
 from controller.domain.errors import NotFound, PolicyInvalid, UserError
 from controller.domain.names import check_model_name
 from controller.domain.payloads import INTEGER
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_SPAN = re.compile(r"(\d+)\s*([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @dataclass
@@ -280,17 +278,17 @@ def parse_when(text: str | None, now: datetime) -> datetime | None:
     """`2013-02-01`, `2013-02-01T06:00+01:00` or an age like `36h` or `7d`, as a time in UTC; UserError otherwise."""
     if text is None:
         return None
-    age = _SPAN.fullmatch(text.strip())
-    if age:
-        return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
+    age = parse_duration(text.strip())
+    if age is not None:
+        return now - age
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise UserError(
             f"{text!r} is no time.",
             hint="Write 2013-02-01, 2013-02-01T06:00Z, or an age like 36h or 7d.",
         ) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 _VERSION = re.compile(r"[0-9]{1,10}")

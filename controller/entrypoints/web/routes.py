@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -17,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from controller import __version__
 from controller.domain.canonical import to_plain
 from controller.domain.errors import NotFound
+from controller.domain.payloads import is_in_range
 from controller.domain.signals import SignalKind, SignalStatus
 from controller.entrypoints.api.context import AppContext, Context
 from controller.entrypoints.drift_html import fragment
@@ -359,11 +361,12 @@ def audit_page(request: Request, app_context: Context, session: Visitor) -> Resp
 def _moment(text: str) -> tuple[datetime | None, str]:
     if not text:
         return None, ""
-    try:
+    with suppress(ValueError):
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None, f"{text!r} is no time; write 2013-02-01 or 2013-02-01T06:00Z."
-    return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment), ""
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        if is_in_range(moment):
+            return moment, ""
+    return None, f"{text[:60]!r} is no time; write 2013-02-01 or 2013-02-01T06:00Z."
 
 
 def _seats(tx: Any, at: datetime) -> list[dict[str, Any]]:

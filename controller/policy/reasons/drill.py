@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from controller.domain.decisions import Outcome, Result, Verdict
+from controller.domain.durations import format_duration
 from controller.domain.runs import Cause, RunKind
 from controller.domain.signals import SignalKind
 from controller.policy.context import DecisionContext, ReasonResult
-from controller.policy.phrase import format_duration
 from controller.policy.reasons.base import Reason
 from controller.policy.reasons.roll_back import target_of
 from controller.policy.run_orders import order_verification

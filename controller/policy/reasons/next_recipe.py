@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from controller.domain.decisions import Outcome, Result, TurnRecipe, Verdict
+from controller.domain.durations import format_duration
 from controller.domain.rules import Unimproving
 from controller.domain.snapshot import Trial
 from controller.policy.context import DecisionContext, ReasonResult
-from controller.policy.phrase import count, format_duration, format_time_utc, percent
+from controller.policy.phrase import count, format_time_utc, percent
 from controller.policy.reasons.base import Reason
 from controller.policy.run_orders import recipe_in_turn
 from controller.policy.unimproving import RetrainingProgress, mean_gain_bound, stretched

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import get_args
 
 from controller.domain.decisions import Action, Outcome, PlaceHold, Result, SettleMove, Verdict
+from controller.domain.durations import format_duration
 from controller.domain.publication import SETTLED_MOST, SETTLED_WINDOW, Settlement
 from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
 from controller.domain.snapshot import MoveView
 from controller.domain.versions import VersionView
 from controller.policy.context import DecisionContext, ReasonResult, answer_all
 from controller.policy.decide_challenger import seat_winner
-from controller.policy.phrase import count, format_duration
+from controller.policy.phrase import count
 from controller.policy.reasons.base import Reason
 
 _SETTING = "INCUMBENT_REGISTRY_DRIFT"

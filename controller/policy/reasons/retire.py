@@ -16,11 +16,12 @@ from controller.domain.decisions import (
     SetSunset,
     Verdict,
 )
+from controller.domain.durations import format_duration
 from controller.domain.rules import Deprecate
 from controller.domain.versions import VersionState, VersionView
 from controller.policy.context import DecisionContext, ReasonResult, earliest
 from controller.policy.needs import CONSUMERS, needs, served_consumers, stops_archiving
-from controller.policy.phrase import format_duration, format_time_utc, listing
+from controller.policy.phrase import format_time_utc, listing
 from controller.policy.reasons.base import Reason
 
 

@@ -19,12 +19,12 @@ from controller.domain.decisions import (
     SetChampion,
     Verdict,
 )
+from controller.domain.durations import format_duration
 from controller.domain.runs import Cause, RunKind, RunState, RunView
 from controller.domain.signals import Signal, SignalAnswer, SignalKind, SignalStatus
 from controller.domain.versions import SEATED_BEFORE, VersionState, VersionView
 from controller.policy.context import DecisionContext, ReasonResult, answer_all
 from controller.policy.decayed import decay_figures
-from controller.policy.phrase import format_duration
 from controller.policy.reasons.base import Reason
 from controller.policy.run_orders import order_verification
 from controller.policy.watch import describe_condition, nothing_bad, reading_node, readings, unasked

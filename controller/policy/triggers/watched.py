@@ -9,11 +9,12 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from controller.domain.decisions import Result
+from controller.domain.durations import format_duration
 from controller.domain.rules import Trigger
 from controller.domain.signals import Signal
 from controller.policy.context import DecisionContext
 from controller.policy.keys import PolicyKey
-from controller.policy.phrase import format_duration, format_time_utc
+from controller.policy.phrase import format_time_utc
 from controller.policy.triggers.base import Place, TriggerKind, TriggerVerdict
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from controller.domain.durations import format_duration
 from controller.domain.metrics import find_metric
 from controller.domain.rules import Gate, Policy
 from controller.policy.planning import difference_seen, paired_rows_needed
 from controller.rulefmt.lints.shape import Hit, Lint
-from controller.rulefmt.scalars import duration_text
 
 RELATIVE_SPREAD = 0.5
 """Assumed spread of paired differences of a mean of losses, as a share of the metric. `plan` knows the real one."""
@@ -20,8 +20,8 @@ def _overlap(policy: Policy) -> Iterator[Hit]:
     holdout, window, line = policy.data.holdout, policy.train.window, policy.data.line
     if holdout.last and window and window <= holdout.last:
         message = (
-            f"the training window of {duration_text(window)} lies inside of the holdout's last "
-            f"{duration_text(holdout.last)}"
+            f"the training window of {format_duration(window)} lies inside of the holdout's last "
+            f"{format_duration(holdout.last)}"
         )
         yield Hit(policy.train.line, message, "make `train.window` longer than `data.holdout.last`")
     if policy.data.time and holdout.by == "rows":

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from controller.domain.drift import DriftMetric
+from controller.domain.durations import format_duration
 from controller.domain.rules import Policy
 from controller.policy.triggers import (
     DecayTrigger,
@@ -18,7 +19,6 @@ from controller.policy.triggers import (
 )
 from controller.rulefmt.cron import cron_trigger
 from controller.rulefmt.lints.shape import Hit, Lint
-from controller.rulefmt.scalars import duration_text
 
 _CEILINGS = {
     DriftMetric.JENSEN_SHANNON.value: math.sqrt(math.log(2)),  # a distance in nats
@@ -90,7 +90,7 @@ def _cooldown_outlasts(policy: Policy) -> Iterator[Hit]:
         interval = _interval(trigger)
         if interval is not None and cooldown > interval:
             message = (
-                f"the cooldown of {duration_text(cooldown)} is longer than the {duration_text(interval)} "
+                f"the cooldown of {format_duration(cooldown)} is longer than the {format_duration(interval)} "
                 f"between two fires of trigger `{trigger.name}`"
             )
             yield Hit(

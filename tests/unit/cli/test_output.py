@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from controller.domain.errors import UserError
 from controller.entrypoints.cli import output
 from controller.entrypoints.cli.session import parse_when
 
@@ -73,3 +77,17 @@ def test_times_and_ages_are_understood(text: str, moment: str):
     found = parse_when(text, now)
     assert found is not None
     assert found.isoformat() == moment
+
+
+@example(text="9" * 20 + "d")
+@example(text="0001-01-01T00:00+14:00")
+@example(text="9999-12-31T23:59-14:00")
+@given(
+    text=st.from_regex(
+        r"[0-9]{1,25} ?[wdhms]?|[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:00[+-][01][0-9]:[0-5][0-9]",
+        fullmatch=True,
+    )
+)
+def test_any_time_is_understood_or_refused_in_a_sentence(text: str):
+    with suppress(UserError):
+        parse_when(text, datetime(2013, 6, 10, tzinfo=UTC))
