@@ -109,7 +109,7 @@ def seed_of(run: str, gate: str) -> int:
 def gate_evidence(scored: Scored, gate: Gate) -> GateEvidence:
     """The evidence that ``gate`` asks for. Never raises for wrong input: see ``problem``."""
     metric = find_metric(gate.metric)
-    reference = _reference(scored, gate)
+    reference = reference_of(scored, gate)
     if metric is not None and metric.operational:
         return _operational(scored, gate, reference)
     whole = _compared(scored, gate, reference, np.ones(len(scored.y), dtype=bool), gate.name)
@@ -121,7 +121,7 @@ def gate_evidence(scored: Scored, gate: Gate) -> GateEvidence:
     return replace(whole, slices=_slices(scored, gate, reference))
 
 
-def _reference(scored: Scored, gate: Gate) -> ScoredSide | None:
+def reference_of(scored: Scored, gate: Gate) -> ScoredSide | None:
     """Whom the challenger is held against; an empty seat is replaced by the best constant guess."""
     if gate.reference is None:
         return None

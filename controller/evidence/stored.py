@@ -23,8 +23,16 @@ import pyarrow.parquet as pq
 from controller.domain.canonical import canonical_json, to_plain
 from controller.domain.errors import IntegrityError
 from controller.domain.evidence import Evaluation, GateEvidence
-from controller.domain.rules import SERVABLE, Gate
-from controller.evidence.scored import PLUGIN, Scored, ScoredSide, all_evidence
+from controller.domain.metrics import find_metric
+from controller.domain.rules import SERVABLE, Gate, Reference
+from controller.evidence.scored import (
+    PLUGIN,
+    Scored,
+    ScoredSide,
+    all_evidence,
+    gate_evidence,
+    reference_of,
+)
 
 STORED_FORMAT = 1
 _FACTS = b"incumbent"
@@ -157,6 +165,37 @@ def servable_evidence(challenger: ScoredSide) -> GateEvidence:
 def evidence_from(scored: Scored, gates: Sequence[Gate]) -> tuple[GateEvidence, ...]:
     """Everything that an evaluation with these gates says, ``servable`` first."""
     return (servable_evidence(scored.sides["challenger"]), *all_evidence(scored, gates))
+
+
+def known_evidence(
+    evaluation: Evaluation, gates: Sequence[Gate], content: bytes
+) -> dict[str, GateEvidence]:
+    """By name, the evidence of those gates that the stored predictions of ``evaluation`` answer.
+
+    It is what the worker would have reported had it been asked for these gates then. A gate is left out where it asks
+    for what was not stored: a column of slices, probabilities, a side, a measurement, a metric of a plugin.
+    """
+    scored = read_scored(content)
+    asked = (gate for gate in gates if _is_stored(evaluation, scored, gate))
+    return {gate.name: gate_evidence(scored, gate) for gate in asked}
+
+
+def _is_stored(evaluation: Evaluation, scored: Scored, gate: Gate) -> bool:
+    metric, reference = find_metric(gate.metric), reference_of(scored, gate)
+    if metric is None or (gate.slices and not set(gate.slices.by) <= scored.groups.keys()):
+        return False
+    if gate.reference is Reference.ANCHOR and evaluation.anchor is None:
+        return False
+    sides = [side for side in (scored.sides["challenger"], reference) if side is not None]
+    if any(side.problem for side in sides):
+        return True  # the problem is what the worker would have reported
+    if metric.name == "prediction_change_rate":
+        return all(side.values is not None for side in scored.sides.values())
+    if metric.operational:
+        return all(metric.name in side.measured for side in sides)
+    if metric.prediction.graded:
+        return all(side.probabilities is not None for side in sides)
+    return all(side.values is not None for side in sides)
 
 
 def recompute(evaluation: Evaluation, gates: Sequence[Gate], content: bytes) -> list[str]:

@@ -47,6 +47,11 @@ class _Wanted:
     show_default=True,
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option(
+    "--recompute",
+    is_flag=True,
+    help="Compute evidence that changed gates ask for from the stored predictions, here.",
+)
 @click.option("--fail-on-change", is_flag=True, help="Exit code 1 if a decision changes.")
 @pass_session
 def plan(
@@ -59,6 +64,7 @@ def plan(
     rules: Path | None,
     form: str,
     as_json: bool,
+    recompute: bool,
     fail_on_change: bool,
 ) -> int:
     """Show which recorded decisions a change of rules flips, and why.
@@ -68,6 +74,11 @@ def plan(
     """
     from controller.service.plan import make_plan
 
+    measure = None
+    if recompute:
+        from controller.entrypoints.cli.verify_evidence import evidence_from_predictions
+
+        measure = evidence_from_predictions(session)
     wanted = _Wanted(base=base, head=head, rules=rules or Path(session.settings.rules))
     with session.read() as tx:
         sides = _sides(tx, wanted)
@@ -79,6 +90,7 @@ def plan(
                 model=model,
                 since=parse_when(since, session.now()),
                 progress=progress,
+                measure=measure,
             )
         if model is not None and not found.models:
             known_model(tx, model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controller.service.plan.evidence import Measure
 from controller.service.plan.report import (
     ModelPlan,
     PlannedOutcome,
@@ -15,6 +16,7 @@ from controller.service.plan.run import Change, Sides, changes_between, make_pla
 
 __all__ = [
     "Change",
+    "Measure",
     "ModelPlan",
     "PlanReport",
     "PlannedOutcome",

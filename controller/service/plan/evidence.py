@@ -10,11 +10,14 @@ possible, and the decision is taken with each of them: where all agree it is kno
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from controller.domain.evidence import Evaluation, GateEvidence
 from controller.domain.rules import SERVABLE, Gate, Policy
+
+Measure = Callable[[Evaluation, Sequence[Gate]], Mapping[str, GateEvidence]]
+"""From an evaluation and gates that it was not asked for to the evidence of those that can be known all the same."""
 
 _MOST = 243
 """Alternatives of one evaluation that are tried (five gates of which nothing is known)."""
@@ -37,13 +40,25 @@ class _Known:
     missing: str = ""
 
 
-def possible(evaluation: Evaluation, measured: tuple[Gate, ...], policy: Policy) -> Possible:
-    """``evaluation``, which was made for the gates ``measured``, as the gates of ``policy`` would have had it."""
+def possible(
+    evaluation: Evaluation, measured: tuple[Gate, ...], policy: Policy, measure: Measure
+) -> Possible:
+    """``evaluation``, which was made for the gates ``measured``, as the gates of ``policy`` would have had it.
+
+    ``measure`` is asked about the gates that the record does not settle.
+    """
     if tuple(map(evidence_question, policy.promote)) == tuple(map(evidence_question, measured)):
         return Possible((evaluation,))
     by_gate = {gate.name: gate for gate in measured}
     kept = [item for item in evaluation.evidence if item.gate == SERVABLE]
-    known = [_known(gate, by_gate, evaluation) for gate in policy.promote if gate.name != SERVABLE]
+    asked = [gate for gate in policy.promote if gate.name != SERVABLE]
+    known = [_known(gate, by_gate, evaluation) for gate in asked]
+    if unsettled := [gate for gate, item in zip(asked, known, strict=True) if item.missing]:
+        found = measure(evaluation, unsettled)
+        known = [
+            _Known((found[gate.name],)) if gate.name in found else item
+            for gate, item in zip(asked, known, strict=True)
+        ]
     missing = tuple(item.missing for item in known if item.missing)
     combined = itertools.islice(itertools.product(*(item.alternatives for item in known)), _MOST)
     return Possible(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, product
 from typing import Any
@@ -10,12 +10,12 @@ from typing import Any
 from controller.domain import decisions as taken
 from controller.domain.canonical import to_plain
 from controller.domain.decisions import Decision, Result, StartRun
-from controller.domain.evidence import Evaluation
+from controller.domain.evidence import Evaluation, GateEvidence
 from controller.domain.rules import Gate, Policy
 from controller.domain.runs import RunKind
 from controller.domain.snapshot import BudgetView, Snapshot
 from controller.domain.versions import UNDECIDED
-from controller.service.plan.evidence import possible
+from controller.service.plan.evidence import Measure, possible
 from controller.service.plan.report import PlannedOutcome, Replayed
 from controller.service.simulate import RecordedMoment
 from controller.service.simulate.watched import WatchedPolicy
@@ -52,6 +52,12 @@ class Comparison:
     old: Policy
     new: Policy
     measured_for: MeasuredFor
+    measure: Measure | None = None
+    stored: set[str] = field(default_factory=set)
+    """Runs whose evidence does not settle what the rules ask, and whose predictions were stored."""
+    _measured: dict[tuple[str, tuple[Gate, ...]], Mapping[str, GateEvidence]] = field(
+        default_factory=dict
+    )
     _watched: WatchedPolicy = field(init=False)
     _changed: frozenset[str] = field(init=False)
 
@@ -90,12 +96,24 @@ class Comparison:
             return replace(found, because="; ".join(found.missing) or because)
         return found
 
+    def _measure(self, evaluation: Evaluation, gates: Sequence[Gate]) -> Mapping[str, GateEvidence]:
+        """Once for an evaluation and its gates: it stands in the snapshots of many decisions."""
+        if evaluation.predictions is None:
+            return {}
+        self.stored.add(evaluation.run)
+        if self.measure is None:
+            return {}
+        key = evaluation.run, tuple(gates)
+        if key not in self._measured:
+            self._measured[key] = self.measure(evaluation, gates)
+        return self._measured[key]
+
     def _possible(self, moment: RecordedMoment, acting: Policy | None, policy: Policy) -> _Possible:
         """The moment as the rules would have found it: one, or one for each thing that the record leaves open."""
         judged = list(_judged(moment.snapshot))
         if not judged:
             return _Possible((moment,))
-        found = [possible(one, self.measured_for(one.run), policy) for one in judged]
+        found = [possible(one, self.measured_for(one.run), policy, self._measure) for one in judged]
         missing = [sentence for one in found for sentence in one.missing]
         moments = [
             moment.with_evidence({e.run: e for e in chosen}) if chosen != tuple(judged) else moment

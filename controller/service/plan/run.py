@@ -13,7 +13,9 @@ from controller.domain.decisions import DecisionRecord
 from controller.domain.errors import IncumbentError, IntegrityError, PolicyInvalid
 from controller.domain.rules import Gate, Policy
 from controller.domain.runs import RunKind
+from controller.policy.phrase import count
 from controller.ports import RuleText, Transaction
+from controller.service.plan.evidence import Measure
 from controller.service.plan.replay import Comparison, changed_sections, without_lines
 from controller.service.plan.report import ModelPlan, PlanReport, Replayed, SampleSize
 from controller.service.plan.samples import Comparisons
@@ -90,7 +92,7 @@ def _parsed(
             yield text, parse(text.text, text.path)
 
 
-def make_plan(
+def make_plan(  # noqa: PLR0913 - all but three are named
     tx: Transaction,
     sides: Sides,
     parse: Parse,
@@ -98,11 +100,15 @@ def make_plan(
     model: str | None = None,
     since: datetime | None = None,
     progress: OnProgress | None = None,
+    measure: Measure | None = None,
 ) -> PlanReport:
-    """Replay the recorded decisions of every model whose policy differs between the two sides."""
+    """Replay the recorded decisions of every model whose policy differs between the two sides.
+
+    ``measure`` computes evidence from stored predictions where a changed gate asks for it; None: it stays unknown.
+    """
     changes, unchanged = changes_between(sides.base, sides.head, parse)
     wanted = [change for change in changes if model is None or change.model == model]
-    plans = tuple(_Replay(tx, parse, change, since).run(progress) for change in wanted)
+    plans = tuple(_Replay(tx, parse, change, since, measure).run(progress) for change in wanted)
     return PlanReport(base=sides.base_name, head=sides.head_name, models=plans, unchanged=unchanged)
 
 
@@ -114,6 +120,7 @@ class _Replay:
     parse: Parse
     change: Change
     since: datetime | None
+    measure: Measure | None
     policies: dict[str, Policy | None] = field(default_factory=dict)
     ordered: dict[str, tuple[Gate, ...]] = field(default_factory=dict)
     gates: dict[str, tuple[Gate, ...]] = field(default_factory=dict)
@@ -134,7 +141,7 @@ class _Replay:
             return self._sum_up(())
         if not changed_sections(old, new):
             return self._sum_up(("Only comments or layout differ: no rule does.",))
-        comparison = Comparison(old, new, self._measured_for)
+        comparison = Comparison(old, new, self._measured_for, self.measure)
         total, _ = self.tx.decisions.head()
         for number, record in enumerate(self.tx.decisions.walk(model=self.change.model)):
             self._read(record, comparison)
@@ -142,7 +149,7 @@ class _Replay:
                 progress(record.id, total)
         if progress is not None:
             progress(total, total)
-        return self._sum_up(tuple(self._notes(old, new)))
+        return self._sum_up((*self._notes(old, new), *_stored(comparison)))
 
     def _read(self, record: DecisionRecord, comparison: Comparison) -> None:
         self._remember_orders(record)
@@ -253,6 +260,19 @@ class _Replay:
             first=self.first,
             last=self.last,
         )
+
+
+def _stored(comparison: Comparison) -> Iterator[str]:
+    """That more can be known than is recorded."""
+    if not comparison.stored:
+        return
+    which = f"{count(len(comparison.stored), 'evaluation')} whose predictions are stored"
+    if comparison.measure is None:
+        yield (
+            f"Evidence of {which} can be computed for the changed gates: `--recompute` of `incumbent plan` does so."
+        )
+        return
+    yield f"Evidence of {which} was computed for the changed gates where the predictions hold what they ask for."
 
 
 def _changed_gates(old: Policy, new: Policy) -> set[str]:
