@@ -1,7 +1,7 @@
 # One image for controller, API and worker, in two stages: the first has what building needs, the second what running
 # needs. Every package is checked against its hash. The image runs as a user without rights, and writes nowhere but into
 # /srv/home and /tmp: run it with --read-only.
-FROM python:3.13-slim AS build
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS build
 WORKDIR /build
 COPY locks/bootstrap.txt locks/image.txt locks/
 RUN python -m venv /opt/incumbent \
@@ -14,7 +14,7 @@ RUN python -m hatchling build --target wheel --directory /build/dist \
     && /opt/incumbent/bin/python -m pip install --no-cache-dir --no-deps /build/dist/*.whl \
     && /opt/incumbent/bin/python -m pip uninstall --yes pip
 
-FROM python:3.13-slim
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 LABEL org.opencontainers.image.title="Incumbent" \
     org.opencontainers.image.description="A continuous-training controller: every model must defend its seat." \
     org.opencontainers.image.licenses="Apache-2.0"

@@ -40,12 +40,13 @@ test-long: $(DEV) ## the tests that take longer: other interpreters, other serve
 test-oldest test-newest: $(DEV) ## the tests with the oldest, or newest, allowed dependencies
 	@scripts/test-with $(patsubst test-%,%,$@) $(ARGS)
 
-check: $(DEV) ## format, lint, types, import contracts, closed sets
+check: $(DEV) ## format, lint, types, import contracts, closed sets, deployment files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m scripts.closed_sets
+	@$(BIN)/python -m scripts.deployment
 
 fix: $(DEV) ## what the formatter and the linter can mend
 	@$(BIN)/ruff check --fix-only .

@@ -51,8 +51,9 @@ def of(stage: list[tuple[str, str]], word: str) -> list[str]:
 def test_the_image_is_built_in_two_stages_and_the_second_only_copies_the_result():
     build, final = instructions(DOCKERFILE)
 
-    assert of(build, "FROM") == ["python:3.13-slim AS build"]
-    assert of(final, "FROM") == ["python:3.13-slim"]
+    [base], [again] = of(build, "FROM"), of(final, "FROM")
+    assert base == f"{again} AS build"
+    assert again.startswith("python:3.13-slim@sha256:")
     assert of(final, "COPY") == ["--from=build /opt/incumbent /opt/incumbent"]
     assert not [run for run in of(final, "RUN") if "pip" in run]
 
@@ -81,19 +82,6 @@ def test_every_package_of_the_image_is_checked_against_its_hash():
     assert installs
     for line in installs:
         assert "--require-hashes" in line or "--no-deps" in line, line
-
-
-def test_hadolint_has_nothing_to_say():
-    program = shutil.which("hadolint", path=Path(sys.executable).parent)
-    if program is None:
-        pytest.skip("hadolint has no wheel for this platform")
-    done = subprocess.run(
-        [program, "--failure-threshold", "style", ROOT / "Dockerfile"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_what_the_builder_gets_makes_the_same_wheel(tmp_path: Path):
