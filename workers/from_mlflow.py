@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from controller.adapters.connections import Address, is_link, watched
 from workers.failure import Failure
 
 if TYPE_CHECKING:
@@ -58,27 +59,38 @@ class _Wanted:
 
 def train(run: TrainingRun) -> None:
     """Bring the version's files and hand them over as the model; Failure says what is missing."""
-    from controller.adapters.mlflow.client import MlflowServer
     from controller.domain.errors import IncumbentError
 
-    wanted = _Wanted.of(run.params)
-    token = Path(wanted.token_file).read_text().strip() if wanted.token_file else None
+    wanted, target = _Wanted.of(run.params), run.folder / "from-mlflow"
     try:
-        server = MlflowServer(wanted.server, token, _SECONDS)
-        below = _below(server, wanted)
-        target = run.folder / "from-mlflow"
-        files = dict(sorted(_files(server, below)))
-        if "MLmodel" not in files:
-            raise Failure(
-                f"{wanted.model} version {wanted.version} at {wanted.server} has no file MLmodel."
-            )
-        room = _room(sum(size or 0 for size in files.values()), run.folder)
-        for done, (name, size) in enumerate(files.items(), 1):
-            _fetch(server, f"{below}/{name}", target / name, room if size is None else size)
-            run.progress(done, len(files))
+        with watched(_refuses, "Name the MLflow server's own address."):
+            _bring(run, wanted, target)
     except IncumbentError as error:
         raise Failure(error.sentence()) from error
     run.save_model(target)
+
+
+def _refuses(address: Address, port: int) -> str:
+    """A server of the team's may be this machine. What tells a machine in a cloud its secrets is none."""
+    del port
+    return "a link or a metadata service" if is_link(address) else ""
+
+
+def _bring(run: TrainingRun, wanted: _Wanted, target: Path) -> None:
+    from controller.adapters.mlflow.client import MlflowServer
+
+    token = Path(wanted.token_file).read_text().strip() if wanted.token_file else None
+    server = MlflowServer(wanted.server, token, _SECONDS)
+    below = _below(server, wanted)
+    files = dict(sorted(_files(server, below)))
+    if "MLmodel" not in files:
+        raise Failure(
+            f"{wanted.model} version {wanted.version} at {wanted.server} has no file MLmodel."
+        )
+    room = _room(sum(size or 0 for size in files.values()), run.folder)
+    for done, (name, size) in enumerate(files.items(), 1):
+        _fetch(server, f"{below}/{name}", target / name, room if size is None else size)
+        run.progress(done, len(files))
 
 
 def load_model(path: Path) -> Any:

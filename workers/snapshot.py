@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from controller.adapters.sources.reach import WEB, Reach
+from controller.domain.errors import Unavailable
 from controller.domain.rules import DataSection
 from controller.ports import Batch
+from controller.settings import load_settings
 from workers.failure import Failure
 from workers.files import read_columns, read_schema
 
@@ -100,15 +104,32 @@ def _fetch(batch: Batch, folder: Path) -> Path:
 
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{batch.sequence}-{batch.uri.rpartition('/')[2]}"
+    reach = _reach(batch.uri)
+    if reach is not None and (reason := reach.reason(batch.uri)):
+        raise Failure(f"{batch.uri} is not fetched: {reason}.")
     try:
-        with fsspec.open(batch.uri, "rb") as source, target.open("wb") as copy:
+        with (
+            reach.guard(batch.uri) if reach else nullcontext(),
+            fsspec.open(batch.uri, "rb", **(reach.options(batch.uri) if reach else {})) as source,
+            target.open("wb") as copy,
+        ):
             left = batch.size
             while left >= 0 and (chunk := source.read(1 << 20)):
                 left -= len(chunk)  # one piece too many is enough for the sizes to differ
                 copy.write(chunk)
     except FileNotFoundError as error:
         raise Failure(f"{batch.uri} is gone: restore it, or quarantine its batch.") from error
+    except Unavailable as error:
+        raise Failure(f"{batch.uri} is not fetched: {error.sentence()}") from error
     return target
+
+
+def _reach(uri: str) -> Reach | None:
+    """What the controller held to when it took a web address in: a name may lead elsewhere by now."""
+    if uri.partition("://")[0] not in WEB:
+        return None
+    listed = load_settings().source_places.split(",")
+    return Reach(tuple(place.strip() for place in listed if place.strip()))
 
 
 def _digest(path: Path) -> str:

@@ -89,6 +89,11 @@ def is_local(address: Address) -> bool:
     )
 
 
+def is_link(address: Address) -> bool:
+    """Whether the address is this machine's link, or a metadata service."""
+    return is_local(address) and not _plain(address).is_loopback
+
+
 def _plain(address: Address) -> Address:
     """The IPv4 address that an IPv6 one stands for, or the address itself."""
     if isinstance(address, ipaddress.IPv4Address):
