@@ -19,7 +19,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-rollback test test-long test-oldest test-newest check fix docs reference screenshots lock bench clean simulate chaos dist
+.PHONY: help demo demo-rollback test test-long test-oldest test-newest check fix docs reference screenshots lock bench clean simulate fuzz fuzz-api chaos dist
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z. -]+:.*## / { printf "  make %-24s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,14 @@ screenshots: $(DEV) ## draw the pictures of the documents anew
 SEEDS ?= 10000
 simulate: $(DEV) ## the whole system under faults, SEEDS=10000 times
 	@$(BIN)/python -m tests.simulation $(SEEDS)
+
+fuzz-api: $(DEV) ## the API against its own document for ten minutes (Schemathesis)
+	@$(BIN)/python -m pytest -q tests/unit/api/test_document.py::test_no_answer_is_a_surprise_for_ten_minutes $(ARGS)
+
+SECONDS ?= 600
+fuzz: $(DEV) ## what strangers send and the policy reader, SECONDS=600 each; better with `pip install atheris`
+	@for door in events bucket payloads; do $(BIN)/python tests/fuzz/fuzz_doors.py $$door $(SECONDS) || exit 1; done
+	@$(BIN)/python tests/fuzz/fuzz_rules.py $(SECONDS)
 
 KILLS ?= 500
 MINUTES ?= 90

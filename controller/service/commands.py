@@ -14,7 +14,8 @@ from typing import Any
 from controller.domain.canonical import canonical_json
 from controller.domain.errors import Conflict, Forbidden, NotFound, UserError
 from controller.domain.names import check_model_name
-from controller.domain.payloads import EXACT
+from controller.domain.payloads import EXACT, InvalidPayload
+from controller.domain.payloads.fields import found
 from controller.domain.rules import Policy
 from controller.domain.runs import Run, RunKind
 from controller.domain.signals import NewSignal, Signal, SignalKind
@@ -246,7 +247,7 @@ def _release_batch(tx: Transaction, person: Person, word: Command) -> dict[str, 
 
 def _batch(word: Command) -> int:
     number = word.payload.get("batch")
-    if not isinstance(number, int):
+    if type(number) is not int:
         raise UserError("Name a batch.")
     return number
 
@@ -266,8 +267,12 @@ def release_payload(tx: Transaction, model: str, number: int, reason: str) -> di
 def _dismiss(tx: Transaction, person: Person, word: Command) -> dict[str, Any]:
     del person
     number = word.payload.get("signal")
-    if not isinstance(number, int) or not 0 < number <= EXACT:
-        raise UserError("Name a signal by its number.", hint="`incumbent signals` lists them.")
+    if type(number) is not int or not 0 < number <= EXACT:
+        raise InvalidPayload(
+            "payload.signal",
+            f"is {found(number)}, and the number of a signal was expected",
+            hint="`incumbent signals` lists them.",
+        )
     signal = tx.signals.get(number)
     if signal is None or signal.model != word.model:
         raise NotFound(f"{word.model} has no signal {number}.")

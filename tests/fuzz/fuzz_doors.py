@@ -1,14 +1,13 @@
-"""Coverage-guided fuzzing of what strangers send: ``python tests/fuzz/fuzz_doors.py DOOR [SECONDS]``.
+"""Fuzzing of what strangers send: ``python tests/fuzz/fuzz_doors.py DOOR [SECONDS]``.
 
 A door is ``events`` (CloudEvents), ``bucket`` (notifications of buckets) or ``payloads`` (the payload of every kind of
-signal). Needs `atheris` (not a dependency of ours: `pip install atheris`). Whatever the bytes, reading them ends in
+signal). Guided by coverage where `atheris` is installed, blind otherwise. Whatever the bytes, reading them ends in
 values that can be stored or in an error with one printable sentence: another exception, more than a second, or more
 than 200 MB above the start ends the run.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import resource
 import sys
@@ -20,9 +19,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
-atheris = importlib.import_module("atheris")  # no dependency of ours, so imported by name
+from tests.fuzz.drive import drive, instrumented  # noqa: E402 - beside this file, which runs as a script
 
-with atheris.instrument_imports(include=["controller"]):
+with instrumented("controller"):
     from controller.adapters.sources.events import parse_bucket_events, parse_cloud_events
     from controller.domain.canonical import canonical_json
     from controller.domain.errors import UserError
@@ -144,17 +143,7 @@ def main() -> None:
     seconds = sys.argv[2] if len(sys.argv) > 2 else "600"
     with tempfile.TemporaryDirectory() as place:
         corpus(Path(place))
-        arguments = [
-            sys.argv[0],
-            place,
-            f"-max_total_time={seconds}",
-            f"-max_len={LONGEST}",
-            "-timeout=10",
-            "-rss_limit_mb=1024",
-            "-print_final_stats=1",
-        ]
-        atheris.Setup(arguments, guarded(DOORS[sys.argv[1]]))
-        atheris.Fuzz()
+        drive(guarded(DOORS[sys.argv[1]]), Path(place), seconds, f"-max_len={LONGEST}")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from controller.adapters.sources.events import (
 )
 from controller.domain.catalog import CHAMPION_ALIAS
 
+_LONGEST_NAME = 1_000
 SIGNATURE, STAMP, DELIVERY = "x-mlflow-signature", "x-mlflow-timestamp", "x-mlflow-delivery-id"
 
 
@@ -55,7 +56,7 @@ def read_webhook(
         now=now,
     )
     model, alias = _named(body)
-    if alias not in {None, CHAMPION_ALIAS}:
+    if alias is not None and alias != CHAMPION_ALIAS:
         return None
     delivery = delivery_name(lower.get(DELIVERY, ""), body)
     return RegistryHint(model=model, signed_at=signed_at, delivery=delivery)
@@ -72,6 +73,11 @@ def _named(body: bytes) -> tuple[str, object]:
         raise BadEvent("the delivery's body is no JSON.") from None
     data = held.get("data") if isinstance(held, dict) else None
     model = data.get("name") if isinstance(data, dict) else None
-    if not isinstance(data, dict) or not isinstance(model, str) or not model:
+    if not isinstance(data, dict) or not isinstance(model, str) or not _is_name(model):
         raise BadEvent("the webhook names no model.", hint="MLflow sends it as data.name.")
     return model, data.get("alias")
+
+
+def _is_name(text: str) -> bool:
+    """Whether anything could be called so; the rule about names is the registry's own."""
+    return 0 < len(text) <= _LONGEST_NAME and text.isprintable()

@@ -22,6 +22,7 @@ from controller.domain.errors import (
     Unavailable,
     UserError,
 )
+from controller.domain.payloads.bounds import Bounds, check_bounds
 from controller.domain.signals import SignalStatus
 from controller.entrypoints.api.caller import caller
 from controller.entrypoints.api.context import AppContext, context_of, desk_for, proven
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 
 API = "/api/2.0/mlflow"
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
+_BOUNDS = Bounds(size=1 << 20, values=20_000)
+"""Of what a client says; what no database and no answer can hold is refused by its name."""
 _VERBS = ["GET", "POST", "PATCH", "DELETE", "PUT"]
 
 
@@ -147,6 +150,7 @@ def _arguments(request: Request, raw: bytes) -> dict[str, Any]:
         for name in query:
             values = query.getlist(name)
             found[name] = values if len(values) > 1 else values[0]
+        check_bounds(found, _BOUNDS, "query")
         return found
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
@@ -158,6 +162,7 @@ def _arguments(request: Request, raw: bytes) -> dict[str, Any]:
         raise UserError("The body is no JSON.") from None
     if not isinstance(body, dict):
         raise UserError("The body is no JSON object.")
+    check_bounds(body, _BOUNDS, "body")
     return body
 
 

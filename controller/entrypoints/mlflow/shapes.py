@@ -36,10 +36,12 @@ _ERRORS: tuple[tuple[type[IncumbentError], int, str], ...] = (
 
 def error_body(error: IncumbentError) -> tuple[int, dict[str, str]]:
     """Status and body of an error of ours."""
+    # A name that somebody made up is quoted: without what a terminal would obey.
+    said = "".join(sign if sign.isprintable() else "\ufffd" for sign in error.sentence())
     for kind, status, code in _ERRORS:
         if isinstance(error, kind):
-            return status, {"error_code": code, "message": error.sentence()}
-    return 500, {"error_code": "INTERNAL_ERROR", "message": error.sentence()}
+            return status, {"error_code": code, "message": said}
+    return 500, {"error_code": "INTERNAL_ERROR", "message": said}
 
 
 def model_body(model: CatalogModel) -> dict[str, Any]:
