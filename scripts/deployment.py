@@ -1,6 +1,6 @@
 """Lints what is not Python: the Dockerfile, compose file, manifests, workflows and shell scripts.
 
-Every image and action is held to a digest. A part of ``make check``; docs/decisions/0033-pins-and-linters.md.
+Every image and action is held to a digest. A part of ``make check``; docs/decisions/0034-pins-and-linters.md.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def commands(root: Path) -> Iterator[list[str]]:
     for schema, files in SCHEMAS.items():
         transform = ["--data-transform", "gitlab-ci"] if schema == "vendor.gitlab-ci" else []
         names = found_by(root, files)
-        yield ["check-jsonschema", "--quiet", *transform, "--builtin-schema", schema, *names]
+        yield ["check-jsonschema", *transform, "--builtin-schema", schema, *names]
 
 
 def unpinned(root: Path) -> Iterator[str]:
