@@ -8,6 +8,9 @@ from controller.domain.runs import Run
 from controller.domain.signals import Signal, SignalKind
 from controller.ports import Transaction
 
+_NAMED_BY = {SignalKind.RUN_FINISHED: "run"}
+"""The key of the payload that names an earlier run; ``retry_of`` in all other kinds."""
+
 
 def askers(tx: Transaction, model: str, version: int) -> frozenset[str]:
     """The people whose signals led to the training of this version."""
@@ -32,5 +35,5 @@ def _actors(tx: Transaction, run: Run) -> Iterator[str]:
 
 def _run_before(signal: Signal) -> str:
     """The run that the signal tries again or tells the end of; empty where there is none."""
-    name = signal.payload.get("run" if signal.kind is SignalKind.RUN_FINISHED else "retry_of")
+    name = signal.payload.get(_NAMED_BY.get(signal.kind, "retry_of"))
     return name if isinstance(name, str) else ""
