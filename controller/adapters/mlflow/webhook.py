@@ -79,5 +79,6 @@ def _named(body: bytes) -> tuple[str, object]:
 
 
 def _is_name(text: str) -> bool:
-    """Whether anything could be called so; the rule about names is the registry's own."""
-    return 0 < len(text) <= _LONGEST_NAME and text.isprintable()
+    """Whether it could be one over there: half a character is no text, and no database can be asked for it."""
+    half = any("\ud800" <= sign <= "\udfff" for sign in text)
+    return 0 < len(text) <= _LONGEST_NAME and not half
