@@ -154,8 +154,11 @@ class Loops:
     def _watch(self) -> None:
         """A clock that was set back leaves ticks in the far future: bring them forward."""
         while not self._ended.wait(_WATCH):
-            now = datetime.now(UTC)
-            for job in self._scheduler.get_jobs():
+            jobs = self._scheduler.get_jobs()
+            now = datetime.now(
+                UTC
+            )  # after them: what was planned meanwhile is no sign of a clock that went back
+            for job in jobs:
                 due = job.next_run_time
                 most = timedelta(seconds=self._loops[job.id].every + _WATCH)
                 if due is not None and due - now > most:

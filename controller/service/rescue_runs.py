@@ -1,7 +1,8 @@
 """The rescuer: takes back runs whose worker fell silent, and has them rung for again.
 
 It tells a lost worker from one that only could not speak: after a jump of the wall clock (somebody set it, the machine
-slept) every lease seems to have run out, so it waits for as long as a lease lasts before it judges anybody.
+slept) every lease seems to have run out, or to come from a future that no lease reaches, so it waits for as long as a
+lease lasts before it judges anybody.
 """
 
 from __future__ import annotations
@@ -74,10 +75,10 @@ class Rescuer:
 
     def _is_patient(self) -> bool:
         jumped, now = self._watch.look(), self._config.timer()
-        if jumped > 0:
+        if jumped:
             self._patient_until = now + self._config.lease
             log.warning(
-                "the clock jumped ahead: workers get a lease's time to report",
+                "the clock jumped: workers get a lease's time to report",
                 extra={"action": "clock_jumped", "seconds": round(jumped)},
             )
         return now < self._patient_until

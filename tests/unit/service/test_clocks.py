@@ -26,6 +26,7 @@ from tests.support.makers import AT, MINUTE, order
 from tests.support.stores import Bench
 
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 YEAR = timedelta(days=365)
 DATA = NewDataTrigger(name="new_data", rows=20_000)
 CRON = ScheduleTrigger(name="hourly", cron="0 * * * *", timezone="Europe/Berlin")
@@ -196,6 +197,25 @@ def test_after_a_jump_workers_may_speak_before_they_are_given_up(bench: Bench):
     assert rescuer.run_once().requeued == 0
     with bench.store.begin() as tx:
         assert tx.runs.heartbeat(run.id, run.fence, lease=MINUTE).valid, "it was only asleep too"
+    machine.later(61)
+    assert rescuer.run_once().requeued == 0
+    bench.pass_time(2 * MINUTE)
+    assert rescuer.run_once().requeued == 1, "now it is silent"
+
+
+def test_a_clock_that_is_set_back_takes_no_run_from_who_works(bench: Bench):
+    """Its lease seems to come from a future that no lease reaches, until its next heartbeat."""
+    machine = Machine()
+    config = RescueConfig(lease=60, wall=lambda: machine.wall, timer=lambda: machine.monotonic)
+    rescuer = Rescuer(bench.store, bench.clock, config)
+    with bench.store.begin() as tx:
+        order(tx)
+        run = tx.runs.claim(f"{MODEL}.r1", 0, worker="w", lease=DAY + MINUTE)
+    assert run
+    machine.later(1, asleep=-86_400.0)
+    assert rescuer.run_once().requeued == 0
+    with bench.store.begin() as tx:
+        assert tx.runs.heartbeat(run.id, run.fence, lease=MINUTE).valid
     machine.later(61)
     assert rescuer.run_once().requeued == 0
     bench.pass_time(2 * MINUTE)
