@@ -17,7 +17,7 @@ from controller.adapters.memory import MemoryStore
 from controller.adapters.sql.store import SqlStore
 from controller.ports import Clock
 from controller.rulefmt.series import read_rows
-from controller.service.backtest import run_backtest
+from controller.service.replay.backtest import run_backtest
 from tests.simulation.world import World
 from tests.support.house import FAILS, PASSES, House, policy
 from tests.support.inflow import machine

@@ -37,26 +37,26 @@ from controller.ports import (
     Store,
 )
 from controller.ports.publication import TeamRegistry
-from controller.service.backpressure import OUTBOX
-from controller.service.clock_jumps import NoteClockJumps
-from controller.service.engine import Decided, Engine, EngineConfig
-from controller.service.fire_schedules import FireSchedules
-from controller.service.leadership import STAND_BY, Leadership, LeadershipConfig, LedStore
-from controller.service.links import MessageLinks
-from controller.service.loops import Loop, Loops
-from controller.service.mlflow.package import Packer
-from controller.service.mlflow.publish import PublishConfig, Publisher
-from controller.service.notices.deliver import DeliverNotifications, NoticeConfig
+from controller.service.commands.links import MessageLinks
+from controller.service.deciding.backpressure import OUTBOX
+from controller.service.deciding.engine import Decided, Engine, EngineConfig
+from controller.service.explain.tracing import Tracing
+from controller.service.loops.clock_jumps import NoteClockJumps
+from controller.service.loops.fire_schedules import FireSchedules
+from controller.service.loops.leadership import STAND_BY, Leadership, LeadershipConfig, LedStore
+from controller.service.loops.loop import Loop, Loops
+from controller.service.loops.readiness import Watched, conditions
+from controller.service.loops.relay_outbox import Relay, RelayConfig
+from controller.service.loops.rescue_runs import RescueConfig, Rescuer
+from controller.service.messages.deliver import DeliverNotifications, NoticeConfig
 from controller.service.observe.observer import Observer, Watching
-from controller.service.poll_sources import PollConfig, PollSources
-from controller.service.readiness import Watched, conditions
-from controller.service.relay_outbox import Relay, RelayConfig
-from controller.service.rescue_runs import RescueConfig, Rescuer
-from controller.service.source_health import KeptHealth
-from controller.service.source_looks import OpenSource
-from controller.service.sync_rules import SyncRules
-from controller.service.tracing import Tracing
-from controller.service.watch_sources import WatchSources
+from controller.service.registry.mlflow.package import Packer
+from controller.service.registry.mlflow.publish import PublishConfig, Publisher
+from controller.service.rules.sync import SyncRules
+from controller.service.sources.health import KeptHealth
+from controller.service.sources.looks import OpenSource
+from controller.service.sources.poll import PollConfig, PollSources
+from controller.service.sources.watch import WatchSources
 from controller.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -302,7 +302,7 @@ def git_rules(review: ReviewSettings, store: Store, clock: Clock) -> GitRules:
     """The followed repository, with `check` and `test` before anything acts."""
     from controller.adapters.git.rules import GitRules
     from controller.adapters.memory.store import MemoryStore
-    from controller.service.check_revision import check_revision
+    from controller.service.replay.check_revision import check_revision
 
     return GitRules(review, store, clock, lambda files: check_revision(files, MemoryStore))
 
@@ -363,7 +363,7 @@ def _figures(settings: Settings, store: Store, clock: Clock) -> list[Loop]:
     if settings.prometheus_url is None:
         return []
     from controller.adapters.prometheus_query import Prometheus
-    from controller.service.poll_figures import PollFigures
+    from controller.service.loops.poll_figures import PollFigures
 
     secret = settings.prometheus_token
     token = secret.get_secret_value() if secret is not None else None
@@ -517,7 +517,7 @@ def _publishing(settings: Settings, store: Store, clock: Clock) -> list[Loop]:
 
 
 def watched(settings: Settings, store: Store, controller: Controller | None = None) -> Watched:
-    """What this process depends on, for :func:`controller.service.readiness.conditions`."""
+    """What this process depends on, for :func:`controller.service.loops.readiness.conditions`."""
     folders = [settings.home.resolve()]
     if "://" not in settings.artifacts:
         folders.append(Path(settings.artifacts))

@@ -39,7 +39,7 @@ from controller.adapters.sql.tables import models_table, versions_table
 from controller.domain.decisions import MoveVersion, SetChampion
 from controller.domain.errors import Conflict, StaleGeneration
 from controller.domain.versions import VersionState
-from controller.service.use import ResolveRequest, resolve_name
+from controller.service.registry.use import ResolveRequest, resolve_name
 from tests.support.makers import decide, seat
 from tests.support.mlflow import MlflowServer, mlflow_python
 from tests.support.postgres import PostgresServer

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from controller.service.drift_report import ColumnMoves, DriftComparison, DriftView
+from controller.service.explain.drift_report import ColumnMoves, DriftComparison, DriftView
 
 _STYLE = """
 :root{color-scheme:light dark;--line:#8884;--soft:#777;--bad:#b3261e;--warn:#9a6700;--good:#1a7f37}

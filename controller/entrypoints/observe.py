@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from controller.domain.errors import ConfigurationError, Unavailable
+from controller.service.loops.readiness import ready
 from controller.service.observe.observer import Observer
-from controller.service.readiness import ready
 
 JSON = "application/json"
 

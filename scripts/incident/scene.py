@@ -29,16 +29,16 @@ from controller.domain.tracing import Span, SpanContext, SpanKind, place_of, rea
 from controller.entrypoints.cli.main import main
 from controller.entrypoints.cli.session import CliSession
 from controller.ports import Batch
-from controller.service.engine import Engine
-from controller.service.links import MessageLinks
-from controller.service.loops import Health
-from controller.service.notices.deliver import DeliverNotifications, NoticeConfig
+from controller.service.commands.links import MessageLinks
+from controller.service.deciding.engine import Engine
+from controller.service.explain.tracing import Tracing
+from controller.service.loops.loop import Health
+from controller.service.loops.relay_outbox import Relay
+from controller.service.loops.rescue_runs import Rescuer
+from controller.service.messages.deliver import DeliverNotifications, NoticeConfig
 from controller.service.observe.observer import Observer, Watching
-from controller.service.poll_sources import PollConfig, PollSources
-from controller.service.relay_outbox import Relay
-from controller.service.rescue_runs import Rescuer
-from controller.service.source_health import KeptHealth
-from controller.service.tracing import Tracing
+from controller.service.sources.health import KeptHealth
+from controller.service.sources.poll import PollConfig, PollSources
 from controller.settings import load_settings
 from tests.support.collector import Collected, collecting
 from tests.support.command import Desk

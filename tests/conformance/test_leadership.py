@@ -8,7 +8,7 @@ import pytest
 
 from controller.domain.errors import Fenced
 from controller.ports import LEAD, ControllerRow, Store
-from controller.service.leadership import Leadership, LeadershipConfig, LedStore, who_leads
+from controller.service.loops.leadership import Leadership, LeadershipConfig, LedStore, who_leads
 from tests.support.makers import AT, new_signal
 from tests.support.stores import Bench
 

@@ -22,8 +22,8 @@ from controller.domain.evidence import Evaluation
 from controller.domain.versions import Reign, Version, VersionState
 from controller.ports import Store, Within
 from controller.ports.publication import NewRemote, RemoteVersion
-from controller.service.mlflow.publish import PublishConfig, Publisher
-from controller.service.mlflow.records import version_from_tags
+from controller.service.registry.mlflow.publish import PublishConfig, Publisher
+from controller.service.registry.mlflow.records import version_from_tags
 from tests.conformance import test_registry as suite
 from tests.support.mlflow import MlflowServer
 from tests.support.postgres import PostgresServer

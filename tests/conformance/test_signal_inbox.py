@@ -16,7 +16,7 @@ from controller.domain.errors import Conflict
 from controller.domain.payloads import InvalidPayload
 from controller.domain.signals import NewSignal, SignalAnswer, SignalKind, SignalStatus
 from controller.ports import Query, Store
-from controller.service.backpressure import accept
+from controller.service.deciding.backpressure import accept
 from tests.support.makers import AT, MODEL, decide, new_signal
 from tests.support.stores import Bench
 

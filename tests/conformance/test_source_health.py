@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from controller.ports import SourceState, Store
-from controller.service.source_health import KeptHealth
+from controller.service.sources.health import KeptHealth
 from tests.support.makers import AT, HOUR, MODEL
 
 

@@ -17,9 +17,9 @@ from controller.adapters.artifacts.local import LocalArtifacts
 from controller.adapters.sql.schema import migrate
 from controller.adapters.sql.store import SqlStore
 from controller.entrypoints.cli.main import main
-from controller.service.engine import Engine
-from controller.service.relay_outbox import Relay
-from controller.service.rescue_runs import Rescuer
+from controller.service.deciding.engine import Engine
+from controller.service.loops.relay_outbox import Relay
+from controller.service.loops.rescue_runs import Rescuer
 from tests.support.command import POLICY, Desk
 from tests.support.house import House
 from tests.support.postgres import PostgresServer

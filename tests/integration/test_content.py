@@ -22,7 +22,7 @@ from controller.adapters.sql.store import SqlStore
 from controller.domain.errors import Unstorable
 from controller.domain.signals import NewSignal, SignalKind, SignalStatus
 from controller.ports import Query
-from controller.service.verify import Verifier
+from controller.service.replay.verify import Verifier
 from tests.support.house import MODEL, House, policy
 from tests.support.nonsense import behind_the_doors, signals_of_nonsense
 from tests.support.stores import Bench

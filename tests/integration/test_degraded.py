@@ -17,7 +17,7 @@ import pytest
 from controller.adapters.memory import MemoryDispatcher
 from controller.bootstrap import Controller, build_controller, open_store, watched
 from controller.ports import Query, Store
-from controller.service.readiness import conditions, ready
+from controller.service.loops.readiness import conditions, ready
 from controller.settings import Settings, load_settings
 from tests.support.controllers import POLICY
 from tests.support.postgres import PostgresServer

@@ -10,7 +10,7 @@ import pytest
 from controller.adapters.memory import MemorySender
 from controller.domain.notices import ChannelRules
 from controller.ports import DeliveryQuery, Store
-from controller.service.notices.deliver import DeliverNotifications, NoticeConfig
+from controller.service.messages.deliver import DeliverNotifications, NoticeConfig
 from tests.support.stores import Bench
 
 EVENTS = 10_000

@@ -13,7 +13,7 @@ from controller.adapters.sql.store import SqlStore
 from controller.domain.signals import NewSignal, SignalKind, SignalStatus
 from controller.ports import Query
 from controller.rulefmt import load_policy
-from controller.service.engine import Engine
+from controller.service.deciding.engine import Engine
 from tests.support.house import MODEL, START
 from tests.support.postgres import PostgresServer
 from tests.support.roles import separate_logins

@@ -24,9 +24,9 @@ from controller.domain.canonical import GENESIS
 from controller.domain.runs import RunState
 from controller.ports import Query
 from controller.rulefmt import blob_id
-from controller.service.engine import Engine
-from controller.service.relay_outbox import Relay
-from controller.service.rescue_runs import Rescuer
+from controller.service.deciding.engine import Engine
+from controller.service.loops.relay_outbox import Relay
+from controller.service.loops.rescue_runs import Rescuer
 from tests.support.controllers import POLICY
 from tests.support.postgres import PostgresServer
 

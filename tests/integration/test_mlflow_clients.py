@@ -23,9 +23,9 @@ from controller.domain.publication import Publication
 from controller.entrypoints.api.serve import Server
 from controller.ports import ActiveRules
 from controller.rulefmt import blob_id, load_policy
-from controller.service.engine import Engine
-from controller.service.mlflow.package import Packer
-from controller.service.mlflow.publish import PublishConfig, Publisher, PublishReport
+from controller.service.deciding.engine import Engine
+from controller.service.registry.mlflow.package import Packer
+from controller.service.registry.mlflow.publish import PublishConfig, Publisher, PublishReport
 from controller.settings import load_settings
 from tests.support.command import PATH, POLICY
 from tests.support.makers import AT, MODEL, decide, seat

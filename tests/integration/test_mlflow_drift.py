@@ -11,7 +11,7 @@ import pytest
 
 from controller.adapters.mlflow.client import MlflowServer as Client
 from controller.adapters.mlflow.registry import MlflowTeamRegistry
-from controller.service.mlflow.publish import PublishConfig, Publisher
+from controller.service.registry.mlflow.publish import PublishConfig, Publisher
 from tests.support.command import POLICY, Desk
 from tests.support.mlflow import MlflowServer
 

@@ -11,8 +11,8 @@ from controller.adapters.prometheus import Exposition
 from controller.adapters.sql.schema import migrate
 from controller.adapters.sql.store import SqlStore
 from controller.entrypoints.observe import Probes
+from controller.service.loops.readiness import Watched, conditions
 from controller.service.observe.observer import Observer, Watching
-from controller.service.readiness import Watched, conditions
 from tests.support.makers import decide
 from tests.support.postgres import PostgresServer
 

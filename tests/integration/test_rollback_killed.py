@@ -24,7 +24,7 @@ from controller.domain.runs import RunKind, RunState
 from controller.domain.signals import NewSignal, SignalKind
 from controller.domain.versions import VersionState
 from controller.ports import ActiveRules, Query, RunEnd, Store, Transaction
-from controller.service.engine import Engine
+from controller.service.deciding.engine import Engine
 from tests.support.house import policy
 from tests.support.makers import AT, HOUR, MODEL, enter, seat
 from tests.support.stores import Bench

@@ -20,7 +20,7 @@ from controller.adapters import telemetry
 from controller.adapters.telemetry import open_tracer
 from controller.domain.errors import ConfigurationError
 from controller.domain.tracing import Span, SpanContext, place_of, read_header
-from controller.service.tracing import Tracing
+from controller.service.explain.tracing import Tracing
 from tests.support.collector import Collected, collecting
 from tests.support.house import UNDECIDED, House
 from tests.support.makers import AT

@@ -17,7 +17,7 @@ from controller.domain.errors import Unavailable
 from controller.domain.runs import Run, RunState
 from controller.domain.signals import SignalKind
 from controller.ports import Query
-from controller.service.rescue_runs import Rescuer
+from controller.service.loops.rescue_runs import Rescuer
 from tests.support.waiting import until
 from tests.support.workplace import MODEL, Workplace, rows_of
 

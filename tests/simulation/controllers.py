@@ -10,11 +10,11 @@ from controller.domain.decisions import Decision, DecisionRecord
 from controller.domain.errors import Fenced, Unavailable
 from controller.domain.signals import SignalStatus
 from controller.ports import ControllerRow
-from controller.service.engine import Engine, EngineConfig
-from controller.service.fire_schedules import FireSchedules
-from controller.service.leadership import Leadership, LeadershipConfig, LedStore
-from controller.service.relay_outbox import Relay, RelayConfig
-from controller.service.rescue_runs import Rescuer
+from controller.service.deciding.engine import Engine, EngineConfig
+from controller.service.loops.fire_schedules import FireSchedules
+from controller.service.loops.leadership import Leadership, LeadershipConfig, LedStore
+from controller.service.loops.relay_outbox import Relay, RelayConfig
+from controller.service.loops.rescue_runs import Rescuer
 from tests.simulation.faults import FaultyBroker, FaultyStore, Surroundings
 from tests.support.house import START, House
 

@@ -24,7 +24,7 @@ from controller.domain.versions import VersionState, fold
 from controller.policy.decide import decide
 from controller.policy.triggers import ScheduleTrigger
 from controller.ports import Query, Store, Transaction
-from controller.service.next_due import next_due
+from controller.service.rules.next_due import next_due
 
 
 class Broken(AssertionError):

@@ -25,16 +25,16 @@ from controller.domain.runs import Run, RunState
 from controller.domain.signals import NewSignal, Signal, SignalKind
 from controller.policy.decide import decide
 from controller.ports import Accepted, Letter
-from controller.service import apply as applying
-from controller.service import fire_schedules as firing
-from controller.service.engine import Engine
-from controller.service.fire_schedules import FireSchedules, ScheduleReport
-from controller.service.leadership import LedStore
-from controller.service.next_due import definition, next_due
-from controller.service.relay_outbox import Relay
-from controller.service.rescue_runs import Rescuer, RescueReport
-from controller.service.snapshots import take_snapshot
-from controller.service.views import View
+from controller.service.deciding import apply as applying
+from controller.service.deciding.engine import Engine
+from controller.service.deciding.snapshots import take_snapshot
+from controller.service.deciding.views import View
+from controller.service.loops import fire_schedules as firing
+from controller.service.loops.fire_schedules import FireSchedules, ScheduleReport
+from controller.service.loops.leadership import LedStore
+from controller.service.loops.relay_outbox import Relay
+from controller.service.loops.rescue_runs import Rescuer, RescueReport
+from controller.service.rules.next_due import definition, next_due
 
 
 @dataclass(frozen=True)

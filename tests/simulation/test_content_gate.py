@@ -20,11 +20,11 @@ from controller.policy.context import DecisionContext
 from controller.policy.reasons import train as training
 from controller.policy.triggers import judge_triggers
 from controller.ports import Query
-from controller.service import engine as deciding
-from controller.service import views
-from controller.service.engine import Engine, EngineConfig
-from controller.service.narrow import Narrowing
-from controller.service.verify import Verifier
+from controller.service.deciding import engine as deciding
+from controller.service.deciding import views
+from controller.service.deciding.engine import Engine, EngineConfig
+from controller.service.deciding.narrow import Narrowing
+from controller.service.replay.verify import Verifier
 from tests.simulation.mutations import Mutation
 from tests.support.house import MODEL, START, House, policy
 from tests.support.nonsense import behind_the_doors

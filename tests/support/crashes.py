@@ -35,7 +35,7 @@ from controller.domain.errors import IncumbentError
 from controller.domain.runs import RunKind, RunState
 from controller.ports import Query, RunEnd, Store
 from controller.rulefmt import blob_id
-from controller.service.verify import Verifier
+from controller.service.replay.verify import Verifier
 from controller.settings import load_settings
 from tests.support.house import PASSES, evaluation_of
 from workers import execute as executing

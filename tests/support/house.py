@@ -31,9 +31,9 @@ from controller.domain.runs import Run, RunKind, RunState
 from controller.domain.signals import NewSignal, SignalKind
 from controller.policy.triggers import NewDataTrigger
 from controller.ports import ActiveRules, Batch, Clock, Query, RunEnd
-from controller.service.engine import Engine
-from controller.service.relay_outbox import Relay
-from controller.service.rescue_runs import Rescuer
+from controller.service.deciding.engine import Engine
+from controller.service.loops.relay_outbox import Relay
+from controller.service.loops.rescue_runs import Rescuer
 
 START = datetime(2013, 1, 31, 12, tzinfo=UTC)
 MODEL = "flight-delay"

@@ -23,8 +23,8 @@ from controller.domain.errors import Full
 from controller.domain.signals import NewSignal, SignalKind
 from controller.ports import ActiveRules
 from controller.rulefmt import blob_id
-from controller.service.active_policies import ActivePolicies
-from controller.service.backpressure import accept
+from controller.service.deciding.backpressure import accept
+from controller.service.rules.active import ActivePolicies
 
 POLICY = """\
 version: 1

@@ -18,7 +18,7 @@ from controller.entrypoints.api.context import AppContext as Served
 from controller.entrypoints.api.context import LoginLinks
 from controller.ports import Store
 from controller.rulefmt import blob_id
-from controller.service.access import TokenOrder, issue_token, parse_role
+from controller.service.commands.access import TokenOrder, issue_token, parse_role
 from controller.settings import Settings, load_settings
 from tests.support.command import POLICY, Desk
 from tests.support.house import UNDECIDED, House

@@ -34,8 +34,8 @@ from controller.domain.errors import IncumbentError
 from controller.evidence.stored import read_scored
 from controller.ports.documents import read_document
 from controller.rulefmt import load_policy, read_policy_text
-from controller.service.anchor import read_anchors
-from controller.service.pull import from_bytes, pull_artifact
+from controller.service.registry.pull import from_bytes, pull_artifact
+from controller.service.replay.anchor import read_anchors
 from tests.support.peak import peak_memory
 from workers.commands import _found_metrics
 from workers.contract import EventPipe

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from controller.domain.canonical import parse_time
 from controller.domain.versions import Reign
 from controller.ports.publication import RemoteVersion
-from controller.service.mlflow.records import NUMBER, REIGN
+from controller.service.registry.mlflow.records import NUMBER, REIGN
 
 
 def reigns_of(versions: Iterable[RemoteVersion]) -> list[Reign]:

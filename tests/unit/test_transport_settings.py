@@ -12,7 +12,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from packaging.requirements import Requirement
 
 from controller.adapters.celery.settings import celery_settings
-from controller.service.loops import Loop, Loops
+from controller.service.loops.loop import Loop, Loops
 from workers.__main__ import celery_arguments
 from workers.settings import WorkerSettings
 

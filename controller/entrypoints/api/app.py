@@ -35,7 +35,7 @@ from controller.entrypoints.api.resolving import ShortWay
 from controller.entrypoints.api.watch import EventWatch
 from controller.entrypoints.observe import Probes
 from controller.ports import Store
-from controller.service.access import parse_role
+from controller.service.commands.access import parse_role
 from controller.service.observe.observer import Observer
 from controller.settings import Settings
 

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from controller.domain.errors import NotLoggedIn
 from controller.entrypoints.api.context import context_of, proven
 from controller.entrypoints.web.session import page_session_of
-from controller.service.access import Person, digest_of
+from controller.service.commands.access import Person, digest_of
 
 
 def caller(request: Request) -> Person:

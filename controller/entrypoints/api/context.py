@@ -20,7 +20,7 @@ from controller.domain.errors import ConfigurationError, NotFound, NotLoggedIn
 from controller.domain.rules import Policy
 from controller.domain.signals import Signal, SignalStatus
 from controller.ports import ArtifactStore, Clock, RevisionSource, RevisionTexts, Store
-from controller.service.access import (
+from controller.service.commands.access import (
     Person,
     bearer,
     capped,
@@ -28,12 +28,12 @@ from controller.service.access import (
     person_of,
     standing_in,
 )
-from controller.service.commands import Command, submit
-from controller.service.isolation import IsolatedStore, Sight, is_isolated
-from controller.service.links import MessageLinks
+from controller.service.commands.isolation import IsolatedStore, Sight, is_isolated
+from controller.service.commands.links import MessageLinks
+from controller.service.commands.owners import Owners
+from controller.service.commands.submit import Command, submit
+from controller.service.explain.tracing import Tracing
 from controller.service.observe.observer import Observer
-from controller.service.owners import Owners
-from controller.service.tracing import Tracing
 from controller.settings import Settings
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})

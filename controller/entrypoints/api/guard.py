@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from controller.domain.errors import IncumbentError
 from controller.entrypoints.api.context import PROVEN
 from controller.entrypoints.api.problems import MEDIA_TYPE, problem
-from controller.service.access import digest_of
+from controller.service.commands.access import digest_of
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

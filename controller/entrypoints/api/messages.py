@@ -18,9 +18,9 @@ from controller.entrypoints.api.problems import WRITE_ERRORS
 from controller.entrypoints.api.read import Before, Limit, json_response
 from controller.entrypoints.api.write import IdempotencyKey
 from controller.ports import Delivery, DeliveryQuery, DeliveryState, Silence
-from controller.service.access import Person
-from controller.service.notices.again import finish_silence as end_kept
-from controller.service.notices.again import (
+from controller.service.commands.access import Person
+from controller.service.messages.again import finish_silence as end_kept
+from controller.service.messages.again import (
     keep_silence,
     known_channel,
     must_handle,

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from controller.entrypoints.api.caller import Caller
 from controller.entrypoints.api.context import context_of
 from controller.entrypoints.observe import HttpAnswer, Probes
-from controller.service.isolation import is_isolated
+from controller.service.commands.isolation import is_isolated
 
 router = APIRouter(
     include_in_schema=False

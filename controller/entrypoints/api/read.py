@@ -23,15 +23,15 @@ from controller.entrypoints.api.context import Context
 from controller.entrypoints.api.problems import READ_ERRORS
 from controller.policy.triggers import WATCHED_SIGNALS
 from controller.ports import Query as Wanted
-from controller.service.drift_report import drift_view
-from controller.service.explain import (
+from controller.service.explain.decision import (
     as_document,
     decision_summary,
     explain_decision,
     find_decision,
 )
-from controller.service.overview import inbox, model_at_a_glance, model_names
-from controller.service.policy_revisions import revisions
+from controller.service.explain.drift_report import drift_view
+from controller.service.explain.overview import inbox, model_at_a_glance, model_names
+from controller.service.replay.policy_revisions import revisions
 
 router = APIRouter(prefix="/v1", responses=READ_ERRORS)
 
@@ -155,7 +155,7 @@ def verification(
     request: Request, app_context: Context, person: Caller, number: int
 ) -> dict[str, Any]:
     """Derive the decision again from its stored snapshot and rules, byte for byte."""
-    from controller.service.verify import Verifier
+    from controller.service.replay.verify import Verifier
 
     with app_context.store.read() as tx:
         if not 0 < number < 2**63:

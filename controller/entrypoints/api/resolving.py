@@ -23,7 +23,7 @@ from controller.entrypoints.api.caller import reader
 from controller.entrypoints.api.context import context_of, desk_for
 from controller.entrypoints.api.problems import refused_response
 from controller.entrypoints.api.read import json_response
-from controller.service.use import (
+from controller.service.registry.use import (
     LEASE,
     LONGEST,
     SHORTEST,

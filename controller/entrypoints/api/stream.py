@@ -16,7 +16,7 @@ from controller.entrypoints.api.caller import Caller
 from controller.entrypoints.api.context import AppContext, Context
 from controller.entrypoints.api.problems import READ_ERRORS
 from controller.entrypoints.api.watch import EventWatch, Listener, look_for_events
-from controller.service.isolation import IsolatedStore
+from controller.service.commands.isolation import IsolatedStore
 
 router = APIRouter(prefix="/v1", responses=READ_ERRORS)
 

@@ -16,8 +16,8 @@ from controller.entrypoints.api.problems import WRITE_ERRORS
 from controller.entrypoints.api.read import json_response
 from controller.entrypoints.api.write import IdempotencyKey
 from controller.ports import Token
-from controller.service.access import TokenOrder, parse_role
-from controller.service.tokens import grant_token, revoke_token, tokens_in_charge
+from controller.service.commands.access import TokenOrder, parse_role
+from controller.service.commands.tokens import grant_token, revoke_token, tokens_in_charge
 
 router = APIRouter(prefix="/v1", responses=WRITE_ERRORS)
 

@@ -24,11 +24,11 @@ from controller.entrypoints.api.resolving import (
     resolved,
 )
 from controller.entrypoints.api.write import ANSWERED, IdempotencyKey, accepted_body
-from controller.service.access import Person
-from controller.service.commands import Command, owner_of
-from controller.service.notes import set_description, set_tags
-from controller.service.search import SearchFilters, parse_tag, search
-from controller.service.use import (
+from controller.service.commands.access import Person
+from controller.service.commands.submit import Command, owner_of
+from controller.service.explain.notes import set_description, set_tags
+from controller.service.explain.search import SearchFilters, parse_tag, search
+from controller.service.registry.use import (
     ResolveRequest,
     consumer_rows,
     needs_of,

@@ -24,7 +24,7 @@ from controller.domain.runs import RunState
 from controller.entrypoints.api.caller import reader
 from controller.entrypoints.api.context import AppContext
 from controller.ports import Query as Wanted
-from controller.service.explain import decision_summary
+from controller.service.explain.decision import decision_summary
 
 _LOOK_AGAIN = 1.0
 _MOST_WAITING = 500

@@ -31,15 +31,15 @@ from controller.entrypoints.api.problems import WRITE_ERRORS
 from controller.entrypoints.api.read import json_response
 from controller.policy.triggers import TRIGGERS
 from controller.ports import Transaction
-from controller.service.access import Person
-from controller.service.backpressure import accept
-from controller.service.bucket_hints import hint_addresses
-from controller.service.commands import Command, owner_of
-from controller.service.comments import add_comment, as_html, subject_model
-from controller.service.delegate import Wish, add_delegation, take_back
-from controller.service.policy_revisions import plan_revision, plan_text
-from controller.service.rehearse import rehearse
-from controller.service.tracing import Arrival
+from controller.service.commands.access import Person
+from controller.service.commands.comments import add_comment, as_html, subject_model
+from controller.service.commands.delegate import Wish, add_delegation, take_back
+from controller.service.commands.submit import Command, owner_of
+from controller.service.deciding.backpressure import accept
+from controller.service.explain.tracing import Arrival
+from controller.service.replay.policy_revisions import plan_revision, plan_text
+from controller.service.replay.rehearse import rehearse
+from controller.service.sources.bucket_hints import hint_addresses
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1", responses=WRITE_ERRORS)

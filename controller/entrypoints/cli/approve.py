@@ -13,7 +13,7 @@ from controller.entrypoints.cli.person_commands import (
     word_options,
 )
 from controller.entrypoints.cli.session import CliSession, known_model, parse_version, pass_session
-from controller.service.commands import Command
+from controller.service.commands.submit import Command
 
 
 @click.command()

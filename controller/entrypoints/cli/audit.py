@@ -35,7 +35,7 @@ from controller.entrypoints.cli.session import (
 from controller.home import mode_like
 
 if TYPE_CHECKING:
-    from controller.service.anchor import Anchor
+    from controller.service.replay.anchor import Anchor
     from controller.settings import Settings
 
 _NOTES = "refs/notes/incumbent"
@@ -52,8 +52,8 @@ _NOTES = "refs/notes/incumbent"
 @pass_session
 def audit(session: CliSession, model: str, at: str | None, form: str, as_json: bool) -> None:
     """Say which version of MODEL was champion when, by which rule, on whose review and approval, and who undid it."""
-    from controller.service.audit import as_csv, audit_as_markdown
-    from controller.service.audit import reigns_of_model as seats_of
+    from controller.service.explain.audit import as_csv, audit_as_markdown
+    from controller.service.explain.audit import reigns_of_model as seats_of
 
     with session.read() as tx:
         known_model(tx, model)
@@ -107,7 +107,7 @@ def _cells(seat: dict[str, Any]) -> dict[str, Any]:
 @pass_session
 def lineage(session: CliSession, name: str, as_json: bool) -> None:
     """Say where MODEL@VERSION comes from: signals, run, data, evaluation, and each of its moves."""
-    from controller.service.audit import lineage_of
+    from controller.service.explain.audit import lineage_of
 
     model, _, selector = name.partition("@")
     with session.read() as tx:
@@ -158,7 +158,7 @@ def anchor(
     session: CliSession, path: Path | None, repository: Path | None, check: bool, as_json: bool
 ) -> int:
     """Keep the head of the chain outside of the database, signed with INCUMBENT_ANCHOR_KEY."""
-    from controller.service.anchor import check_anchor, make_anchor, read_anchors
+    from controller.service.replay.anchor import check_anchor, make_anchor, read_anchors
 
     if (path is None) == (repository is None):
         raise UserError("Say where: --file FILE, or --git REPOSITORY.")

@@ -22,7 +22,7 @@ from controller.entrypoints.cli.session import CliSession, known_model, pass_ses
 if TYPE_CHECKING:
     from controller.domain.rules import Policy
     from controller.rulefmt.series import SeriesRow
-    from controller.service.backtest import Backtest
+    from controller.service.replay.backtest import Backtest
 
 _VERDICTS = ("train", "advance", "promote", "hold", "reject", "rollback", "deprecate", "archive")
 
@@ -48,7 +48,7 @@ def backtest(
     The columns of a series are in docs/how-to/plan-a-change.md. Version 1 is champion at the start.
     """
     from controller.adapters.memory.store import MemoryStore
-    from controller.service.backtest import run_backtest
+    from controller.service.replay.backtest import run_backtest
 
     if len(policies) > 2:
         raise UserError("A backtest compares two policies at most.")
@@ -81,7 +81,7 @@ def _rows(session: CliSession, series: Path | None, policy: Policy) -> list[Seri
         from controller.adapters.series_files import read_series
 
         return read_series(series)
-    from controller.service.backtest import recorded_series
+    from controller.service.replay.backtest import recorded_series
 
     with session.read() as tx:
         known_model(tx, policy.model)

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 from controller.entrypoints.cli.output import time_cell
 
 if TYPE_CHECKING:
-    from controller.service.backtest import Backtest
+    from controller.service.replay.backtest import Backtest
 
 _LANES = {
     "train": "#4477aa",

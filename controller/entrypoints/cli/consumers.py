@@ -35,7 +35,7 @@ def resolve_command(
     session: CliSession, name: str, consumer: str | None, lease: str, as_json: bool
 ) -> None:
     """Say what NAME stands for: MODEL (its champion), MODEL@ALIAS or MODEL@VERSION."""
-    from controller.service.use import ResolveRequest, parse_selector, resolve_name
+    from controller.service.registry.use import ResolveRequest, parse_selector, resolve_name
 
     model, selector = parse_selector(name)
     if session.remote is not None:
@@ -88,8 +88,8 @@ def consumers(
     session: CliSession, model: str, everything: bool, release: str | None, as_json: bool
 ) -> None:
     """List who uses which version of MODEL, until when, and who keeps a version from leaving."""
-    from controller.service.use import consumer_rows, needs_of
-    from controller.service.use import release_consumer as end
+    from controller.service.registry.use import consumer_rows, needs_of
+    from controller.service.registry.use import release_consumer as end
 
     now = session.now()
     with session.read() as tx:

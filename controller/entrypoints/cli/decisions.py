@@ -89,7 +89,7 @@ class _Wanted:
 
     def rows(self, tx: Transaction, limit: int | None) -> Iterator[dict[str, Any]]:
         """Newest first, at most `limit` of them (None: all)."""
-        from controller.service.explain import decision_summary
+        from controller.service.explain.decision import decision_summary
 
         left, before = limit, None
         while left is None or left > 0:

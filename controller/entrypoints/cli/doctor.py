@@ -37,7 +37,7 @@ from controller.entrypoints.cli.output import (
 )
 from controller.entrypoints.cli.session import CliSession, pass_session
 from controller.ports import Query, Transaction
-from controller.service.leadership import who_leads
+from controller.service.loops.leadership import who_leads
 
 _LEAST_SPACE = 1 << 30
 """Bytes free where artifacts go; below that a disk that fills is a matter of days."""
@@ -132,7 +132,7 @@ def _database(session: CliSession) -> Iterator[DoctorFinding]:
 def _limits(session: CliSession) -> Iterator[DoctorFinding]:
     """What a controller looks at before it says that it is ready; some of it has a check of its own."""
     from controller.bootstrap import watched
-    from controller.service.readiness import conditions
+    from controller.service.loops.readiness import conditions
 
     for one in conditions(watched(session.settings, session.store)):
         if one.name not in {"broker", "controller", "models"}:

@@ -26,8 +26,13 @@ from controller.entrypoints.cli.person_commands import (
     word_options,
 )
 from controller.entrypoints.cli.session import CliSession, known_model, pass_session
-from controller.service.commands import Command, release_payload
-from controller.service.drift_report import ColumnMoves, DriftComparison, DriftView, drift_view
+from controller.service.commands.submit import Command, release_payload
+from controller.service.explain.drift_report import (
+    ColumnMoves,
+    DriftComparison,
+    DriftView,
+    drift_view,
+)
 
 _BARS = "▁▂▃▄▅▆▇█"
 _MOST_MOVED = 3

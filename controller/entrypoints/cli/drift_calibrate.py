@@ -10,7 +10,7 @@ from controller.domain.errors import ConfigurationError, NotFound
 from controller.domain.layouts import Layout
 from controller.domain.profiles import Profile
 from controller.entrypoints.cli.session import CliSession, known_model
-from controller.service.drift_report import reference_profile
+from controller.service.explain.drift_report import reference_profile
 
 _FEWEST_BATCHES = 10
 _DRAWS = 1000

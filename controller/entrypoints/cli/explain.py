@@ -17,7 +17,7 @@ from controller.entrypoints.cli.output import (
 )
 from controller.entrypoints.cli.session import CliSession, pass_session
 from controller.ports import Transaction
-from controller.service.causes import posted_by
+from controller.service.deciding.causes import posted_by
 
 _COLOUR = {
     "pass": "green",
@@ -42,7 +42,7 @@ def explain(session: CliSession, name: str, as_json: bool) -> None:
     NAME is a decision's number, signal:ID, a run's id, or a model: its newest decision, and what
     could happen next.
     """
-    from controller.service.explain import as_document, explain_decision, find_decision
+    from controller.service.explain.decision import as_document, explain_decision, find_decision
 
     with session.read() as tx:
         document = as_document(explain_decision(tx, find_decision(tx, name)))
@@ -56,7 +56,7 @@ def explain(session: CliSession, name: str, as_json: bool) -> None:
 
 
 def _outlook(session: CliSession, tx: Transaction, model: str) -> dict[str, Any] | None:
-    from controller.service.forecast import outlook
+    from controller.service.explain.forecast import outlook
 
     found = outlook(tx, session.parse_rules, model, session.now())
     return None if found is None else to_plain(found)
@@ -111,7 +111,7 @@ def _node(node: Mapping[str, Any], document: Mapping[str, Any], depth: int) -> I
 
 
 def _causes(document: Mapping[str, Any]) -> Iterator[str]:
-    from controller.service.explain import describe_signal
+    from controller.service.explain.decision import describe_signal
 
     for signal in document["signals"]:
         answer = signal["answer"]

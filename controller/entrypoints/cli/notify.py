@@ -111,7 +111,7 @@ def try_channel(session: CliSession, channel: str) -> None:
         session.remote.try_channel(channel)
     else:
         from controller.bootstrap import notify_plan
-        from controller.service.notices.again import known_channel, try_out
+        from controller.service.messages.again import known_channel, try_out
 
         known_channel(notify_plan(session.settings).channels, channel)
         with session.store.begin() as tx:
@@ -156,7 +156,7 @@ def _again(session: CliSession, number: int) -> tuple[int, str]:
     if session.remote is not None:
         copy = session.remote.send_again(number)
         return copy["id"], copy["address"]
-    from controller.service.notices.again import must_handle, send_again
+    from controller.service.messages.again import must_handle, send_again
 
     with session.store.begin() as tx:
         held = tx.deliveries.get(number)

@@ -24,7 +24,7 @@ from controller.entrypoints.cli.output import (
     yes_option,
 )
 from controller.entrypoints.cli.session import CliSession
-from controller.service.commands import Command
+from controller.service.commands.submit import Command
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 

@@ -18,7 +18,7 @@ from controller.entrypoints.cli.session import CliSession, known_model, parse_wh
 if TYPE_CHECKING:
     from controller.adapters.git.texts import RepositoryRules
     from controller.ports import RuleText, Transaction
-    from controller.service.plan import PlanReport, Sides
+    from controller.service.replay.plan import PlanReport, Sides
 
 _TELL_FROM = 10_000
 """Records from which a log without a terminal is told how far the work is."""
@@ -72,7 +72,7 @@ def plan(
     Compares the working tree (or --head) with BASE: a git revision; without one the rules in force, and where
     there are none git's HEAD. Exit code 0; with --fail-on-change 1 if a decision changes.
     """
-    from controller.service.plan import make_plan
+    from controller.service.replay.plan import make_plan
 
     measure = None
     if recompute:
@@ -110,7 +110,7 @@ def _render(found: PlanReport, form: str) -> str:
 
 def _sides(tx: Transaction, wanted: _Wanted) -> Sides:
     from controller.adapters.git.texts import RepositoryRules
-    from controller.service.plan import Sides
+    from controller.service.replay.plan import Sides
 
     there = RepositoryRules(wanted.rules)
     if wanted.head is None and not wanted.rules.is_dir():

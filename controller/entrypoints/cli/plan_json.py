@@ -7,7 +7,7 @@ from typing import Any
 
 from controller.domain.canonical import to_plain
 from controller.entrypoints.cli.output import SCHEMA_VERSION
-from controller.service.plan import PlanReport, Replayed
+from controller.service.replay.plan import PlanReport, Replayed
 
 
 def plan_as_json(plan: PlanReport) -> str:

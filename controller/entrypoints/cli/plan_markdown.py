@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from controller.entrypoints.cli.output import time_cell
 from controller.entrypoints.cli.plan_text import by_missing, numbers, numbers_compared, period
-from controller.service.plan import ModelPlan, PlanReport, Replayed
+from controller.service.replay.plan import ModelPlan, PlanReport, Replayed
 
 SHOWN_IN_MARKDOWN = 50
 """Decisions of a kind that are listed: a comment has an end."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from controller.entrypoints.cli.output import show_cell, style, time_cell
-from controller.service.plan import ModelPlan, PlanReport, Replayed
+from controller.service.replay.plan import ModelPlan, PlanReport, Replayed
 
 SHOWN_IN_TEXT = 20
 """Decisions of a kind that are listed; JSON holds all."""

@@ -24,8 +24,8 @@ def pull(
     session: CliSession, name: str, target: Path | None, consumer: str | None, as_json: bool
 ) -> None:
     """Download MODEL, MODEL@ALIAS or MODEL@VERSION. Nothing is loaded; the bytes are those of the registry's digest."""
-    from controller.service.pull import pull_artifact
-    from controller.service.use import parse_selector
+    from controller.service.registry.pull import pull_artifact
+    from controller.service.registry.use import parse_selector
 
     model, selector = parse_selector(name)
     found = _resolved(session, model, selector, consumer)
@@ -59,7 +59,7 @@ def _resolved(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # it is told on stderr instead
             return session.remote.resolve(model, selector)
-    from controller.service.use import ResolveRequest, resolve_name
+    from controller.service.registry.use import ResolveRequest, resolve_name
 
     ask = ResolveRequest(
         model=model,

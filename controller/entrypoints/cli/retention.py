@@ -21,7 +21,7 @@ from controller.entrypoints.cli.person_commands import (
     word_options,
 )
 from controller.entrypoints.cli.session import CliSession, known_model, pass_session
-from controller.service.commands import Command
+from controller.service.commands.submit import Command
 
 
 @click.command()
@@ -50,7 +50,7 @@ def retention(
 
     Never the champion's, one that a rollback would restore, or one with an alias, a consumer or a hold.
     """
-    from controller.service.retention import Sweep, plan_retention
+    from controller.service.registry.retention import Sweep, plan_retention
 
     with session.read() as tx:
         known_model(tx, model)

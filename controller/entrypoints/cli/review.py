@@ -23,7 +23,7 @@ from controller.entrypoints.cli.output import (
     yes_option,
 )
 from controller.entrypoints.cli.session import CliSession, pass_session
-from controller.service.provenance import signers_of
+from controller.service.explain.provenance import signers_of
 
 if TYPE_CHECKING:
     from controller.ports import ReviewRecord, Transaction

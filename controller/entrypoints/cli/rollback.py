@@ -17,7 +17,7 @@ from controller.entrypoints.cli.person_commands import (
     word_options,
 )
 from controller.entrypoints.cli.session import CliSession, known_model, parse_version, pass_session
-from controller.service.commands import Command
+from controller.service.commands.submit import Command
 
 
 @click.command()
@@ -112,7 +112,7 @@ def drill(
 
     The champion stays. A policy does it on a schedule with `rollback: {drill: 7d}`.
     """
-    from controller.service.drills import last_proof
+    from controller.service.explain.drills import last_proof
 
     with session.read() as tx:
         known_model(tx, model)

@@ -28,8 +28,8 @@ from controller.ports import ArtifactStore, Clock, Store, Transaction
 if TYPE_CHECKING:
     from controller.adapters.remote.client import Client
     from controller.domain.runs import Run
-    from controller.service.access import Person
-    from controller.service.commands import Command
+    from controller.service.commands.access import Person
+    from controller.service.commands.submit import Command
     from controller.settings import Settings
 
 P = ParamSpec("P")
@@ -101,7 +101,7 @@ class CliSession:
     def decide_until_idle(self, model: str) -> None:
         """Decide for one model here and now, if this process may."""
         if self.decides_here:
-            from controller.service.engine import Engine
+            from controller.service.deciding.engine import Engine
 
             Engine(self.store, self.clock, self.parse_rules).decide_until_idle(model)
 
@@ -121,7 +121,7 @@ class CliSession:
     @property
     def person(self) -> Person:
         """Who gives this command: what the settings' roles let them do; without roles, all."""
-        from controller.service.access import everything, person_of
+        from controller.service.commands.access import everything, person_of
 
         groups, roles = self.settings.groups, self.settings.roles
         return person_of(self.actor, groups, roles) if roles else everything(self.actor, groups)
@@ -130,8 +130,8 @@ class CliSession:
         """Append a person's word, if they may say it; its signal's number, and whether it is new."""
         if self.remote is not None:
             return _said(self.remote, word)
-        from controller.service.access import standing_in
-        from controller.service.commands import submit
+        from controller.service.commands.access import standing_in
+        from controller.service.commands.submit import submit
 
         now = self.now()
         with self.store.begin() as tx:
@@ -144,8 +144,8 @@ class CliSession:
             key = signal.key.removeprefix(f"{self.actor}:")
             answer = self.remote.signal(signal.model, signal.kind.value, signal.payload, key=key)
             return answer.signal, answer.fresh
-        from controller.service.backpressure import accept
-        from controller.service.commands import owner_of
+        from controller.service.commands.submit import owner_of
+        from controller.service.deciding.backpressure import accept
 
         with self.store.begin() as tx:
             self.person.must("signal", owner_of(tx, signal.model, self.parse_rules))
@@ -157,7 +157,7 @@ class CliSession:
         """The decision that the signal would lead to, as plain JSON."""
         if self.remote is not None:
             return self.remote.rehearse(signal.model, signal.kind.value, signal.payload)
-        from controller.service.rehearse import rehearse
+        from controller.service.replay.rehearse import rehearse
 
         found = rehearse(self.store, self.parse_rules, signal.model, [signal], self.now())
         return dict(to_plain(found))
@@ -176,7 +176,7 @@ class CliSession:
         """Let somebody approve in this person's place; the delegation as it is kept."""
         if self.remote is not None:
             return self.remote.delegate(to, until, reason)
-        from controller.service.delegate import Wish, add_delegation
+        from controller.service.commands.delegate import Wish, add_delegation
 
         wish = Wish(to=to, until=until, reason=reason)
         with self.store.begin() as tx:
@@ -187,7 +187,7 @@ class CliSession:
         """End a delegation; as it was."""
         if self.remote is not None:
             return self.remote.take_back(number)
-        from controller.service.delegate import take_back
+        from controller.service.commands.delegate import take_back
 
         with self.store.begin() as tx:
             return dict(to_plain(take_back(tx, self.person, number, self.now())))

@@ -27,7 +27,7 @@ from controller.entrypoints.cli.person_commands import (
     word_options,
 )
 from controller.entrypoints.cli.session import CliSession, pass_session
-from controller.service.commands import Command
+from controller.service.commands.submit import Command
 
 
 @click.group(cls=DefaultGroup)
@@ -110,7 +110,7 @@ def _document(signal: Signal) -> dict[str, Any]:
 
 
 def _cells(row: dict[str, Any]) -> dict[str, Any]:
-    from controller.service.explain import describe_signal
+    from controller.service.explain.decision import describe_signal
 
     received = row["received_at"][:16].replace("T", " ")
     return {**row, "received": received, "what": describe_signal(row)}

@@ -99,7 +99,7 @@ def end_silence_command(session: CliSession, number: int) -> None:
     if session.remote is not None:
         session.remote.end_silence(number)
     else:
-        from controller.service.notices.again import finish_silence
+        from controller.service.messages.again import finish_silence
 
         with session.store.begin() as tx:
             finish_silence(tx, session.person, number, session.parse_rules, session.now())
@@ -116,8 +116,8 @@ def _keep(session: CliSession, wanted: Silence) -> Silence:
         )  # fmt: skip
         kept: Silence = codec.load_plain(Silence, said)
         return kept
-    from controller.service.notices.again import keep_silence as keep
-    from controller.service.notices.again import must_silence
+    from controller.service.messages.again import keep_silence as keep
+    from controller.service.messages.again import must_silence
 
     with session.store.begin() as tx:
         must_silence(tx, session.person, wanted, session.parse_rules)

@@ -19,7 +19,7 @@ from controller.entrypoints.cli.output import (
 from controller.entrypoints.cli.session import CliSession, gate_metrics, known_model, pass_session
 
 if TYPE_CHECKING:
-    from controller.service.leadership import Lead
+    from controller.service.loops.leadership import Lead
 
 
 @click.command()
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 @pass_session
 def status(session: CliSession, *, model: str | None, as_json: bool) -> None:
     """Show each model's champion, challengers, running work, waiting signals and last decision."""
-    from controller.service.leadership import who_leads
-    from controller.service.overview import model_at_a_glance, model_names
+    from controller.service.explain.overview import model_at_a_glance, model_names
+    from controller.service.loops.leadership import who_leads
 
     with session.read() as tx:
         if model is not None:

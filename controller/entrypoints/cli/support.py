@@ -28,7 +28,7 @@ from controller.domain.errors import IncumbentError, IntegrityError
 from controller.entrypoints.cli.session import CliSession, pass_session
 from controller.home import private_files
 from controller.ports import DeliveryQuery, Query
-from controller.service.redact import Redactor
+from controller.service.messages.redact import Redactor
 
 _SECRET_NAME = re.compile(r"(PASS|SECRET|TOKEN|KEY|CREDENTIAL|DSN|_URL$|AUTH)", re.IGNORECASE)
 _LAST = 200

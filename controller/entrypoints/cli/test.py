@@ -64,7 +64,7 @@ def test(
 def _run_file(path: Path, only: str) -> FileResult:
     from controller.adapters.memory.store import MemoryStore
     from controller.entrypoints.cli.test_results import FileResult
-    from controller.service.ruletests import cover, run_rule_test
+    from controller.service.replay.ruletests import cover, run_rule_test
 
     tests, policy, problems = _load(path)
     result = FileResult(str(path), problems)

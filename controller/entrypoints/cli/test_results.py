@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 from controller.rulefmt.problems import Problem
-from controller.service.ruletests import Coverage, RuleTestDifference, RuleTestResult
+from controller.service.replay.ruletests import Coverage, RuleTestDifference, RuleTestResult
 
 RESULTS_SCHEMA_VERSION = 1
 

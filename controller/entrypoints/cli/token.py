@@ -84,7 +84,7 @@ def _issue(
     actor: str | None,
 ) -> dict[str, Any]:
     """A token made in the database here, as the API would answer."""
-    from controller.service.access import TokenOrder, issue_token, parse_role
+    from controller.service.commands.access import TokenOrder, issue_token, parse_role
 
     speaks = actor or session.actor
     order = TokenOrder(

@@ -12,7 +12,7 @@ from controller.entrypoints.cli.output import SCHEMA_VERSION, json_option, print
 from controller.entrypoints.cli.session import CliSession, pass_session
 
 if TYPE_CHECKING:
-    from controller.service.mlflow.transfer import Moved
+    from controller.service.registry.mlflow.transfer import Moved
 
 
 @click.command(name="import")
@@ -33,7 +33,7 @@ def import_(
     """
     from controller.adapters.clock import SystemClock
     from controller.bootstrap import open_mlflow
-    from controller.service.mlflow.transfer import import_models
+    from controller.service.registry.mlflow.transfer import import_models
 
     if named and len(models) != 1:
         raise UserError("--as names one model.", hint="Name exactly one MODEL before it.")
@@ -54,7 +54,7 @@ def export(session: CliSession, *, server: str, models: tuple[str, ...], as_json
     INCUMBENT_REGISTRY_TOKEN logs in there.
     """
     from controller.bootstrap import build_packer, open_team_registry
-    from controller.service.mlflow.transfer import export_models
+    from controller.service.registry.mlflow.transfer import export_models
 
     team = open_team_registry(session.settings, server)
     found = export_models(session.store, team, build_packer(session.settings), models)

@@ -23,7 +23,7 @@ from controller.entrypoints.cli.session import CliSession, pass_session
 
 if TYPE_CHECKING:
     from controller.ports import Transaction
-    from controller.service.verify import Verification
+    from controller.service.replay.verify import Verification
 
 _SHOWN = 5
 
@@ -44,7 +44,7 @@ def verify(
     Needs no worker and no data. Ends with exit code 1 and the first decision that was tampered with.
     """
     from controller.rulefmt import blob_id
-    from controller.service.verify import Verifier
+    from controller.service.replay.verify import Verifier
 
     if evidence and number is not None:
         return _evidence(session, number, as_json=as_json)
@@ -68,8 +68,8 @@ def verify(
 def _by_anchors(session: CliSession, tx: Transaction, found: Verification) -> Verification:
     """The same, held against the anchors that were made from here; a database can be made to forget them."""
     from controller.entrypoints.cli.audit import anchored_file
-    from controller.service.anchor import lacking, read_anchors
-    from controller.service.verify import VerifyDifference
+    from controller.service.replay.anchor import lacking, read_anchors
+    from controller.service.replay.verify import VerifyDifference
 
     if session.given is not None or found.first is not None:
         return found

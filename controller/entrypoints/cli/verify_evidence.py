@@ -15,7 +15,7 @@ from controller.domain.errors import ConfigurationError, IntegrityError, NotFoun
 from controller.domain.evidence import Evaluation, GateEvidence
 from controller.domain.rules import Gate
 from controller.entrypoints.cli.session import CliSession
-from controller.service.plan import Measure
+from controller.service.replay.plan import Measure
 
 
 def recomputed(session: CliSession, number: int) -> tuple[Evaluation, list[str], list[str]]:

@@ -30,7 +30,7 @@ from controller.entrypoints.cli.session import (
     parse_when,
     pass_session,
 )
-from controller.service.commands import Command
+from controller.service.commands.submit import Command
 
 
 @click.command()
@@ -184,7 +184,7 @@ def tag(
     session: CliSession, name: str, tags: tuple[str, ...], remove: tuple[str, ...], as_json: bool
 ) -> None:
     """Show the tags of NAME (MODEL or MODEL@VERSION), or set some: team=fraud."""
-    from controller.service.notes import set_tags, show_tags
+    from controller.service.explain.notes import set_tags, show_tags
 
     model, number = _subject(session, name)
     if tags or remove:
@@ -212,7 +212,7 @@ def tag(
 @pass_session
 def describe(session: CliSession, name: str, text: str | None, as_json: bool) -> None:
     """Show the description of NAME (MODEL or MODEL@VERSION), or set it to TEXT; an empty one takes it away."""
-    from controller.service.notes import set_description
+    from controller.service.explain.notes import set_description
 
     model, number = _subject(session, name)
     if text is not None:

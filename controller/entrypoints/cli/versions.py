@@ -19,7 +19,7 @@ from controller.entrypoints.cli.session import (
     parse_when,
     pass_session,
 )
-from controller.service.search import SearchFilters, parse_tag, search
+from controller.service.explain.search import SearchFilters, parse_tag, search
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 

@@ -22,8 +22,8 @@ from controller.entrypoints.demo.play import DEMO_MODEL, DemoStage, first_of_nex
 from controller.entrypoints.demo.project import MonthFile, Project
 from controller.entrypoints.demo.story import look_at_work
 from controller.ports import Query
-from controller.service.explain import decision_summary
-from controller.service.pull import pull_artifact
+from controller.service.explain.decision import decision_summary
+from controller.service.registry.pull import pull_artifact
 
 RULES = """
 rollback:                               # for as long as a version is champion

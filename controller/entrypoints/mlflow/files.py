@@ -18,7 +18,7 @@ from controller.domain.errors import NotFound
 from controller.entrypoints.api.context import AppContext
 from controller.ports import ArtifactStore
 from controller.ports.documents import read_document
-from controller.service.mlflow.folder import ARTIFACT, Described, small_files
+from controller.service.registry.mlflow.folder import ARTIFACT, Described, small_files
 
 
 def answer_file(request: Request, app_context: AppContext) -> Response:

@@ -9,8 +9,8 @@ from typing import Any
 from controller.domain.catalog import CatalogVersion, NewFreeVersion
 from controller.domain.errors import UserError
 from controller.entrypoints.mlflow.shapes import model_body, version_body
-from controller.service.commands import Command
-from controller.service.mlflow.surface import SearchRequest, Surface
+from controller.service.commands.submit import Command
+from controller.service.registry.mlflow.surface import SearchRequest, Surface
 
 _DOCS = "See the API docs for more information about request parameters."
 

@@ -30,9 +30,9 @@ from controller.entrypoints.mlflow.files import answer_file, answer_listing
 from controller.entrypoints.mlflow.methods import METHODS, READING, Call, alias_word
 from controller.entrypoints.mlflow.shapes import error_body
 from controller.ports import Transaction
-from controller.service.access import Person, digest_of
-from controller.service.commands import Command, owner_of
-from controller.service.mlflow.surface import Surface
+from controller.service.commands.access import Person, digest_of
+from controller.service.commands.submit import Command, owner_of
+from controller.service.registry.mlflow.surface import Surface
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from controller.domain.errors import UserError
 from controller.entrypoints.api.context import Context
 from controller.entrypoints.web.request import Visitor, base_of, local, number_in
 from controller.entrypoints.web.session import check_form
-from controller.service.commands import COMMANDS, Command, owner_of
-from controller.service.comments import add_comment, subject_model
-from controller.service.delegate import Wish, add_delegation, take_back
+from controller.service.commands.comments import add_comment, subject_model
+from controller.service.commands.delegate import Wish, add_delegation, take_back
+from controller.service.commands.submit import COMMANDS, Command, owner_of
 
 router = APIRouter(include_in_schema=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from controller.service.documents import mapping_part
+from controller.service.explain.documents import mapping_part
 
 _MOST_FILES = 20
 

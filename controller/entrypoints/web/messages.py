@@ -17,8 +17,8 @@ from controller.entrypoints.web.render import render_page
 from controller.entrypoints.web.request import Visitor, base_of, number_in
 from controller.entrypoints.web.session import check_form
 from controller.ports import Delivery, DeliveryQuery, DeliveryState, Notice, Silence, Transaction
-from controller.service.access import Person
-from controller.service.notices.again import (
+from controller.service.commands.access import Person
+from controller.service.messages.again import (
     finish_silence,
     keep_silence,
     must_handle,

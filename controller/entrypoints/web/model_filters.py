@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from controller.domain.rules import Policy
 from controller.ports import Query, RuleQuery, Transaction
-from controller.service.overview import model_names
-from controller.service.owners import Owners
+from controller.service.commands.owners import Owners
+from controller.service.explain.overview import model_names
 
 Parse = Callable[[str, str], Policy]
 MODEL_STATES = {

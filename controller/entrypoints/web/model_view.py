@@ -16,11 +16,11 @@ from controller.entrypoints.api.context import AppContext
 from controller.entrypoints.web.charts import Mark, spark_svg, timeline_svg
 from controller.policy.triggers import WATCHED_SIGNALS
 from controller.ports import Query, Transaction
-from controller.service.access import Person
-from controller.service.commands import owner_of
-from controller.service.explain import decision_summary
-from controller.service.overview import model_at_a_glance
-from controller.service.owners import Owners
+from controller.service.commands.access import Person
+from controller.service.commands.owners import Owners
+from controller.service.commands.submit import owner_of
+from controller.service.explain.decision import decision_summary
+from controller.service.explain.overview import model_at_a_glance
 
 _CONSUMERS = 50
 _MOST_DRIFT = 100

@@ -15,18 +15,18 @@ from controller.entrypoints.web.render import render_page
 from controller.entrypoints.web.request import Visitor
 from controller.entrypoints.web.session import PageSession, check_form
 from controller.ports import Query, RuleQuery
-from controller.service.access import Person
-from controller.service.commands import owner_of
-from controller.service.explain import decision_summary
-from controller.service.plan import PlanReport
-from controller.service.policy_revisions import (
+from controller.service.commands.access import Person
+from controller.service.commands.submit import owner_of
+from controller.service.explain.decision import decision_summary
+from controller.service.explain.provenance import provenance
+from controller.service.replay.plan import PlanReport
+from controller.service.replay.policy_revisions import (
     Changes,
     changes_at,
     plan_revision,
     plan_text,
     revisions,
 )
-from controller.service.provenance import provenance
 
 router = APIRouter(include_in_schema=False)
 _PAGE = 100

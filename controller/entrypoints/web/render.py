@@ -18,8 +18,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from controller import __version__
 from controller.domain.canonical import parse_time
 from controller.entrypoints.web.session import page_session_of
-from controller.service.comments import as_html
-from controller.service.explain import describe_signal
+from controller.service.commands.comments import as_html
+from controller.service.explain.decision import describe_signal
 
 TEMPLATES_FOLDER = Path(__file__).parent
 STATIC = TEMPLATES_FOLDER / "static"

@@ -34,15 +34,15 @@ from controller.entrypoints.web.request import Visitor, number_in
 from controller.entrypoints.web.session import PageSession
 from controller.policy.triggers import WATCHED_SIGNALS
 from controller.ports import LEAD, JournalLine, Query
-from controller.service.access import Person, Role
-from controller.service.commands import owner_of
-from controller.service.comments import calls, page_of
-from controller.service.documents import document_if_there
-from controller.service.drift_report import drift_view
-from controller.service.explain import decision_summary, find_decision
-from controller.service.other_writes import other_writes
-from controller.service.overview import inbox, model_names
-from controller.service.owners import Owners
+from controller.service.commands.access import Person, Role
+from controller.service.commands.comments import calls, page_of
+from controller.service.commands.owners import Owners
+from controller.service.commands.submit import owner_of
+from controller.service.explain.decision import decision_summary, find_decision
+from controller.service.explain.documents import document_if_there
+from controller.service.explain.drift_report import drift_view
+from controller.service.explain.overview import inbox, model_names
+from controller.service.loops.other_writes import other_writes
 
 router = APIRouter(include_in_schema=False)
 _PAGE = 50

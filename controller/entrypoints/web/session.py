@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from controller.adapters.oidc import Begun, LoginIdentity, OpenIdProvider
 from controller.domain.errors import Forbidden, NotLoggedIn
 from controller.entrypoints.api.context import AppContext, context_of, proven
-from controller.service.access import Person, digest_of, everything, person_of
+from controller.service.commands.access import Person, digest_of, everything, person_of
 
 COOKIE = "incumbent_session"
 OIDC_COOKIE = "incumbent_oidc"

@@ -14,9 +14,9 @@ from controller.entrypoints.web.lineage import provenance_view
 from controller.entrypoints.web.render import render_page
 from controller.entrypoints.web.request import Visitor, number_in
 from controller.ports import Transaction
-from controller.service.access import Person
-from controller.service.commands import owner_of
-from controller.service.documents import document_if_there
+from controller.service.commands.access import Person
+from controller.service.commands.submit import owner_of
+from controller.service.explain.documents import document_if_there
 
 router = APIRouter(include_in_schema=False)
 

@@ -16,9 +16,9 @@ from typing import Generic, TypeVar
 
 from controller.domain.errors import IncumbentError
 from controller.ports import Clock, Store
-from controller.service.loops import Health
+from controller.service.loops.loop import Health
+from controller.service.loops.readiness import Condition
 from controller.service.observe.figures import FigureReader, ProcessFigures
-from controller.service.readiness import Condition
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from controller.domain.canonical import digest
 from controller.domain.signals import SignalKind
 from controller.rulefmt import blob_id
-from controller.service.verify import Verifier
+from controller.service.replay.verify import Verifier
 from tests.support.house import MODEL, UNDECIDED
 from tests.support.page import ASKS, BASE, Office, form
 

@@ -11,7 +11,7 @@ import pytest
 from controller.domain.decisions import RulesRef
 from controller.domain.signals import SignalKind
 from controller.ports import ActiveRules
-from controller.service.owners import Owners
+from controller.service.commands.owners import Owners
 from tests.support.command import POLICY
 from tests.support.house import MODEL, START
 from tests.support.page import ASKS, Office

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from controller.adapters.memory.publications import MemoryTeamRegistry
 from controller.domain.publication import Publication
-from controller.service.mlflow.publish import PublishConfig, Publisher, PublishReport
+from controller.service.registry.mlflow.publish import PublishConfig, Publisher, PublishReport
 from tests.support.command import POLICY
 from tests.support.house import MODEL
 from tests.support.page import Office

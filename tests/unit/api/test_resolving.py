@@ -9,7 +9,7 @@ import pytest
 from starlette.types import Scope
 
 from controller.entrypoints.api.resolving import plain
-from controller.service.use import ResolveRequest
+from controller.service.registry.use import ResolveRequest
 from tests.support.command import POLICY
 from tests.support.house import MODEL
 from tests.support.page import Office

@@ -9,7 +9,7 @@ import pytest
 
 from controller.adapters.memory import MemorySender
 from controller.domain.notices import ChannelRules
-from controller.service.notices.deliver import DeliverNotifications, NoticeConfig
+from controller.service.messages.deliver import DeliverNotifications, NoticeConfig
 from tests.support.command import POLICY, Desk
 from tests.support.house import UNDECIDED
 

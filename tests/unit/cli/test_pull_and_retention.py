@@ -15,7 +15,7 @@ import pytest
 from controller.adapters.artifacts import LocalArtifacts
 from controller.domain.errors import IntegrityError, Unavailable, UserError
 from controller.domain.runs import Run, RunKind
-from controller.service.pull import from_bytes, pull_artifact
+from controller.service.registry.pull import from_bytes, pull_artifact
 from tests.support.command import Desk
 from tests.support.house import MODEL
 
@@ -143,7 +143,7 @@ def test_retention_takes_what_its_dry_run_listed(app_context: Desk, tmp_path: Pa
 
 
 def test_retention_keeps_bytes_that_another_version_is_made_of(app_context: Desk):
-    from controller.service.retention import plan_retention
+    from controller.service.registry.retention import plan_retention
 
     with app_context.house.behind() as tx:
         tables = tx.tables

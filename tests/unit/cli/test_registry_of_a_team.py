@@ -8,7 +8,7 @@ import pytest
 
 from controller.adapters.memory.publications import MemoryTeamRegistry
 from controller.domain.errors import Unavailable
-from controller.service.mlflow.publish import PublishConfig, Publisher
+from controller.service.registry.mlflow.publish import PublishConfig, Publisher
 from tests.support.command import POLICY, Desk
 
 PLACE = "mlflow://127.0.0.1:1"

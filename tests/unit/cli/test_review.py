@@ -15,7 +15,7 @@ from controller.domain.errors import ConfigurationError
 from controller.policy.review_facts import Reviewer
 from controller.ports import SourceState
 from controller.rulefmt import load_policy
-from controller.service.sync_rules import SyncRules
+from controller.service.rules.sync import SyncRules
 from tests.support.command import Desk
 from tests.support.machine import need_program
 from tests.support.repository import Repository

@@ -17,7 +17,7 @@ from controller.domain.runs import RunState
 from controller.entrypoints.cli.main import main
 from controller.ports import ActiveRules, Delivery, DeliveryState, RunEnd, SourceState
 from controller.rulefmt import blob_id
-from controller.service.redact import Redactor
+from controller.service.messages.redact import Redactor
 from controller.settings import load_settings
 from tests.support.makers import HOUR, decide, new_decision, new_signal, spec
 

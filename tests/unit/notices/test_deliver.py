@@ -14,8 +14,8 @@ from controller.adapters.memory import MemorySender, MemoryStore, SimulatedClock
 from controller.domain.errors import Conflict, NotFound, Unavailable, UserError
 from controller.domain.notices import ChannelRules, QuietHours, Template
 from controller.ports import Delivery, DeliveryQuery, DeliveryState, Message, Silence
-from controller.service.notices.again import keep_silence, send_again, try_out
-from controller.service.notices.deliver import DeliverNotifications, NoticeConfig
+from controller.service.messages.again import keep_silence, send_again, try_out
+from controller.service.messages.deliver import DeliverNotifications, NoticeConfig
 from tests.support.makers import AT
 
 MINUTE = timedelta(minutes=1)

@@ -23,11 +23,11 @@ from controller.domain.errors import Unavailable
 from controller.domain.runs import RunKind, RunState
 from controller.entrypoints.observe import ObserveServer, Probes
 from controller.ports import RunEnd, SourceState, Store, Transaction
-from controller.service.loops import Health
+from controller.service.loops.loop import Health
+from controller.service.loops.readiness import Condition, Watched, conditions
 from controller.service.observe.catalogue import EXPORTED_METRICS, MOST_LABELS
 from controller.service.observe.figures import ProcessFigures
 from controller.service.observe.observer import Observer, Watching
-from controller.service.readiness import Condition, Watched, conditions
 from tests.support.house import MODEL, UNDECIDED, House
 from tests.support.makers import AT, HOUR, decide, spec
 from tests.support.waiting import until

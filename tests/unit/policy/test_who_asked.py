@@ -16,7 +16,7 @@ from controller.domain.snapshot import ApprovalView
 from controller.policy.approvals import agreed, standing
 from controller.policy.decide import decide
 from controller.policy.triggers.webhook import WebhookTrigger
-from controller.service.snapshots import take_snapshot
+from controller.service.deciding.snapshots import take_snapshot
 from tests.support.house import BETTER, MODEL, UNDECIDED, House, policy
 
 ASKS = Approval(when="inconclusive", groups=("leads",), count=1)

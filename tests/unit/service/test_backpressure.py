@@ -10,10 +10,10 @@ from controller.domain.errors import Full
 from controller.domain.signals import NewSignal, SignalKind
 from controller.policy.triggers import NewDataTrigger, ScheduleTrigger
 from controller.ports import Store
-from controller.service.backpressure import RESERVE, accept, has_room_for_notices
-from controller.service.engine import Engine, EngineConfig
-from controller.service.fire_schedules import FireSchedules
-from controller.service.poll_sources import PollConfig
+from controller.service.deciding.backpressure import RESERVE, accept, has_room_for_notices
+from controller.service.deciding.engine import Engine, EngineConfig
+from controller.service.loops.fire_schedules import FireSchedules
+from controller.service.sources.poll import PollConfig
 from tests.support.house import MODEL, House, policy
 from tests.support.makers import AT, new_signal
 from tests.unit.service.test_poll_sources import HERE, Sources, batch

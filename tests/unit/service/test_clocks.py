@@ -15,12 +15,12 @@ from controller.adapters.clock_file import keep_jump, last_jump
 from controller.domain.signals import SignalKind
 from controller.policy.triggers import NewDataTrigger, ScheduleTrigger
 from controller.ports import ClockJump, Query
-from controller.service import loops as loops_module
-from controller.service.clock_jumps import ClockWatch, NoteClockJumps
-from controller.service.fire_schedules import FireSchedules
-from controller.service.loops import Loop, Loops
-from controller.service.readiness import Watched, conditions, ready
-from controller.service.rescue_runs import RescueConfig, Rescuer
+from controller.service.loops import loop as loops_module
+from controller.service.loops.clock_jumps import ClockWatch, NoteClockJumps
+from controller.service.loops.fire_schedules import FireSchedules
+from controller.service.loops.loop import Loop, Loops
+from controller.service.loops.readiness import Watched, conditions, ready
+from controller.service.loops.rescue_runs import RescueConfig, Rescuer
 from tests.support.house import MODEL, House, policy
 from tests.support.makers import AT, MINUTE, order
 from tests.support.stores import Bench

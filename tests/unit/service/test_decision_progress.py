@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from controller.domain.rules import Approval, RollbackCondition, RollbackSection
 from controller.domain.signals import SignalKind
-from controller.service.decision_progress import decision_progress
+from controller.service.explain.decision_progress import decision_progress
 from tests.support.house import FAILS, PASSES, UNDECIDED, House, policy
 
 WATCHED = RollbackSection(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from controller.domain.errors import IncumbentError
-from controller.service.access import Person, Role, person_of
-from controller.service.delegate import Wish, add_delegation, take_back
+from controller.service.commands.access import Person, Role, person_of
+from controller.service.commands.delegate import Wish, add_delegation, take_back
 from tests.support.house import MODEL
 from tests.support.page import ASKS, GROUPS, Office, form
 

@@ -8,8 +8,8 @@ from controller.adapters.memory.artifacts import MemoryArtifacts
 from controller.domain.errors import NotFound
 from controller.ports import documents
 from controller.ports.documents import read_document
-from controller.service.documents import document_if_there, mapping_part
-from controller.service.mlflow.folder import Described, small_files
+from controller.service.explain.documents import document_if_there, mapping_part
+from controller.service.registry.mlflow.folder import Described, small_files
 from tests.support.makers import AT
 
 GONE = "0" * 64

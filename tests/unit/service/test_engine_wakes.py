@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from controller.domain.rules import Limits
 from controller.policy.triggers import NewDataTrigger
-from controller.service.views import ALL
+from controller.service.deciding.views import ALL
 from tests.support.house import MODEL, House, policy
 
 COOL = policy(

@@ -8,8 +8,8 @@ from controller.domain.errors import Fenced
 from controller.domain.signals import SignalKind
 from controller.policy.triggers import ScheduleTrigger
 from controller.ports import Query
-from controller.service.fire_schedules import FireSchedules
-from controller.service.next_due import next_due
+from controller.service.loops.fire_schedules import FireSchedules
+from controller.service.rules.next_due import next_due
 from tests.support.house import MODEL, House, policy
 
 NIGHTLY = ScheduleTrigger(name="nightly", cron="0 3 * * *")

@@ -9,7 +9,7 @@ import pytest
 
 from controller.domain.decisions import DecisionRecord
 from controller.domain.rules import Approval, Comparison, ErrorBudget, Gate, Margin, Reference
-from controller.service.flips import flips
+from controller.service.replay.flips import flips
 from tests.support.house import BETTER, FAILS, PASSES, UNDECIDED, House, policy
 
 NOT_WORSE = Gate(

@@ -14,7 +14,7 @@ from controller.domain.chain import break_at
 from controller.domain.decisions import DecisionRecord
 from controller.policy.decide import CODE
 from controller.rulefmt import blob_id, load_policy
-from controller.service.verify import Verifier
+from controller.service.replay.verify import Verifier
 from tests.support.command import Desk
 from tests.support.golden import kept
 

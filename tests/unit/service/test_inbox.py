@@ -9,7 +9,7 @@ import pytest
 
 from controller.domain.decisions import RecordApproval
 from controller.domain.signals import SignalKind
-from controller.service.overview import inbox
+from controller.service.explain.overview import inbox
 from tests.support.command import POLICY, Desk
 from tests.support.house import MODEL, UNDECIDED
 from tests.unit.policy.test_supersede import ANA, BEN, say

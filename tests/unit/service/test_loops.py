@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from controller.domain.errors import Unavailable
-from controller.service.loops import Loop, Loops
+from controller.service.loops.loop import Loop, Loops
 
 NEVER = 3600.0
 PATIENCE = 10.0

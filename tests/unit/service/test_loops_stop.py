@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from controller.service.loops import Loop, Loops
+from controller.service.loops.loop import Loop, Loops
 
 PATIENCE = 20.0
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.policy.triggers import ScheduleTrigger
-from controller.service.next_due import catch_up, definition, next_due
+from controller.service.rules.next_due import catch_up, definition, next_due
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
 

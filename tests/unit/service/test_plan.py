@@ -12,7 +12,7 @@ from controller.domain.errors import PolicyInvalid
 from controller.domain.signals import SignalKind
 from controller.ports import RuleText
 from controller.rulefmt import blob_id, load_policy
-from controller.service.plan import ModelPlan, PlanReport, Sides, make_plan
+from controller.service.replay.plan import ModelPlan, PlanReport, Sides, make_plan
 from tests.support.command import PATH, POLICY, Desk
 from tests.support.house import FAILS, PASSES, UNDECIDED
 

@@ -22,8 +22,8 @@ from controller.entrypoints.cli.verify_evidence import evidence_from_predictions
 from controller.evidence.scored import ScoredSide
 from controller.evidence.stored import evidence_from, read_scored, write_scored
 from controller.rulefmt import load_policy
-from controller.service.plan.replay import Comparison, outcome_of
-from controller.service.simulate import RecordedMoment
+from controller.service.replay.plan.replay import Comparison, outcome_of
+from controller.service.replay.simulate import RecordedMoment
 from controller.settings import load_settings
 from tests.support.command import PATH, Desk
 from tests.support.house import House

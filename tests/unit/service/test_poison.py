@@ -15,10 +15,10 @@ from controller.domain.signals import NewSignal, Signal, SignalKind, SignalStatu
 from controller.policy.reasons import train as training
 from controller.policy.triggers import judge_triggers
 from controller.ports import Query
-from controller.service.engine import Engine, EngineConfig
-from controller.service.narrow import Narrowing
-from controller.service.overview import model_at_a_glance
-from controller.service.verify import Verifier
+from controller.service.deciding.engine import Engine, EngineConfig
+from controller.service.deciding.narrow import Narrowing
+from controller.service.explain.overview import model_at_a_glance
+from controller.service.replay.verify import Verifier
 from tests.support.house import MODEL, START, House, policy
 from tests.support.nonsense import behind_the_doors
 

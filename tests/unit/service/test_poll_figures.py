@@ -13,7 +13,7 @@ import pytest
 
 from controller.adapters.prometheus_query import Prometheus
 from controller.domain.errors import Unavailable, UserError
-from controller.service.poll_figures import PollFigures
+from controller.service.loops.poll_figures import PollFigures
 from tests.support.command import POLICY, Desk
 from tests.support.house import START
 from tests.support.serving import serve

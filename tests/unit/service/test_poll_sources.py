@@ -13,9 +13,9 @@ from controller.domain.errors import ConfigurationError
 from controller.domain.rules import DataSection, Policy, Served, SourceKey
 from controller.domain.signals import SignalKind
 from controller.ports import Batch, Poll, Query
-from controller.service.bucket_hints import hint_addresses
-from controller.service.poll_sources import PollConfig, PollSources
-from controller.service.source_health import KeptHealth
+from controller.service.sources.bucket_hints import hint_addresses
+from controller.service.sources.health import KeptHealth
+from controller.service.sources.poll import PollConfig, PollSources
 from tests.support.house import MODEL, House, policy
 from tests.support.waiting import until
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from controller.ports import ReviewRecord
-from controller.service.provenance import of_record, web
+from controller.service.explain.provenance import of_record, web
 from tests.support.command import PATH
 from tests.support.page import Office
 from tests.support.story import reviewed

@@ -17,9 +17,9 @@ from controller.domain.rules import Mode, RegistrySection
 from controller.domain.signals import NewSignal, SignalKind
 from controller.domain.versions import VersionState
 from controller.ports.publication import NewRemote
-from controller.service.mlflow.drift import DRIFTS
-from controller.service.mlflow.publish import PublishConfig, Publisher, PublishReport
-from controller.service.mlflow.records import GENERATION, STATE, tags_of, version_from_tags
+from controller.service.registry.mlflow.drift import DRIFTS
+from controller.service.registry.mlflow.publish import PublishConfig, Publisher, PublishReport
+from controller.service.registry.mlflow.records import GENERATION, STATE, tags_of, version_from_tags
 from tests.support.house import UNDECIDED, House, policy
 from tests.support.makers import MODEL
 from tests.support.reigns import reigns_of

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from controller.domain.errors import StorageFull
-from controller.service import readiness
-from controller.service.loops import Health
-from controller.service.readiness import Condition, Watched, conditions, ready
+from controller.service.loops import readiness
+from controller.service.loops.loop import Health
+from controller.service.loops.readiness import Condition, Watched, conditions, ready
 from tests.support.makers import AT, HOUR, MODEL, new_signal
 
 

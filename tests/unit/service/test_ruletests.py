@@ -8,7 +8,7 @@ from controller.adapters.memory import MemoryStore
 from controller.domain.rules import Policy
 from controller.rulefmt import load_policy
 from controller.rulefmt.ruletest import check_names, parse_tests
-from controller.service.ruletests import RuleTestResult, cover, run_rule_test
+from controller.service.replay.ruletests import RuleTestResult, cover, run_rule_test
 
 POLICY = """
 version: 1

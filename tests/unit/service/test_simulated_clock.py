@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.policy.triggers import ScheduleTrigger
-from controller.service.next_due import next_due
-from controller.service.simulate import in_order, play, schedule_fires
+from controller.service.replay.simulate import in_order, play, schedule_fires
+from controller.service.rules.next_due import next_due
 from tests.support.house import policy
 
 START = datetime(2026, 3, 27, 12, tzinfo=UTC)

@@ -11,7 +11,7 @@ from controller.domain.catalog import NewFreeVersion
 from controller.domain.errors import Unavailable
 from controller.ports import RuleText, Store, Transaction
 from controller.rulefmt import blob_id, load_policy
-from controller.service.sync_rules import PORTION, SyncRules
+from controller.service.rules.sync import PORTION, SyncRules
 from tests.support.house import House
 
 POLICY = """\

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.service.comments import mentions
+from controller.service.commands.comments import mentions
 from tests.support.page import Office, form
 
 

@@ -10,8 +10,8 @@ from controller.adapters.memory import MemoryStore
 from controller.adapters.memory.publications import MemoryTeamRegistry
 from controller.domain.catalog import CatalogSearch
 from controller.domain.errors import Conflict, NotFound
-from controller.service.mlflow.publish import linked
-from controller.service.mlflow.transfer import Moved, export_models, import_models
+from controller.service.registry.mlflow.publish import linked
+from controller.service.registry.mlflow.transfer import Moved, export_models, import_models
 from tests.support.makers import AT, HOUR, MODEL, enter, seat
 
 

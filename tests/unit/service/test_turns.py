@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from controller.domain.signals import NewSignal, SignalKind, SignalStatus
-from controller.service import engine, turns
-from controller.service.engine import Engine, EngineConfig
-from controller.service.turns import TURN, TURNS
+from controller.service.deciding import engine, turns
+from controller.service.deciding.engine import Engine, EngineConfig
+from controller.service.deciding.turns import TURN, TURNS
 from tests.support.house import MODEL, House, policy
 
 QUIET = "quiet"

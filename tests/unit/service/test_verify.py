@@ -19,7 +19,12 @@ from controller.domain.snapshot import SNAPSHOT_FORMAT
 from controller.domain.versions import VersionState
 from controller.policy.decide import CODE
 from controller.rulefmt import blob_id, load_policy
-from controller.service.verify import Verification, Verifier, VerifyDifference, first_difference
+from controller.service.replay.verify import (
+    Verification,
+    Verifier,
+    VerifyDifference,
+    first_difference,
+)
 from tests.support.command import POLICY, Desk
 from tests.support.house import FAILS, MODEL, UNDECIDED
 from tests.support.nonsense import behind_the_doors

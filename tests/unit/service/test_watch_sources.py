@@ -4,9 +4,9 @@ import threading
 
 from controller.adapters.sources.files import FileSource
 from controller.adapters.sources.watch import Watcher
-from controller.service.poll_sources import PollSources
-from controller.service.source_health import KeptHealth
-from controller.service.watch_sources import WatchSources
+from controller.service.sources.health import KeptHealth
+from controller.service.sources.poll import PollSources
+from controller.service.sources.watch import WatchSources
 from tests.support.house import House
 
 

@@ -18,9 +18,9 @@ from controller.domain.rules import (
     Mode,
 )
 from controller.policy.triggers import NewDataTrigger
-from controller.service.plan.replay import changed_sections
-from controller.service.simulate import RecordedMoment
-from controller.service.simulate.watched import WatchedPolicy
+from controller.service.replay.plan.replay import changed_sections
+from controller.service.replay.simulate import RecordedMoment
+from controller.service.replay.simulate.watched import WatchedPolicy
 from tests.support.house import FAILS, PASSES, UNDECIDED, House, policy
 
 STRICT = Gate(name="absolute", metric="mae", comparison=Comparison.AT_MOST, threshold=1.0)

@@ -14,11 +14,11 @@ from controller.adapters.memory.rules import MemoryRuleStore
 from controller.domain.rules import DataSection, SourceKey
 from controller.domain.signals import SignalKind
 from controller.ports import Batch, Poll, Query
-from controller.service.place_queue import PlaceQueue
-from controller.service.poll_sources import PollConfig, PollSources
-from controller.service.source_health import KeptHealth
-from controller.service.source_looks import Place
-from controller.service.watch_sources import WatchSources
+from controller.service.sources.health import KeptHealth
+from controller.service.sources.looks import Place
+from controller.service.sources.place_queue import PlaceQueue
+from controller.service.sources.poll import PollConfig, PollSources
+from controller.service.sources.watch import WatchSources
 from tests.support.house import MODEL, House, policy
 from tests.support.waiting import until
 

@@ -9,9 +9,9 @@ from controller.domain.versions import Version, VersionState
 from controller.entrypoints.api.context import AppContext
 from controller.policy.approvals import asked_for, standing
 from controller.ports import Transaction
-from controller.service.access import Person
-from controller.service.askers import askers
-from controller.service.commands import Command, in_place_of, owner_of
+from controller.service.commands.access import Person
+from controller.service.commands.submit import Command, in_place_of, owner_of
+from controller.service.deciding.askers import askers
 
 
 def buttons(

@@ -9,8 +9,8 @@ from controller.domain.canonical import to_plain
 from controller.domain.decisions import DecisionRecord
 from controller.entrypoints.api.context import AppContext
 from controller.ports import Transaction
-from controller.service.explain import as_document, explain_decision
-from controller.service.verify import Verifier
+from controller.service.explain.decision import as_document, explain_decision
+from controller.service.replay.verify import Verifier
 
 EXPORT_FORMAT = 1
 

@@ -10,7 +10,7 @@ from controller.domain.canonical import to_plain
 from controller.domain.versions import Version
 from controller.entrypoints.api.context import AppContext
 from controller.ports import Transaction
-from controller.service.documents import document_if_there, mapping_part
+from controller.service.explain.documents import document_if_there, mapping_part
 
 _MOST = 60
 

@@ -21,14 +21,14 @@ from controller.entrypoints.web.decision.sides import side_by_side
 from controller.policy.budget import wealth_words
 from controller.policy.triggers import WATCHED_SIGNALS
 from controller.ports import Transaction
-from controller.service.access import Person, standing_in
-from controller.service.commands import owner_of
-from controller.service.decision_progress import decision_progress
-from controller.service.explain import as_document, describe_signal, explain_decision
-from controller.service.flips import flips
-from controller.service.provenance import provenance
-from controller.service.verify import Verifier
-from controller.service.what_if import otherwise
+from controller.service.commands.access import Person, standing_in
+from controller.service.commands.submit import owner_of
+from controller.service.explain.decision import as_document, describe_signal, explain_decision
+from controller.service.explain.decision_progress import decision_progress
+from controller.service.explain.provenance import provenance
+from controller.service.replay.flips import flips
+from controller.service.replay.verify import Verifier
+from controller.service.replay.what_if import otherwise
 
 
 def decision_view(

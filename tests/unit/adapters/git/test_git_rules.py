@@ -13,7 +13,7 @@ from controller.adapters.git.rules import GitRules
 from controller.adapters.git.settings import ReviewSettings
 from controller.adapters.memory import MemoryStore, SimulatedClock
 from controller.policy.review_facts import Reviewer
-from controller.service.check_revision import check_revision
+from controller.service.replay.check_revision import check_revision
 from tests.support.forges import PROJECT, PROVIDERS, Provider, Pull, Review
 from tests.support.house import START
 from tests.support.repository import Repository

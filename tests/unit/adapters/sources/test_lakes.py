@@ -12,8 +12,8 @@ from controller.adapters.sources.lakes import DeltaPlace, IcebergPlace
 from controller.domain.errors import Unavailable
 from controller.domain.signals import SignalKind
 from controller.ports import Query
-from controller.service.poll_sources import PollConfig, PollSources
-from controller.service.source_health import KeptHealth
+from controller.service.sources.health import KeptHealth
+from controller.service.sources.poll import PollConfig, PollSources
 from tests.support.data_places import rows, table
 from tests.support.house import MODEL, House
 

@@ -1,0 +1,1 @@
+"""Why: decisions, models and data as people read them."""

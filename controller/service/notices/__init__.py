@@ -1,1 +1,0 @@
-"""Messages to people: gathered from the outbox, worded, sent until they arrive."""

@@ -1,0 +1,1 @@
+"""Versions as other programs see them: resolving, pulling, retention, MLflow."""

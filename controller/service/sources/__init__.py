@@ -1,0 +1,1 @@
+"""Looking at places where data arrives: when, at which, and what a look writes down."""
