@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from controller.domain.errors import IntegrityError
+from controller.domain.metrics import METRICS, Direction
 from controller.domain.rules import Comparison, Gate, Margin, Reference, Slices
-from controller.evidence.scored import Scored, ScoredSide, gate_evidence, seed_of
+from controller.evidence.scored import OwnMetric, Scored, ScoredSide, gate_evidence, seed_of
 from controller.evidence.stored import evidence_from, read_scored, write_scored
 
 CHANCE = np.random.default_rng(1)
@@ -234,3 +237,101 @@ def test_the_stored_file_gives_the_same_evidence(tmp_path: Path):
 def test_what_is_no_such_file_is_one_sentence():
     with pytest.raises(IntegrityError, match="the stored predictions cannot be read"):
         read_scored(b"PAR1 but not really")
+
+
+# --- metrics that a package brings ------------------------------------------------------------------------------
+
+
+def own(loss: Any, *, lower: bool = True, problem: str = "") -> dict[str, OwnMetric]:
+    metric = replace(
+        METRICS["mae"],
+        name="cost",
+        direction=Direction.LOWER if lower else Direction.HIGHER,
+        given=True,
+    )
+    return {"cost": OwnMetric(metric=metric, package="acme 1.0", loss=loss, problem=problem)}
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), threshold=st.floats(0, 3), margin=st.floats(0, 1))
+def test_a_metric_of_a_package_is_compared_like_one_of_ours(
+    seed: int, threshold: float, margin: float
+):
+    chance = np.random.default_rng(seed)
+    sides = {
+        "challenger": side("challenger v2", LABELS + chance.normal(size=N)),
+        "champion": side("champion v1", LABELS + chance.normal(size=N)),
+    }
+    held = scored(sides=sides, own=own(lambda y, p: np.abs(y - p)))
+    for asked in (
+        gate(margin=Margin(value=margin)),
+        gate(reference=None, comparison=Comparison.AT_MOST, threshold=threshold),
+    ):
+        ours = gate_evidence(held, asked)
+        theirs = gate_evidence(held, replace(asked, metric="cost"))
+        assert theirs.details["plugin"] == "acme 1.0"
+        same = ("challenger", "reference", "theta", "p_pass", "p_fail", "n", "blocks", "problem")
+        assert [getattr(theirs, name) for name in same] == [getattr(ours, name) for name in same]
+
+
+@pytest.mark.parametrize(
+    ("loss", "sentence"),
+    [
+        (lambda _y, _p: 1.0, "gave the shape () for 400 rows"),
+        (lambda y, _p: np.full(len(y), np.nan), "no finite number for 400 rows"),
+        (lambda _y, _p: 1 / 0, "raised ZeroDivisionError"),
+        (lambda _y, _p: "dear", "raised ValueError"),
+        (None, "has no loss"),
+    ],
+)
+def test_a_metric_that_gives_no_number_a_row_lets_nobody_pass(loss: Any, sentence: str):
+    found = gate_evidence(scored(own=own(loss)), gate("cost"))
+    assert found.problem is not None
+    assert sentence in found.problem
+    assert (found.challenger, found.p_pass) == (None, None)
+    assert found.details["plugin"] == "acme 1.0"
+
+
+def test_a_metric_cannot_change_what_is_stored():
+    def spoil(y: Any, p: Any) -> Any:
+        p[:] = y[:] = 0.0
+        return np.abs(y - p)
+
+    held = scored(own=own(spoil))
+    before = gate_evidence(held, gate())
+    gate_evidence(held, gate("cost"))
+    assert gate_evidence(held, gate()) == before
+
+
+@pytest.mark.parametrize(
+    ("lower", "said", "agrees"),
+    [
+        (True, None, True),
+        (True, False, True),
+        (True, True, False),
+        (False, None, False),
+        (False, True, True),
+    ],
+)
+def test_the_policy_and_the_package_must_mean_the_same_direction(
+    *, lower: bool, said: bool | None, agrees: bool
+):
+    held = scored(own=own(lambda y, p: np.abs(y - p), lower=lower))
+    found = gate_evidence(held, gate("cost", higher_is_better=said))
+    assert (found.problem is None) is agrees
+    threshold = gate(
+        "cost", reference=None, comparison=Comparison.AT_MOST, threshold=9.0, higher_is_better=said
+    )
+    assert gate_evidence(held, threshold).problem is None
+
+
+def test_class_labels_reach_the_metric_as_they_are():
+    labels = np.random.default_rng(3).choice(np.array(["late", "punctual"], dtype=object), N)
+    sides = {
+        "challenger": side("challenger v2", labels),
+        "champion": side("champion v1", np.array(["late"] * N, dtype=object)),
+    }
+    held = scored(y=labels, sides=sides, own=own(lambda y, p: (y != p).astype(float)))
+    found = gate_evidence(held, gate("cost"))
+    assert (found.problem, found.challenger) == (None, 0.0)
+    assert found.reference == pytest.approx((labels != "late").mean())
