@@ -36,21 +36,27 @@ def test_where_owners_are_isolated_the_controllers_port_names_no_model(
     house: Installation, isolation: str
 ):
     house.settings = {**house.settings, "INCUMBENT_ISOLATION": isolation}
-    with house.store() as store, store.begin() as tx:
-        tx.models.state(MODEL)
-        tx.models.update(
-            MODEL,
-            error=f"the rules of {MODEL} cannot be read",
-            wake_at=datetime.now(UTC) + timedelta(days=1),
-        )
     running = house.launch("controller").says("the controller runs")
     (url,) = re.findall(r"http://\S+/", running.said())
-    until(lambda: "rest" in read(f"{url}readyz"), words=lambda: read(f"{url}readyz"))
-    until(
-        lambda: (
-            f'{{model="{MODEL if isolation == "none" else "other"}"}} 1.0' in read(f"{url}metrics")
-        ),
-        words=lambda: read(f"{url}metrics"),
-    )
+
+    def says(path: str, text: str) -> bool:
+        """Whether it is said of a model at rest; the model is laid to rest again, as no rest lasts longer."""
+        with store.begin() as tx:
+            tx.models.state(MODEL)
+            tx.models.update(
+                MODEL,
+                error=f"the rules of {MODEL} cannot be read",
+                wake_at=datetime.now(UTC) + timedelta(seconds=20),
+            )
+        return text in read(url + path)
+
+    one = f'{{model="{MODEL if isolation == "none" else "other"}"}} 1.0'
+    with house.store() as store:
+        until(
+            lambda: says("readyz", '"name": "models", "ok": false'),
+            words=lambda: read(f"{url}readyz"),
+            pause=0.2,
+        )
+        until(lambda: says("metrics", one), words=lambda: read(f"{url}metrics"), pause=0.2)
     said = read(f"{url}readyz") + read(f"{url}metrics") + read(f"{url}healthz")
     assert (MODEL in said) == (isolation == "none"), said

@@ -362,7 +362,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("signals without keys", MemorySignals, "_append", _append_without_key),
     Mutation("mark before launch", Engine, "_decide_once", _mark_before_launch),
     Mutation("decide in two transactions", Engine, "_decide_once", _decide_in_two_transactions),
-    Mutation("no compare-and-set", Engine, "_decide_once", _decide_on_an_old_snapshot, first=500),
+    Mutation("no compare-and-set", Engine, "_decide_once", _decide_on_an_old_snapshot, first=322),
     Mutation("settle before ringing", Relay, "_ring", _settle_before_ringing),
     Mutation("believe the broker", Relay, "_ring", _believe_the_broker),
     Mutation("an answer is not final", MemorySignals, "answer", _answer_again),

@@ -258,7 +258,7 @@ def test_the_command_line_says_one_sentence_and_keeps_nothing(
     assert app_context.house.engine.run_once().poisoned == 0
 
 
-@pytest.mark.parametrize("value", ["nan", "inf", "1e300", "1e-300"])
+@pytest.mark.parametrize("value", ["nan", "inf", "1e300", "-1e300"])
 def test_a_figure_that_cannot_be_added_up_is_refused(app_context: Desk, value: str):
     before = _count(app_context)
     said = app_context.run(
