@@ -31,7 +31,7 @@ demo: $(DEMO) ## see it work: data arrives, models train, one wins the seat
 	@$(BIN)/incumbent demo
 
 PROCESSES ?= 2
-test: $(DEV) ## the tests, in less than ten minutes
+test: $(DEV) ## the tests: a quarter of an hour on two cores
 	@$(BIN)/python -m pytest -m "not long" -n $(PROCESSES) --dist loadfile $(ARGS)
 
 test-long: $(DEV) ## the tests that take longer: other interpreters, other servers, whole stories
