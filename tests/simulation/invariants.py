@@ -57,8 +57,6 @@ class Ledger:
     waited: list[str] = field(default_factory=list)
     """Ticks that left a signal of the quiet model open."""
     policies: dict[str, Policy] = field(default_factory=dict)
-    may_rest: bool = False
-    """With nonsense about, until it looks again: another controller may have ended what this one searches for."""
     due: dict[str, datetime] = field(default_factory=dict)
     fired: dict[str, int] = field(default_factory=dict)
 
@@ -137,8 +135,7 @@ def _check_runs(runs, ledger: Ledger) -> None:
 
 def _check_versions(tx, model: str, ledger: Ledger) -> None:
     state = tx.models.state(model)
-    rests = ledger.may_rest and state.wake_at is not None
-    _must(state.error is None or rests, f"the model is set aside: {state.error}")
+    _must(state.error is None, f"the model is set aside: {state.error}")
     versions = tx.registry.versions(model)
     champions = [v.number for v in versions if v.state is VersionState.CHAMPION]
     _must(len(champions) <= 1, f"several champions: {champions}")
@@ -184,7 +181,6 @@ def _check_schedules(tx: Transaction, rules: Policy, ledger: Ledger) -> None:
 
 def check_liveness(store: Store, ledger: Ledger, rules: Policy, now: datetime) -> None:
     """Once the faults have stopped and all is quiet, every signal has its answer and every order its end."""
-    ledger.may_rest = False
     check(store, ledger, rules)
     with store.read() as tx:
         waiting = [s for model in ledger.policies for s in tx.signals.pending(model)]

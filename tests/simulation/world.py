@@ -93,9 +93,7 @@ class World:
         self.around = Surroundings(self.rng, self.chances, self.preempt, self.nap)
         self.store = FaultyStore(self.house.store, self.around)
         self.broker = FaultyBroker(self.around)
-        self.ledger = Ledger(
-            policies={QUIET: quiet, self.rules.model: self.rules}, may_rest=self.strange
-        )
+        self.ledger = Ledger(policies={QUIET: quiet, self.rules.model: self.rules})
         self.workers = [Worker(f"w{n}") for n in range(3)]
         self.depth = 0
         self.busy: set[int] = set()

@@ -157,8 +157,7 @@ class Engine:
             written += self._decide_urgent(model, why, now)
             search, own = self._narrow(model, now, tries)
             if not search.found:
-                self._rest(model, own or error, now)
-                return written
+                return written + self._decide_or_rest(model, own, now)
             tries = search.tries
             written += self._end(model, View(only=frozenset(), ended=search.found), now)
             try:
@@ -170,6 +169,18 @@ class Engine:
         with self._store.begin() as tx:
             tx.models.update(model, wake_at=now)  # the search goes on with the next tick
         return written
+
+    def _decide_or_rest(self, model: str, own: Exception | None, now: datetime) -> int:
+        """Rest for what fails without any signal. Where nothing does, another controller may have ended what did."""
+        if own is None:
+            try:
+                return self._decide_until_idle(model, now)
+            except (Conflict, Full, Unavailable):
+                raise
+            except Exception as again:  # noqa: BLE001 - found by no search, and there all the same
+                own = again
+        self._rest(model, own, now)
+        return 0
 
     def _narrow(self, model: str, now: datetime, tries: int) -> tuple[Narrowing, Exception | None]:
         """The signals to blame, or what fails without any signal."""
@@ -186,12 +197,17 @@ class Engine:
         return search, own
 
     def _attempt(self, model: str, view: View, now: datetime) -> Exception | None:
-        """Decide and take it back; what went wrong. A view that was stale once is no fault of what it saw."""
+        """Take a turn and take it back; what went wrong. A view that was stale once is no fault of what it saw.
+
+        A whole turn, for what fails may come only after what is more urgent.
+        """
         problem: Exception | None = None
         for _ in range(_REFUSALS):
             try:
                 with self._store.begin() as tx:
-                    self._decide_in(tx, model, view, now)
+                    for _ in range(TURN):
+                        if self._decide_in(tx, model, view, now) is None:
+                            break
                     raise _TakenBackError  # noqa: TRY301 - it ends the transaction
             except (_TakenBackError, Full):
                 return None

@@ -11,6 +11,7 @@ from unittest.mock import patch
 import pytest
 
 from controller.domain.errors import Conflict, PolicyInvalid, Unavailable
+from controller.domain.rules import Policy
 from controller.domain.signals import NewSignal, Signal, SignalKind, SignalStatus
 from controller.policy.reasons import train as training
 from controller.policy.triggers import judge_triggers
@@ -119,6 +120,23 @@ def test_a_model_that_fails_by_itself_rests_and_says_so(house: House):
     with house.store.read() as tx:
         letters = tx.outbox.due("notify")
     assert [letter.payload["event"] for letter in letters] == ["stopped", "resumed"]
+
+
+def test_what_failed_and_fails_no_more_lays_no_model_to_rest(house: House):
+    """Another controller has ended the signal that failed here before this one searched for it."""
+    failures = [ZeroDivisionError("it was there a moment ago")]
+
+    def parse(text: str, path: str) -> Policy:
+        rules = house.parse(text, path)
+        if rules.model == MODEL and failures:
+            raise failures.pop()
+        return rules
+
+    arrive(house, MODEL)
+    engine = Engine(house.store, house.clock, parse)
+    assert engine.run_once().poisoned == 1
+    assert problems(house, MODEL) == []
+    assert run_of(house, MODEL) == 1
 
 
 def test_a_person_s_rollback_overtakes_what_is_stuck(house: House):
