@@ -32,10 +32,6 @@ def house(tmp_path: Path) -> Iterator[Installation]:
     held.close()
 
 
-def left(house: Installation) -> str:
-    return "\n".join(f"{one.pid} {' '.join(one.cmdline())}" for one in house.processes())
-
-
 def _born(house: Installation, number: int) -> bool:
     return len(house.processes()) >= number
 
@@ -51,15 +47,15 @@ def test_seven_killed_ups_leave_nobody_behind_and_lose_no_run(house: Installatio
         born = chance.randint(
             1, 5
         )  # up, the broker, the worker, its pool, the zygote: so far it comes
-        until(partial(_born, house, born), words=lambda: left(house))
+        until(partial(_born, house, born), words=house.left)
         up.kill()
-        until(lambda: not house.processes(), words=lambda: left(house))
+        until(lambda: not house.processes(), words=house.left)
     up = house.launch("up").says("incumbent is up")
     until(house.at_rest, 120)
     assert {run.state.value for run in house.runs()} == {"done"}
     assert len(house.runs()) >= 1
     assert up.stop() == 0
-    assert not house.processes(), left(house)
+    assert not house.processes(), house.left()
 
 
 REVIEW = """\
@@ -79,9 +75,9 @@ def test_a_hanging_fetch_ends_with_the_up_that_began_it(house: Installation):
         review.write_text(REVIEW.format(port=silent.getsockname()[1]))
         house.settings = {"INCUMBENT_REVIEW": str(review)}
         up = house.launch("up", "--no-worker")
-        until(lambda: "git-remote-http" in left(house), words=lambda: left(house) + up.said())
+        until(lambda: "git-remote-http" in house.left(), words=lambda: house.left() + up.said())
         up.kill()
-        until(lambda: not house.processes(), words=lambda: left(house))
+        until(lambda: not house.processes(), words=house.left)
 
 
 def test_a_program_that_is_run_ends_with_us_and_with_all_that_it_started(house: Installation):
@@ -89,10 +85,10 @@ def test_a_program_that_is_run_ends_with_us_and_with_all_that_it_started(house: 
     words = f"import sys; from controller import lifeline; lifeline.run({['sh', '-c', program]!r}, timeout=600)"
     parent = subprocess.Popen([sys.executable, "-c", words], env=house.environment)
     house.started.append(parent)
-    until(lambda: left(house).count("sleep 600") >= 4, words=lambda: left(house))
+    until(lambda: house.left().count("sleep 600") >= 4, words=house.left)
     parent.kill()
     parent.wait()
-    until(lambda: not house.processes(), words=lambda: left(house))
+    until(lambda: not house.processes(), words=house.left)
 
 
 def test_a_program_is_run_to_its_end_or_to_its_last_second(house: Installation):
@@ -109,7 +105,7 @@ def test_a_program_is_run_to_its_end_or_to_its_last_second(house: Installation):
         lifeline.run(["there-is-none"], timeout=60)
     with pytest.raises(subprocess.TimeoutExpired):
         lifeline.run(["sh", "-c", "sleep 600 & wait"], timeout=1, folder=house.home)
-    until(lambda: not house.processes(), words=lambda: left(house))
+    until(lambda: not house.processes(), words=house.left)
 
 
 def test_a_training_ends_with_the_up_that_ordered_it(house: Installation):
@@ -118,9 +114,9 @@ def test_a_training_ends_with_the_up_that_ordered_it(house: Installation):
     up = house.launch("up").says("incumbent is up")
     until(lambda: any(run.state.value == "running" for run in house.runs()))
     # up, the broker, the worker, its pool, the zygote, the training
-    until(lambda: len(house.processes()) >= 6, words=lambda: left(house))
+    until(lambda: len(house.processes()) >= 6, words=house.left)
     up.kill()
-    until(lambda: not house.processes(), words=lambda: left(house))
+    until(lambda: not house.processes(), words=house.left)
     house.settings = {}
     house.launch("up")
     until(house.at_rest)
@@ -146,7 +142,7 @@ def test_what_a_shell_started_ends_with_it_where_that_is_asked_for(
     shell.kill()
     shell.wait()
     try:
-        until(lambda: not house.processes(), words=lambda: left(house))
+        until(lambda: not house.processes(), words=house.left)
         assert other.processes(), "an ordinary one outlives its shell"
     finally:
         other.close()
@@ -197,7 +193,7 @@ def test_a_process_ends_with_its_parent(kind: str, kernel: bool, house: Installa
     until(lambda: len(house.processes()) >= 2)
     parent.kill()
     parent.wait()
-    until(lambda: not house.processes(), words=lambda: left(house))
+    until(lambda: not house.processes(), words=house.left)
 
 
 def test_a_program_whose_parent_is_gone_does_not_begin(tmp_path: Path):

@@ -18,7 +18,7 @@ from controller.domain.runs import Run, RunState
 from controller.domain.signals import SignalKind
 from controller.ports import Query
 from controller.service.loops.rescue_runs import Rescuer
-from tests.support.waiting import until
+from tests.support.waiting import lives, until
 from tests.support.workplace import MODEL, Workplace, rows_of
 
 WAITS = """
@@ -106,11 +106,7 @@ def test_the_user_s_process_dies_with_its_worker(place: Workplace):
         if process.pid != child:
             process.kill()
     worker.wait()
-    until(
-        lambda: (
-            not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
-        )
-    )
+    until(lambda: not lives(child))
 
 
 def test_a_paused_worker_s_late_result_counts_for_nothing(place: Workplace):

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,7 +19,7 @@ from controller.adapters.celery.settings import declare_queue, queue_name
 from controller.domain.rules import DataSection, Holdout
 from controller.domain.runs import RunState
 from tests.support.machine import small_file_system
-from tests.support.waiting import until
+from tests.support.waiting import lives, until
 from tests.support.workplace import DATA, MODEL, Workplace, rows_of
 
 
@@ -39,13 +38,6 @@ def place(tmp_path_factory: pytest.TempPathFactory):
         yield place
     finally:
         place.close()
-
-
-def lives(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def gone(pid: int) -> None:

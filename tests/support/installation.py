@@ -168,6 +168,14 @@ class Installation:
                     found.append(process)
         return found
 
+    def left(self) -> str:
+        """Their command lines, a line each; one that ends while it is looked at is left no longer."""
+        lines = []
+        for process in self.processes():
+            with suppress(psutil.Error):
+                lines.append(f"{process.pid} {' '.join(process.cmdline())}")
+        return "\n".join(lines)
+
     def _has(self, process: psutil.Process) -> bool:
         marked = process.environ().get("TEST_MARK") == self.mark
         return marked or Path(process.cwd()).is_relative_to(self.home.resolve())

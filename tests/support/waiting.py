@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psutil
+
 
 def until(
     condition: Callable[[], Any],
@@ -20,3 +22,11 @@ def until(
         assert time.monotonic() < deadline, words()
         time.sleep(pause)
     return found
+
+
+def lives(pid: int) -> bool:
+    """Whether the process does something still; one that ended and was not waited for does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

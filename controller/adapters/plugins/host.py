@@ -1,4 +1,7 @@
-"""Asks a plugin in a process of its own. The control plane never imports it: request and answer are JSON."""
+"""Asks a plugin in a process of its own. The control plane never imports it: request and answer are JSON.
+
+What the plugin starts ends with it, and all of it with us.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from controller import lifeline
 from controller.adapters.plugins.installed import Plugin
 from controller.domain.errors import ConfigurationError, Unavailable
 
@@ -30,13 +34,11 @@ def ask_plugin(plugin: Plugin, request: Mapping[str, Any], *, longest: float = _
     what = f"the {plugin.group.noun} {plugin.name} of {plugin.package}"
     command = [sys.executable, "-m", _HOST, plugin.group.value, plugin.name]
     try:
-        done = subprocess.run(
+        done = lifeline.run(
             command,
-            input=json.dumps(request).encode(),
-            capture_output=True,
+            stdin=json.dumps(request).encode(),
             timeout=longest,
-            env=_clean(os.environ),
-            check=False,
+            environment=_clean(os.environ),
         )
     except subprocess.TimeoutExpired:
         raise Unavailable(f"{what} gave no answer within {longest:g} s.") from None

@@ -13,6 +13,7 @@ from controller.adapters.sources.open import open_source
 from controller.domain.errors import ConfigurationError, IncumbentError, Unavailable
 from controller.domain.rules import SourceKey
 from tests.support.plugins import package
+from tests.support.waiting import lives, until
 from workers.plugins import load_plugin
 
 CHANNEL = "[incumbent.channels]\nacme = acme:made\n"
@@ -149,6 +150,21 @@ def test_a_plugin_that_takes_too_long_is_ended(folder: Path):
     assert plugin is not None
     with pytest.raises(Unavailable, match=r"gave no answer within 0\.5 s"):
         ask_plugin(plugin, {"url": "acme://x", "message": {}}, longest=0.5)
+
+
+def test_what_a_plugin_started_ends_with_it(folder: Path, tmp_path: Path):
+    """It holds the plugin's output, and would keep whoever reads that waiting for as long as it runs."""
+    child = "[sys.executable, '-c', 'import threading; threading.Event().wait()']"
+    told = tmp_path / "child"
+    channel(
+        folder,
+        f"import subprocess; one = subprocess.Popen({child}); open('{told}', 'w').write(str(one.pid)); one.wait()",
+    )
+    plugin = find_plugin(PluginGroup.CHANNELS, "acme")
+    assert plugin is not None
+    with pytest.raises(Unavailable, match="gave no answer within 5 s"):
+        ask_plugin(plugin, {"url": "acme://x", "message": {}}, longest=5)
+    until(lambda: not lives(int(told.read_text())))
 
 
 @pytest.mark.parametrize(
