@@ -57,7 +57,7 @@ def approval_request(
         at = now
     if at is None:
         return None
-    later = None if escalated(words) else approval.escalate_after
+    later = approval.escalate.after if approval.escalate and not escalated(words) else None
     return ApprovalRequest(
         at=at,
         expires=at + approval.expires,
@@ -113,5 +113,5 @@ def escalated(words: Iterable[ApprovalView]) -> bool:
 
 def deciders(approval: Approval, words: Iterable[ApprovalView]) -> tuple[str, ...]:
     """The groups that may decide now; none: anybody who may approve."""
-    more = approval.escalate_to if escalated(words) else ()
+    more = approval.escalate.to if approval.escalate and escalated(words) else ()
     return tuple(dict.fromkeys((*approval.groups, *more))) if approval.groups else ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from controller.domain.decisions import (
@@ -14,6 +13,7 @@ from controller.domain.decisions import (
     Verdict,
 )
 from controller.domain.durations import format_duration
+from controller.domain.rules import Escalate
 from controller.domain.signals import SignalAnswer, SignalStatus
 from controller.domain.versions import VersionState, VersionView
 from controller.policy import approval_requests
@@ -315,17 +315,17 @@ def _out_of_time(judged: ChallengerVerdict, request: ApprovalRequest | None) -> 
             f"{judged.name} waited for approval until {format_time_utc(request.expires)} and {got}; "
             f"{context.seat_stays}",
         )
-    if request.escalates is not None and request.escalates <= context.now:
-        return _escalate(judged, request)
+    later = context.policy.approval.escalate
+    if later is not None and request.escalates is not None and request.escalates <= context.now:
+        return _escalate(judged, request, later)
     return None
 
 
-def _escalate(judged: ChallengerVerdict, request: ApprovalRequest) -> ReasonResult:
+def _escalate(judged: ChallengerVerdict, request: ApprovalRequest, later: Escalate) -> ReasonResult:
     """Ask more people, once."""
-    context, approval = judged.context, judged.context.policy.approval
-    waited = format_duration(approval.escalate_after or timedelta(0))
+    context, waited = judged.context, format_duration(later.after)
     sentence = (
-        f"{judged.name} has waited {waited} for approval: {listing(approval.escalate_to)} may decide too, "
+        f"{judged.name} has waited {waited} for approval: {listing(later.to)} may decide too, "
         f"until {format_time_utc(request.expires)}; {context.seat_stays}"
     )
     told = context.notices("escalated", sentence) or context.notices("held", sentence)

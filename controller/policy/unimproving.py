@@ -57,8 +57,8 @@ def mean_gain_bound(
 
 def stretched(base: timedelta, section: Unimproving, stretches: int) -> timedelta:
     """How long to rest: the usual pace times the factor for each stretch in a row, up to the cap."""
-    seconds = base.total_seconds() * section.stretch_factor**stretches
-    return min(timedelta(seconds=min(seconds, 3.2e9)), section.stretch_up_to)
+    seconds = base.total_seconds() * section.stretch.factor**stretches
+    return min(timedelta(seconds=min(seconds, 3.2e9)), section.stretch.up_to)
 
 
 def mixture_bound(clock: float, target: float, alpha: float) -> float:

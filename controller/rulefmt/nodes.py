@@ -53,6 +53,12 @@ class Node:
             return f"a {self.kind}"
         return quoted(self.text) if self.text or not self.plain else "nothing"
 
+    def below(self, key: str | int) -> Node | None:
+        """The value of a key, or an entry of a list; None where it is missing."""
+        if isinstance(key, int):
+            return self.items[key] if key < len(self.items) else None
+        return next((value for name, value in self.pairs if name.text == key), None)
+
     @property
     def empty(self) -> bool:
         """True for a plain scalar without text, as in ``key:`` with nothing behind."""

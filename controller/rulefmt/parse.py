@@ -9,11 +9,9 @@ from dataclasses import dataclass
 
 from controller.domain.errors import NotFound, PolicyInvalid
 from controller.domain.rules import Policy
-from controller.rulefmt.build import build_policy
 from controller.rulefmt.nodes import LARGEST_FILE, read_nodes
 from controller.rulefmt.problems import Position, Problem, Problems
 from controller.rulefmt.schema.policy import POLICY
-from controller.rulefmt.types import BAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +31,10 @@ def parse(text: bytes | str, path: str) -> ParsedPolicy:
             hint = "write one with `incumbent init`"
             problems.add(Position(), "empty", "the file is empty, it must hold a policy", hint)
         return ParsedPolicy(None, problems.sorted())
-    values = POLICY.read(root, "", problems)
-    if values is BAD or not whole or problems.found:
+    policy = POLICY.read(root, "", problems)
+    if not isinstance(policy, Policy) or not whole or problems.found:
         return ParsedPolicy(None, problems.sorted())
-    return ParsedPolicy(build_policy(values), ())
+    return ParsedPolicy(policy, ())
 
 
 def load_policy(text: bytes | str, path: str) -> Policy:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from controller.rulefmt.collection_readers import EitherReader, ListReader, MapReader
+from controller.rulefmt.declared import section_in
+from controller.rulefmt.scalar_readers import JsonSchema, Reader
 from controller.rulefmt.schema.policy import POLICY
-from controller.rulefmt.schema.ruletest import RULE_TEST, Either, Maybe
-from controller.rulefmt.sections import Key, Section
-from controller.rulefmt.types import Checked, ListOf, MapOf, Type
+from controller.rulefmt.schema.ruletest import RULE_TEST
+from controller.rulefmt.sections import KeyReader, SectionReader
 
 SCHEMA_DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -54,7 +55,7 @@ Durations and numbers are written as in [policies](policy.md).
 """
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> JsonSchema:
     """The format as JSON Schema (draft 2020-12), for editors. The parser refuses more than it can say."""
     return {
         "$schema": SCHEMA_DRAFT,
@@ -74,11 +75,11 @@ def rule_test_markdown() -> str:
     return _page(_TESTS_INTRODUCTION, RULE_TEST)
 
 
-def _page(introduction: str, root: Section) -> str:
+def _page(introduction: str, root: SectionReader) -> str:
     return "\n".join([introduction, *(_section_page(section) for section in all_sections(root))])
 
 
-def all_sections(root: Section = POLICY) -> Iterator[Section]:
+def all_sections(root: SectionReader = POLICY) -> Iterator[SectionReader]:
     """A section (the policy), and those below it in the order of the table, each once."""
     seen: list[str] = []
     stack = [root]
@@ -88,25 +89,11 @@ def all_sections(root: Section = POLICY) -> Iterator[Section]:
             continue
         seen.append(current.title)
         yield current
-        below = [_inner(key.type) for key in current.keys]
+        below = [section_in(key.reader) for key in current.keys]
         stack[:0] = [inner for inner in below if inner is not None]
 
 
-def _inner(kind: Type) -> Section | None:
-    if isinstance(kind, Section):
-        return kind
-    if isinstance(kind, ListOf):
-        return _inner(kind.item)
-    if isinstance(kind, MapOf):
-        return _inner(kind.value)
-    if isinstance(kind, Checked | Maybe):
-        return _inner(kind.inner)
-    if isinstance(kind, Either):
-        return kind.section
-    return None
-
-
-def _section_page(section: Section) -> str:
+def _section_page(section: SectionReader) -> str:
     lines = [f"## {section.title}", "", section.doc, ""]
     if section.one_of:
         lines += [f"Exactly one of {', '.join(f'`{name}`' for name in section.one_of)}.", ""]
@@ -115,28 +102,28 @@ def _section_page(section: Section) -> str:
     return "\n".join([*lines, ""])
 
 
-def _row(key: Key) -> str:
-    cells = (f"`{key.name}`", _label(key.type), _default(key), f"`{key.example}`", key.doc)
+def _row(key: KeyReader) -> str:
+    cells = (f"`{key.name}`", _label(key.reader), _default(key), f"`{key.example}`", key.doc)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _default(key: Key) -> str:
+def _default(key: KeyReader) -> str:
     if key.required:
         return "required"
-    return f"`{key.default}`" if key.default is not None else key.default_says or "–"
+    return f"`{key.constant}`" if key.constant is not None else key.default_says or "–"
 
 
-def _label(kind: Type) -> str:
-    inner = _inner(kind)
+def _label(kind: Reader) -> str:
+    inner = section_in(kind)
     if inner is None:
         return kind.label
     anchor = "".join(c for c in inner.title.lower() if c.isalnum() or c in "-_")
     link = f"[{inner.title}](#{anchor})"
-    if isinstance(kind, Either):
+    if isinstance(kind, EitherReader):
         return f"{kind.short.label}, or {link}"
-    if isinstance(kind, ListOf):
+    if isinstance(kind, ListReader):
         return f"list of {link}"
-    if isinstance(kind, MapOf):
+    if isinstance(kind, MapReader):
         return f"mapping from {kind.noun} to {_label(kind.value)}"
     return link
 

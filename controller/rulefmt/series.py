@@ -27,7 +27,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from controller.domain.errors import UserError
-from controller.rulefmt.testcases import Against, RuleTestCandidate, RuleTestEvent, RuleTestMetric
+from controller.rulefmt.testcandidates import Against, RuleTestCandidate, RuleTestMetric
+from controller.rulefmt.testcases import RuleTestEvent
 
 _REFERENCES = ("champion", "anchor", "previous", "baseline")
 _TAILS: Mapping[str, frozenset[str]] = {

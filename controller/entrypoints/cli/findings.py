@@ -171,7 +171,8 @@ def look_at_groups(session: CliSession) -> Iterator[DoctorFinding]:
     for policy in _policies(session):
         if policy.approval.when == "never":
             continue
-        for group in (*policy.approval.groups, *policy.approval.escalate_to):
+        later = policy.approval.escalate
+        for group in (*policy.approval.groups, *(later.to if later else ())):
             if not groups.get(group):
                 yield DoctorFinding(
                     name=f"group {group}",

@@ -13,10 +13,10 @@ CI_FILES = {"github": ".github/workflows/rules.yml", "gitlab": ".gitlab-ci.yml"}
 def _valid_model(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     import re
 
-    from controller.rulefmt.schema.vocabulary import MODEL_NAME_TYPE
+    from controller.domain.rules.vocabulary import MODEL_NAME_TEXT
 
-    if not re.fullmatch(MODEL_NAME_TYPE.pattern, value) or len(value) > MODEL_NAME_TYPE.longest:
-        raise click.BadParameter(f"{value!r} is not {MODEL_NAME_TYPE.says}.")
+    if not re.fullmatch(MODEL_NAME_TEXT.pattern, value) or len(value) > MODEL_NAME_TEXT.longest:
+        raise click.BadParameter(f"{value!r} is not {MODEL_NAME_TEXT.says}.")
     return value
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from controller.domain.keys import Key
 from controller.domain.rules import Comparison, Gate
 from controller.policy.gates.base import FlipPoint
 from controller.policy.gates.threshold import ThresholdKind
-from controller.policy.keys import PolicyKey
 from controller.policy.phrase import format_number
 
 
@@ -26,9 +26,7 @@ class AtLeast(ThresholdKind):
 
 KIND = AtLeast(
     comparison=Comparison.AT_LEAST,
-    keys=(
-        PolicyKey(name="at_least", type="number", doc="A value no lower than this.", example="0.8"),
-    ),
+    keys=(Key("A value no lower than this.", "0.8"),),
     flip=FlipPoint(setting="threshold", key="at_least", beyond="above ", sign=1.0),
     improves=False,
 )

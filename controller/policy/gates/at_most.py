@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from controller.domain.keys import Key
 from controller.domain.rules import Comparison, Gate
 from controller.policy.gates.base import FlipPoint
 from controller.policy.gates.threshold import ThresholdKind
-from controller.policy.keys import PolicyKey
 from controller.policy.phrase import format_number
 
 
@@ -26,9 +26,7 @@ class AtMost(ThresholdKind):
 
 KIND = AtMost(
     comparison=Comparison.AT_MOST,
-    keys=(
-        PolicyKey(name="at_most", type="number", doc="A value no higher than this.", example="20"),
-    ),
+    keys=(Key("A value no higher than this.", "20"),),
     flip=FlipPoint(setting="threshold", key="at_most", beyond="below ", sign=-1.0),
     improves=False,
 )

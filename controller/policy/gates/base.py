@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from controller.domain.decisions import Outcome, Result
 from controller.domain.evidence import GateEvidence
+from controller.domain.keys import Key
 from controller.domain.metrics import Metric, is_lower_better
 from controller.domain.rules import Comparison, Gate, GateQuestion
 from controller.policy.gates.outcomes import outcome
-from controller.policy.keys import PolicyKey
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +50,8 @@ class GateKind(ABC):
     """One kind of gate: its key, its question to the evidence, its judging and its words."""
 
     comparison: Comparison
-    keys: tuple[PolicyKey, ...]
+    keys: tuple[Key, ...]
+    """What a policy says of it: the comparison, and its margin where it has one."""
     flip: FlipPoint
     improves: bool
     """Whether a pass shows that the challenger is better than somebody."""
@@ -68,7 +69,7 @@ class GateKind(ABC):
     @property
     def margin_key(self) -> str | None:
         """The key of its margin in a policy; None: it has no margin."""
-        return next((key.name for key in self.keys if key.type == "amount"), None)
+        return self.keys[1].name if self.question.paired else None
 
     @abstractmethod
     def need(self, gate: Gate) -> str:

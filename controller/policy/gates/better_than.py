@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from controller.domain.keys import Key
 from controller.domain.metrics import Metric
 from controller.domain.rules import Comparison, Gate
 from controller.policy.gates.base import FlipPoint
 from controller.policy.gates.paired import PairedKind, spans_the_range
-from controller.policy.keys import PolicyKey
 from controller.policy.phrase import margin
 
 
@@ -50,19 +50,8 @@ class BetterThan(PairedKind):
 KIND = BetterThan(
     comparison=Comparison.BETTER_THAN,
     keys=(
-        PolicyKey(
-            name="better_than",
-            type="reference",
-            doc="Better than this one, on the same rows, by more than chance.",
-            example="champion",
-        ),
-        PolicyKey(
-            name="by",
-            type="amount",
-            doc="The least improvement of `better_than`.",
-            example="2%",
-            default="0",
-        ),
+        Key("Better than this one, on the same rows, by more than chance.", "champion"),
+        Key("The least improvement of `better_than`.", "2%", name="by"),
     ),
     flip=FlipPoint(setting="margin", key="by", beyond="above ", sign=1.0),
     improves=True,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from controller.domain.keys import Key
 from controller.domain.metrics import Metric
 from controller.domain.rules import Comparison, Gate
 from controller.policy.gates.base import FlipPoint
 from controller.policy.gates.paired import PairedKind, spans_the_range
-from controller.policy.keys import PolicyKey
 from controller.policy.phrase import margin
 
 
@@ -54,19 +54,8 @@ class NotWorseThan(PairedKind):
 KIND = NotWorseThan(
     comparison=Comparison.NOT_WORSE_THAN,
     keys=(
-        PolicyKey(
-            name="not_worse_than",
-            type="reference",
-            doc="Not worse than this one by `margin`, on the same rows.",
-            example="champion",
-        ),
-        PolicyKey(
-            name="margin",
-            type="amount",
-            doc="The largest loss that `not_worse_than` accepts.",
-            example="3%",
-            default="0",
-        ),
+        Key("Not worse than this one by `margin`, on the same rows.", "champion"),
+        Key("The largest loss that `not_worse_than` accepts.", "3%", name="margin"),
     ),
     flip=FlipPoint(setting="margin", key="margin", beyond="below ", sign=-1.0),
     improves=False,

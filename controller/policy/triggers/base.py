@@ -6,23 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypedDict, TypeVar
+from typing import Any, Generic, TypeVar
 
 from controller.domain.decisions import Outcome, Result
 from controller.domain.rules import Trigger
 from controller.domain.runs import RunKind
 from controller.domain.signals import Signal, SignalKind
 from controller.policy.context import DecisionContext
-from controller.policy.keys import PolicyKey
 
 T = TypeVar("T", bound=Trigger)
-
-
-class Place(TypedDict):
-    """What every trigger has: its name, and the line on which it begins."""
-
-    name: str
-    line: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,10 +62,6 @@ class TriggerKind(ABC, Generic[T]):
 
     key: str
     """Its key in a policy, and the word for it everywhere else."""
-    doc: str
-    """When it fires, in a sentence of the reference."""
-    keys: tuple[PolicyKey, ...]
-    """What a policy says of it. Each is the field of ``value`` with this name, unless ``build`` says otherwise."""
     example: str
     """Its section in a policy, as YAML on one line."""
     event: str | None
@@ -81,7 +69,7 @@ class TriggerKind(ABC, Generic[T]):
     series: SeriesFormat | None
     """How a rule test's series is read; None: it has no series."""
     value: type[T]
-    """What a policy holds of it."""
+    """What a policy holds of it: its fields are the keys, its docstring says when it fires."""
     signal: SignalKind
     """The signals that feed it."""
     lints: tuple[str, ...]
@@ -113,16 +101,6 @@ class TriggerKind(ABC, Generic[T]):
 
         ``before`` is the trigger of that name in the old policy, ``found`` the recorded payloads.
         """
-
-    def build(
-        self, place: Place, said: Mapping[str, Any], higher_is_better: Mapping[str, bool]
-    ) -> T:
-        """What a policy holds, of what was read of the keys with their defaults.
-
-        ``higher_is_better`` are the directions of the team's own metrics.
-        """
-        del higher_is_better
-        return self.value(**place, **said)
 
     def unseen(self, payload: Mapping[str, Any], triggers: Iterable[Trigger]) -> str | None:
         """Why a rule test's signal shows nothing to any of the policy's triggers of this kind; None: it does."""

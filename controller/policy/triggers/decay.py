@@ -3,54 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+from controller.domain.keys import Choice, Key
 from controller.domain.metrics import is_lower_better
-from controller.domain.rules import Margin, Reference, Trigger
+from controller.domain.rules import NO_MARGIN, Margin, Reference, Trigger
+from controller.domain.rules.vocabulary import Count, MetricName
 from controller.domain.runs import RunKind
 from controller.domain.signals import Signal, SignalKind
 from controller.policy.context import DecisionContext
 from controller.policy.decayed import decay_figures
-from controller.policy.keys import PolicyKey
 from controller.policy.phrase import format_number, listing
-from controller.policy.triggers.base import Place, SeriesFormat
-from controller.policy.triggers.watched import HELD, Reading, WatchedKind, WatchedTrigger
+from controller.policy.triggers.base import SeriesFormat
+from controller.policy.triggers.watched import Reading, WatchedKind, WatchedTrigger
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecayTrigger(WatchedTrigger):
-    """Fires when a labelled metric is worse than its reference by more than ``margin``."""
+    """Fires when the champion has become worse, by labels that came since."""
 
     kind: ClassVar[str] = "decay"
-    metric: str
-    worse_than: Reference = Reference.TRAINING
-    margin: Margin = field(default_factory=Margin)
-    window: timedelta = timedelta(days=7)
-    min_labels: int = 100
-    test: Literal["sequence", "adwin", "page_hinkley"] = "sequence"
-    """What proves it: the sequential test over days, or a detector of ``river`` over the rows' losses."""
+    metric: Annotated[MetricName, Key("The metric, computed over the window's labels.", "mae")]
+    worse_than: Annotated[
+        Reference,
+        Choice(("training", "previous", "anchor", "baseline")),
+        Key(
+            "What it is compared with; `training` is the champion's own value when it was promoted.",
+            "previous",
+        ),
+    ] = Reference.TRAINING
+    margin: Annotated[Margin, Key("How much worse it must be.", "10%")] = NO_MARGIN
+    window: Annotated[timedelta, Key("The span of labels that is looked at.", "7d")] = timedelta(
+        days=7
+    )
+    min_labels: Annotated[
+        Count, Key("With fewer labels in the window it does not fire.", "1000")
+    ] = 100
+    test: Annotated[
+        Literal["sequence", "adwin", "page_hinkley"],
+        Key(
+            "What proves it: a test of the metric by day that holds at every look, or a detector of `river` "
+            "over the losses row by row (extra `streams`).",
+            "page_hinkley",
+        ),
+    ] = "sequence"
     higher_is_better: bool | None = None
     """The direction that the policy's ``metrics`` gives; None: the one that everybody knows."""
+
+    def directed(self, higher_is_better: Mapping[str, bool]) -> DecayTrigger:
+        return replace(self, higher_is_better=higher_is_better.get(self.metric))
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecayKind(WatchedKind[DecayTrigger]):
     """Reads finished decay runs, and decay signals that somebody sent."""
-
-    def build(
-        self, place: Place, said: Mapping[str, Any], higher_is_better: Mapping[str, bool]
-    ) -> DecayTrigger:
-        """With the direction of the metric, which the policy may say in another place."""
-        margin, relative = said["margin"]
-        read = {
-            **said,
-            "worse_than": Reference(said["worse_than"]),
-            "margin": Margin(value=float(margin), relative=relative),
-            "higher_is_better": higher_is_better.get(said["metric"]),
-        }
-        return super().build(place, read, higher_is_better)
 
     def unseen(self, payload: Mapping[str, Any], triggers: Iterable[Trigger]) -> str | None:
         """The metrics that the policy's triggers look at are others."""
@@ -92,55 +100,6 @@ def _fill(payload: dict[str, Any], series: Mapping[str, Any], value: float) -> N
 
 DECAY = DecayKind(
     key="decay",
-    doc="Fires when the champion has become worse, by labels that came since.",
-    keys=(
-        PolicyKey(
-            name="metric",
-            type="metric",
-            doc="The metric, computed over the window's labels.",
-            example="mae",
-            required=True,
-        ),
-        PolicyKey(
-            name="worse_than",
-            type="choice",
-            choices=("training", "previous", "anchor", "baseline"),
-            doc="What it is compared with; `training` is the champion's own value when it was promoted.",
-            example="previous",
-            default="training",
-        ),
-        PolicyKey(
-            name="margin",
-            type="amount",
-            doc="How much worse it must be.",
-            example="10%",
-            default="0",
-        ),
-        PolicyKey(
-            name="window",
-            type="duration",
-            doc="The span of labels that is looked at.",
-            example="7d",
-            default="7d",
-        ),
-        PolicyKey(
-            name="min_labels",
-            type="count",
-            doc="With fewer labels in the window it does not fire.",
-            example="1000",
-            default="100",
-        ),
-        PolicyKey(
-            name="test",
-            type="choice",
-            choices=("sequence", "adwin", "page_hinkley"),
-            doc="What proves it: a test of the metric by day that holds at every look, or a detector of `river` "
-            "over the losses row by row (extra `streams`).",
-            example="page_hinkley",
-            default="sequence",
-        ),
-        *HELD,
-    ),
     example="{metric: mae, margin: 10%}",
     event="{}",
     series=SeriesFormat(fill=_fill),

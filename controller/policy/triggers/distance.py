@@ -4,59 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from controller.domain.drift import DriftMetric
+from controller.domain.keys import Choice, Key, Listed, Number
+from controller.domain.rules.vocabulary import ColumnName
 from controller.domain.signals import Signal
-from controller.policy.keys import PolicyKey
 from controller.policy.phrase import format_number
-from controller.policy.triggers.base import Place, SeriesFormat
+from controller.policy.triggers.base import SeriesFormat
 from controller.policy.triggers.watched import Reading, WatchedKind, WatchedTrigger
 
 DISTANCES = tuple(metric.value for metric in DriftMetric)
 """Distances of two profiles that a trigger may name."""
+DISTANCE = Key("The distance of the two distributions of a column.", "jensen_shannon")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DistanceTrigger(WatchedTrigger):
     """A distance stays above a threshold. ``above`` None: from where the verdict of the column is an alert."""
 
-    metric: str
-    above: float | None
-    columns: tuple[str, ...] | None = None
+    metric: Annotated[str, Choice(DISTANCES), DISTANCE] = DriftMetric.PSI.value
+    above: Annotated[
+        float | None,
+        Number(0),
+        Key(
+            "The threshold.",
+            "0.2",
+            default_says="where the column's verdict is an alert (docs/reference/drift.md)",
+        ),
+    ] = None
+    columns: Annotated[
+        tuple[ColumnName, ...] | None,
+        Listed(least=1, unique=True),
+        Key(
+            "The columns that are looked at; one above the threshold is enough.",
+            "[distance, carrier]",
+            default_says="all features",
+        ),
+    ] = None
 
     @property
     def reference_window(self) -> str:
         """What the rows are compared with."""
         return "training"
-
-
-def distance_keys(metrics: tuple[str, ...]) -> tuple[PolicyKey, ...]:
-    """What a policy says of a distance, which is one of ``metrics``."""
-    return (
-        PolicyKey(
-            name="metric",
-            type="choice",
-            choices=metrics,
-            doc="The distance of the two distributions of a column.",
-            example="jensen_shannon",
-            default="psi",
-        ),
-        PolicyKey(
-            name="above",
-            type="not_negative",
-            doc="The threshold.",
-            example="0.2",
-            default_says="where the column's verdict is an alert (docs/reference/drift.md)",
-        ),
-        PolicyKey(
-            name="columns",
-            type="columns",
-            doc="The columns that are looked at; one above the threshold is enough.",
-            example="[distance, carrier]",
-            default_says="all features",
-        ),
-    )
 
 
 D = TypeVar("D", bound=DistanceTrigger)
@@ -65,13 +55,6 @@ D = TypeVar("D", bound=DistanceTrigger)
 @dataclass(frozen=True, kw_only=True)
 class DistanceKind(WatchedKind[D]):
     """A kind that watches a distance."""
-
-    def build(
-        self, place: Place, said: Mapping[str, Any], higher_is_better: Mapping[str, bool]
-    ) -> D:
-        """A threshold is a float, however it is written."""
-        above = None if said["above"] is None else float(said["above"])
-        return super().build(place, {**said, "above": above}, higher_is_better)
 
     def read(self, trigger: D, signal: Signal) -> Reading:
         return read_distance(trigger, signal)

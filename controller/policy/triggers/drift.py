@@ -4,32 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from controller.domain.rules import Trigger
+from controller.domain.keys import Key, ReferenceWindow
+from controller.domain.rules import Hold, Trigger
 from controller.domain.runs import RunKind
 from controller.domain.signals import Signal, SignalKind
-from controller.policy.keys import PolicyKey
 from controller.policy.triggers.distance import (
-    DISTANCES,
     DistanceKind,
     DistanceTrigger,
-    distance_keys,
     distance_series,
     unmeasured,
 )
-from controller.policy.triggers.watched import HELD
+from controller.policy.triggers.watched import HOLD
+
+_TWO_OF_THREE = Hold(batches=2, of=3)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DriftTrigger(DistanceTrigger):
-    """Fires when a distance between reference and current profile stays above a threshold.
-
-    ``reference`` is ``training``, ``previous``, ``same_season``, or a window of time as ``2013-01-01/2013-02-01``.
-    """
+    """Fires when new rows no longer look like the reference."""
 
     kind: ClassVar[str] = "drift"
-    reference: str = "training"
+    hold: Annotated[Hold, replace(HOLD, example="2 of 3 batches")] = _TWO_OF_THREE
+    reference: Annotated[
+        str,
+        ReferenceWindow(),
+        Key(
+            "What new rows are compared with: the champion's training rows, the batch before, the same days "
+            "of the year before, or the rows of a window of time, its first day and the day after its last.",
+            "same_season",
+            last=True,
+        ),
+    ] = "training"
 
     @property
     def reference_window(self) -> str:
@@ -56,20 +63,6 @@ class DriftKind(DistanceKind[DriftTrigger]):
 
 DRIFT = DriftKind(
     key="drift",
-    doc="Fires when new rows no longer look like the reference.",
-    keys=(
-        *distance_keys(DISTANCES),
-        replace(HELD[0], example="2 of 3 batches", default="2 of 3 batches"),
-        HELD[1],
-        PolicyKey(
-            name="reference",
-            type="reference_window",
-            doc="What new rows are compared with: the champion's training rows, the batch before, the same days "
-            "of the year before, or the rows of a window of time, its first day and the day after its last.",
-            example="same_season",
-            default="training",
-        ),
-    ),
     example="{metric: psi, above: 0.2}",
     event="{}",
     series=distance_series("drift"),

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from controller.domain.decisions import Result
+from controller.domain.keys import Key
 from controller.domain.rules import Trigger
+from controller.domain.rules.vocabulary import Count
 from controller.domain.signals import Signal, SignalKind
 from controller.policy.context import DecisionContext
-from controller.policy.keys import PolicyKey
 from controller.policy.phrase import count
 from controller.policy.triggers.base import SeriesFormat, TriggerKind, TriggerVerdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewDataTrigger(Trigger):
-    """Fires once enough rows or files have arrived since the last training that it caused."""
+    """Fires when enough new rows or files have come since the training that it caused last."""
 
     kind: ClassVar[str] = "new_data"
-    rows: int | None = None
-    files: int | None = None
+    rows: Annotated[Count | None, Key("So many new rows.", "20000")] = None
+    files: Annotated[Count | None, Key("So many new files.", "1")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +70,6 @@ def _fill(payload: dict[str, Any], series: Mapping[str, Any], value: float) -> N
 
 NEW_DATA = NewDataKind(
     key="new_data",
-    doc="Fires when enough new rows or files have come since the training that it caused last.",
-    keys=(
-        PolicyKey(name="rows", type="count", doc="So many new rows.", example="20000"),
-        PolicyKey(name="files", type="count", doc="So many new files.", example="1"),
-    ),
     one_of=("rows", "files"),
     example="{rows: 20000}",
     event="{rows: 20000}",

@@ -5,24 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from controller.domain.decisions import Result
+from controller.domain.keys import Cron, Key, TimeZone
 from controller.domain.rules import Policy, Trigger
 from controller.domain.signals import Signal, SignalKind
 from controller.policy.context import DecisionContext
-from controller.policy.keys import PolicyKey
 from controller.policy.triggers.base import TriggerKind, TriggerVerdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScheduleTrigger(Trigger):
-    """Fires at the times of a cron line, or every ``every``; wall-clock times are those of ``timezone``."""
+    """Fires at times. After a downtime it catches up once."""
 
     kind: ClassVar[str] = "schedule"
-    cron: str | None = None
-    every: timedelta | None = None
-    timezone: str = "UTC"
+    cron: Annotated[
+        str | None,
+        Cron(),
+        Key("Minute, hour, day of month, month, weekday (0 and 7 are Sunday).", '"0 3 * * 1"'),
+    ] = None
+    every: Annotated[timedelta | None, Key("An interval instead of a cron line.", "6h")] = None
+    timezone: Annotated[
+        str, TimeZone(), Key("Whose wall clock the cron line means.", "Europe/Berlin")
+    ] = "UTC"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,28 +59,6 @@ class ScheduleKind(TriggerKind[ScheduleTrigger]):
 
 SCHEDULE = ScheduleKind(
     key="schedule",
-    doc="Fires at times. After a downtime it catches up once.",
-    keys=(
-        PolicyKey(
-            name="cron",
-            type="cron",
-            doc="Minute, hour, day of month, month, weekday (0 and 7 are Sunday).",
-            example='"0 3 * * 1"',
-        ),
-        PolicyKey(
-            name="every",
-            type="duration",
-            doc="An interval instead of a cron line.",
-            example="6h",
-        ),
-        PolicyKey(
-            name="timezone",
-            type="time_zone",
-            doc="Whose wall clock the cron line means.",
-            example="Europe/Berlin",
-            default="UTC",
-        ),
-    ),
     one_of=("cron", "every"),
     only_with={"timezone": ("cron",)},
     example='{cron: "0 3 * * 1"}',

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
+from controller.domain.drift import DriftMetric
+from controller.domain.keys import Choice
 from controller.domain.rules import Trigger
 from controller.domain.runs import RunKind
 from controller.domain.signals import SignalKind
 from controller.policy.triggers.distance import (
+    DISTANCE,
     DISTANCES,
     DistanceKind,
     DistanceTrigger,
-    distance_keys,
     distance_series,
     unmeasured,
 )
-from controller.policy.triggers.watched import HELD
+
+MISMATCH_METRIC = "mismatch_rate"
+"""The share of rows whose logged feature is not the one that the data give for the same key."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SkewTrigger(DistanceTrigger):
-    """Fires when serving data differ from training data by more than ``above``."""
+    """Fires when the rows that are served (`data.served`) no longer look like the training rows."""
 
     kind: ClassVar[str] = "skew"
+    metric: Annotated[str, Choice((*DISTANCES, MISMATCH_METRIC)), DISTANCE] = DriftMetric.PSI.value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +43,8 @@ class SkewKind(DistanceKind[SkewTrigger]):
         return unmeasured(trigger, found) if found else f"no {self.key} signal was recorded"
 
 
-MISMATCH_METRIC = "mismatch_rate"
-"""The share of rows whose logged feature is not the one that the data give for the same key."""
-
 SKEW = SkewKind(
     key="skew",
-    doc="Fires when the rows that are served (`data.served`) no longer look like the training rows.",
-    keys=(*distance_keys((*DISTANCES, MISMATCH_METRIC)), *HELD),
     example="{metric: jensen_shannon, above: 0.1}",
     event="{}",
     series=distance_series("skew"),

@@ -6,44 +6,40 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from controller.domain.decisions import Result
 from controller.domain.durations import format_duration
-from controller.domain.rules import Trigger
+from controller.domain.keys import Key
+from controller.domain.rules import ONE_BATCH, Hold, Trigger
 from controller.domain.signals import Signal
 from controller.policy.context import DecisionContext
-from controller.policy.keys import PolicyKey
 from controller.policy.phrase import format_time_utc
-from controller.policy.triggers.base import Place, TriggerKind, TriggerVerdict
+from controller.policy.triggers.base import TriggerKind, TriggerVerdict
+
+HOLD = Key(
+    "How long the condition must hold before the trigger fires; until then it is pending.",
+    "2 batches",
+    name="for",
+    last=True,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WatchedTrigger(Trigger):
-    """``for_batches`` of the last ``of_batches`` must be above (0: so many in a row)."""
+    """The condition must hold for a while before it fires, and may end before it stops firing."""
 
-    for_batches: int = 1
-    of_batches: int = 0
-    for_duration: timedelta | None = None
-    keep_firing_for: timedelta | None = None
+    hold: Annotated[Hold, HOLD] = ONE_BATCH
+    keep_firing_for: Annotated[
+        timedelta | None,
+        Key(
+            "How long the trigger keeps firing after the condition no longer holds, against flapping.",
+            "1d",
+            default_says="not at all",
+            last=True,
+        ),
+    ] = None
 
-
-HELD = (
-    PolicyKey(
-        name="for",
-        type="hold",
-        doc="How long the condition must hold before the trigger fires; until then it is pending.",
-        example="2 batches",
-        default="1 batch",
-    ),
-    PolicyKey(
-        name="keep_firing_for",
-        type="duration",
-        doc="How long the trigger keeps firing after the condition no longer holds, against flapping.",
-        example="1d",
-        default_says="not at all",
-    ),
-)
 
 W = TypeVar("W", bound=WatchedTrigger)
 
@@ -66,19 +62,6 @@ class WatchedKind(TriggerKind[W]):
     def read(self, trigger: W, signal: Signal) -> Reading:
         """What one signal says about the watched value."""
 
-    def build(
-        self, place: Place, said: Mapping[str, Any], higher_is_better: Mapping[str, bool]
-    ) -> W:
-        """``for`` is a span, a number of batches in a row, or a pair: so many of the last so many."""
-        others = {name: value for name, value in said.items() if name != "for"}
-        held = said["for"]
-        by_time = isinstance(held, timedelta)
-        needed, of = held if isinstance(held, tuple) else (1 if by_time else held, 0)
-        others |= {"for_batches": needed, "of_batches": of}
-        return super().build(
-            place, others | {"for_duration": held if by_time else None}, higher_is_better
-        )
-
     def evaluate(
         self, context: DecisionContext, trigger: W, signals: tuple[Signal, ...]
     ) -> TriggerVerdict:
@@ -92,17 +75,17 @@ class WatchedKind(TriggerKind[W]):
                 words = f"still the alarm of {format_time_utc(fired)}, which lasts until {format_time_utc(until)}"
                 return _state(trigger, Result.FIRING, words, (), spent=signals)
         newest = readings[-1]
-        if trigger.of_batches:
+        if trigger.hold.of:
             return _of_the_last(trigger, readings)
         streak = _streak(readings)
         spent = tuple(r.signal for r in readings if r not in streak)
         if not streak:
             return _state(trigger, Result.INACTIVE, newest.words, (), spent=spent, reading=newest)
         lasted = context.now - streak[0].signal.occurred_at
-        needed = trigger.for_duration or timedelta(0)
+        needed = trigger.hold.span or timedelta(0)
         held = tuple(r.signal for r in streak)
-        if len(streak) < trigger.for_batches:
-            words = f"{newest.words}; {len(streak)} of {trigger.for_batches} batches in a row"
+        if len(streak) < trigger.hold.batches:
+            words = f"{newest.words}; {len(streak)} of {trigger.hold.batches} batches in a row"
             return _state(trigger, Result.PENDING, words, held, spent=spent, reading=newest)
         if lasted < needed:
             wake = streak[0].signal.occurred_at + needed
@@ -118,7 +101,7 @@ class WatchedKind(TriggerKind[W]):
 def _of_the_last(trigger: WatchedTrigger, readings: Sequence[Reading]) -> TriggerVerdict:
     """``2 of 3 batches``: one calm batch between two that moved does not hide them."""
     spoken = [reading for reading in readings if reading.above is not None]
-    last = spoken[-trigger.of_batches :]
+    last = spoken[-trigger.hold.of :]
     # What lies before the oldest one above can no longer count.
     first = next((at for at, reading in enumerate(last) if reading.above), len(last))
     held = last[first:]
@@ -128,10 +111,10 @@ def _of_the_last(trigger: WatchedTrigger, readings: Sequence[Reading]) -> Trigge
     kept = tuple(reading.signal for reading in held)
     if not above:
         return _state(trigger, Result.INACTIVE, newest.words, (), spent=spent, reading=newest)
-    words = f"{above[-1].words}; {len(above)} of {trigger.for_batches} batches"
-    if trigger.of_batches > trigger.for_batches:
-        words += f" among the last {trigger.of_batches}"
-    if len(above) < trigger.for_batches:
+    words = f"{above[-1].words}; {len(above)} of {trigger.hold.batches} batches"
+    if trigger.hold.of > trigger.hold.batches:
+        words += f" among the last {trigger.hold.of}"
+    if len(above) < trigger.hold.batches:
         return _state(trigger, Result.PENDING, words, kept, spent=spent, reading=above[-1])
     return _state(trigger, Result.FIRING, words, kept, spent=spent, reading=above[-1])
 

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from controller.domain.decisions import Result
+from controller.domain.keys import Key
 from controller.domain.rules import Trigger
+from controller.domain.rules.vocabulary import EventType
 from controller.domain.signals import Signal, SignalKind
 from controller.policy.context import DecisionContext
-from controller.policy.keys import PolicyKey
 from controller.policy.phrase import count
 from controller.policy.triggers.base import TriggerKind, TriggerVerdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WebhookTrigger(Trigger):
-    """Fires on an event of a CloudEvents type that was delivered to the API."""
+    """Fires on an event that was delivered to the API."""
 
     kind: ClassVar[str] = "webhook"
-    type: str
+    type: Annotated[
+        EventType, Key("The CloudEvents type that it listens to.", "com.example.labels.ready")
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,16 +59,6 @@ class WebhookKind(TriggerKind[WebhookTrigger]):
 
 WEBHOOK = WebhookKind(
     key="webhook",
-    doc="Fires on an event that was delivered to the API.",
-    keys=(
-        PolicyKey(
-            name="type",
-            type="event_type",
-            doc="The CloudEvents type that it listens to.",
-            example="com.example.labels.ready",
-            required=True,
-        ),
-    ),
     example="{type: com.example.labels.ready}",
     event="{}",
     series=None,

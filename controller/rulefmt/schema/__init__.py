@@ -1,3 +1,1 @@
-"""The table of keys: one module a section. Parser, JSON Schema and reference page are made from it."""
-
-from __future__ import annotations
+"""The readers of policies and rule tests, made from what is declared."""

@@ -140,8 +140,8 @@ def _held(tx: Transaction, parse: Parse, model: str, number: int) -> dict[str, A
         return row
     row["asked"], row["expires"] = request.at, request.expires
     row["then"] = "Then it is rejected, and the champion stays."
-    if request.escalates is not None:
-        row["escalates"], row["escalates_to"] = request.escalates, approval.escalate_to
+    if request.escalates is not None and approval.escalate is not None:
+        row["escalates"], row["escalates_to"] = request.escalates, approval.escalate.to
     return row
 
 

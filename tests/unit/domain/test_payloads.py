@@ -24,8 +24,9 @@ from controller.domain.payloads import (
 from controller.domain.payloads.bounds import DEEPEST
 from controller.domain.payloads.fields import LATEST, Shape
 from controller.domain.payloads.kinds import DECLARATIONS, FREE
+from controller.domain.rules.vocabulary import MODEL_NAME_TEXT
 from controller.domain.signals import SignalKind
-from controller.rulefmt.schema.vocabulary import MODEL_NAME_TYPE
+from controller.rulefmt.reference import json_schema
 from tests.support.makers import new_signal
 from tests.support.nonsense import (
     NAMES,
@@ -196,8 +197,9 @@ def test_a_name_that_no_policy_may_have_is_no_model_s_anywhere(name: str):
 
 @given(st.text(max_size=120))
 def test_policies_and_doors_have_one_rule_for_names(name: str):
-    shape = MODEL_NAME_TYPE.json()
-    assert f"^(?:{MODEL_NAME_TYPE.pattern})$" == shape["pattern"]
+    properties: Any = json_schema()["properties"]
+    shape = properties["model"]
+    assert f"^(?:{MODEL_NAME_TEXT.pattern})$" == shape["pattern"]
     try:
         check_model_name(name)
     except UserError:

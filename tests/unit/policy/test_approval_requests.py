@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from controller.domain.decisions import Decision, Verdict
-from controller.domain.rules import Approval, ErrorBudget, Mode, Policy, WhenInconclusive
+from controller.domain.rules import Approval, ErrorBudget, Escalate, Mode, Policy, WhenInconclusive
 from controller.domain.signals import SignalKind
 from controller.policy.approvals import approval_request, request_terms
 from tests.support.house import MODEL, PASSES, UNDECIDED, House, policy
@@ -84,7 +84,11 @@ def test_other_terms_ask_anew(changes: dict[str, Any]):
 
 def test_the_same_terms_on_another_line_ask_nobody_again():
     house = held(policy(approval=ASKS))
-    house.review(policy(approval=replace(ASKS, line=70, escalate_after=DAY, supersede="newest")))
+    house.review(
+        policy(
+            approval=replace(ASKS, line=70, escalate=Escalate(after=DAY, to=()), supersede="newest")
+        )
+    )
     assert house.tick() == []
 
 

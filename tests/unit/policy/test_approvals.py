@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from controller.domain.canonical import digest
-from controller.domain.rules import Approval, Policy
+from controller.domain.rules import Approval, Escalate, Policy
 from controller.domain.signals import SignalKind
 from controller.policy.approvals import agreed, standing
 from tests.support.house import MODEL, UNDECIDED, House, policy
 
 ASKS = Approval(
     when="inconclusive", groups=("leads",), count=2, expires=timedelta(days=3),
-    escalate_after=timedelta(days=1), escalate_to=("heads",),
+    escalate=Escalate(after=timedelta(days=1), to=("heads",)),
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from controller.domain.rules import (
     Deprecate,
     ErrorBudget,
     Gate,
+    Hold,
     Limits,
     Margin,
     Mode,
@@ -105,7 +106,9 @@ def test_audit_mode_decides_and_changes_nothing():
 
 
 SCHEDULE = ScheduleTrigger(name="monthly", cron="0 3 1 * *", line=4)
-DRIFT = DriftTrigger(name="drift", metric="psi", above=0.2, columns=("distance",), for_batches=2)
+DRIFT = DriftTrigger(
+    name="drift", metric="psi", above=0.2, columns=("distance",), hold=Hold(batches=2)
+)
 
 
 def _drift(house: House, value: float) -> None:

@@ -11,6 +11,7 @@ from controller.domain.canonical import format_time
 from controller.domain.decisions import Notify, Verdict
 from controller.domain.rules import (
     DataSection,
+    Hold,
     Margin,
     Reference,
     RollbackCondition,
@@ -240,7 +241,7 @@ def test_an_estimate_alerts_and_never_rolls_back_or_trains():
 
 
 def test_people_are_told_after_one_batch_and_a_training_waits_for_two_of_three():
-    drift = DriftTrigger(name="drift", metric="psi", above=0.2, for_batches=2, of_batches=3)
+    drift = DriftTrigger(name="drift", metric="psi", above=0.2, hold=Hold(batches=2, of=3))
     here = house(triggers=(ROWS, drift), notify={"drifted": ("feed",)})
     verdicts = []
     for name, psi in (("b", 0.4), ("c", 0.1), ("d", 0.5)):
@@ -273,7 +274,7 @@ def test_people_are_told_after_one_batch_and_a_training_waits_for_two_of_three()
     ids=["chance", "history"],
 )
 def test_an_effect_alone_is_no_alarm(judged: dict[str, Any], words: str):
-    here = house(triggers=(ROWS, DriftTrigger(name="drift", metric="psi", above=0.2)))
+    here = house(triggers=(ROWS, DriftTrigger(name="drift", metric="psi", above=0.2, hold=Hold())))
     here.data(5, "b")
     run = claimed(here.due(), RunKind.PROFILE)
     here.finish(run, columns={"distance": {"psi": 0.5}}, judged={"distance": judged}, n=600)
@@ -283,7 +284,7 @@ def test_an_effect_alone_is_no_alarm(judged: dict[str, Any], words: str):
 
 
 def test_without_a_threshold_the_verdict_of_the_column_fires():
-    here = house(triggers=(ROWS, DriftTrigger(name="drift", metric="psi", above=None)))
+    here = house(triggers=(ROWS, DriftTrigger(name="drift", metric="psi", above=None, hold=Hold())))
     here.data(5, "b")
     run = claimed(here.due(), RunKind.PROFILE)
     here.finish(
@@ -293,7 +294,9 @@ def test_without_a_threshold_the_verdict_of_the_column_fires():
 
 
 def test_each_trigger_reads_its_own_reference():
-    season = DriftTrigger(name="season", metric="psi", above=0.2, reference="same_season")
+    season = DriftTrigger(
+        name="season", metric="psi", above=0.2, reference="same_season", hold=Hold()
+    )
     here = house(triggers=(ROWS, season))
     here.data(5, "b")
     run = claimed(here.due(), RunKind.PROFILE)
@@ -352,7 +355,7 @@ def _moved(here: Watched, name: str, psi: float = 0.5) -> Verdict:
 
 
 def test_an_alarm_must_hold_for_a_while_and_a_calm_batch_ends_it():
-    drift = DriftTrigger(name="drift", metric="psi", above=0.2, for_duration=timedelta(hours=2))
+    drift = DriftTrigger(name="drift", metric="psi", above=0.2, hold=Hold(span=timedelta(hours=2)))
     here = house(triggers=(ROWS, drift))
     assert _moved(here, "b") is Verdict.NONE
     assert _moved(here, "calm", psi=0.01) is Verdict.NONE
@@ -366,7 +369,9 @@ def test_an_alarm_must_hold_for_a_while_and_a_calm_batch_ends_it():
 
 
 def test_an_alarm_that_keeps_firing_does_not_train_again():
-    drift = DriftTrigger(name="drift", metric="psi", above=0.2, keep_firing_for=timedelta(days=1))
+    drift = DriftTrigger(
+        name="drift", metric="psi", above=0.2, keep_firing_for=timedelta(days=1), hold=Hold()
+    )
     here = house(triggers=(ROWS, drift))
     assert _moved(here, "b") is Verdict.TRAIN
     here.work()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from controller.domain.decisions import Verdict
-from controller.domain.rules import DataSection, Expectation
+from controller.domain.rules import DataSection, Expectation, Hold
 from controller.domain.runs import Run, RunKind
 from controller.policy.triggers import DriftTrigger, NewDataTrigger
 from tests.support.house import House, policy
@@ -15,7 +15,7 @@ EXPECTS = DataSection(
     target="arr_delay",
     expect=(Expectation(column="carrier", check="max_null_rate", value=0),),
 )
-DRIFT = DriftTrigger(name="drift", metric="psi", above=0.2, columns=("distance",))
+DRIFT = DriftTrigger(name="drift", metric="psi", above=0.2, columns=("distance",), hold=Hold())
 ROWS = NewDataTrigger(name="rows", rows=20_000)
 
 

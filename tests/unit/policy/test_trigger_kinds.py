@@ -27,11 +27,12 @@ from controller.policy.triggers import (
 )
 from controller.policy.triggers.registry import unwanted
 from controller.rulefmt import load_policy
+from controller.rulefmt.declared import doc_of
 from controller.rulefmt.lints import known_lints
 from controller.rulefmt.reference import reference_markdown
 from controller.rulefmt.ruletest import check_names, parse_tests
+from controller.rulefmt.schema.policy import TRIGGER, kind_section
 from controller.rulefmt.schema.ruletest import EVENTS, SERIES
-from controller.rulefmt.schema.triggers import TRIGGER, kind_section
 from controller.rulefmt.testcases import RuleTests
 
 NOW = datetime(2013, 2, 1, tzinfo=UTC)
@@ -157,7 +158,7 @@ def check_duties(kind: TriggerKind[Any], example: Example) -> None:
     assert set(kind.lints) <= known_lints().keys()
 
     assert kind_section(kind).title == f"triggers[].{kind.key}"
-    assert f"## triggers[].{kind.key}\n\n{kind.doc}" in REFERENCE.read_text()
+    assert f"## triggers[].{kind.key}\n\n{doc_of(kind.value)}" in REFERENCE.read_text()
     assert reference_markdown() == REFERENCE.read_text()
     check_rule_test(kind, example, policy)
 
@@ -212,6 +213,8 @@ def test_the_index_of_watched_signals_is_that_of_the_kinds():
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MoonTrigger(Trigger):
+    """Fires at full moon."""
+
     kind: ClassVar[str] = "moon"
 
 
@@ -233,8 +236,6 @@ class MoonKind(TriggerKind[MoonTrigger]):
 
 SAID: Mapping[str, Any] = {
     "key": "moon",
-    "doc": "Fires at full moon.",
-    "keys": (),
     "example": "{}",
     "event": "{}",
     "series": None,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import jsonschema
@@ -17,8 +18,8 @@ from controller.rulefmt.reference import (
     reference_markdown,
     rule_test_markdown,
 )
+from controller.rulefmt.scalar_readers import BAD
 from controller.rulefmt.schema.ruletest import RULE_TEST
-from controller.rulefmt.types import BAD
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "policy.md"
 SECTIONS = [*all_sections(), *all_sections(RULE_TEST)]
@@ -52,7 +53,7 @@ def test_every_example_of_the_table_is_valid(title: str, key: str):
     assert root is not None
     node: Node = root.pairs[0][1]
 
-    value = entry.type.read(node, key, problems)
+    value = entry.reader.read(node, key, problems)
 
     assert value is not BAD, [str(p) for p in problems.found]
 
@@ -80,6 +81,6 @@ def test_every_field_of_the_policy_has_a_key():
     spelt_otherwise = {"silenced": "allow"}
     keys = {key.name for key in next(iter(all_sections())).keys}
 
-    fields = {spelt_otherwise.get(name, name) for name in Policy.__dataclass_fields__}
+    names = {spelt_otherwise.get(each.name, each.name) for each in fields(Policy)}
 
-    assert fields == keys
+    assert names == keys

@@ -9,7 +9,8 @@ import pytest
 
 from controller.rulefmt import load_policy
 from controller.rulefmt.ruletest import check_names, parse_tests
-from controller.rulefmt.testcases import Against, RuleTestEvent, RuleTestMetric
+from controller.rulefmt.testcandidates import Against, RuleTestMetric
+from controller.rulefmt.testcases import RuleTestEvent
 
 FOLDER = Path(__file__).parent / "ruletests"
 POLICY = load_policy((FOLDER / "policy.yaml").read_bytes(), "policy.yaml")

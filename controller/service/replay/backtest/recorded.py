@@ -19,7 +19,8 @@ from controller.domain.signals import TRAINING_CAUSES, Signal, SignalKind
 from controller.domain.snapshot import Snapshot
 from controller.ports import Transaction
 from controller.rulefmt.series import SeriesRow
-from controller.rulefmt.testcases import Against, RuleTestCandidate, RuleTestEvent, RuleTestMetric
+from controller.rulefmt.testcandidates import Against, RuleTestCandidate, RuleTestMetric
+from controller.rulefmt.testcases import RuleTestEvent
 
 _HALF_WIDTH = NormalDist().inv_cdf(0.975)
 _PLAYED = TRAINING_CAUSES - {SignalKind.SCHEDULE} | {SignalKind.METRIC}

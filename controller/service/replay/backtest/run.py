@@ -11,7 +11,8 @@ from functools import partial
 from controller.domain.decisions import Verdict
 from controller.domain.rules import Policy
 from controller.rulefmt.series import SeriesRow
-from controller.rulefmt.testcases import Given, RuleTestCandidate
+from controller.rulefmt.testcandidates import RuleTestCandidate
+from controller.rulefmt.testcases import Given
 from controller.service.replay.simulate import (
     OpenStore,
     SimulatedModel,

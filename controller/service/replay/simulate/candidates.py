@@ -13,7 +13,7 @@ from controller.domain.evidence import Evaluation, GateEvidence, HoldoutView
 from controller.domain.metrics import is_lower_better
 from controller.domain.rules import SERVABLE, Gate
 from controller.domain.runs import Run
-from controller.rulefmt.testcases import Against, RuleTestCandidate, RuleTestMetric
+from controller.rulefmt.testcandidates import Against, RuleTestCandidate, RuleTestMetric
 
 _METHOD = "interval of a rule test"
 _NORMAL = NormalDist()

@@ -32,7 +32,8 @@ from controller.ports import (
     Store,
     Transaction,
 )
-from controller.rulefmt.testcases import Given, RuleTestCandidate, RuleTestEvent
+from controller.rulefmt.testcandidates import RuleTestCandidate
+from controller.rulefmt.testcases import Given, RuleTestEvent
 from controller.service.deciding.apply import apply_decision
 from controller.service.deciding.snapshots import take_snapshot
 from controller.service.replay.simulate.candidates import evaluation_of
