@@ -126,15 +126,3 @@ def _label(kind: Reader) -> str:
     if isinstance(kind, MapReader):
         return f"mapping from {kind.noun} to {_label(kind.value)}"
     return link
-
-
-if __name__ == "__main__":
-    from json import dumps
-    from pathlib import Path
-
-    folder = Path("docs/reference")
-    (folder / "policy.md").write_text(reference_markdown(), encoding="utf-8")
-    (folder / "rule-tests.md").write_text(rule_test_markdown(), encoding="utf-8")
-    (folder / "policy.schema.json").write_text(
-        dumps(json_schema(), indent=1) + "\n", encoding="utf-8"
-    )

@@ -251,26 +251,25 @@ class WrittenTest(RuleTest):
 
     def _of_series(self) -> list[RuleTestEvent]:
         """The signals of all series; those that are merged, and have a value at the same step, come in one."""
-        events: list[RuleTestEvent] = []
-        merged: dict[tuple[str, timedelta], RuleTestEvent] = {}
-        last = self.expectations[-1].at
+        alone: list[RuleTestEvent] = []
+        together: list[RuleTestEvent] = []
+        merged: dict[tuple[str, timedelta], dict[str, Any]] = {}
         for series in self.series:
-            keys = {each.name: getattr(series, each.name) for each in fields(series)}
+            said = {each.name: getattr(series, each.name) for each in fields(series)}
             kind, words = next(
-                (k, f.series) for k, f in TRIGGERS.items() if f.series and keys[k] is not None
+                (k, f.series) for k, f in TRIGGERS.items() if f.series and said[k] is not None
             )
             for step, value in enumerate(series.new_data or series.values or ()):
                 at = step * self.interval
-                if value is None or at > last:
+                if value is None or at > self.expectations[-1].at:
                     continue
-                event = RuleTestEvent(at=at, kind=kind, payload={}, line=series.line)
-                if words.is_merged:
-                    event = merged.setdefault((kind, at), event)
-                else:
-                    events.append(event)
-                payload: Any = event.payload
-                words.fill(payload, keys, value)
-        return [*events, *merged.values()]
+                payload = merged.get((kind, at), {}) if words.is_merged else {}
+                if not payload:
+                    event = RuleTestEvent(at=at, kind=kind, payload=payload, line=series.line)
+                    (together if words.is_merged else alone).append(event)
+                    merged[kind, at] = payload
+                words.fill(payload, said, value)
+        return [*alone, *together]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

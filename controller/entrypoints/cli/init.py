@@ -65,6 +65,7 @@ def _files(model: str, ci: str, words: dict[str, str]) -> dict[str, str]:
     from string import Template
 
     from controller import __version__
+    from controller.rulefmt.comments import commented
     from controller.rulefmt.reference import json_schema
 
     name = re.sub(r"\W", "_", model)
@@ -81,7 +82,7 @@ def _files(model: str, ci: str, words: dict[str, str]) -> dict[str, str]:
         return Template(text).substitute(known | values)
 
     files = {
-        f"rules/{model}.yaml": fill("policy.yaml", quoted),
+        f"rules/{model}.yaml": commented(fill("policy.yaml", quoted)),
         f"rules/{model}.test.yaml": fill("policy.test.yaml", quoted),
         "rules/policy.schema.json": json.dumps(json_schema(), indent=1) + "\n",
         f"{module.replace('.', '/')}.py": fill("training.py", _python_texts(words)),

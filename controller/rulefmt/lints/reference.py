@@ -27,9 +27,3 @@ def lints_markdown() -> str:
     """The page, one row a lint."""
     rows = [f"| `{entry.name}` | {entry.severity} | {entry.stops} |" for entry in LINTS]
     return _INTRODUCTION + "\n".join(rows) + "\n"
-
-
-if __name__ == "__main__":
-    from pathlib import Path
-
-    Path("docs/reference/lints.md").write_text(lints_markdown(), encoding="utf-8")

@@ -110,7 +110,49 @@ def test_a_recipe_with_a_step_left_out_fails(tmp_path: Path) -> None:
         copy.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/policy/test_below.py")
 
 
-KINDS = ("gate", "trigger", "reason", "source", "channel", "command", "page", "metric")
+_KNOWN_EVERYWHERE = """\
+from datetime import timedelta
+from pathlib import Path
+from click.testing import CliRunner
+from controller.domain.rules import Limits
+from controller.entrypoints.cli.main import main
+from controller.rulefmt import load_policy, parse
+from controller.rulefmt.reference import json_schema, reference_markdown
+
+doc = "How long a new model waits before its first training."
+shape = json_schema()["properties"]["limits"]["properties"]["warm_up"]
+assert (shape["description"], shape["type"], shape["default"]) == (doc, "string", "0s"), shape
+assert f"| `warm_up` | duration | `0s` | `2d` | {doc} |" in reference_markdown()
+
+said = Path("p.yaml").read_text()
+assert load_policy(said, "p.yaml").limits == Limits(line=8)
+assert load_policy(said + "  warm_up: 36h\\n", "p.yaml").limits.warm_up == timedelta(hours=36)
+problems = parse(said + "  warm_up: soon\\n", "p.yaml").problems
+wrong = "must be a duration such as 45s, 1h30m, 2d or 1w, found `soon`"
+assert str(problems[0]).startswith(f"p.yaml:9:12: `limits.warm_up` {wrong}"), problems
+guess = parse(said + "  warm_pu: 2d\\n", "p.yaml").problems[0]
+assert (guess.line, guess.col, guess.hint) == (9, 3, 'did you mean "warm_up"?'), guess
+
+done = CliRunner().invoke(main, ["init", "new"])
+assert done.exit_code == 0, done.output
+written = Path("new/rules/my-model.yaml").read_text()
+assert f"  {'# warm_up: 2d':<34}# {doc}\\n" in written, written
+"""
+
+
+def test_a_key_that_is_said_once_is_known_everywhere(tmp_path: Path) -> None:
+    copy = copied(tmp_path)
+    for block in recipe("A key of a policy"):
+        block.apply(copy.root)
+    assert list(copy.changed()) == ["controller/domain/rules/triggers.py"]
+    (copy.root / "p.yaml").write_text(
+        POLICY.replace("TRIGGER", TRIGGER).replace(", GATE]", "]\nlimits:\n  cooldown: 0s")
+    )
+    (copy.root / "p.py").write_text(_KNOWN_EVERYWHERE)
+    copy.run("p.py")
+
+
+KINDS = ("gate", "trigger", "reason", "source", "channel", "command", "page", "metric", "key")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -19,9 +19,7 @@ ALONE = sorted(set(known_lints()) - {"same-model-twice"})
 def test_the_committed_page_is_the_generated_one():
     page = Path(__file__).parents[3] / "docs" / "reference" / "lints.md"
 
-    assert page.read_text(encoding="utf-8") == lints_markdown(), (
-        "run `.venv/bin/python -m controller.rulefmt.lints.reference`"
-    )
+    assert page.read_text(encoding="utf-8") == lints_markdown(), "run `make reference`"
 
 
 def test_the_example_policy_has_no_finding():

@@ -32,14 +32,12 @@ POLICIES = Path(__file__).parent / "policies"
     ids=["policy", "rule-tests"],
 )
 def test_the_committed_page_is_the_generated_one(page: str, made: Callable[[], str]):
-    assert PAGE.with_name(page).read_text(encoding="utf-8") == made(), (
-        "run `.venv/bin/python -m controller.rulefmt.reference`"
-    )
+    assert PAGE.with_name(page).read_text(encoding="utf-8") == made(), "run `make reference`"
 
 
 def test_the_committed_schema_is_the_generated_one():
     assert json.loads(PAGE.with_name("policy.schema.json").read_text()) == json_schema(), (
-        "run `.venv/bin/python -m controller.rulefmt.reference`"
+        "run `make reference`"
     )
 
 
