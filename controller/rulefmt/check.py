@@ -4,36 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
-from controller.rulefmt.lints import Linted, LintFinding, lint, lint_together
+from controller.rulefmt.lints import Linted, lint, lint_together
 from controller.rulefmt.parse import parse
-from controller.rulefmt.problems import Problem
-
-Level = Literal["error", "danger", "advice"]
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """One thing to know about a rule file: a problem (``error``) or a finding of a lint."""
-
-    path: str
-    line: int
-    col: int
-    code: str
-    level: Level
-    message: str
-    hint: str = ""
-    stops: str = ""
-    silenced: str = ""
-
-    def __str__(self) -> str:
-        tail = f"; {self.hint}" if self.hint else ""
-        return f"{self.path}:{self.line}:{self.col}: {self.message}{tail} [{self.code}]"
-
-    def as_dict(self) -> dict[str, object]:
-        """The note as plain values, for JSON."""
-        return {name: getattr(self, name) for name in self.__slots__}
+from controller.rulefmt.problems import Level, Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,36 +35,12 @@ def check_texts(texts: Iterable[tuple[str, bytes]]) -> CheckReport:
     for path, text in texts:
         files += 1
         parsed = parse(text, path)
-        notes += [_problem_note(problem) for problem in parsed.problems]
+        notes += [
+            Note(p.path, p.line, p.col, p.code, "error", p.message, p.hint) for p in parsed.problems
+        ]
         if parsed.policy is not None:
             linted = Linted(path, parsed.policy, text.decode("utf-8"))
             policies.append(linted)
-            notes += [_lint_note(f) for f in lint(parsed.policy, linted.text, path)]
-    notes += [_lint_note(finding) for finding in lint_together(policies)]
+            notes += lint(parsed.policy, linted.text, path)
+    notes += lint_together(policies)
     return CheckReport(files, tuple(notes), tuple(policies))
-
-
-def _problem_note(problem: Problem) -> Note:
-    return Note(
-        problem.path,
-        problem.line,
-        problem.col,
-        problem.code,
-        "error",
-        problem.message,
-        problem.hint,
-    )
-
-
-def _lint_note(found: LintFinding) -> Note:
-    return Note(
-        found.path,
-        found.line,
-        found.col,
-        found.lint,
-        found.severity,
-        found.message,
-        found.hint,
-        found.stops,
-        found.silenced,
-    )

@@ -11,7 +11,9 @@ from controller.domain.errors import NotFound, PolicyInvalid
 from controller.domain.rules import Policy
 from controller.rulefmt.nodes import LARGEST_FILE, read_nodes
 from controller.rulefmt.problems import Position, Problem, Problems
+from controller.rulefmt.scalar_readers import BAD
 from controller.rulefmt.schema.policy import POLICY
+from controller.rulefmt.sections import SectionReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +24,25 @@ class ParsedPolicy:
     problems: tuple[Problem, ...]
 
 
-def parse(text: bytes | str, path: str) -> ParsedPolicy:
-    """Read a policy. ``path`` is only quoted in problems. Never raises for what the text holds."""
-    problems = Problems(path)
+def read_text(
+    text: bytes | str, problems: Problems, reader: SectionReader, empty: str, hint: str = ""
+) -> object:
+    """What a whole text means, or BAD where it has problems; ``empty`` is said of one that holds nothing."""
     root, whole = read_nodes(text, problems)
     if root is None or root.empty:
         if not problems.found:
-            hint = "write one with `incumbent init`"
-            problems.add(Position(), "empty", "the file is empty, it must hold a policy", hint)
-        return ParsedPolicy(None, problems.sorted())
-    policy = POLICY.read(root, "", problems)
-    if not isinstance(policy, Policy) or not whole or problems.found:
-        return ParsedPolicy(None, problems.sorted())
-    return ParsedPolicy(policy, ())
+            problems.add(Position(), "empty", empty, hint)
+        return BAD
+    value = reader.read(root, "", problems)
+    return value if whole and not problems.found else BAD
+
+
+def parse(text: bytes | str, path: str) -> ParsedPolicy:
+    """Read a policy. ``path`` is only quoted in problems. Never raises for what the text holds."""
+    problems = Problems(path)
+    empty, hint = "the file is empty, it must hold a policy", "write one with `incumbent init`"
+    policy = read_text(text, problems, POLICY, empty, hint)
+    return ParsedPolicy(policy if isinstance(policy, Policy) else None, problems.sorted())
 
 
 def load_policy(text: bytes | str, path: str) -> Policy:

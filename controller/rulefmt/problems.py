@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 MOST_LISTED_PROBLEMS = 100
 """After so many problems of one file the rest is only counted: a hostile file must not cost a long answer."""
@@ -53,14 +53,36 @@ class Problem:
 
     def as_dict(self) -> dict[str, object]:
         """The problem as plain values, for JSON."""
-        return {
-            "path": self.path,
-            "line": self.line,
-            "col": self.col,
-            "code": self.code,
-            "message": self.message,
-            "hint": self.hint,
-        }
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+Level = Literal["error", "danger", "advice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing to know about a rule file: a problem (``error``) or a finding of a lint.
+
+    ``stops`` says which failure the lint stops; ``silenced`` is the reason that the team gave, or empty.
+    """
+
+    path: str
+    line: int
+    col: int
+    code: str
+    level: Level
+    message: str
+    hint: str = ""
+    stops: str = ""
+    silenced: str = ""
+
+    def __str__(self) -> str:
+        tail = f"; {self.hint}" if self.hint else ""
+        return f"{self.path}:{self.line}:{self.col}: {self.message}{tail} [{self.code}]"
+
+    def as_dict(self) -> dict[str, object]:
+        """The note as plain values, for JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(slots=True)

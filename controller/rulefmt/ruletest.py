@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from controller.domain.rules import SERVABLE, Policy
 from controller.policy.triggers import TRIGGERS, kind_of
-from controller.rulefmt.nodes import read_nodes
+from controller.rulefmt.parse import read_text
 from controller.rulefmt.problems import Position, Problem, Problems, did_you_mean
 from controller.rulefmt.schema.ruletest import EVENTS, RULE_TEST
 from controller.rulefmt.testcases import RuleTestEvent, RuleTests
@@ -27,15 +27,8 @@ class ParsedTests:
 def parse_tests(text: bytes | str, path: str) -> ParsedTests:
     """Read a rule test's own text; :func:`check_names` holds it against its policy."""
     problems = Problems(path)
-    root, whole = read_nodes(text, problems)
-    if root is None or root.empty:
-        if not problems.found:
-            problems.add(Position(), "empty", "the file is empty, it must hold rule tests")
-        return ParsedTests(None, problems.sorted())
-    tests = RULE_TEST.read(root, "", problems)
-    if not isinstance(tests, RuleTests) or not whole or problems.found:
-        return ParsedTests(None, problems.sorted())
-    return ParsedTests(tests, ())
+    tests = read_text(text, problems, RULE_TEST, "the file is empty, it must hold rule tests")
+    return ParsedTests(tests if isinstance(tests, RuleTests) else None, problems.sorted())
 
 
 def check_names(tests: RuleTests, policy: Policy, path: str) -> tuple[Problem, ...]:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from controller import __version__
-from controller.rulefmt.check import CheckReport, Note
+from controller.rulefmt.check import CheckReport
 from controller.rulefmt.lints import known_lints
+from controller.rulefmt.problems import Note
 
 ANNOTATIONS_SCHEMA_VERSION = 1
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

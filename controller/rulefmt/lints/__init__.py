@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from controller.rulefmt.lints.run import Linted, known_lints, lint, lint_together
-from controller.rulefmt.lints.shape import Lint, LintFinding
+from controller.rulefmt.lints.shape import Lint
 
-__all__ = ["Lint", "LintFinding", "Linted", "known_lints", "lint", "lint_together"]
+__all__ = ["Lint", "Linted", "known_lints", "lint", "lint_together"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from controller.domain.rules import Policy
 from controller.rulefmt.lints import data, gates, triggers
-from controller.rulefmt.lints.shape import Hit, Lint, LintFinding
-from controller.rulefmt.problems import did_you_mean
+from controller.rulefmt.lints.shape import Hit, Lint
+from controller.rulefmt.problems import Note, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +46,19 @@ def known_lints() -> Mapping[str, Lint]:
     return {entry.name: entry for entry in LINTS}
 
 
-def lint(policy: Policy, text: str, path: str = "") -> tuple[LintFinding, ...]:
+def lint(policy: Policy, text: str, path: str = "") -> tuple[Note, ...]:
     """All findings of one policy, silenced ones among them, in the order of the text."""
     linted = Linted(path, policy, text)
     found = [_finding(linted, entry, hit) for entry in LINTS for hit in entry.look(policy)]
-    used = {finding.lint for finding in found}
+    used = {finding.code for finding in found}
     found += [_finding(linted, UNUSED_SILENCE, hit) for hit in _unused(policy, used)]
-    return tuple(sorted(found, key=lambda f: (f.line, f.col, f.lint)))
+    return tuple(sorted(found, key=lambda f: (f.line, f.col, f.code)))
 
 
-def lint_together(policies: Iterable[Linted]) -> tuple[LintFinding, ...]:
+def lint_together(policies: Iterable[Linted]) -> tuple[Note, ...]:
     """Findings that no file shows alone: the same model in two of them."""
     first: dict[str, Linted] = {}
-    found: list[LintFinding] = []
+    found: list[Note] = []
     for linted in policies:
         other = first.setdefault(linted.policy.model, linted)
         if other is not linted:
@@ -82,18 +82,18 @@ def _unused(policy: Policy, used: set[str]) -> Iterable[Hit]:
             yield Hit(silenced.line, message, "delete it")
 
 
-def _finding(linted: Linted, entry: Lint, hit: Hit) -> LintFinding:
+def _finding(linted: Linted, entry: Lint, hit: Hit) -> Note:
     reasons = {s.lint: s.reason for s in linted.policy.silenced}
     line = max(hit.line, 1)
     rows = linted.text.splitlines()
     row = rows[line - 1] if line <= len(rows) else ""
     col = len(row) - len(row.lstrip(" -")) + 1 if row.strip() else 1
-    return LintFinding(
-        entry.name,
-        entry.severity,
+    return Note(
         linted.path,
         line,
         col,
+        entry.name,
+        entry.severity,
         hit.message,
         hit.hint,
         entry.stops,

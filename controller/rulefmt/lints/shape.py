@@ -34,29 +34,6 @@ class Lint:
     look: Callable[[Policy], Iterable[Hit]]
 
 
-@dataclass(frozen=True, slots=True)
-class LintFinding:
-    """A lint that applies in a file; ``silenced`` is the reason that the team gave, or empty."""
-
-    lint: str
-    severity: Severity
-    path: str
-    line: int
-    col: int
-    message: str
-    hint: str
-    stops: str
-    silenced: str = ""
-
-    def __str__(self) -> str:
-        tail = f"; {self.hint}" if self.hint else ""
-        return f"{self.path}:{self.line}:{self.col}: {self.message}{tail} [{self.lint}]"
-
-    def as_dict(self) -> dict[str, object]:
-        """The finding as plain values, for JSON."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
 def lower_is_better(policy: Policy, metric: str) -> bool | None:
     """Which way a metric is better: as the policy says, else as everybody knows, else None."""
     if metric in policy.metrics:

@@ -9,8 +9,9 @@ import pytest
 
 from controller.policy.planning import difference_seen, paired_rows_needed
 from controller.rulefmt import load_policy
-from controller.rulefmt.lints import Linted, LintFinding, known_lints, lint, lint_together
+from controller.rulefmt.lints import Linted, known_lints, lint, lint_together
 from controller.rulefmt.lints.reference import lints_markdown
+from controller.rulefmt.problems import Note
 
 FOLDER = Path(__file__).parent / "lints"
 ALONE = sorted(set(known_lints()) - {"same-model-twice"})
@@ -28,7 +29,7 @@ def test_the_example_policy_has_no_finding():
     assert [str(finding) for finding in linted(path)] == []
 
 
-def linted(path: Path) -> tuple[LintFinding, ...]:
+def linted(path: Path) -> tuple[Note, ...]:
     text = path.read_text(encoding="utf-8")
     return lint(load_policy(text, path.name), text, path.name)
 
@@ -42,7 +43,7 @@ def test_lint_finds_exactly_the_marked_lines(name: str):
         if line.endswith(f"# <- {name}")
     ]
 
-    found = [finding.line for finding in linted(path) if finding.lint == name]
+    found = [finding.line for finding in linted(path) if finding.code == name]
 
     assert found == marked
     assert marked
@@ -50,7 +51,7 @@ def test_lint_finds_exactly_the_marked_lines(name: str):
 
 @pytest.mark.parametrize("name", ALONE)
 def test_lint_leaves_a_good_policy_alone(name: str):
-    found = [f for f in linted(FOLDER / f"{name}.good.yaml") if f.lint == name]
+    found = [f for f in linted(FOLDER / f"{name}.good.yaml") if f.code == name]
 
     assert found == []
 
@@ -66,7 +67,7 @@ def test_lint_says_which_failure_it_stops(name: str):
 def test_a_silenced_lint_keeps_its_reason():
     finding = linted(FOLDER / "unused-silence.good.yaml")[0]
 
-    assert (finding.lint, finding.silenced) == ("no-owner", "a model of the tests")
+    assert (finding.code, finding.silenced) == ("no-owner", "a model of the tests")
 
 
 def test_a_policy_without_promote_has_no_gate():
@@ -74,7 +75,7 @@ def test_a_policy_without_promote_has_no_gate():
         'version: 1\nmodel: a\nowner: b\ndata: {source: x, target: y}\ntrain: {entrypoint: "a:b"}\n'
     )
 
-    assert [f.lint for f in lint(load_policy(text, "p.yaml"), text)] == ["no-gate"]
+    assert [f.code for f in lint(load_policy(text, "p.yaml"), text)] == ["no-gate"]
 
 
 def test_every_recipe_that_reads_the_source_itself_is_found():
@@ -84,7 +85,7 @@ def test_every_recipe_that_reads_the_source_itself_is_found():
         "promote: [{metric: mae, better_than: champion}]\n"
     )
 
-    assert [f.lint for f in lint(load_policy(text, "p.yaml"), text)] == ["holdout-in-training"]
+    assert [f.code for f in lint(load_policy(text, "p.yaml"), text)] == ["holdout-in-training"]
 
 
 def test_the_same_model_in_two_files_is_found_in_the_second():
@@ -97,7 +98,7 @@ def test_the_same_model_in_two_files_is_found_in_the_second():
 
     found = lint_together(files)
 
-    assert [(f.path, f.line, f.lint) for f in found] == [("3.yaml", 2, "same-model-twice")]
+    assert [(f.path, f.line, f.code) for f in found] == [("3.yaml", 2, "same-model-twice")]
     assert "1.yaml" in found[0].message
 
 
