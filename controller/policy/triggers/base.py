@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -82,10 +82,6 @@ class TriggerKind(ABC, Generic[T]):
     """The runs whose reports it reads, beside the signals that somebody sent."""
     unasked: str = ""
     """What such a report is told that made no trigger fire."""
-    one_of: tuple[str, ...] = ()
-    """Of which of its keys a policy says exactly one."""
-    only_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Keys that mean something only next to one of others."""
 
     @abstractmethod
     def evaluate(

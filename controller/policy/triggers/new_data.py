@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from controller.domain.decisions import Result
-from controller.domain.keys import Key
+from controller.domain.keys import Key, Section
 from controller.domain.rules import Trigger
 from controller.domain.rules.vocabulary import Count
 from controller.domain.signals import Signal, SignalKind
@@ -20,6 +20,7 @@ from controller.policy.triggers.base import SeriesFormat, TriggerKind, TriggerVe
 class NewDataTrigger(Trigger):
     """Fires when enough new rows or files have come since the training that it caused last."""
 
+    section: ClassVar[Section] = Section("triggers[].new_data", one_of=("rows", "files"))
     kind: ClassVar[str] = "new_data"
     rows: Annotated[Count | None, Key("So many new rows.", "20000")] = None
     files: Annotated[Count | None, Key("So many new files.", "1")] = None
@@ -70,7 +71,6 @@ def _fill(payload: dict[str, Any], series: Mapping[str, Any], value: float) -> N
 
 NEW_DATA = NewDataKind(
     key="new_data",
-    one_of=("rows", "files"),
     example="{rows: 20000}",
     event="{rows: 20000}",
     series=SeriesFormat(fill=_fill),

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 
 from controller.domain.decisions import Result
-from controller.domain.keys import Cron, Key, TimeZone
+from controller.domain.keys import Cron, Key, Section, TimeZone
 from controller.domain.rules import Policy, Trigger
 from controller.domain.signals import Signal, SignalKind
 from controller.policy.context import DecisionContext
@@ -19,6 +19,9 @@ from controller.policy.triggers.base import TriggerKind, TriggerVerdict
 class ScheduleTrigger(Trigger):
     """Fires at times. After a downtime it catches up once."""
 
+    section: ClassVar[Section] = Section(
+        "triggers[].schedule", one_of=("cron", "every"), only_with={"timezone": ("cron",)}
+    )
     kind: ClassVar[str] = "schedule"
     cron: Annotated[
         str | None,
@@ -59,8 +62,6 @@ class ScheduleKind(TriggerKind[ScheduleTrigger]):
 
 SCHEDULE = ScheduleKind(
     key="schedule",
-    one_of=("cron", "every"),
-    only_with={"timezone": ("cron",)},
     example='{cron: "0 3 * * 1"}',
     event=None,
     series=None,

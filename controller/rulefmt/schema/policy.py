@@ -74,8 +74,8 @@ def kind_section(kind: TriggerKind[Any]) -> SectionReader:
         doc=doc_of(kind.value),
         keys=tuple(key for key in _OF_KINDS.keys_of(kind.value) if key.name != "name"),
         make=make,
-        one_of=kind.one_of,
-        only_with=kind.only_with,
+        one_of=kind.value.section.one_of,
+        only_with=kind.value.section.only_with,
     )
 
 
