@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from kombu import Connection
 
 from controller.adapters.celery import embedded_url
 from controller.adapters.celery.settings import declare_queue, queue_name
-from controller.domain.rules import DataSection, Holdout
+from controller.domain.rules import Holdout
 from controller.domain.runs import RunState
 from tests.support.machine import small_file_system
 from tests.support.waiting import lives, until
@@ -187,16 +188,14 @@ def fresh(tmp_path: Path):
 def test_data_that_cannot_be_used_is_one_sentence_that_names_the_file(fresh: Workplace):
     fresh.start_worker()
 
-    few = fresh.train(
-        data=DataSection(**_with(holdout=Holdout(last=timedelta(hours=10), min_rows=5000)))
-    )
+    few = fresh.train(data=replace(DATA, holdout=Holdout(last=timedelta(hours=10), min_rows=5000)))
     assert few.reason.startswith("holdout has 42 labelled rows, at least 5,000 are needed")
 
     batch = fresh.bring(rows_of(20).drop_columns(["x"]), "2013-07.parquet")
     assert fresh.train().reason.startswith(
         "column x vanished from 2013-07.parquet (it is still in 01.parquet)"
     )
-    named = DataSection(**_with(features=("x", "place")))
+    named = replace(DATA, features=("x", "place"))
     assert fresh.train(data=named).reason.startswith(
         "column x vanished from 2013-07.parquet (the file has id, t,"
     )
@@ -220,11 +219,6 @@ def test_data_that_cannot_be_used_is_one_sentence_that_names_the_file(fresh: Wor
     assert fresh.train().reason.startswith(
         "column x changed its type: double in 01.parquet and string in words.parquet"
     )
-
-
-def _with(**changes: Any) -> dict[str, Any]:
-    fields = {name: getattr(DATA, name) for name in DATA.__dataclass_fields__}
-    return fields | changes
 
 
 # --- messages -----------------------------------------------------------------------------------------------
@@ -426,6 +420,6 @@ def test_parquet_is_read_by_the_columns_that_are_asked_for(place: Workplace):
         "place",
         "y",
     ]
-    run = place.train(data=DataSection(**_with(features=("x",))))
+    run = place.train(data=replace(DATA, features=("x",)))
     assert set(place.lineage(run)["schema"]) == {"x", "y", "t", "id"}
     assert place.lineage(run)["features"] == ["x"]
