@@ -109,9 +109,10 @@ def written(value: object, reader: Reader) -> str | None:
 
 
 def _json_default(value: object, text: str) -> object:
-    if isinstance(value, float) and not text.endswith("%"):
-        return int(value) if value.is_integer() else value
-    return value if isinstance(value, bool | int) else text
+    number = value.value if isinstance(value, Margin) else value
+    if isinstance(number, float) and not text.endswith("%"):
+        return int(number) if number.is_integer() else number
+    return number if isinstance(number, bool | int) else text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, get_args, get_type_hints
 
+import jsonschema
 import pytest
 import yaml
 from pydantic import TypeAdapter
@@ -74,6 +75,17 @@ def test_a_default_reads_as_itself_and_an_example_is_of_the_declared_type(
         for value in (read(key, key.example), *({key.default} - {MISSING} if key.constant else ())):
             taken = TypeAdapter(hint).validate_python(value, strict=True)
             assert repr(taken) == repr(value)  # 20 is no float here
+
+
+@pytest.mark.parametrize(("section", "key"), KEYS)
+def test_the_schema_takes_the_default_and_the_example_of_a_key(
+    section: SectionReader, key: KeyReader
+) -> None:
+    del section
+    shape = key.json()
+    values = [yaml.safe_load(key.example), *([shape["default"]] if "default" in shape else [])]
+    for value in values:
+        jsonschema.validate(value, shape)
 
 
 def written_otherwise(declared: type) -> Iterator[tuple[type, object]]:
