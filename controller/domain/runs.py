@@ -46,17 +46,13 @@ class RunState(StrEnum):
         return self is RunState.DONE
 
 
-RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
-    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED, RunState.DEAD}),
-    RunState.RUNNING: frozenset(
-        {RunState.DONE, RunState.FAILED, RunState.QUEUED, RunState.DEAD, RunState.CANCELLED}
-    ),
-    RunState.DONE: frozenset(),
-    RunState.FAILED: frozenset(),
-    RunState.DEAD: frozenset(),
-    RunState.CANCELLED: frozenset(),
+_S = RunState
+RUN_MOVES: Mapping[RunState, tuple[RunState, ...]] = {
+    _S.QUEUED: (_S.RUNNING, _S.CANCELLED, _S.DEAD),
+    _S.RUNNING: (_S.DONE, _S.FAILED, _S.QUEUED, _S.DEAD, _S.CANCELLED),
+    **dict.fromkeys((_S.DONE, _S.FAILED, _S.DEAD, _S.CANCELLED), ()),
 }
-"""Every legal move of a run; the database holds the same table."""
+"""Every legal move of a run; the guards of the databases are made from it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controller.domain.errors import UserError
-from controller.domain.versions import Reign, Version, VersionState, VersionView
+from controller.domain.versions import STAGES, Fence, Reign, Version, VersionState, VersionView
 
 RESERVED_ALIAS = "champion"
 """The name of the seat. It resolves like an alias, and only a decision about the seat moves it."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
 _VERSION = re.compile(r"[vV]?[0-9]+")
-_RESERVED = {RESERVED_ALIAS, "latest"}
+RESERVED = frozenset({RESERVED_ALIAS, "latest"})
+"""Names that no alias may have."""
 
-UNALIASED = frozenset({VersionState.ARCHIVED, VersionState.REJECTED, VersionState.FAILED})
+UNALIASED = frozenset(s for s, stage in STAGES.items() if Fence.ALIAS in stage.enter_unless)
 """States of a version that no alias may point at."""
 
 
@@ -129,7 +130,7 @@ def check_alias(name: str) -> str:
             f"{name[:80]!r} cannot be the name of an alias.",
             hint="It has letters, digits, - _ and ., and up to 255 of them.",
         )
-    if name in _RESERVED or _VERSION.fullmatch(name):
+    if name in RESERVED or _VERSION.fullmatch(name):
         why = (
             "the champion moves by promotion and rollback only"
             if name == RESERVED_ALIAS

@@ -29,19 +29,47 @@ class VersionState(StrEnum):
         return VersionState.CHAMPION in VERSION_MOVES[self]
 
 
+class Fence(StrEnum):
+    """What stands in the way of a move that the life cycle has; its value is the sentence of the refusal."""
+
+    ALIAS = "an alias points at this version"
+    CONSUMER = "a consumer uses this version"
+    HOLD = "a hold keeps this version"
+    WAY_BACK = "a rollback would seat this version"
+    REMOVED = "its artifact is gone, so the version cannot come back"
+    REJECTED = "a version that was rejected never comes back"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where a version may go from a state, and what must not stand in the way of entering and of leaving it.
+
+    A move to or from champion is a promotion or a rollback (a reign) and no move by itself: a model has one champion.
+    """
+
+    to: tuple[VersionState, ...]
+    enter_unless: tuple[Fence, ...] = ()
+    leave_unless: tuple[Fence, ...] = ()
+
+
 _S = VersionState
-VERSION_MOVES: Mapping[VersionState, frozenset[VersionState]] = {
-    _S.CANDIDATE: frozenset({_S.CHALLENGER, _S.CHAMPION, _S.REJECTED, _S.FAILED}),
-    _S.CHALLENGER: frozenset({_S.CHAMPION, _S.REJECTED, _S.FAILED}),
-    _S.CHAMPION: frozenset({_S.SUPERSEDED, _S.REJECTED}),
-    _S.SUPERSEDED: frozenset({_S.CHAMPION, _S.DEPRECATED, _S.REJECTED}),
-    _S.DEPRECATED: frozenset({_S.CHAMPION, _S.SUPERSEDED, _S.ARCHIVED}),
-    _S.ARCHIVED: frozenset({_S.DEPRECATED}),
-    _S.REJECTED: frozenset({_S.ARCHIVED}),
-    _S.FAILED: frozenset({_S.ARCHIVED}),
+_NEEDED = (Fence.ALIAS, Fence.CONSUMER, Fence.HOLD, Fence.WAY_BACK)
+STAGES: Mapping[VersionState, Stage] = {
+    _S.CANDIDATE: Stage((_S.CHALLENGER, _S.CHAMPION, _S.REJECTED, _S.FAILED)),
+    _S.CHALLENGER: Stage((_S.CHAMPION, _S.REJECTED, _S.FAILED)),
+    _S.CHAMPION: Stage((_S.SUPERSEDED, _S.REJECTED)),
+    _S.SUPERSEDED: Stage((_S.CHAMPION, _S.DEPRECATED, _S.REJECTED)),
+    _S.DEPRECATED: Stage((_S.CHAMPION, _S.SUPERSEDED, _S.ARCHIVED)),
+    _S.ARCHIVED: Stage((_S.DEPRECATED,), _NEEDED, (Fence.REMOVED, Fence.REJECTED)),
+    _S.REJECTED: Stage((_S.ARCHIVED,), (Fence.ALIAS,)),
+    _S.FAILED: Stage((_S.ARCHIVED,), (Fence.ALIAS,)),
 }
-"""Every legal move of a version; the database holds the same table. Archiving can be undone by a person only
-while the artifact is still there."""
+"""The life cycle. The stores and the guards of both databases are made from it, and the tests walk it."""
+
+VERSION_MOVES: Mapping[VersionState, frozenset[VersionState]] = {
+    state: frozenset(stage.to) for state, stage in STAGES.items()
+}
+"""Every legal move of a version. Archiving can be undone by a person only while the artifact is still there."""
 
 SEATED_BEFORE = frozenset({_S.SUPERSEDED, _S.DEPRECATED})
 """States of a version that was champion once and may be again by a rollback."""
@@ -145,6 +173,11 @@ def check_move(before: VersionState, after: VersionState) -> None:
     """Raise :class:`~controller.domain.errors.IllegalTransition` unless the life cycle has this move."""
     if after not in VERSION_MOVES[before]:
         raise IllegalTransition(f"A version cannot go from {before} to {after}.")
+
+
+def fences(before: VersionState, after: VersionState) -> tuple[Fence, ...]:
+    """What must not stand in the way of a move, in the order in which it is asked."""
+    return STAGES[after].enter_unless + STAGES[before].leave_unless
 
 
 def fold(facts: Iterable[VersionFact]) -> dict[tuple[str, int], VersionState]:

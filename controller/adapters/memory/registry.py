@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import assert_never
 
 from controller.adapters.memory.models import MemoryModels
 from controller.adapters.memory.tables import Tables
@@ -16,8 +17,16 @@ from controller.domain.decisions import (
 )
 from controller.domain.errors import Conflict, IllegalTransition, StaleGeneration
 from controller.domain.evidence import Evaluation
-from controller.domain.use import UNALIASED, ways_back
-from controller.domain.versions import Reign, Version, VersionFact, VersionState, check_move
+from controller.domain.use import ways_back
+from controller.domain.versions import (
+    Fence,
+    Reign,
+    Version,
+    VersionFact,
+    VersionState,
+    check_move,
+    fences,
+)
 from controller.ports import Within
 
 
@@ -198,34 +207,33 @@ class MemoryRegistry:
 
     def _need_nobody(self, version: Version, after: VersionState, at: datetime) -> None:
         """What the guards refuse: taking a version away from whom it serves."""
+        for fence in fences(version.state, after):
+            if self._stands(fence, version, at):
+                raise IllegalTransition(fence.value)
+
+    def _stands(self, fence: Fence, version: Version, at: datetime) -> bool:
         key = version.model, version.number
-        if after in UNALIASED and any(
-            (alias.model, alias.version) == key for alias in self._tables.aliases.values()
-        ):
-            raise IllegalTransition("an alias points at this version")
-        if version.state is VersionState.ARCHIVED and key in self._tables.removals:
-            raise IllegalTransition("its artifact is gone, so the version cannot come back")
-        ended = {VersionState.REJECTED, VersionState.FAILED}
-        if version.state is VersionState.ARCHIVED and any(
-            (fact.model, fact.version) == key and fact.after in ended
-            for fact in self._tables.facts.values()
-        ):
-            raise IllegalTransition("a version that was rejected never comes back")
-        if after is not VersionState.ARCHIVED:
-            return
-        if any(
-            (lease.model, lease.version) == key and lease.until > at
-            for lease in self._tables.consumers.values()
-        ):
-            raise IllegalTransition("a consumer uses this version")
-        if any(
-            (keep.model, keep.version) == key and keep.lifted_at is None
-            for keep in self._tables.keeps.values()
-        ):
-            raise IllegalTransition("a hold keeps this version")
-        past = self.history(version.model, version.number + 1_000_000)
-        if version.number in ways_back(past, self.versions(version.model)):
-            raise IllegalTransition("a rollback would seat this version")
+        tables = self._tables
+        match fence:
+            case Fence.ALIAS:
+                return any((one.model, one.version) == key for one in tables.aliases.values())
+            case Fence.CONSUMER:
+                leases = (one for one in tables.consumers.values() if one.until > at)
+                return any((one.model, one.version) == key for one in leases)
+            case Fence.HOLD:
+                keeps = (one for one in tables.keeps.values() if one.lifted_at is None)
+                return any((one.model, one.version) == key for one in keeps)
+            case Fence.WAY_BACK:
+                past = self.history(version.model, version.number + 1_000_000)
+                return version.number in ways_back(past, self.versions(version.model))
+            case Fence.REMOVED:
+                return key in tables.removals
+            case Fence.REJECTED:
+                ended = {VersionState.REJECTED, VersionState.FAILED}
+                facts = (one for one in tables.facts.values() if one.after in ended)
+                return any((one.model, one.version) == key for one in facts)
+            case _:
+                assert_never(fence)
 
     def _fact(
         self,

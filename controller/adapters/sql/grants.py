@@ -2,7 +2,7 @@
 
 The tables belong to the role that migrates. Each kind of process logs in as another one: the controller decides, the
 API appends what people say, a worker does what it claimed, a reader only looks. Triggers are the owner's. What a worker
-writes goes through functions (``migrations/guards/0020_postgresql.sql``), because training code can read the password
+writes goes through functions (``migrations/guards/postgresql.sql``), because training code can read the password
 that its worker logs in with.
 """
 

@@ -7,8 +7,9 @@ processes may start at once; one migrates, the other waits and finds it done.
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import Connection
@@ -16,13 +17,18 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from controller.adapters.sql.engine import is_sqlite, make_engine, name_of, read_url
 from controller.adapters.sql.errors import translate
+from controller.adapters.sql.guards import make_guards
 from controller.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0023"
+HEAD = "0001_first_release"
 """The newest migration; a test compares it with the folder."""
+
+FIRST = "0001_first_release"
+ADOPTED = "0023"
+"""The last schema before the first release: it is the first release's, under another name."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x1CBE_A5CE
@@ -84,7 +90,15 @@ def _upgrade(engine: Engine, place: str, *, sqlite: bool) -> bool:
         before = _present(connection)
         if before == HEAD:
             return False
-        _run_alembic(connection, before, place)
+        if before == ADOPTED:
+            before = FIRST
+            connection.execute(text("UPDATE alembic_version SET version_num = :to"), {"to": FIRST})
+            _log.info(
+                "the database %s has the first release's schema", place, extra={"action": "adopted"}
+            )
+        if before != HEAD:
+            _run_alembic(connection, before, place)
+            make_guards(connection)
     _log.info("the database %s was migrated", place, extra={"action": "migrated", "place": place})
     return True
 
@@ -108,6 +122,13 @@ def _run_alembic(connection: Connection, before: str | None, place: str) -> None
 
     config = alembic_config()
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if before is not None and re.fullmatch(r"00[0-2][0-9]", before):
+        raise ConfigurationError(
+            f"The database {place} was made before the first release, with schema {before};"
+            f" only {ADOPTED} is taken over.",
+            hint=f"Start it once with the last commit that has a migration {ADOPTED}, or set up a new home."
+            " Nothing in the database was changed.",
+        )
     if before is not None and before not in known:
         raise ConfigurationError(
             f"The database {place} was written by a newer version (its schema is {before}, this code's {HEAD}).",
@@ -125,15 +146,3 @@ def alembic_config() -> Config:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
-
-
-def statements(script: Path) -> list[str]:
-    """The statements of an SQL file, which a line ``--;;`` ends: bodies of triggers hold semicolons of their own."""
-    parts = script.read_text(encoding="utf-8").split("\n--;;")
-    return [part.strip() for part in parts if part.strip()]
-
-
-def run_script(bind: Any, script: Path) -> None:
-    """Run every statement of an SQL file."""
-    for statement in statements(script):
-        bind.execution_options(no_parameters=True).exec_driver_sql(statement)

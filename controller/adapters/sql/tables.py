@@ -1,6 +1,6 @@
 """The tables. The migrations create them; a test compares the two.
 
-What must hold whoever writes is not here but in the guards (``migrations/guards``): triggers that refuse.
+What must hold whoever writes is not here but in the guards (``guards.py``): triggers that refuse.
 """
 
 from __future__ import annotations

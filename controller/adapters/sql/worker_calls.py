@@ -1,6 +1,6 @@
 """What a worker writes on PostgreSQL: calls of functions, which are all that its login may write through.
 
-The functions (``migrations/guards/0020_postgresql.sql``) run with their owner's rights and check that the caller knows
+The functions (``migrations/guards/postgresql.sql``) run with their owner's rights and check that the caller knows
 the secret of the claim. The secret is the store's own, made when it opens, and never written down.
 """
 

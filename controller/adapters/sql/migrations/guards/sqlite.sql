@@ -1,4 +1,5 @@
--- What a SQLite database of Incumbent refuses, whoever writes. A line "--;;" ends a statement.
+-- What a SQLite database of Incumbent refuses, whoever writes. A line "--;;" ends a statement; what stands
+-- in braces comes from controller/domain (see sql/guards.py), which also makes the guards of what is never changed.
 --
 -- INSERT OR REPLACE deletes the row in its way without asking the triggers for deletion; so every guard of an
 -- insertion also refuses a row whose key is there before.
@@ -78,7 +79,7 @@ BEGIN
      WHERE NOT EXISTS (
            SELECT 1 FROM versions
             WHERE model = NEW.model AND number = NEW.version
-              AND state IN ('candidate', 'challenger', 'superseded', 'deprecated'));
+              AND state IN ({may_become_champion}));
 END
 --;;
 CREATE TRIGGER guard_reigns_seat AFTER INSERT ON reigns
@@ -124,14 +125,7 @@ BEGIN
            SELECT 1 FROM version_facts WHERE model = NEW.model AND version = NEW.version));
     SELECT RAISE(ABORT, 'incumbent: [move] the life cycle has no such move')
      WHERE NEW.before IS NOT NULL AND (NEW.before, NEW.after) NOT IN (VALUES
-           ('candidate', 'challenger'), ('candidate', 'champion'), ('candidate', 'rejected'), ('candidate', 'failed'),
-           ('challenger', 'champion'), ('challenger', 'rejected'), ('challenger', 'failed'),
-           ('champion', 'superseded'), ('champion', 'rejected'),
-           ('superseded', 'champion'), ('superseded', 'deprecated'), ('superseded', 'rejected'),
-           ('deprecated', 'champion'), ('deprecated', 'superseded'), ('deprecated', 'archived'),
-           ('archived', 'deprecated'),
-           ('rejected', 'archived'),
-           ('failed', 'archived'));
+           {version_moves});
     SELECT RAISE(ABORT, 'incumbent: [move] a version becomes or leaves champion by a reign only')
      WHERE (NEW.after = 'champion') <> EXISTS (
            SELECT 1 FROM models WHERE model = NEW.model AND champion = NEW.version)
@@ -182,11 +176,10 @@ END
 CREATE TRIGGER guard_runs_update BEFORE UPDATE ON runs
 BEGIN
     SELECT RAISE(ABORT, 'incumbent: [move] a run that has ended is never changed')
-     WHERE OLD.state NOT IN ('queued', 'running');
+     WHERE OLD.state NOT IN ({unended});
     SELECT RAISE(ABORT, 'incumbent: [move] a run has no such move')
      WHERE NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (VALUES
-           ('queued', 'running'), ('queued', 'cancelled'), ('queued', 'dead'),
-           ('running', 'done'), ('running', 'failed'), ('running', 'queued'), ('running', 'dead'), ('running', 'cancelled'));
+           {run_moves});
     SELECT RAISE(ABORT, 'incumbent: a run is claimed and taken back with the next fence only')
      WHERE NEW.fence <> OLD.fence
            + (OLD.state = 'queued' AND NEW.state = 'running' OR OLD.state = 'running' AND NEW.state = 'queued');
@@ -197,7 +190,7 @@ END
 -- A signal is entered open and once; when it has ended nothing about it changes.
 CREATE TRIGGER guard_signals_insert BEFORE INSERT ON signals
 BEGIN
-    SELECT RAISE(IGNORE) WHERE EXISTS (SELECT 1 FROM signals WHERE key = NEW.key);
+    SELECT RAISE(IGNORE) WHERE EXISTS (SELECT 1 FROM signals WHERE key = NEW.key AND model = NEW.model AND kind = NEW.kind AND actor = NEW.actor);
     SELECT RAISE(ABORT, 'incumbent: a signal is entered open, under a number of its own')
      WHERE NEW.status <> 'open' OR NEW.decision IS NOT NULL OR EXISTS (SELECT 1 FROM signals WHERE id = NEW.id);
 END
@@ -227,145 +220,6 @@ BEGIN
         OR (NEW.owner NOT IN (OLD.owner, '') AND NEW.fence = OLD.fence);
 END
 --;;
--- What things are made of.
-CREATE TRIGGER guard_signals_made_of BEFORE UPDATE OF id, key, model, kind, trigger_name, actor, occurred_at, received_at, payload ON signals
-WHEN NEW.id IS NOT OLD.id
-     OR NEW.key IS NOT OLD.key
-     OR NEW.model IS NOT OLD.model
-     OR NEW.kind IS NOT OLD.kind
-     OR NEW.trigger_name IS NOT OLD.trigger_name
-     OR NEW.actor IS NOT OLD.actor
-     OR NEW.occurred_at IS NOT OLD.occurred_at
-     OR NEW.received_at IS NOT OLD.received_at
-     OR NEW.payload IS NOT OLD.payload
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: what a signal says is never changed');
-END
---;;
-CREATE TRIGGER guard_versions_made_of BEFORE UPDATE OF model, number, run, digest, recipe, size, data_through, metrics, lineage, created_at, decision ON versions
-WHEN NEW.model IS NOT OLD.model
-     OR NEW.number IS NOT OLD.number
-     OR NEW.run IS NOT OLD.run
-     OR NEW.digest IS NOT OLD.digest
-     OR NEW.recipe IS NOT OLD.recipe
-     OR NEW.size IS NOT OLD.size
-     OR NEW.data_through IS NOT OLD.data_through
-     OR NEW.metrics IS NOT OLD.metrics
-     OR NEW.lineage IS NOT OLD.lineage
-     OR NEW.created_at IS NOT OLD.created_at
-     OR NEW.decision IS NOT OLD.decision
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: what a version is made of is never changed');
-END
---;;
-CREATE TRIGGER guard_runs_made_of BEFORE UPDATE OF entry, id, model, number, kind, spec, retries, ordered_at, decision ON runs
-WHEN NEW.entry IS NOT OLD.entry
-     OR NEW.id IS NOT OLD.id
-     OR NEW.model IS NOT OLD.model
-     OR NEW.number IS NOT OLD.number
-     OR NEW.kind IS NOT OLD.kind
-     OR NEW.spec IS NOT OLD.spec
-     OR NEW.retries IS NOT OLD.retries
-     OR NEW.ordered_at IS NOT OLD.ordered_at
-     OR NEW.decision IS NOT OLD.decision
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: what a run was ordered to do is never changed');
-END
---;;
-CREATE TRIGGER guard_batches_made_of BEFORE UPDATE OF model, sequence, uri, digest, size, rows, columns, seen_at, details ON batches
-WHEN NEW.model IS NOT OLD.model
-     OR NEW.sequence IS NOT OLD.sequence
-     OR NEW.uri IS NOT OLD.uri
-     OR NEW.digest IS NOT OLD.digest
-     OR NEW.size IS NOT OLD.size
-     OR NEW.rows IS NOT OLD.rows
-     OR NEW.columns IS NOT OLD.columns
-     OR NEW.seen_at IS NOT OLD.seen_at
-     OR NEW.details IS NOT OLD.details
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: what a batch holds is never changed');
-END
---;;
-CREATE TRIGGER guard_outbox_made_of BEFORE UPDATE OF id, topic, key, payload ON outbox
-WHEN NEW.id IS NOT OLD.id
-     OR NEW.topic IS NOT OLD.topic
-     OR NEW.key IS NOT OLD.key
-     OR NEW.payload IS NOT OLD.payload
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: what a letter says is never changed');
-END
---;;
--- What is only ever added to.
-CREATE TRIGGER guard_decisions_update BEFORE UPDATE ON decisions
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: a decision is never changed');
-END
---;;
-CREATE TRIGGER guard_decisions_delete BEFORE DELETE ON decisions
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: a decision is never deleted');
-END
---;;
-CREATE TRIGGER guard_version_facts_update BEFORE UPDATE ON version_facts
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: a fact is never changed');
-END
---;;
-CREATE TRIGGER guard_version_facts_delete BEFORE DELETE ON version_facts
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: a fact is never deleted');
-END
---;;
-CREATE TRIGGER guard_reigns_update BEFORE UPDATE ON reigns
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: a reign is never changed');
-END
---;;
-CREATE TRIGGER guard_reigns_delete BEFORE DELETE ON reigns
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: a reign is never deleted');
-END
---;;
-CREATE TRIGGER guard_evaluations_update BEFORE UPDATE ON evaluations
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: an evaluation is never changed');
-END
---;;
-CREATE TRIGGER guard_evaluations_delete BEFORE DELETE ON evaluations
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: an evaluation is never deleted');
-END
---;;
-CREATE TRIGGER guard_budget_tests_update BEFORE UPDATE ON budget_tests
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: a test of the error budget is never changed');
-END
---;;
-CREATE TRIGGER guard_budget_tests_delete BEFORE DELETE ON budget_tests
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: a test of the error budget is never deleted');
-END
---;;
-CREATE TRIGGER guard_approvals_update BEFORE UPDATE ON approvals
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: an approval is never changed');
-END
---;;
-CREATE TRIGGER guard_approvals_delete BEFORE DELETE ON approvals
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: an approval is never deleted');
-END
---;;
-CREATE TRIGGER guard_rule_texts_update BEFORE UPDATE ON rule_texts
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: the text of a rule is never changed');
-END
---;;
-CREATE TRIGGER guard_rule_texts_delete BEFORE DELETE ON rule_texts
-BEGIN
-    SELECT RAISE(ABORT, 'incumbent: the text of a rule is never deleted');
-END
---;;
 CREATE TRIGGER guard_evaluations_insert BEFORE INSERT ON evaluations
 BEGIN
     SELECT RAISE(ABORT, 'incumbent: an evaluation is never changed') WHERE EXISTS (SELECT 1 FROM evaluations WHERE id = NEW.id);
@@ -386,33 +240,165 @@ BEGIN
     SELECT RAISE(IGNORE) WHERE EXISTS (SELECT 1 FROM rule_texts WHERE blob = NEW.blob);
 END
 --;;
-CREATE TRIGGER guard_versions_delete BEFORE DELETE ON versions
+-- Old decisions cite the evidence of reviews.
+CREATE TRIGGER guard_reviews_insert BEFORE INSERT ON reviews
 BEGIN
-    SELECT RAISE(ABORT, 'incumbent: a version is never deleted');
+    SELECT RAISE(IGNORE) WHERE EXISTS (SELECT 1 FROM reviews WHERE digest = NEW.digest);
+    SELECT RAISE(ABORT, 'incumbent: the evidence of a review is never changed') WHERE EXISTS (SELECT 1 FROM reviews WHERE id = NEW.id);
 END
 --;;
-CREATE TRIGGER guard_runs_delete BEFORE DELETE ON runs
+-- An alias moves by its move only: the next generation, from where it points, to a version that lives.
+CREATE TRIGGER guard_alias_moves_insert BEFORE INSERT ON alias_moves
 BEGIN
-    SELECT RAISE(ABORT, 'incumbent: a run is never deleted');
+    SELECT RAISE(ABORT, 'incumbent: a move of an alias is never changed')
+     WHERE EXISTS (SELECT 1 FROM alias_moves WHERE id = NEW.id);
+    SELECT RAISE(ABORT, 'incumbent: [stale] an alias moves with the next generation, from where it points')
+     WHERE NOT EXISTS (
+           SELECT 1 WHERE NEW.generation = 1 + coalesce(
+                  (SELECT generation FROM aliases WHERE model = NEW.model AND name = NEW.name), 0)
+              AND NEW.previous IS (SELECT version FROM aliases WHERE model = NEW.model AND name = NEW.name));
+    SELECT RAISE(ABORT, 'incumbent: the champion is no alias: it moves by promotion and rollback')
+     WHERE NEW.name IN ({reserved});
+    SELECT RAISE(ABORT, 'incumbent: [move] an alias points at a version that exists and lives')
+     WHERE NEW.version IS NOT NULL AND NOT EXISTS (
+           SELECT 1 FROM versions
+            WHERE model = NEW.model AND number = NEW.version AND state NOT IN ({unaliased}));
 END
 --;;
-CREATE TRIGGER guard_models_delete BEFORE DELETE ON models
+CREATE TRIGGER guard_alias_moves_move AFTER INSERT ON alias_moves
 BEGIN
-    SELECT RAISE(ABORT, 'incumbent: a model is never deleted');
+    INSERT INTO aliases (model, name, generation, version, at)
+    SELECT NEW.model, NEW.name, NEW.generation, NEW.version, NEW.at
+     WHERE NOT EXISTS (SELECT 1 FROM aliases WHERE model = NEW.model AND name = NEW.name);
+    UPDATE aliases SET generation = NEW.generation, version = NEW.version, at = NEW.at
+     WHERE model = NEW.model AND name = NEW.name AND generation < NEW.generation;
 END
 --;;
-CREATE TRIGGER guard_chain_head_delete BEFORE DELETE ON chain_head
+CREATE TRIGGER guard_aliases_insert BEFORE INSERT ON aliases
 BEGIN
-    SELECT RAISE(ABORT, 'incumbent: the head of the chain is never deleted');
+    SELECT RAISE(ABORT, 'incumbent: an alias moves by its move only')
+     WHERE EXISTS (SELECT 1 FROM aliases WHERE model = NEW.model AND name = NEW.name)
+        OR NOT EXISTS (
+           SELECT 1 FROM alias_moves
+            WHERE model = NEW.model AND name = NEW.name AND generation = NEW.generation
+              AND version IS NEW.version AND at = NEW.at);
 END
 --;;
-CREATE TRIGGER guard_leases_delete BEFORE DELETE ON leases
+CREATE TRIGGER guard_aliases_update BEFORE UPDATE ON aliases
 BEGIN
-    SELECT RAISE(ABORT, 'incumbent: a lease is never deleted: its fence would start again');
+    SELECT RAISE(ABORT, 'incumbent: an alias moves by its move only')
+     WHERE NEW.model <> OLD.model OR NEW.name <> OLD.name OR NEW.generation <> OLD.generation + 1
+        OR NOT EXISTS (
+           SELECT 1 FROM alias_moves
+            WHERE model = NEW.model AND name = NEW.name AND generation = NEW.generation
+              AND version IS NEW.version AND at = NEW.at);
 END
 --;;
-CREATE TRIGGER guard_signals_delete BEFORE DELETE ON signals
+-- A version leaves only when nobody needs it, and comes back only while its artifact is there.
+CREATE TRIGGER guard_version_facts_needed BEFORE INSERT ON version_facts
+WHEN NEW.after IN ({fenced_after})
 BEGIN
-    SELECT RAISE(ABORT, 'incumbent: a signal is never deleted');
+{entering}
 END
 --;;
+CREATE TRIGGER guard_version_facts_gone BEFORE INSERT ON version_facts WHEN NEW.before = {fenced_before}
+BEGIN
+{leaving}
+END
+--;;
+-- A lease says who uses what, and stays.
+CREATE TRIGGER guard_consumers_insert BEFORE INSERT ON consumers
+BEGIN
+    SELECT RAISE(ABORT, 'incumbent: [move] a consumer uses a version that lives')
+     WHERE NOT EXISTS (
+           SELECT 1 FROM versions WHERE model = NEW.model AND number = NEW.version AND state <> 'archived');
+END
+--;;
+CREATE TRIGGER guard_consumers_update BEFORE UPDATE ON consumers
+BEGIN
+    SELECT RAISE(ABORT, 'incumbent: what a lease is about is never changed, and what it counts only rises')
+     WHERE NEW.model <> OLD.model OR NEW.name <> OLD.name OR NEW.version <> OLD.version OR NEW.since <> OLD.since
+        OR NEW.resolves < OLD.resolves OR NEW.downloads < OLD.downloads;
+    SELECT RAISE(ABORT, 'incumbent: [move] a consumer uses a version that lives')
+     WHERE NEW.until > OLD.until AND NOT EXISTS (
+           SELECT 1 FROM versions WHERE model = NEW.model AND number = NEW.version AND state <> 'archived');
+END
+--;;
+-- A hold is lifted once, by a decision.
+CREATE TRIGGER guard_version_keeps_insert BEFORE INSERT ON version_keeps
+BEGIN
+    SELECT RAISE(ABORT, 'incumbent: a hold on a version is never changed')
+     WHERE EXISTS (SELECT 1 FROM version_keeps WHERE id = NEW.id);
+    SELECT RAISE(ABORT, 'incumbent: a hold begins standing, on a version that exists')
+     WHERE NEW.lifted_at IS NOT NULL OR NEW.lifted_by IS NOT NULL
+        OR NOT EXISTS (SELECT 1 FROM versions WHERE model = NEW.model AND number = NEW.version)
+        OR EXISTS (SELECT 1 FROM version_keeps WHERE model = NEW.model AND version = NEW.version AND lifted_at IS NULL);
+END
+--;;
+CREATE TRIGGER guard_version_keeps_update BEFORE UPDATE ON version_keeps
+BEGIN
+    SELECT RAISE(ABORT, 'incumbent: a hold on a version is only lifted, once and by a decision')
+     WHERE NEW.id <> OLD.id OR NEW.model <> OLD.model OR NEW.version <> OLD.version OR NEW.reason <> OLD.reason
+        OR NEW.actor <> OLD.actor OR NEW.since <> OLD.since OR NEW.decision <> OLD.decision
+        OR OLD.lifted_at IS NOT NULL OR NEW.lifted_at IS NULL OR NEW.lifted_by IS NULL
+        OR NOT EXISTS (SELECT 1 FROM decisions WHERE id = NEW.lifted_by);
+END
+--;;
+-- Retention takes the artifact of an archived version, once.
+CREATE TRIGGER guard_removals_insert BEFORE INSERT ON removals
+BEGIN
+    SELECT RAISE(ABORT, 'incumbent: a removal is never changed')
+     WHERE EXISTS (SELECT 1 FROM removals WHERE model = NEW.model AND version = NEW.version);
+    SELECT RAISE(ABORT, 'incumbent: only the artifact of an archived version is taken away')
+     WHERE NEW.done_at IS NOT NULL OR NOT EXISTS (
+           SELECT 1 FROM versions
+            WHERE model = NEW.model AND number = NEW.version AND digest = NEW.digest AND state = 'archived');
+END
+--;;
+CREATE TRIGGER guard_removals_update BEFORE UPDATE ON removals
+BEGIN
+    SELECT RAISE(ABORT, 'incumbent: a removal is never changed')
+     WHERE NEW.model <> OLD.model OR NEW.version <> OLD.version OR NEW.digest <> OLD.digest OR NEW.at <> OLD.at
+        OR NEW.decision <> OLD.decision OR OLD.done_at IS NOT NULL;
+END
+--;;
+-- Marks and comments stay, and an anchor is only followed by a later one.
+CREATE TRIGGER guard_signals_mark BEFORE UPDATE ON signals
+WHEN NEW.mark IS NOT OLD.mark
+BEGIN
+    SELECT RAISE(ABORT, 'incumbent: the mark of a signal is never changed');
+END
+--;;
+CREATE TRIGGER guard_comments_update BEFORE UPDATE ON comments
+WHEN NEW.id IS NOT OLD.id OR NEW.subject IS NOT OLD.subject OR NEW.actor IS NOT OLD.actor
+      OR NEW.at IS NOT OLD.at OR NEW.text IS NOT OLD.text OR NEW.key IS NOT OLD.key
+      OR OLD.decision IS NOT NULL
+BEGIN
+    SELECT RAISE(ABORT, 'incumbent: a comment is never changed');
+END
+--;;
+-- REPLACE deletes the row in its way without asking the triggers for deletion.
+CREATE TRIGGER guard_comments_insert BEFORE INSERT ON comments
+BEGIN
+    SELECT RAISE(IGNORE) WHERE EXISTS (SELECT 1 FROM comments WHERE key = NEW.key);
+    SELECT RAISE(ABORT, 'incumbent: a comment is never changed') WHERE EXISTS (SELECT 1 FROM comments WHERE id = NEW.id);
+    SELECT RAISE(ABORT, 'incumbent: a comment is covered by a later decision') WHERE NEW.decision IS NOT NULL;
+END
+--;;
+CREATE TRIGGER guard_anchored_update BEFORE UPDATE ON anchored
+WHEN NEW.id <> OLD.id OR NEW.decision < OLD.decision OR (NEW.decision = OLD.decision AND NEW.hash <> OLD.hash)
+BEGIN
+    SELECT RAISE(ABORT, 'incumbent: an anchor is followed by a later one only');
+END
+--;;
+CREATE TRIGGER guard_marked_since_again BEFORE INSERT ON marked_since
+WHEN EXISTS (SELECT 1 FROM marked_since)
+BEGIN
+    SELECT RAISE(IGNORE);
+END
+--;;
+CREATE TRIGGER guard_anchored_again BEFORE INSERT ON anchored
+WHEN EXISTS (SELECT 1 FROM anchored)
+BEGIN
+    SELECT RAISE(IGNORE);
+END
