@@ -42,7 +42,7 @@ _REFUSALS = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EngineConfig:
-    """Who the engine is in leases, how many models it takes in one tick, and how many ordered runs may wait."""
+    """Who the engine is in leases, how many models it looks up at once, and how many ordered runs may wait."""
 
     owner: str = "engine"
     batch: int = 100
@@ -84,8 +84,10 @@ class Engine:
         tick = Tick(now=self._clock.now())
         models = self._turns.first(tick.now)
         for _ in range(TURNS):
-            for model in models:
-                self._give_turn(model, tick)
+            while models:
+                for model in models:
+                    self._give_turn(model, tick)
+                models = self._turns.others(tick, len(models))
             models = self._turns.following(tick)
         return EngineReport(
             models=len(tick.served), decisions=tick.decisions,

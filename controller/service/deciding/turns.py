@@ -26,7 +26,7 @@ class Tick:
 
 
 class Turns:
-    """The order over ticks. ``most`` is how many models are taken at once."""
+    """The order over ticks. ``most`` is how many models are looked up at once; a tick takes all that are due."""
 
     def __init__(self, store: Store, most: int) -> None:
         self._store = store
@@ -37,7 +37,7 @@ class Turns:
 
     def first(self, now: datetime) -> list[str]:
         """Those with whom a tick begins."""
-        due = self._look(now)
+        due = self._look(now, set())
         if self._last is None or now < self._last:
             # At the start, and when the clock went back, what was put off was put off by another clock.
             with self._store.read() as tx:
@@ -46,12 +46,15 @@ class Turns:
         self._last = now
         return due
 
+    def others(self, tick: Tick, taken: int) -> list[str]:
+        """Those beyond the last look, which gave ``taken`` models; empty where it gave all of them."""
+        return self._look(tick.now, tick.served) if taken >= self._most else []
+
     def following(self, tick: Tick) -> list[str]:
         """Those who came meanwhile, then those who want more; empty where nobody does."""
         if not tick.unfinished:
             return []
-        fresh = [model for model in self._look(tick.now) if model not in tick.served]
-        return [*fresh, *tick.unfinished]
+        return [*self._look(tick.now, tick.served), *tick.unfinished]
 
     def begin(self, model: str, tick: Tick) -> None:
         """The model's turn begins."""
@@ -66,9 +69,12 @@ class Turns:
             tick.unfinished[model] = None
             self._behind[model] = None
 
-    def _look(self, now: datetime) -> list[str]:
-        """Who has something open. Of more than are taken at once those who had no turn yet, then the others in turn."""
+    def _look(self, now: datetime, served: set[str]) -> list[str]:
+        """Who else has something open. Of more than are taken at once those who had no turn yet, then the others."""
+        most = self._most + len(self._behind) + len(served)
         with self._store.read() as tx:
-            found = dict.fromkeys(tx.models.due(now, self._most + len(self._behind)))
+            found = dict.fromkeys(
+                model for model in tx.models.due(now, most) if model not in served
+            )
         fresh = [model for model in found if model not in self._behind]
         return [*fresh, *(model for model in self._behind if model in found)][: self._most]

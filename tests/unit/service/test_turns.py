@@ -131,3 +131,22 @@ def test_very_many_pieces_of_news_are_answered_within_one_tick():
     tell(house, MODEL, SignalKind.SCHEMA_CHANGED, 1_500, sentence="The columns changed")
     assert house.engine.run_once().decisions <= 5
     assert waiting(house, MODEL) == 0
+
+
+def test_however_many_models_have_news_all_are_decided_in_one_tick():
+    names = [f"m{number:04}" for number in range(1000)]
+    house = house_of(names)
+    for name in names:
+        tell(house, name, SignalKind.RELEASE, 1, reason="nothing holds it")
+    house.engine.run_once()
+    assert [name for name in names if waiting(house, name)] == []
+
+
+def test_a_flood_for_one_keeps_no_model_beyond_a_batch_for_the_next_tick():
+    names = [f"m{number:03}" for number in range(20)]
+    house = house_of([MODEL, *names], batch=3)
+    tell(house, MODEL, SignalKind.RELEASE, TURN * TURNS + 1, reason="nothing holds it")
+    for name in names:
+        tell(house, name, SignalKind.RELEASE, 1, reason="nothing holds it")
+    house.engine.run_once()
+    assert [name for name in names if waiting(house, name)] == []
