@@ -118,6 +118,10 @@ class Settings(BaseSettings):
     worker_preload: str = Field(
         "", description="Modules that training processes find loaded, separated by commas."
     )
+    worker_secrets: Path | None = Field(
+        None,
+        description="Folder of secrets whose files policies may name (params.token_file). Default: none may be named.",
+    )
     worker_clock: Literal["real", "ordered"] = Field(
         "real",
         description="ordered: a run ends at the time of its order plus its seconds, as a simulated year needs.",

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from controller.adapters.connections import Address, is_link, watched
 from workers.failure import Failure
+from workers.secret_files import read_secret
 
 if TYPE_CHECKING:
     from controller.adapters.mlflow.client import MlflowServer
@@ -36,7 +37,7 @@ _PICKLES = frozenset({"cloudpickle", "pickle"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Wanted:
-    """What the policy names. ``token_file`` is where the worker finds the server's token, if it wants one."""
+    """What the policy names. ``token_file`` is in the worker's folder of secrets, if the server wants a token."""
 
     server: str
     model: str
@@ -49,12 +50,17 @@ class _Wanted:
         version = known["version"]
         named = all(isinstance(known[name], str) and known[name] for name in ("server", "model"))
         whole = isinstance(version, int) and not isinstance(version, bool)
+        token_file = params.get("token_file", "")
+        if not isinstance(token_file, str):
+            raise Failure(
+                "params.token_file must be text: the name of a file in the worker's folder of secrets."
+            )
         if not named or not whole or set(params) - {*known, "token_file"}:
             raise Failure(
                 "params must be server (mlflow://host:5000), model (text) and version (a number), and token_file where "
                 f"the server wants a token; found {', '.join(sorted(params)) or 'none'}."
             )
-        return cls(**known, token_file=str(params.get("token_file") or ""))  # type: ignore[arg-type]
+        return cls(**known, token_file=token_file)  # type: ignore[arg-type]
 
 
 def train(run: TrainingRun) -> None:
@@ -79,7 +85,7 @@ def _refuses(address: Address, port: int) -> str:
 def _bring(run: TrainingRun, wanted: _Wanted, target: Path) -> None:
     from controller.adapters.mlflow.client import MlflowServer
 
-    token = Path(wanted.token_file).read_text().strip() if wanted.token_file else None
+    token = read_secret(wanted.token_file, "params.token_file") if wanted.token_file else None
     server = MlflowServer(wanted.server, token, _SECONDS)
     below = _below(server, wanted)
     files = dict(sorted(_files(server, below)))

@@ -40,6 +40,7 @@ class WorkerSettings:
     traces_url: str | None = None
     preload: tuple[str, ...] = ()
     parent: int | None = None
+    secrets: Path | None = None
 
     @classmethod
     def load(cls, settings: Settings | None = None) -> WorkerSettings:
@@ -64,6 +65,7 @@ class WorkerSettings:
             traces_url=held.traces_url,
             preload=_words(held.worker_preload),
             parent=held.parent,
+            secrets=held.worker_secrets,
         )
 
     @property

@@ -17,6 +17,7 @@ from workers.failure import Failure
 from workers.jobs import Job, read_answer, write_job
 from workers.launching import Nursery
 from workers.reporting import Reporter
+from workers.secret_files import VARIABLE
 from workers.settings import WorkerSettings, clean_environment
 from workers.supervise import Ended, Listeners, ProcessLimits, StopReason, run_child
 
@@ -123,9 +124,11 @@ class RunSteps:
         }
 
     def _environment(self, folder: Path) -> dict[str, str]:
+        secrets = self.place.settings.secrets
         return (
             {"OMP_WAIT_POLICY": "PASSIVE"}
             | clean_environment(os.environ)
+            | ({VARIABLE: str(secrets.absolute())} if secrets else {})
             | {
                 "INCUMBENT_RUN": self.run.id,
                 "INCUMBENT_RUN_DIR": str(folder),
