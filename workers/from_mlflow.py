@@ -120,7 +120,8 @@ def _without_mlflow(path: Path) -> Any:
     known = flavors if isinstance(flavors, dict) else {}
     ours = known.get("sklearn") or {}
     file = path / str(ours.get("pickled_model") or "")
-    if ours.get("serialization_format") not in _PICKLES or not file.is_file():
+    brought = file.is_file() and file.resolve().is_relative_to(path.resolve())
+    if ours.get("serialization_format") not in _PICKLES or not brought:
         raise Failure(
             f"a model of MLflow's with the flavors {', '.join(sorted(known)) or 'none'} needs the package mlflow "
             "beside the worker."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -142,3 +143,15 @@ def test_other_models_need_mlflow_beside_the_worker(tmp_path: Path, about: str):
     (tmp_path / "MLmodel").write_text(about)
     with pytest.raises(Failure, match="needs the package mlflow beside the worker"):
         load_model(tmp_path)
+
+
+@pytest.mark.parametrize("named", ["../elsewhere.pkl", "{}/elsewhere.pkl", "link.pkl"])
+def test_a_pickle_that_was_not_brought_is_not_loaded(tmp_path: Path, named: str):
+    folder = tmp_path / "brought"
+    folder.mkdir()
+    (tmp_path / "elsewhere.pkl").write_bytes(cloudpickle.dumps(Doubles()))
+    (folder / "link.pkl").symlink_to(tmp_path / "elsewhere.pkl")
+    told = {"pickled_model": named.format(tmp_path), "serialization_format": "pickle"}
+    (folder / "MLmodel").write_text(json.dumps({"flavors": {"sklearn": told}}))
+    with pytest.raises(Failure, match="needs the package mlflow beside the worker"):
+        load_model(folder)
