@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from controller.domain.durations import format_duration
 from controller.domain.redact import redact
 from controller.domain.runs import Run
 from controller.ports import ArtifactStore, Batch, Store
@@ -142,9 +143,7 @@ class RunSteps:
         if ended.stopped in {StopReason.LOST, StopReason.CANCEL, StopReason.DRAIN}:
             raise Interrupted(ended.stopped)
         if ended.stopped is StopReason.TIMEOUT:
-            raise Failure(
-                f"ran past its limit of {_duration(self.run.spec.timeout.total_seconds())}"
-            )
+            raise Failure(f"ran past its limit of {format_duration(self.run.spec.timeout)}")
         if ended.stopped is StopReason.MEMORY:
             limit = self.run.spec.memory or 0
             raise Failure(
@@ -168,13 +167,6 @@ def _ending(ended: Ended) -> str:
         return f"was killed by signal {-ended.exit.code}{hint}"
     said = f": {redact(ended.last_line)[:300]}" if ended.last_line else ""
     return f"ended with exit code {ended.exit.code} and no result{said}"
-
-
-def _duration(seconds: float) -> str:
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g} {unit}"
-    return f"{seconds:g} s"
 
 
 def _bytes(count: int) -> str:

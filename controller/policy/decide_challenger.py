@@ -93,12 +93,7 @@ def _roll_out(judged: ChallengerVerdict, stage: RolloutStage) -> ReasonResult:
     if version.state is VersionState.CANDIDATE:
         sentence += _stay(context, version)
         entry = (
-            MoveVersion(
-                version=version.number,
-                before=VersionState.CANDIDATE,
-                after=VersionState.CHALLENGER,
-                reason=sentence,
-            ),
+            _enter(version, sentence),
             *_send_away(context, version, f"v{version.number} is rolled out in its place"),
         )
     return ReasonResult(
@@ -113,6 +108,16 @@ def _roll_out(judged: ChallengerVerdict, stage: RolloutStage) -> ReasonResult:
         answers=_answers(judged, sentence),
         challenger=version.number,
         wake_at=stage.until,
+    )
+
+
+def _enter(version: VersionView, reason: str) -> MoveVersion:
+    """A candidate stays as a challenger."""
+    return MoveVersion(
+        version=version.number,
+        before=VersionState.CANDIDATE,
+        after=VersionState.CHALLENGER,
+        reason=reason,
     )
 
 
@@ -278,14 +283,7 @@ def _wait(judged: ChallengerVerdict, sentence: str, *, asking: bool = False) -> 
         return ReasonResult(node=node, wake_at=wake_at)
     actions: list[Action] = [*judged.booked, *booked]
     if version.state is VersionState.CANDIDATE:
-        actions.append(
-            MoveVersion(
-                version=version.number,
-                before=VersionState.CANDIDATE,
-                after=VersionState.CHALLENGER,
-                reason=sentence,
-            )
-        )
+        actions.append(_enter(version, sentence))
         actions += _send_away(context, version, f"v{version.number} waits in its place")
     if judged.fresh or asking:
         actions += context.notices("held", sentence)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from controller.domain.durations import format_duration
+
 NEWS = timedelta(hours=1)
 """For so long a jump is a thing to look at."""
 
@@ -28,17 +30,10 @@ class ClockJump:
     def sentence(self) -> str:
         """What happened, for people."""
         where = "ahead" if self.seconds > 0 else "back"
+        span = format_duration(timedelta(seconds=round(abs(self.seconds))))
         slept = " (it was set, or the machine slept)" if self.seconds > 0 else ""
-        return f"this machine's clock went {_span(abs(self.seconds))} {where} at {self.at:%Y-%m-%d %H:%M} UTC{slept}."
+        return f"this machine's clock went {span} {where} at {self.at:%Y-%m-%d %H:%M} UTC{slept}."
 
     def is_news(self, now: datetime) -> bool:
         """Whether it was a short time ago, as far as that can be told by a clock that jumps."""
         return abs(now - self.at) < NEWS
-
-
-def _span(seconds: float) -> str:
-    days, rest = divmod(round(seconds), 86_400)
-    hours, rest = divmod(rest, 3600)
-    minutes, rest = divmod(rest, 60)
-    units = ((days, "d"), (hours, "h"), (minutes, "min"), (rest, "s"))
-    return " ".join(f"{number} {unit}" for number, unit in units if number)

@@ -20,10 +20,10 @@ EVERY = timedelta(seconds=10)
 LONG = 240.0
 MINUTE = timedelta(minutes=1)
 JUMPS = {
-    "an hour back": (timedelta(hours=-1), "went 1 h back"),
-    "an hour forward": (timedelta(hours=1), "went 1 h ahead"),
-    "a year forward": (timedelta(days=365), "went 365 d ahead"),
-    "a day back": (timedelta(days=-1), "went 1 d back"),
+    "an hour back": (timedelta(hours=-1), "went 1h back"),
+    "an hour forward": (timedelta(hours=1), "went 1h ahead"),
+    "a year forward": (timedelta(days=365), "went 365d ahead"),
+    "a day back": (timedelta(days=-1), "went 1d back"),
 }
 
 

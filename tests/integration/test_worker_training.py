@@ -142,7 +142,7 @@ def test_a_module_that_is_not_there_is_named(place: Workplace):
 def test_what_runs_past_its_limit_is_ended_with_all_that_it_started(place: Workplace):
     run = place.train("toy_training:stubborn", timeout=timedelta(seconds=3))
     assert run.state is RunState.FAILED
-    assert run.reason == "ran past its limit of 3 s"
+    assert run.reason == "ran past its limit of 3s"
     for name in ("started", "grandchild"):
         pid = int((place.home / f"{name}-{run.id}").read_text())
         gone(pid)

@@ -11,11 +11,10 @@ import sys
 from datetime import timedelta
 from typing import Any
 
-from controller.domain.canonical import digest, to_plain
-from controller.domain.signals import SignalKind
+from controller.domain.canonical import to_plain
 from controller.policy.decide import CODE
 from tests.support.command import POLICY, Desk
-from tests.support.house import MODEL, UNDECIDED
+from tests.support.house import UNDECIDED
 
 ASKS = f"{POLICY}approval: {{when: inconclusive, from: [leads], count: 2, expires: 3d}}\n"
 DAY = timedelta(days=1)
@@ -30,7 +29,7 @@ def story() -> Desk:
     desk.enforce(ASKS)
     house.data(30_000, "mar")
     house.work(UNDECIDED)
-    _approve(desk, 2, "person:ana")
+    desk.house.approve("person:ana", 2, reason="seen")
     house.data(30_000, "apr")
     house.work(UNDECIDED)
     house.clock.advance(3 * DAY)
@@ -42,19 +41,6 @@ def story() -> Desk:
     desk.enforce(ASKS)
     house.tick()
     return desk
-
-
-def _approve(desk: Desk, version: int, actor: str) -> None:
-    with desk.house.store.read() as tx:
-        seen = digest(tx.registry.evaluations(MODEL, (version,))[version])
-    said: dict[str, Any] = {
-        "version": version,
-        "evidence": seen,
-        "groups": ["leads"],
-        "reason": "seen",
-    }
-    desk.house.signal(SignalKind.APPROVAL, actor=actor, **said)
-    desk.house.tick()
 
 
 def kept() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from controller.adapters.memory import MemoryDispatcher, MemoryStore, SimulatedClock
 from controller.adapters.memory.store import MemoryTransaction
-from controller.domain.canonical import to_plain
+from controller.domain.canonical import digest, to_plain
 from controller.domain.decisions import Decision, DecisionRecord, RulesRef
 from controller.domain.evidence import Evaluation, GateEvidence, HoldoutView
 from controller.domain.rules import (
@@ -28,7 +28,7 @@ from controller.domain.rules import (
     TrainSection,
 )
 from controller.domain.runs import Run, RunKind, RunState
-from controller.domain.signals import NewSignal, SignalKind
+from controller.domain.signals import NewSignal, Signal, SignalKind
 from controller.policy.triggers import NewDataTrigger
 from controller.ports import ActiveRules, Batch, Clock, Query, RunEnd
 from controller.service.deciding.engine import Engine
@@ -170,6 +170,23 @@ class House:
         )
         with self.store.begin() as tx:
             return tx.signals.append([new], self.clock.now())[0].id
+
+    def approve(self, actor: str, version: int = 2, **more: Any) -> Signal:
+        """A person's approval of a version, appended past the service and answered."""
+        with self.store.read() as tx:
+            seen = digest(tx.registry.evaluations(self.rules.model, (version,))[version])
+        payload: dict[str, Any] = {
+            "version": version,
+            "evidence": seen,
+            "groups": ["leads"],
+            "reason": "fine",
+        }
+        number = self.signal(SignalKind.APPROVAL, actor=actor, **payload | more)
+        self.tick()
+        with self.store.read() as tx:
+            found = tx.signals.get(number)
+        assert found is not None
+        return found
 
     def data(self, rows: int, name: str = "") -> int:
         """A file arrives; the id of its signal."""

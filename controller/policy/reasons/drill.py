@@ -8,10 +8,8 @@ from controller.domain.runs import Cause, RunKind
 from controller.domain.signals import SignalKind
 from controller.policy.context import DecisionContext, ReasonResult
 from controller.policy.reasons.base import Reason
-from controller.policy.reasons.roll_back import target_of
+from controller.policy.reasons.roll_back import DRILL_CAUSE, target_of
 from controller.policy.run_orders import order_verification
-
-_DRILL = "drill"
 
 
 def order_drill(context: DecisionContext) -> ReasonResult | None:
@@ -26,15 +24,15 @@ def order_drill(context: DecisionContext) -> ReasonResult | None:
         return None
     if last is not None and last + every > context.now:
         sentence = f"the rollback target is verified again after {format_duration(every)}"
-        node = Outcome(name=_DRILL, result=Result.IDLE, sentence=sentence)
+        node = Outcome(name=DRILL_CAUSE, result=Result.IDLE, sentence=sentence)
         return ReasonResult(node=node, wake_at=last + every)
-    cause = Cause(trigger=_DRILL, signals=(), sentence="on schedule")
+    cause = Cause(trigger=DRILL_CAUSE, signals=(), sentence="on schedule")
     order = order_verification(context, target, cause)
     sentence = (
         f"{order.run} verifies that a rollback to v{target.number} would work; {context.seat_stays}"
     )
     return ReasonResult(
-        node=Outcome(name=_DRILL, result=Result.DONE, sentence=sentence),
+        node=Outcome(name=DRILL_CAUSE, result=Result.DONE, sentence=sentence),
         verdict=Verdict.NONE,
         actions=(order,),
     )

@@ -30,9 +30,11 @@ from controller.policy.run_orders import order_verification
 from controller.policy.watch import describe_condition, nothing_bad, reading_node, readings, unasked
 
 _CAUSE = "rollback"
-_DRILL = "drill"
 _FLAP = timedelta(days=7)
 """Two rollbacks within this time are a seat that flaps: automatic promotion rests, whatever the policy says."""
+
+DRILL_CAUSE = SignalKind.DRILL.value
+"""What a verification was ordered for, beside the conditions of the policy and people."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +67,7 @@ def roll_back(context: DecisionContext) -> ReasonResult | None:
 def _drill(context: DecisionContext, signal: Signal) -> ReasonResult:
     """A person's drill: the run is ordered, and its end answers the signal."""
     wanted = signal.payload.get("to")
-    demand = _Demand(why=_DRILL, actor=signal.actor, signals=(signal,))
+    demand = _Demand(why=DRILL_CAUSE, actor=signal.actor, signals=(signal,))
     ended = _ended_verifications(context, demand)
     broken = {run.version for run, _ in ended if run.state is not RunState.DONE}
     number = wanted if isinstance(wanted, int) else None
@@ -84,7 +86,7 @@ def _drill(context: DecisionContext, signal: Signal) -> ReasonResult:
     if tried:
         sentence += f"; {', '.join(tried)} could not be loaded"
     return ReasonResult(
-        node=Outcome(name=_DRILL, result=Result.DONE, sentence=sentence),
+        node=Outcome(name=DRILL_CAUSE, result=Result.DONE, sentence=sentence),
         verdict=Verdict.NONE,
         actions=(MarkVerified(version=target.number),),
         answers=(*answer_all((signal,), SignalStatus.HANDLED, sentence), *_close(ended)),
@@ -170,7 +172,7 @@ def _verify_first(
     name = running.id if running else order.run if order else ""
     then = (
         context.seat_stays
-        if demand.why == _DRILL
+        if demand.why == DRILL_CAUSE
         else f"then v{target.number} becomes champion again"
     )
     sentence = f"{name} verifies that v{target.number} still answers; {then}"

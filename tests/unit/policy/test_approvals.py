@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from controller.domain.canonical import digest
 from controller.domain.rules import Approval, Escalate, Policy
-from controller.domain.signals import SignalKind
 from controller.policy.approvals import agreed, standing
 from tests.support.house import MODEL, UNDECIDED, House, policy
 
@@ -35,21 +33,8 @@ def house() -> House:
 
 
 def say(house: House, actor: str, **more: Any) -> str:
-    """A word on v2; how it was answered."""
-    with house.store.read() as tx:
-        seen = digest(tx.registry.evaluations(MODEL, (2,))[2])
-    payload: dict[str, Any] = {
-        "version": 2,
-        "evidence": seen,
-        "groups": ["leads"],
-        "reason": "fine",
-    } | more
-    number = house.signal(SignalKind.APPROVAL, actor=f"person:{actor}", **payload)
-    house.tick()
-    with house.store.read() as tx:
-        found = tx.signals.get(number)
-    assert found is not None
-    return found.reason
+    """How a person's approval of v2 was answered."""
+    return house.approve(f"person:{actor}", **more).reason
 
 
 def test_two_different_people_are_two(house: House):

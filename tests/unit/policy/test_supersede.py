@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from controller.domain.canonical import digest
 from controller.domain.rules import Approval, RolloutStep
 from controller.domain.runs import RunKind
 from controller.domain.signals import SignalKind
-from tests.support.house import FAILS, MODEL, PASSES, UNDECIDED, House, policy
+from tests.support.house import FAILS, PASSES, UNDECIDED, House, policy
 
 KEEPS = Approval(when="inconclusive", groups=("leads",), count=2)
 NEWEST = Approval(when="inconclusive", groups=("leads",), count=2, supersede="newest")
@@ -35,21 +34,8 @@ def held(approval: Approval, **more: Any) -> House:
 
 
 def say(house: House, actor: str, version: int = 2, **more: Any) -> str:
-    """A word on a version; how it was answered."""
-    with house.store.read() as tx:
-        seen = digest(tx.registry.evaluations(MODEL, (version,))[version])
-    said: dict[str, Any] = {
-        "version": version,
-        "evidence": seen,
-        "groups": ["leads"],
-        "reason": "fine",
-    } | more
-    number = house.signal(SignalKind.APPROVAL, actor=actor, **said)
-    house.tick()
-    with house.store.read() as tx:
-        found = tx.signals.get(number)
-    assert found is not None
-    return found.reason
+    """How a person's approval of a version was answered."""
+    return house.approve(actor, version, **more).reason
 
 
 @pytest.mark.parametrize(

@@ -74,20 +74,8 @@ def held(cause: Callable[[House], None]) -> House:
 
 
 def say(house: House, actor: str, **more: Any) -> str:
-    """A word appended past the service; how it was answered."""
-    with house.store.read() as tx:
-        seen = digest(tx.registry.evaluations(MODEL, (2,))[2])
-    said: dict[str, Any] = {
-        "version": 2,
-        "evidence": seen,
-        "groups": ["leads"],
-        "reason": "fine",
-    } | more
-    number = house.signal(SignalKind.APPROVAL, actor=actor, **said)
-    house.tick()
-    with house.store.read() as tx:
-        found = tx.signals.get(number)
-    assert found is not None
+    """How a person's approval of v2 was answered."""
+    found = house.approve(actor, **more)
     return f"{found.status.value}: {found.reason}"
 
 

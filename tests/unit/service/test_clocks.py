@@ -149,8 +149,8 @@ class Machine:
 @pytest.mark.parametrize(
     ("seconds", "counted", "said"),
     [
-        (-3600.0, "clock_jumps_back", "went 1 h back at"),
-        (366 * 86_400 + 61.0, "clock_jumps_ahead", "went 366 d 1 min 1 s ahead at"),
+        (-3600.0, "clock_jumps_back", "went 1h back at"),
+        (366 * 86_400 + 61.0, "clock_jumps_ahead", "went 366d1m1s ahead at"),
     ],
 )
 def test_a_jump_is_counted_and_said(
