@@ -22,6 +22,7 @@ from controller.entrypoints.cli.output import (
 )
 from controller.entrypoints.cli.person_commands import (
     PersonCommand,
+    key_option,
     needed_reason,
     submit_command,
     word_options,
@@ -71,10 +72,18 @@ def show_signal(session: CliSession, number: int, as_json: bool) -> None:
 
 @signals.command()
 @click.argument("number", type=click.IntRange(1, EXACT))
+@key_option
 @word_options
 @pass_session
 def dismiss(
-    session: CliSession, *, number: int, reason: str | None, wait: float, yes: bool, as_json: bool
+    session: CliSession,
+    *,
+    number: int,
+    key: str | None,
+    reason: str | None,
+    wait: float,
+    yes: bool,
+    as_json: bool,
 ) -> int:
     """End signal NUMBER, which is stuck or which nobody wants any more. It has no effect then.
 
@@ -86,7 +95,8 @@ def dismiss(
     if signal is None:
         raise NotFound(f"There is no signal {number}.", hint="`incumbent signals` lists them.")
     plan = f"Signal {number} ({signal.kind.value} of {signal.model}) ends without an effect."
-    says = Command(action="dismiss", model=signal.model, reason=why, payload={"signal": number})
+    payload = {"signal": number}
+    says = Command(action="dismiss", model=signal.model, reason=why, payload=payload, key=key)
     return submit_command(
         session, PersonCommand(says=says, plan=plan, yes=yes, wait=wait), as_json=as_json
     )

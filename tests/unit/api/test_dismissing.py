@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,17 @@ def test_the_command_line_does_it_from_afar(office: Office, stuck: int):
         assert ended(office, stuck) == "skipped"
         again = afar.run(*words, code=4)
         assert f"Signal {stuck} has its answer already" in again.stderr
+
+
+def test_the_command_line_repeats_its_answer_under_a_key(office: Office, stuck: int):
+    house = office.house
+    with Server(
+        office.settings, house.store, clock=house.clock, parse=house.parse, key="k",
+        decide_until_idle=house.engine.decide_until_idle, artifacts=office.artifacts,
+    ) as server:  # fmt: skip
+        afar = Afar(office, server.url, "person:ana", "operator")
+        words = ("signals", "dismiss", f"{stuck}", "--reason", "sent twice", "--yes")
+        first, again = (json.loads(afar.run(*words, "--key", "k", "--json").stdout) for _ in "ab")
+    assert first["signal"] != stuck
+    assert first["status"] == "handled"
+    assert again == first
