@@ -8,7 +8,6 @@ from typing import Any
 
 from celery import Celery
 
-from controller.adapters.artifacts import open_artifacts
 from controller.adapters.celery.settings import (
     OLDEST,
     PROTOCOL,
@@ -16,10 +15,9 @@ from controller.adapters.celery.settings import (
     TASK,
     celery_settings,
 )
-from controller.adapters.memory.clock import SystemClock
-from controller.adapters.sql.store import SqlStore
 from controller.domain.errors import IncumbentError
 from controller.domain.tracing import SpanContext, read_header
+from workers.bootstrap import open_artifacts, open_store
 from workers.draining import Drain
 from workers.execute import execute
 from workers.launching import Nursery
@@ -65,7 +63,7 @@ def hear(
     """
     if drain.due:
         return  # the run waits for another worker
-    store = SqlStore(settings.database_url, SystemClock())
+    store = open_store(settings)
     try:
         place = Workplace(
             settings=settings,

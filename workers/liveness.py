@@ -16,10 +16,9 @@ from typing import Any
 from celery import bootsteps
 
 from controller import __version__
-from controller.adapters.memory.clock import SystemClock
-from controller.adapters.sql.store import SqlStore
 from controller.domain.errors import IncumbentError
 from controller.ports import WorkerRow
+from workers.bootstrap import open_store
 from workers.launching import Nursery
 from workers.settings import WorkerSettings
 
@@ -71,7 +70,7 @@ def announce(app: Any, settings: WorkerSettings, nursery: Nursery) -> None:
 def _write(settings: WorkerSettings, row: WorkerRow, *, leaving: bool) -> None:
     """The connection lives for this one write: a fork must not inherit it."""
     try:
-        store = SqlStore(settings.database_url, SystemClock())
+        store = open_store(settings)
         try:
             with store.begin() as tx:
                 if leaving:

@@ -7,10 +7,9 @@ import platform
 import time
 from collections.abc import Callable
 
-from controller.adapters.memory.clock import SystemClock
-from controller.adapters.sql.store import SqlStore
 from controller.domain.errors import Conflict, Unavailable
 from controller.ports import Store, WorkerRow
+from workers.bootstrap import open_store
 from workers.settings import WorkerSettings
 
 PATIENCE = 12.0
@@ -19,7 +18,7 @@ PATIENCE = 12.0
 
 def claim_name(settings: WorkerSettings) -> None:
     """Conflict if a worker of this name lives; one that was killed on this machine makes way at once."""
-    store = SqlStore(settings.database_url, SystemClock())
+    store = open_store(settings)
     try:
         wait_for_name(store, settings.name)
     except Unavailable:

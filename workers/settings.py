@@ -85,9 +85,9 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _embedded(home: Path) -> str:
-    from controller.adapters.celery.broker import embedded_url
+    from workers.bootstrap import open_broker_url
 
-    return embedded_url(home)
+    return open_broker_url(home)
 
 
 def _words(text: str) -> tuple[str, ...]:

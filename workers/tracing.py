@@ -60,10 +60,10 @@ def tracing_run(settings: WorkerSettings, parent: SpanContext | None) -> Iterato
     if settings.traces_url is None or parent is None:
         yield None
         return
-    from controller.adapters.telemetry import open_tracer
+    from workers.bootstrap import open_traces
 
     try:
-        tracer = open_tracer(settings.traces_url, "incumbent-worker", at_once=True)
+        tracer = open_traces(settings.traces_url)
     except IncumbentError as error:
         log.warning("no traces: %s", error.sentence(), extra={"action": "trace"})
         yield None
