@@ -18,8 +18,12 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+
+import pyarrow as pa
+from pyiceberg.catalog import load_catalog
 
 from controller.adapters.artifacts.local import LocalArtifacts
 from controller.adapters.backup.folder import MANIFEST, restore_folder
@@ -29,7 +33,7 @@ from controller.adapters.notify.load import load_plan
 from controller.adapters.rules_folder import RulesFolder
 from controller.adapters.series_files import read_series
 from controller.adapters.sources.files import FileSource
-from controller.adapters.sources.lakes import DeltaPlace
+from controller.adapters.sources.lakes import DeltaPlace, IcebergPlace
 from controller.domain.errors import IncumbentError
 from controller.evidence.stored import read_scored
 from controller.ports.documents import read_document
@@ -136,6 +140,34 @@ def _delta_checkpoint(content: bytes, folder: Path) -> object:
     return list(DeltaPlace("table", folder).entries())
 
 
+@cache
+def _iceberg_table(folder: Path) -> Mapping[Path, bytes]:
+    """The files of a table with one row and their places, which stand in them too."""
+    rows = pa.table({"t": [1]})
+    with load_catalog("lake", **_lake(folder)) as catalog:
+        catalog.create_namespace("air")
+        catalog.create_table("air.flights", schema=rows.schema).append(rows)
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def _lake(folder: Path) -> dict[str, str]:
+    uri, warehouse = f"sqlite:///{folder / 'catalog.db'}", f"file://{folder}/lake"
+    return {"type": "sql", "uri": uri, "warehouse": warehouse}
+
+
+def _iceberg(planted: str) -> Callable[[bytes, Path], object]:
+    """The newest file of the table that fits the pattern is replaced."""
+
+    def opened(content: bytes, folder: Path) -> object:
+        for path, held in _iceberg_table(folder).items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(held)
+        max(folder.rglob(planted)).write_bytes(content)
+        return list(IcebergPlace("lake.air.flights", _lake(folder)).entries())
+
+    return opened
+
+
 def _restored(folder: Path) -> object:
     target = folder / "home" / "restored.db"
     try:
@@ -197,6 +229,9 @@ PLACES: Mapping[str, Callable[[bytes, Path], object]] = {
     "series .parquet": _series("parquet"),
     "log of a Delta table": _delta_log,
     "checkpoint of a Delta table": _delta_checkpoint,
+    "metadata of an Iceberg table": _iceberg("*.metadata.json"),
+    "snapshot of an Iceberg table": _iceberg("snap-*.avro"),
+    "manifest of an Iceberg table": _iceberg("*-m0.avro"),
     "manifest of a backup": _manifest,
     "database of a backup": _database,
     "pulled artifact": _pulled,
