@@ -56,9 +56,9 @@ def events(text: bytes) -> None:
 
 
 def bucket(text: bytes) -> None:
-    """A notification: every object that it names has an address."""
+    """A notification: every object that it names has an address, which can be written down."""
     for event in parse_bucket_events(text):
-        if not event.address.startswith("s3://"):
+        if not event.address.encode().startswith(b"s3://"):
             raise AssertionError("an object of a bucket has an address")
 
 

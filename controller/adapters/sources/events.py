@@ -174,7 +174,7 @@ def _time(value: Any) -> datetime | None:
     return moment.astimezone(UTC)
 
 
-def _json(body: bytes) -> Any:
+def _json(body: bytes | str) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -319,7 +319,7 @@ def parse_bucket_events(body: bytes) -> tuple[ObjectEvent, ...]:
         )
     held = _json(body)
     if isinstance(held, dict) and held.get("Type") == "Notification" and "Message" in held:
-        held = _json(str(held["Message"]).encode())
+        held = _json(str(held["Message"]))
     if not isinstance(held, dict):
         raise BadEvent("a bucket's notification is a JSON object.")
     if held.get("Event") == "s3:TestEvent":
@@ -337,7 +337,7 @@ def _record(record: Any) -> ObjectEvent:
         bucket, item = record["s3"]["bucket"]["name"], record["s3"]["object"]
         name = str(record["eventName"]).removeprefix("s3:")
         return ObjectEvent(
-            address=f"s3://{bucket}/{unquote_plus(str(item['key']))}",
+            address=_address(bucket, unquote_plus(str(item["key"]))),
             created=name.startswith("ObjectCreated"),
             at=_time(record.get("eventTime")),
             size=_size(item.get("size")),
@@ -352,7 +352,7 @@ def _bridged(held: Mapping[str, Any]) -> ObjectEvent:
     try:
         bucket, item = held["detail"]["bucket"]["name"], held["detail"]["object"]
         return ObjectEvent(
-            address=f"s3://{bucket}/{item['key']}",
+            address=_address(bucket, item["key"]),
             created=held.get("detail-type") == "Object Created",
             at=_time(held.get("time")),
             size=_size(item.get("size")),
@@ -361,6 +361,15 @@ def _bridged(held: Mapping[str, Any]) -> ObjectEvent:
         )
     except (KeyError, TypeError, AttributeError):
         raise BadEvent("the event names no bucket and object.") from None
+
+
+def _address(bucket: object, key: object) -> str:
+    address = f"s3://{bucket}/{key}"
+    try:
+        address.encode()
+    except UnicodeEncodeError:
+        raise BadEvent("the name of a bucket or object in the notification is no text.") from None
+    return address
 
 
 def _size(value: Any) -> int | None:

@@ -5,10 +5,11 @@ import contextlib
 import hashlib
 import hmac
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controller.adapters.sources.events import (
@@ -228,3 +229,27 @@ def test_trial_message_has_no_objects():
 def test_no_bucket_notification(content):
     with pytest.raises(BadEvent):
         parse_bucket_events(content)
+
+
+ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=20)
+
+
+@given(text=ANY_TEXT, way=st.sampled_from(["message", "key", "key in a message", "bridge"]))
+@example(text="\ud800", way="message")
+@example(text="\ud800", way="key")
+@example(text="\ud800", way="key in a message")
+@example(text="\ud800", way="bridge")
+def test_any_text_in_a_bucket_notification_is_an_address_or_a_sentence(text: str, way: str):
+    named = {**RECORD, "s3": {"bucket": {"name": "b"}, "object": {"key": text}}}
+    records = json.dumps({"Records": [named]})
+    detail = {"bucket": {"name": "b"}, "object": {"key": text}}
+    content = {
+        "message": json.dumps({"Type": "Notification", "Message": text}),
+        "key": records,
+        "key in a message": json.dumps({"Type": "Notification", "Message": records}),
+        "bridge": json.dumps({"source": "aws.s3", "detail": detail}),
+    }[way]
+    found = ""
+    with suppress(BadEvent):
+        found = " ".join(event.address for event in parse_bucket_events(content.encode()))
+    assert found.encode() or not found
