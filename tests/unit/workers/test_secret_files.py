@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.settings import load_settings
 from workers import from_mlflow
 from workers.contract import TrainingRun
 from workers.failure import Failure
 from workers.secret_files import VARIABLE, read_secret
+from workers.settings import WorkerSettings
+from workers.steps import RunSteps
 
 WHERE = "params.token_file"
 
@@ -104,3 +108,16 @@ def _run(folder: Path, params: dict[str, Any]) -> TrainingRun:
             self.params, self.folder = params, folder
 
     return Run()  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_the_setting_reaches_the_process_that_brings_the_model(tmp_path: Path, given: bool):
+    more = {"worker_secrets": tmp_path / "secrets"} if given else {}
+    settings = WorkerSettings.load(
+        load_settings(home=tmp_path, broker_url="redis://127.0.0.1:9", **more)
+    )
+    step = SimpleNamespace(
+        place=SimpleNamespace(settings=settings), run=SimpleNamespace(id="m.r1"), folder=tmp_path
+    )
+    environment = RunSteps._environment(step, tmp_path)  # type: ignore[arg-type]
+    assert environment.get(VARIABLE) == (str(tmp_path / "secrets") if given else None)
