@@ -11,9 +11,10 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from types import NoneType
 from typing import Any
 
 GENESIS = "0" * 64
@@ -22,25 +23,7 @@ GENESIS = "0" * 64
 
 def to_plain(value: Any) -> Any:
     """``value`` as plain JSON types (None, bool, int, float, str, list, dict)."""
-    if value is None or (isinstance(value, (bool, int, str)) and not isinstance(value, Enum)):
-        return value
-    if isinstance(value, float):
-        return _finite(value)
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, datetime):
-        return format_time(value)
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [to_plain(item) for item in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted(to_plain(item) for item in value)
-    raise TypeError(f"{type(value).__name__} has no canonical form")
+    return _WRITERS[type(value)](value)
 
 
 def in_order(value: Any) -> Any:
@@ -52,17 +35,12 @@ def in_order(value: Any) -> Any:
     return value
 
 
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError(f"{value} is no number that a record may hold")
-    return value
-
-
 def format_time(moment: datetime) -> str:
     """``moment`` as ISO 8601 in UTC with microseconds, e.g. ``2013-02-01T00:00:00.000000Z``."""
     if moment.tzinfo is None:
         raise ValueError("a time without a zone has no canonical form")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime: whether it fills a year below 1000 with zeros is up to the C library.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_time(text: str) -> datetime:
@@ -87,3 +65,63 @@ def digest(value: Any) -> str:
     """SHA-256 in hex of the canonical JSON of ``value`` (of the bytes themselves, if it is bytes)."""
     raw = value if isinstance(value, bytes) else canonical_json(value).encode()
     return hashlib.sha256(raw).hexdigest()
+
+
+class _Writers(dict[type, Callable[[Any], Any]]):
+    """How a value of each type is written, looked up once a type: records are deep, and written at every decision."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], Any]:
+        self[kind] = found = _writer(kind)
+        return found
+
+
+def _writer(kind: type) -> Callable[[Any], Any]:
+    for bases, write in _OF_BASES:
+        if issubclass(kind, bases):
+            return write
+    if dataclasses.is_dataclass(kind):
+        return _object_writer(tuple(field.name for field in dataclasses.fields(kind)))
+    raise TypeError(f"{kind.__name__} has no canonical form")
+
+
+def _object_writer(names: tuple[str, ...]) -> Callable[[Any], Any]:
+    def write(value: Any) -> dict[str, Any]:
+        writers = _WRITERS
+        return {name: writers[type(item := getattr(value, name))](item) for name in names}
+
+    return write
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is no number that a record may hold")
+    return value
+
+
+def _mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
+    writers = _WRITERS
+    return {str(key): writers[type(item)](item) for key, item in value.items()}
+
+
+def _list(value: Iterable[Any]) -> list[Any]:
+    writers = _WRITERS
+    return [writers[type(item)](item) for item in value]
+
+
+_OF_BASES: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (Enum, lambda value: value.value),
+    ((NoneType, bool, int, str), _as_it_is),
+    (float, _finite),
+    (datetime, format_time),
+    (timedelta, timedelta.total_seconds),
+    (Mapping, _mapping),
+    ((list, tuple), _list),
+    ((set, frozenset), lambda value: sorted(_list(value))),
+)
+"""The first that fits: an enum of strings is an enum."""
+
+_WRITERS = _Writers()

@@ -7,10 +7,11 @@ them; nothing is a script, nothing comes from elsewhere.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from html import escape
 from typing import Any
 
+from controller.policy.phrase import format_time_utc
 from controller.service.explain.drift_report import ColumnMoves, DriftComparison, DriftView
 
 _STYLE = """
@@ -30,7 +31,7 @@ _MOST_COLUMNS = 200
 
 def drift_document(view: DriftView, at: datetime) -> str:
     """The whole file."""
-    made = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    made = format_time_utc(at)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'

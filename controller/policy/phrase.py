@@ -27,8 +27,8 @@ def percent(fraction: float) -> str:
 
 def format_time_utc(at: datetime) -> str:
     """``2013-02-01 00:00 UTC``; seconds only where they are not zero."""
-    utc = at.astimezone(UTC)
-    return utc.strftime("%Y-%m-%d %H:%M:%S UTC" if utc.second else "%Y-%m-%d %H:%M UTC")
+    utc = at.astimezone(UTC).replace(tzinfo=None)
+    return f"{utc.isoformat(' ', 'seconds' if utc.second else 'minutes')} UTC"
 
 
 def listing(names: Sequence[str], word: str = "and") -> str:

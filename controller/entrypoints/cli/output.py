@@ -11,12 +11,13 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import click
 
 from controller.domain.canonical import to_plain
+from controller.policy.phrase import format_time_utc
 
 SCHEMA_VERSION = 1
 """Version of the JSON that commands print; raised when a key changes its meaning or goes."""
@@ -151,8 +152,7 @@ def show_cell(value: Any) -> str:
 
 def time_cell(at: datetime) -> str:
     """`2013-02-01 00:00` in UTC, with seconds where they are not zero."""
-    utc = at.astimezone(UTC)
-    return utc.strftime("%Y-%m-%d %H:%M:%S" if utc.second else "%Y-%m-%d %H:%M")
+    return format_time_utc(at).removesuffix(" UTC")
 
 
 def version_name(number: int | None) -> str:

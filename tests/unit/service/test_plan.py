@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +15,7 @@ from controller.domain.signals import SignalKind
 from controller.ports import RuleText
 from controller.rulefmt import blob_id, load_policy
 from controller.service.replay.plan import ModelPlan, PlanReport, Sides, make_plan
+from controller.service.replay.plan.replay import recorded_outcome
 from tests.support.command import PATH, POLICY, Desk
 from tests.support.house import FAILS, PASSES, UNDECIDED
 
@@ -105,6 +108,35 @@ def test_a_confidence_is_judged_from_the_stored_p_value():
 
     assert flip.words == "promote v2 -> hold"
     assert "gate 'better' says inconclusive, not pass" in flip.because
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        pytest.param(with_gates(BETTER, "{name: absolute, metric: mae, at_most: 14}"), id="gates"),
+        pytest.param(with_triggers("  - new_data: {rows: 70000}"), id="a trigger"),
+        pytest.param(POLICY + "limits: {cooldown: 40d}\n", id="a limit"),
+        pytest.param(POLICY + "mode: audit\n", id="audit"),
+        pytest.param(POLICY + "approval: {when: always, from: [ana]}\n", id="approvals"),
+        pytest.param(POLICY + "rollback: {when: [{metric: mae, above: 20}]}\n", id="rollback"),
+    ],
+)
+def test_a_decision_that_is_believed_is_the_one_that_the_old_rules_take_again(new: str):
+    """Those of other bytes are never believed: a comment has them asked about every moment."""
+    app_context = history(PASSES, FAILS, UNDECIDED, PASSES)
+
+    believed = only(plan(app_context, new))
+    again = only(plan(app_context, new, old=f"# for the reviewers\n{POLICY}"))
+
+    assert replace(believed, old_blob=None) == replace(again, old_blob=None)
+
+
+def test_what_other_code_decided_is_not_believed():
+    (first, *_) = history(PASSES).house.records()
+    body = json.loads(first.decision)
+
+    assert recorded_outcome(body) is not None
+    assert recorded_outcome({**body, "code": "1"}) is None
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from controller.domain.rules import Gate, Policy
 from controller.domain.runs import RunKind
 from controller.domain.snapshot import BudgetView, Snapshot
 from controller.domain.versions import UNDECIDED
+from controller.policy.decide import CODE
 from controller.service.replay.plan.evidence import Measure, possible
 from controller.service.replay.plan.report import PlannedOutcome, Replayed
 from controller.service.replay.simulate import RecordedMoment
@@ -65,13 +66,26 @@ class Comparison:
         self._watched = WatchedPolicy(self.new)
         self._changed = changed_sections(self.old, self.new)
 
-    def replay(self, moment: RecordedMoment, acting: Policy | None) -> Replayed | None:
-        """How the decision comes out by both; None where it is the same for certain. ``acting``: the rules of then."""
+    def replay(
+        self, moment: RecordedMoment, acting: Policy | None, recorded: PlannedOutcome | None = None
+    ) -> Replayed | None:
+        """How the decision comes out by both; None where it is the same for certain.
+
+        Args:
+            moment: the state that was recorded with the decision.
+            acting: the rules of then; None where they cannot be read.
+            recorded: what was decided, where today's code decided it by the old rules; deciding is pure, so that they
+                need not be asked again unless the new ones say something else.
+        """
         before = self._possible(moment, acting, self.old)
         after = self._possible(moment, acting, self.new)
         by_new = [one.decide(self._watched) for one in after.moments]
         read = self._watched.sections_read()
         if before.moments == after.moments == (moment,) and not read & self._changed:
+            return None
+        # Who was asked to approve is read as the policy would have asked, and may differ from the record.
+        certain = before.moments == (moment,) and not moment.snapshot.approvals
+        if certain and _outcomes(by_new) == (recorded,):
             return None
         by_old = [one.decide(self.old) for one in before.moments]
         old, new = _outcomes(by_old), _outcomes(by_new)
@@ -162,6 +176,22 @@ def outcome_of(decision: Decision) -> PlannedOutcome:
     return PlannedOutcome(
         verdict=decision.verdict.value,
         champion_after=decision.champion_after,
+        trains=next(started, None),
+    )
+
+
+def recorded_outcome(body: Mapping[str, Any]) -> PlannedOutcome | None:
+    """The same of a decision as the log holds it; None where other code than today's decided."""
+    if body.get("code") != CODE:
+        return None
+    started = (
+        action["spec"]["recipe"]
+        for action in body["actions"]
+        if action["kind"] == "start_run" and action["spec"]["kind"] == RunKind.TRAIN.value
+    )
+    return PlannedOutcome(
+        verdict=body["verdict"],
+        champion_after=body["champion_after"],
         trains=next(started, None),
     )
 

@@ -16,7 +16,12 @@ from controller.domain.runs import RunKind
 from controller.policy.phrase import count
 from controller.ports import RuleText, Transaction
 from controller.service.replay.plan.evidence import Measure
-from controller.service.replay.plan.replay import Comparison, changed_sections, without_lines
+from controller.service.replay.plan.replay import (
+    Comparison,
+    changed_sections,
+    recorded_outcome,
+    without_lines,
+)
 from controller.service.replay.plan.report import ModelPlan, PlanReport, Replayed, SampleSize
 from controller.service.replay.plan.samples import Comparisons
 from controller.service.replay.plan.trainings import ArrivalHistory, count_trainings
@@ -152,12 +157,13 @@ class _Replay:
         return self._sum_up((*self._notes(old, new), *_stored(comparison)))
 
     def _read(self, record: DecisionRecord, comparison: Comparison) -> None:
-        self._remember_orders(record)
-        if self.since is not None and record.decided_at < self.since:
-            return
         try:
+            body = codec.load_plain(dict[str, Any], json.loads(record.decision))
+            self._remember_orders(record, body)
+            if self._early(record):
+                return
             moment = RecordedMoment.of(record)
-        except IntegrityError:
+        except (ValueError, IntegrityError):
             self.unreadable.append(record.id)
             return
         self.decisions += 1
@@ -166,15 +172,14 @@ class _Replay:
         self.history.add(moment.snapshot, record.decided_at)
         for evaluation in moment.snapshot.evaluations:
             self.comparisons.add(evaluation, self._measured_for(evaluation.run))
-        found = comparison.replay(moment, self.acting)
+        by_old = recorded_outcome(body) if record.rules.blob == self.change.old_blob else None
+        found = comparison.replay(moment, self.acting, by_old)
         if found is not None:
             (self.flips if found.flips else self.unknown).append(found)
 
-    def _remember_orders(self, record: DecisionRecord) -> None:
+    def _remember_orders(self, record: DecisionRecord, body: dict[str, Any]) -> None:
         """Which gates each evaluation was ordered for: its order is in the log before its result."""
-        if '"start_run"' not in record.decision:
-            return
-        for action in json.loads(record.decision).get("actions", ()):
+        for action in body.get("actions", ()):
             if action.get("kind") != "start_run":
                 continue
             spec: dict[str, Any] = action["spec"]
