@@ -118,12 +118,13 @@ def _without_mlflow(path: Path) -> Any:
         raise Failure(f"its file MLmodel cannot be read ({type(error).__name__}).") from None
     flavors = held.get("flavors") if isinstance(held, dict) else None
     known = flavors if isinstance(flavors, dict) else {}
-    ours = known.get("sklearn") or {}
+    ours = known.get("sklearn")
+    ours = ours if isinstance(ours, dict) else {}
     file = path / str(ours.get("pickled_model") or "")
     brought = file.is_file() and file.resolve().is_relative_to(path.resolve())
     if ours.get("serialization_format") not in _PICKLES or not brought:
         raise Failure(
-            f"a model of MLflow's with the flavors {', '.join(sorted(known)) or 'none'} needs the package mlflow "
+            f"a model of MLflow's with the flavors {', '.join(sorted(map(str, known))) or 'none'} needs the package mlflow "
             "beside the worker."
         )
     import cloudpickle

@@ -216,6 +216,10 @@ def _driver(url: str, options: SqlOptions) -> dict[str, Any]:
 def connection_url(name: str) -> str:
     """The URL of a connection that the operator named: ``INCUMBENT_CONNECTION_<NAME>`` or the same with ``_FILE``."""
     variable = f"INCUMBENT_CONNECTION_{name.upper().replace('-', '_')}"
+    if variable.endswith("_FILE"):
+        raise ConfigurationError(
+            f"a connection may not be called {name}: {variable} names the file of another one."
+        )
     place = os.environ.get(f"{variable}_FILE")
     if place:
         try:

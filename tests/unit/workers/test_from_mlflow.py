@@ -136,6 +136,8 @@ def test_a_pickled_model_needs_no_mlflow(tmp_path: Path):
         "flavors: {sklearn: {pickled_model: model.skops, serialization_format: skops}}",
         "flavors: {sklearn: {pickled_model: gone.pkl, serialization_format: pickle}}",
         "flavors: 7",
+        "flavors: {sklearn: model.pkl}",
+        "flavors: {1: {}, sklearn: [pickle]}",
         "[]",
     ],
 )

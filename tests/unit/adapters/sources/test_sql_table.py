@@ -229,6 +229,7 @@ def opened(address: str, folder: Path) -> Any:
         ("sql:shop/t?watermark=id&kee=id", "has kee=, which is unknown"),
         ("sql:shop/t?watermark=id&late=soon", "has late=soon"),
         ("sql:nowhere/t?watermark=id", "no connection called nowhere"),
+        ("sql:shop-file/t?watermark=id", "names the file of another one"),
         ("iceberg:lake", "names no table"),
         ("nothing://x/*.csv", "may not be read"),
     ],
