@@ -123,9 +123,9 @@ def _without_mlflow(path: Path) -> Any:
     file = path / str(ours.get("pickled_model") or "")
     brought = file.is_file() and file.resolve().is_relative_to(path.resolve())
     if ours.get("serialization_format") not in _PICKLES or not brought:
+        named = ", ".join(sorted(map(str, known))) or "none"
         raise Failure(
-            f"a model of MLflow's with the flavors {', '.join(sorted(map(str, known))) or 'none'} needs the package mlflow "
-            "beside the worker."
+            f"a model of MLflow's with the flavors {named} needs the package mlflow beside the worker."
         )
     import cloudpickle
 

@@ -29,11 +29,11 @@ INTERRUPTED = 130
 _ROOM = "Make room; nothing was half written."
 _OWN = "Make it writable, or name another folder in INCUMBENT_HOME."
 _DISK = {
-    errno.ENOSPC: ("The disk is full:{place} cannot be written.", _ROOM),
-    errno.EDQUOT: ("The quota is used up:{place} cannot be written.", _ROOM),
-    errno.EFBIG: ("A file would grow beyond what is allowed:{place} cannot be written.", _ROOM),
-    errno.EROFS: ("The disk is read-only:{place} cannot be written.", _OWN),
-    errno.EACCES: ("Access is denied:{place} cannot be used.", _OWN),
+    errno.ENOSPC: ("The disk is full: {place} cannot be written.", _ROOM),
+    errno.EDQUOT: ("The quota is used up: {place} cannot be written.", _ROOM),
+    errno.EFBIG: ("A file would grow beyond what is allowed: {place} cannot be written.", _ROOM),
+    errno.EROFS: ("The disk is read-only: {place} cannot be written.", _OWN),
+    errno.EACCES: ("Access is denied: {place} cannot be used.", _OWN),
 }
 """What the system says of a disk, and what to do; ``place`` is the path that was to be written, where it is known."""
 
@@ -65,8 +65,8 @@ def run_command(command: Callable[[], object], *, as_json: bool) -> int:
             traceback.print_exc()
         if isinstance(error, OSError) and error.errno in _DISK:
             said, hint = _DISK[error.errno]
-            place = f" {error.filename}" if error.filename else ""
-            _tell("storage", said.format(place=place), hint, {}, as_json=as_json)
+            said = said.format(place=error.filename or "a file")
+            _tell("storage", said, hint, {}, as_json=as_json)
             return IncumbentError.exit_code
         said = f"Incumbent itself failed: {type(error).__name__}: {error}".rstrip(".") + "."
         hint = "This is a defect of Incumbent; INCUMBENT_DEBUG=1 shows where."
