@@ -236,9 +236,10 @@ CREATE TABLE signals (
     CONSTRAINT uq_signals_model_key_kind_actor UNIQUE (model, key, kind, actor),
     CONSTRAINT ck_signals_status CHECK (status IN ('open', 'deferred', 'handled', 'skipped', 'failed'))
 );
+-- Before the partial ones: of indexes that serve alike SQLite takes the one that was made last.
+CREATE INDEX ix_signals_model_id ON signals (model, id);
 CREATE INDEX ix_signals_drift ON signals (model, id) WHERE kind IN ('drift', 'decay', 'skew');
 CREATE INDEX ix_signals_drift_id ON signals (id) WHERE kind IN ('drift', 'decay', 'skew');
-CREATE INDEX ix_signals_model_id ON signals (model, id);
 CREATE INDEX ix_signals_open ON signals (model, received_at) WHERE status = 'open';
 CREATE INDEX ix_signals_waiting ON signals (model, id) WHERE status IN ('open', 'deferred');
 CREATE TABLE versions (
