@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from controller.domain.errors import PolicyInvalid
+from controller.domain.errors import IntegrityError, PolicyInvalid
 from controller.domain.signals import SignalKind
 from controller.ports import RuleText
 from controller.rulefmt import blob_id, load_policy
 from controller.service.replay.plan import ModelPlan, PlanReport, Sides, make_plan
-from controller.service.replay.plan.replay import recorded_outcome
+from controller.service.replay.plan.recorded import RecordedDecision
 from tests.support.command import PATH, POLICY, Desk
 from tests.support.house import FAILS, PASSES, UNDECIDED
 
@@ -133,10 +133,19 @@ def test_a_decision_that_is_believed_is_the_one_that_the_old_rules_take_again(ne
 
 def test_what_other_code_decided_is_not_believed():
     (first, *_) = history(PASSES).house.records()
-    body = json.loads(first.decision)
+    older = {**json.loads(first.decision), "code": "1"}
 
-    assert recorded_outcome(body) is not None
-    assert recorded_outcome({**body, "code": "1"}) is None
+    assert RecordedDecision.of(first.decision).outcome is not None
+    assert RecordedDecision.of(json.dumps(older)).outcome is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "7", "{}", '{"verdict": "train"}', '{"actions": [{"spec": 1}], "verdict": 2}'],
+)
+def test_what_is_no_decision_is_an_integrity_error(text: str):
+    with pytest.raises(IntegrityError, match="RecordedDecision cannot be read"):
+        RecordedDecision.of(text)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from controller.domain.rules import Gate, Policy
 from controller.domain.runs import RunKind
 from controller.domain.snapshot import BudgetView, Snapshot
 from controller.domain.versions import UNDECIDED
-from controller.policy.decide import CODE
 from controller.service.replay.plan.evidence import Measure, possible
 from controller.service.replay.plan.report import PlannedOutcome, Replayed
 from controller.service.replay.simulate import RecordedMoment
@@ -176,22 +175,6 @@ def outcome_of(decision: Decision) -> PlannedOutcome:
     return PlannedOutcome(
         verdict=decision.verdict.value,
         champion_after=decision.champion_after,
-        trains=next(started, None),
-    )
-
-
-def recorded_outcome(body: Mapping[str, Any]) -> PlannedOutcome | None:
-    """The same of a decision as the log holds it; None where other code than today's decided."""
-    if body.get("code") != CODE:
-        return None
-    started = (
-        action["spec"]["recipe"]
-        for action in body["actions"]
-        if action["kind"] == "start_run" and action["spec"]["kind"] == RunKind.TRAIN.value
-    )
-    return PlannedOutcome(
-        verdict=body["verdict"],
-        champion_after=body["champion_after"],
         trains=next(started, None),
     )
 

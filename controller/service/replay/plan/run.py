@@ -16,12 +16,8 @@ from controller.domain.runs import RunKind
 from controller.policy.phrase import count
 from controller.ports import RuleText, Transaction
 from controller.service.replay.plan.evidence import Measure
-from controller.service.replay.plan.replay import (
-    Comparison,
-    changed_sections,
-    recorded_outcome,
-    without_lines,
-)
+from controller.service.replay.plan.recorded import RecordedDecision, RecordedSpec
+from controller.service.replay.plan.replay import Comparison, changed_sections, without_lines
 from controller.service.replay.plan.report import ModelPlan, PlanReport, Replayed, SampleSize
 from controller.service.replay.plan.samples import Comparisons
 from controller.service.replay.plan.trainings import ArrivalHistory, count_trainings
@@ -158,12 +154,12 @@ class _Replay:
 
     def _read(self, record: DecisionRecord, comparison: Comparison) -> None:
         try:
-            body = codec.load_plain(dict[str, Any], json.loads(record.decision))
-            self._remember_orders(record, body)
+            taken = RecordedDecision.of(record.decision)
+            self._remember_orders(record, taken)
             if self._early(record):
                 return
             moment = RecordedMoment.of(record)
-        except (ValueError, IntegrityError):
+        except IntegrityError:
             self.unreadable.append(record.id)
             return
         self.decisions += 1
@@ -172,29 +168,26 @@ class _Replay:
         self.history.add(moment.snapshot, record.decided_at)
         for evaluation in moment.snapshot.evaluations:
             self.comparisons.add(evaluation, self._measured_for(evaluation.run))
-        by_old = recorded_outcome(body) if record.rules.blob == self.change.old_blob else None
+        by_old = taken.outcome if record.rules.blob == self.change.old_blob else None
         found = comparison.replay(moment, self.acting, by_old)
         if found is not None:
             (self.flips if found.flips else self.unknown).append(found)
 
-    def _remember_orders(self, record: DecisionRecord, body: dict[str, Any]) -> None:
+    def _remember_orders(self, record: DecisionRecord, taken: RecordedDecision) -> None:
         """Which gates each evaluation was ordered for: its order is in the log before its result."""
-        for action in body.get("actions", ()):
-            if action.get("kind") != "start_run":
-                continue
-            spec: dict[str, Any] = action["spec"]
-            if spec["kind"] == RunKind.EVALUATE.value:
-                self.ordered[action["run"]] = self._gates(spec["gates"])
-            if spec["kind"] == RunKind.TRAIN.value and not self._early(record):
+        for run, spec in taken.orders:
+            if spec.kind is RunKind.EVALUATE:
+                self.ordered[run] = self._gates(spec)
+            if spec.kind is RunKind.TRAIN and not self._early(record):
                 self.history.recorded += 1
 
     def _early(self, record: DecisionRecord) -> bool:
         return self.since is not None and record.decided_at < self.since
 
-    def _gates(self, plain: list[dict[str, Any]]) -> tuple[Gate, ...]:
-        key = json.dumps(plain, sort_keys=True)
+    def _gates(self, spec: RecordedSpec) -> tuple[Gate, ...]:
+        key = json.dumps(spec.gates, sort_keys=True)
         if key not in self.gates:
-            self.gates[key] = codec.load_plain(tuple[Gate, ...], plain)
+            self.gates[key] = codec.load_plain(tuple[Gate, ...], spec.gates)
         return self.gates[key]
 
     def _measured_for(self, run: str) -> tuple[Gate, ...]:
@@ -232,8 +225,8 @@ class _Replay:
         if self.unreadable:
             first = self.unreadable[0]
             yield (
-                f"{len(self.unreadable):,} decisions are left out, the first is {first}: their "
-                "snapshot cannot be read; `incumbent verify --all` says more."
+                f"{len(self.unreadable):,} decisions are left out, the first is {first}: what they "
+                "hold cannot be read; `incumbent verify --all` says more."
             )
 
     @staticmethod
