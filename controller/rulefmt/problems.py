@@ -102,6 +102,11 @@ class Problems:
         self.found.append(found)
 
     @property
+    def count(self) -> int:
+        """How many there are, listed or not."""
+        return len(self.found) + self.unlisted
+
+    @property
     def full(self) -> bool:
         """True when further problems are only counted."""
         return len(self.found) >= MOST_LISTED_PROBLEMS

@@ -22,6 +22,8 @@ BAD: Final = object()
 
 JsonSchema = dict[str, object]
 
+_PERCENTAGE: JsonSchema = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?%$"}
+
 
 class Reader(Protocol):
     """How one value is read and described."""
@@ -205,8 +207,7 @@ class ShareReader(keys.Share):
         return value
 
     def json(self) -> JsonSchema:
-        percent = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?%$"}
-        return {"anyOf": [percent, {"type": "number", "minimum": 0, "exclusiveMaximum": 1}]}
+        return {"anyOf": [_PERCENTAGE, {"type": "number", "minimum": 0, "exclusiveMaximum": 1}]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +235,7 @@ class AmountReader:
         return Margin(value=float(value), relative=share is not None)
 
     def json(self) -> JsonSchema:
-        percent = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?%$"}
-        return {"anyOf": [percent, {"type": "number", "minimum": 0}]}
+        return {"anyOf": [_PERCENTAGE, {"type": "number", "minimum": 0}]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,7 @@ class SectionReader:
             return BAD
         if node.kind != "mapping":
             return self._no_mapping(node, where, problems)
+        reported = problems.count
         nodes: dict[str, Node] = {}
         values: dict[str, object] = {}
         guessed: set[str] = set()
@@ -160,25 +161,24 @@ class SectionReader:
             value = key.reader.read(value_node, prefix + key.name, problems)
             values[key.field] = value
             good = good and value is not BAD
-        before = len(problems.found) + problems.unlisted
+        before = problems.count
         missing = [k for k in self.required if k.name not in nodes and k.name not in guessed]
         named = f"`{where}`" if where else "the policy"
         if not node.unfinished:
             self._report_missing(node, missing, named, problems)
         self._check_presence(node, nodes, guessed, named, problems)
-        if not good or guessed or missing or len(problems.found) + problems.unlisted != before:
+        if not good or guessed or missing or problems.count != before:
             return BAD
         if self.has_line:
             values["line"] = node.line
-        return self._finish(self.make(**values), SaidHere(node, where), problems)
-
-    def _finish(self, value: object, said: SaidHere, problems: Problems) -> object:
-        """What is found here does not keep others from being checked."""
-        if not isinstance(value, Declared):
-            return value
-        for fault in value.faults(said):
+        made = self.make(**values)
+        if not isinstance(made, Declared):
+            return made
+        said = SaidHere(node, where)
+        for fault in made.faults(said):
             problems.add(said.at(fault.path), fault.code, fault.message, fault.hint)
-        return value.meant(said)
+        # What is wrong does not keep the sections around it from being checked, and means nothing.
+        return made.meant(said) if problems.count == reported else made
 
     def _no_mapping(self, node: Node, where: str, problems: Problems) -> object:
         shown = f"`{where}` must be a mapping" if where else "a policy must be a mapping"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from controller.domain import keys
-from controller.domain.durations import parse_duration
+from controller.domain.durations import LONGEST, format_duration, parse_duration
 from controller.domain.rules import Hold
 from controller.rulefmt import scalars
 from controller.rulefmt.cron import cron_problem
@@ -16,6 +16,8 @@ from controller.rulefmt.problems import Problems, did_you_mean, quoted
 from controller.rulefmt.scalar_readers import BAD, JsonSchema, trapped, wrong_type
 
 _MOST_STEPS = 10_000
+_FIRST_YEAR, _LAST_YEAR = 1971, 9000
+"""Of a moment: to a date spans of a hundred years are added, and dates end with the year 9999."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,13 @@ def _duration_hint(text: str) -> str:
     value = scalars.read_number(text)
     if isinstance(value, int) and value >= 0:
         return f"add a unit: {text}s, {text}m, {text}h, {text}d or {text}w"
-    match = re.fullmatch(r"([0-9]{1,6}) ?(w|d|h|m|s)[a-z]*", text.lower())
+    match = re.fullmatch(r"([0-9]{1,30}) ?(w|d|h|m|s)[a-z]*", text.lower())
+    if match and text.lower().endswith(("mo", "month", "months")):
+        return "write days"
     if match:
-        return (
-            f"write {match[1]}{match[2]}"
-            if not text.lower().endswith(("mo", "month", "months"))
-            else "write days"
-        )
+        short = f"{match[1]}{match[2]}"
+        longest = f"at most {format_duration(LONGEST)} is a duration"
+        return longest if parse_duration(short) is None else f"write {short}"
     return "units are w, d, h, m and s, largest first"
 
 
@@ -183,9 +185,14 @@ class MomentReader:
             moment = datetime.fromisoformat(node.text) if node.kind == "scalar" else None
         except ValueError:
             moment = None
-        if moment is None or moment.tzinfo is None or node.plain or moment.year < 1971:
+        if moment is None or moment.tzinfo is None or node.plain:
             message = f"`{where}` must be a quoted time with its zone, found {node.describe()}"
             problems.add(node, "wrong-type", message, f"for example {wanted}")
+            return BAD
+        if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+            years = f"the years {_FIRST_YEAR} to {_LAST_YEAR}"
+            message = f"`{where}` must be in {years}, found {node.describe()}"
+            problems.add(node, "out-of-range", message, f"for example {wanted}")
             return BAD
         return moment
 

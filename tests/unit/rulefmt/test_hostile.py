@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.rulefmt import parse
+from controller.rulefmt.ruletest import parse_tests
 from controller.rulefmt.schema.policy import POLICY
 
 FULL = (Path(__file__).parent / "policies" / "full.good.yaml").read_bytes()
+TESTS = (Path(__file__).parent / "ruletests" / "whole.good.test.yaml").read_text()
 SIZE = 100_000
 
 BILLION_LAUGHS = "a: &a [x, x]\n" + "".join(
@@ -113,3 +116,71 @@ def test_wrongly_shaped_policies_end_in_problems_or_a_policy(sections: dict[str,
     parsed = parse(text, "p.yaml")
 
     assert (parsed.policy is None) == bool(parsed.problems)
+
+
+PLACES = re.compile(r"(?<=[:\[,\- ] )([^\s:{}\[\],#][^{}\[\],#\n]*)")
+"""Where a value stands in a rules file, or some of its words."""
+STRANGE = st.one_of(
+    st.sampled_from(["9" * 400, "1e308", "1e400", "-1", "9007199254740993", "9223372036854775808"]),
+    st.sampled_from(["36500d", "36501d", "9999999w", "0s", "99999999%", "999999999GiB", ".nan"]),
+    st.sampled_from(["null", "[]", "{}", "[[]]", "true", "*a", "&a b", "0x10", "1:30"]),
+    st.sampled_from(
+        ["2013-01-01/9999-12-31", "100000 batches", "999 of 999 batches", "0 0 31 2 *"]
+    ),
+    st.sampled_from(['"1x99999"', '"9999999999999.9x9999 _x9999"', "модель", '"\\ud800"', '"\\0"']),
+    st.datetimes().map(lambda at: f'"{at.isoformat()}+14:00"'),
+    st.datetimes().map(lambda at: f'"{at.isoformat()}-14:00"'),
+    st.text(max_size=6).map(lambda said: f"'{said}'"),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_any_value_in_the_place_of_any_other_ends_in_problems_or_is_read(data: st.DataObject):
+    text = data.draw(st.sampled_from([FULL.decode(), TESTS]))
+    for _ in range(data.draw(st.integers(1, 3))):
+        places = list(PLACES.finditer(text))
+        place = places[data.draw(st.integers(0, len(places) - 1))]
+        text = text[: place.start()] + data.draw(STRANGE) + text[place.end() :]
+
+    policy, tests = parse(text, "p.yaml"), parse_tests(text, "p.test.yaml")
+
+    assert (policy.policy is None) == bool(policy.problems)
+    assert (tests.tests is None) == bool(tests.problems)
+
+
+HEAD = "version: 1\npolicy: p.yaml\n"
+ONE = "  - {name: a, signals: [{at: 0s, manual: {}}], expect: [{at: 1d, decision: train}]}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param(
+            HEAD + 'start: "9999-12-31T23:59:59-14:00"\ntests:\n' + ONE,
+            "`start` must be in the years 1971 to 9000",
+            id="the end of time",
+        ),
+        pytest.param(
+            HEAD + 'start: "0001-01-01T00:00:00+14:00"\ntests:\n' + ONE,
+            "`start` must be in the years 1971 to 9000",
+            id="the beginning of time",
+        ),
+        pytest.param(
+            HEAD
+            + "tests:\n"
+            + ONE.replace("signals:", 'series: [{decay: mae, values: "14"}], signals:'),
+            "`tests[0].series[0]` needs the key `reference`",
+            id="a fault below what is put together",
+        ),
+        pytest.param(
+            HEAD + "tests:\n" + ONE.replace("1d", "36501d"),
+            "found `36501d`; at most 36500d is a duration",
+            id="more than a hundred years",
+        ),
+    ],
+)
+def test_what_once_ended_in_an_exception_is_one_problem(text: str, problem: str):
+    (found,) = parse_tests(text, "p.test.yaml").problems
+
+    assert problem in str(found)
